@@ -1,0 +1,1 @@
+"""Numbers about what was published. Empty until analytics are built."""

@@ -1,0 +1,207 @@
+"""The clock: rings django-q2 one second before work is due, and drains by itself when nothing comes of it.
+
+It holds no work and no state that matters: any number may run (one rings, the others are ready), and killing
+it at any moment loses nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import connection, connections
+from django.utils import timezone
+
+from mastablasta import chores
+from mastablasta.core import jobs
+from mastablasta.core.models import Heartbeat
+from posts.services.claims import NOTIFY_CHANNEL
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 0.25
+SHORTEST_TICK_S = 0.02
+HORIZON = timedelta(seconds=1)  # rung ahead: a drain is up when its second begins
+LEAD = timedelta(seconds=3)  # without a beat for so long somebody else rings; without a drain's, the clock drains
+GRACE_S = 2.0  # work may be due for so long before the clock helps itself
+BEAT_S = 1.0
+STOP_S = 13.0
+
+
+class Clock:
+    """One clock. `stand_by`: only rings while no clock of its own process does."""
+
+    def __init__(
+        self,
+        should_stop: Callable[[], bool],
+        *,
+        stand_by: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.should_stop = should_stop
+        self.stand_by = stand_by
+        self.owner = jobs.process_name()
+        self.monotonic = monotonic
+        self.leads = False
+        self.started_at = monotonic()
+        self.beat_at = 0.0
+        self.due_since: float | None = None
+        self.turns = {chore.name: 0.0 for chore in chores.CHORES}
+        self.listener: psycopg.Connection | None = None
+        self.helper: threading.Thread | None = None
+        self.helps_since: datetime | None = None
+        self.is_lost = False
+
+    def run(self) -> None:
+        """Tick until told to stop; never raises for a database or a queue that is away."""
+        try:
+            while not self.should_stop():
+                wait_s = self._try_tick()
+                self._sleep(wait_s)
+        finally:
+            self._leave()
+
+    def _try_tick(self) -> float:
+        try:
+            wait_s = self.tick(timezone.now())
+        except Exception as error:  # noqa: BLE001  whatever the database, the broker or a bug throws: go on
+            if not self.is_lost:
+                reason = f"{type(error).__name__}: {error}".strip()
+                log.error("clock_is_lost", reason=reason)  # noqa: TRY400  an outage is no traceback
+            self.is_lost = True
+            self._disconnect()
+            return 1.0
+        if self.is_lost:
+            log.info("clock_is_back")
+        self.is_lost = False
+        return wait_s
+
+    def tick(self, at: datetime) -> float:
+        """Do what `at` asks for and return how many seconds may pass until the next tick."""
+        if not self._lead(at):
+            return 2 * TICK_S
+        due_at = chores.next_work_at()
+        is_near = due_at is not None and due_at <= at + HORIZON
+        drains = Heartbeat.objects.through_queue().alive("drain:", at=at, within=LEAD)
+        self._help_if_needed(at, is_due=due_at is not None and due_at <= at, drains=drains)
+        if is_near:
+            self._ring_drains(at, drains)
+        self._ring_chores(at)
+        return self._until(due_at, at)
+
+    def _lead(self, at: datetime) -> bool:
+        now = self.monotonic()
+        if self.leads and now < self.beat_at + BEAT_S:
+            return True
+        self.beat_at = now
+        if self.stand_by and now < self.started_at + LEAD.total_seconds():
+            return False
+        led, self.leads = (
+            self.leads,
+            Heartbeat.objects.lead("clock", owner=self.owner, at=at, within=LEAD, yields=self.stand_by),
+        )
+        if led != self.leads and self.stand_by:
+            log.warning("stand_by_clock_takes_over" if self.leads else "stand_by_clock_gives_way")
+        return self.leads
+
+    def _ring_drains(self, at: datetime, drains: int) -> None:
+        rung = jobs.waiting()[chores.DRAIN]
+        for _ in range(drains + rung, _workers(at)):
+            jobs.ring(chores.DRAIN)
+
+    def _ring_chores(self, at: datetime) -> None:
+        now = self.monotonic()
+        ready = [chore for chore in chores.CHORES if now >= self.turns[chore.name]]
+        if not ready:
+            return
+        rung = jobs.waiting()
+        for chore in ready:
+            self.turns[chore.name] = now + chore.period_s
+            period = timedelta(seconds=chore.period_s - SHORTEST_TICK_S)
+            if Heartbeat.objects.claim_turn(f"chore:{chore.name}", at=at, period=period) and not rung[chore.task]:
+                jobs.ring(chore.task)
+
+    def _until(self, due_at: datetime | None, at: datetime) -> float:
+        wait_s = TICK_S
+        if due_at is not None and due_at > at + HORIZON:
+            wait_s = min(wait_s, (due_at - HORIZON - at).total_seconds())
+        return max(wait_s, SHORTEST_TICK_S)
+
+    # --- when nothing comes of ringing ---
+    def _help_if_needed(self, at: datetime, *, is_due: bool, drains: int) -> None:
+        now = self.monotonic()
+        if not is_due or drains:
+            self.due_since = None
+        elif self.due_since is None:
+            self.due_since = now
+        if self.helps_since is not None:
+            if jobs.queue_age(at=at) < at - self.helps_since:
+                log.warning("clock_stops_draining", after_s=round((at - self.helps_since).total_seconds()))
+                self.helps_since = None
+        elif self.due_since is not None and now >= self.due_since + GRACE_S:
+            log.error("clock_drains_itself", reason="work is due and no drain answers the bell")
+            self.helps_since = at
+        if self.helps_since is not None and is_due and (self.helper is None or not self.helper.is_alive()):
+            self.helper = threading.Thread(target=self._drain_here, name="clock-drain", daemon=True)
+            self.helper.start()
+
+    def _drain_here(self) -> None:
+        from posts.services.publishing import drain  # with all platforms: a clock seldom needs them
+
+        try:
+            drain(
+                worker=f"clock@{self.owner}",
+                should_stop=lambda: self.should_stop() or self.helps_since is None,
+            )
+        except Exception:
+            log.exception("clock_drain_failed")
+        finally:
+            connections.close_all()
+
+    # --- waiting and leaving ---
+    def _sleep(self, wait_s: float) -> None:
+        """Wait, at most `wait_s`, for something newly scheduled (PostgreSQL says so) or the end."""
+        deadline = time.monotonic() + wait_s
+        try:
+            if connection.vendor == "postgresql" and self.leads:
+                for _ in self._listening().notifies(timeout=wait_s, stop_after=1):
+                    time.sleep(SHORTEST_TICK_S)  # what is scheduled in one go rings once
+        except psycopg.Error:
+            self._hang_up()
+        time.sleep(max(0.0, deadline - time.monotonic()) if self.listener is None else 0)
+
+    def _listening(self) -> psycopg.Connection:
+        if self.listener is None or self.listener.closed:
+            self.listener = psycopg.connect(**connection.get_connection_params(), autocommit=True)
+            self.listener.execute(f"LISTEN {NOTIFY_CHANNEL}")
+        return self.listener
+
+    def _hang_up(self) -> None:
+        if self.listener is not None:
+            with suppress(psycopg.Error):
+                self.listener.close()
+        self.listener = None
+
+    def _disconnect(self) -> None:
+        self.leads = False
+        self._hang_up()
+        connections.close_all()
+
+    def _leave(self) -> None:
+        if self.helper is not None:
+            self.helper.join(STOP_S)
+        with suppress(Exception):
+            Heartbeat.objects.resign("clock", owner=self.owner)
+        self._disconnect()
+
+
+def _workers(at: datetime) -> int:
+    """How many drains can run at once: the workers of all clusters that beat; this host's until one does."""
+    beating = Heartbeat.objects.filter(name__startswith="cluster:", at__gt=at - timedelta(seconds=15))
+    return sum(detail.get("workers", 1) for detail in beating.values_list("detail", flat=True)) or settings.WORKERS

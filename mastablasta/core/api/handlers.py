@@ -1,0 +1,66 @@
+"""What Django refuses outside of DRF's views: below /api/ in the one shape, elsewhere as its own page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.views import defaults
+from django.views.csrf import csrf_failure as page_csrf_failure
+
+from mastablasta.core.api.problems import problem_response, request_id
+
+
+def is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if not is_api(request):
+        return defaults.bad_request(request, exception)
+    return problem_response(413 if isinstance(exception, RequestDataTooBig) else 400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem_response(403) if is_api(request) else defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem_response(404) if is_api(request) else defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return problem_response(500) if is_api(request) else defaults.server_error(request)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    if not is_api(request):
+        return page_csrf_failure(request, reason)
+    sentence = "A browser's session needs a CSRF token with it; send X-CSRFToken, or use a Bearer token instead."
+    return problem_response(403, code="csrf_failed", detail=sentence)
+
+
+class ProblemMiddleware:
+    """Names the request in X-Request-ID and gives the shape to what views refuse without an exception.
+
+    Stands right after django-structlog's middleware, which makes the id.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self._refuse(request) or self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and is_api(request):
+            allowed = response.headers["Allow"]
+            response = problem_response(405)
+            response["Allow"] = allowed
+        if named := request_id():
+            response["X-Request-ID"] = named
+        return response
+
+    def _refuse(self, request: HttpRequest) -> HttpResponse | None:
+        """A body without a length reads as an empty one (WSGI); better refused than silently dropped."""
+        is_chunked = "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH")
+        return problem_response(411) if is_chunked and is_api(request) else None

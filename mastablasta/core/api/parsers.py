@@ -1,0 +1,88 @@
+"""Reading request bodies."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import IO, Any, NoReturn
+
+from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.parsers import JSONParser
+
+from mastablasta.core.api.problems import fault
+
+DEEPEST = 64
+
+
+class JsonParser(JSONParser):
+    """JSON as RFC 8259 has it, with text that every database can hold.
+
+    Refused: other encodings than UTF-8, NaN and Infinity, numbers beyond a float, NUL and lone surrogates in
+    texts, nesting deeper than 64.
+    """
+
+    renderer_class = None  # type: ignore[assignment]  # the browsable API's forms begin empty: bodies differ from what GET shows
+
+    def parse(self, stream: IO[Any], *_args: Any, **_options: Any) -> Any:
+        try:
+            text = stream.read().decode("utf-8")
+            value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        except UnicodeDecodeError as error:
+            raise _malformed(f"is no UTF-8 (byte {error.start}); send UTF-8") from error
+        except json.JSONDecodeError as error:
+            where = f"line {error.lineno}, column {error.colno}"
+            raise _malformed(f"is no JSON: {error.msg} at {where}") from error
+        except RecursionError as error:
+            raise _malformed(f"is nested deeper than {DEEPEST} levels") from error
+        except ValueError as error:  # Python reads at most 4,300 digits
+            raise _malformed("has a number with too many digits") from error
+        if "\\u" in text or text.count("[") + text.count("{") > DEEPEST:
+            _check(value)
+        return value
+
+
+def _malformed(what: str) -> ParseError:
+    return ParseError(f"The body {what}.", "malformed_json")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _malformed(f"is no JSON: {name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise _malformed("has a number that is too large")
+    return value
+
+
+def _check(value: Any) -> None:
+    waiting: list[tuple[str, Any, int]] = [("", value, 1)]
+    while waiting:
+        path, one, depth = waiting.pop()
+        if isinstance(one, str):
+            _check_text(path, one)
+        for name, inner in _inside(one):
+            _check_text(path, name)
+            if depth == DEEPEST:
+                raise _malformed(f"is nested deeper than {DEEPEST} levels")
+            waiting.append((f"{path}.{name}" if path else name, inner, depth + 1))
+
+
+def _inside(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        yield from value.items()
+    elif isinstance(value, list):
+        yield from ((str(index), inner) for index, inner in enumerate(value))
+
+
+def _check_text(path: str, text: str) -> None:
+    if "\0" in text:
+        sentence = "NUL characters (\\u0000) cannot be kept; leave them out."
+        raise ValidationError({path: [fault("nul_character", sentence)]})
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        sentence = "Half of a surrogate pair is no character; send whole characters."
+        raise ValidationError({path: [fault("lone_surrogate", sentence)]}) from error

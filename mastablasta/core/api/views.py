@@ -1,0 +1,103 @@
+"""The base of every API view: what it takes is declared, and whatever else comes is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import ValidationError
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from mastablasta.core.api.idempotency import guarded
+from mastablasta.core.api.problems import fault
+from mastablasta.core.api.serializers import not_an_object
+
+
+class ApiView(GenericAPIView[Any]):
+    """A view of the API.
+
+    `rows_name` makes GET (of a viewset: the action `list`) a list with that envelope. `query_parameters`
+    declares, by method or action, the query parameters beyond those of pages and filters: they are described
+    in the schema, and an unknown one is refused. `refusals` names, by method, error statuses beyond the usual
+    ones, for the schema.
+
+    A POST of a known caller may carry an Idempotency-Key (see idempotency.py). `is_one_transaction = False` says that
+    the view calls out, or waits for what others have to see; `answers_with_secret = True` that its answer is not to be
+    stored.
+
+        class Conflicts(WorkspaceView):
+            query_parameters = {"GET": [OpenApiParameter("minutes", int, description="How close is too close.")]}
+    """
+
+    rows_name: ClassVar[str] = ""
+    query_parameters: ClassVar[Mapping[str, Sequence[OpenApiParameter]]] = {}
+    header_parameters: ClassVar[Sequence[OpenApiParameter]] = ()
+    refusals: ClassVar[Mapping[str, Sequence[int]]] = {}
+    is_one_transaction: ClassVar[bool] = True
+    answers_with_secret: ClassVar[bool] = False
+    post: Any  # the view's own; of a request with a key what guards it
+    lookup_field = "id"
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method in self.allowed_methods:  # others are 405, whatever comes with them
+            self._refuse_unknown_parameters(request)
+        scope = self.idempotency_scope
+        if request.method == "POST" and scope is not None and hasattr(self, "post"):
+            self.post = guarded(self.post, request, view=self, scope=scope)
+
+    @property
+    def idempotency_scope(self) -> tuple[UUID, UUID | None] | None:
+        """Whose Idempotency-Key it is: the person and the workspace; None = nobody is known and the header ignored."""
+        return None
+
+    @property
+    def is_list(self) -> bool:
+        action = getattr(self, "action", None)
+        return bool(self.rows_name) and self.request.method in {"GET", "HEAD"} and action in {None, "list"}
+
+    def declared_parameters(self, method: str) -> list[OpenApiParameter]:
+        """What `query_parameters` says for this method, or for the viewset's action that serves it."""
+        method = "GET" if method == "HEAD" else method
+        keys = (method, getattr(self, "action", None))
+        return [one for key in keys if key for one in self.query_parameters.get(key, ())]
+
+    def known_parameters(self, method: str) -> list[str]:
+        """The names of all query parameters that a request may carry."""
+        names = [one.name for one in self.declared_parameters(method)]
+        if self.is_list:
+            names += getattr(self.pagination_class, "query_parameters", ())
+            names += getattr(getattr(self, "filterset_class", None), "base_filters", {})
+        return [*names, "format"]
+
+    def _refuse_unknown_parameters(self, request: Request) -> None:
+        known = self.known_parameters(request.method or "")
+        sentence = f"This query parameter is not known here; valid ones: {', '.join(known)}."
+        faults = {
+            name[:100]: [fault("unknown_parameter", sentence, valid=known)]
+            for name in request.query_params
+            if name not in known
+        }
+        if faults:
+            raise ValidationError(faults)
+
+    def body(self, serializer_class: type[BaseSerializer[Any]], **options: Any) -> dict[str, Any]:
+        """Return what the request's body says, checked. Raises ValidationError."""
+        if not isinstance(self.request.data, Mapping) and not options.get("many"):
+            raise not_an_object()
+        context = self.get_serializer_context()
+        serializer = serializer_class(data=self.request.data, context=context, **options)
+        serializer.is_valid(raise_exception=True)
+        checked: dict[str, Any] = serializer.validated_data
+        return checked
+
+    def list_rows(self) -> Response:
+        """Answer with one page of `get_queryset()`, filtered, through `serializer_class`."""
+        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.get_serializer(rows, many=True).data)

@@ -1,0 +1,206 @@
+"""Structured logs, for people (console) or machines (json), from which secrets are removed before they are written.
+
+`logging_config` is settings.LOGGING; whatever logs, structlog or the standard library, passes `scrub`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+SCRUBBED = "[scrubbed]"
+MAX_BYTES, KEPT_FILES = 20_000_000, 5
+
+_SECRET_NAMES = (
+    r"authorization|cookie|passw(?:or)?d|passphrase|secret|token|api[-_]?key|x-api-key|private[-_]?key"  # noqa: S105  names, not values
+    r"|encryption[-_]?key|code[-_]?verifier|client[-_]?assertion|signature|credentials|session[-_]?(?:id|key)"
+    r"|csrf|jwt|bearer|database_url|redis_url|email_url"
+)
+_SECRET_KEY = re.compile(rf"(?:{_SECRET_NAMES})", re.IGNORECASE)
+_HARMLESS_KEY = re.compile(r"_(?:id|at|type|count)$")
+_PATTERNS = (
+    # a scheme of the Authorization header and what follows it
+    (re.compile(r"\b(bearer|basic|token)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {SCRUBBED}"),
+    # a value behind a secret name, in JSON, in a dict's repr, in a header or a query string
+    (
+        re.compile(
+            rf"""(['"]?[\w-]{{0,40}}(?:{_SECRET_NAMES})[\w-]{{0,40}}['"]?\s*[:=]\s*)(?:"[^"]*"|'[^']*'|[^\s,;&'"}})\]]+)""",
+            re.IGNORECASE,
+        ),
+        rf"\1{SCRUBBED}",
+    ),
+    # OAuth's own parameters in query strings
+    (re.compile(r"([?&](?:code|state|key|sig|oauth_[a-z]+)=)[^&\s'\"]+", re.IGNORECASE), rf"\1{SCRUBBED}"),
+    # the password in an address
+    (re.compile(r"(\w://[^\s:/@]+:)[^\s@/]+@"), rf"\1{SCRUBBED}@"),
+    # what our own keys and any JWT look like
+    (re.compile(r"\bmb_[\w-]{8,}"), SCRUBBED),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), SCRUBBED),
+)
+
+
+def scrub(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: values under secret names go, and secrets inside texts, however deep."""
+    for key in list(event):
+        if not key.startswith("_"):  # structlog's own
+            event[key] = _clean(event[key], key)
+    return event
+
+
+def _clean(value: Any, key: str = "") -> Any:
+    if key and _SECRET_KEY.search(key) and not _HARMLESS_KEY.search(key) and value not in (None, "", True, False):
+        return SCRUBBED
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, bytes):
+        return clean_text(value.decode(errors="replace"))
+    if isinstance(value, Mapping):
+        return {each: _clean(inner, str(each)) for each, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(inner) for inner in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return clean_text(str(value))
+
+
+def clean_text(text: str) -> str:
+    """Return `text` without what looks like a secret."""
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def drop_health_checks(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A balancer asks every second, and is told in the answer what is wrong."""
+    if str(event.get("request", "")).startswith(("GET /healthz", "GET /readyz")):
+        raise structlog.DropEvent
+    return event
+
+
+class SharedFileHandler(logging.Handler):
+    """Appends to one file from any number of processes, and rotates it: `app.log`, `app.log.1` … `app.log.5`.
+
+    A line is one write to a file opened for appending, so lines never mix. Who finds the file too big renames it
+    under a lock on the file itself; the others notice that the name leads elsewhere, and open that.
+    """
+
+    def __init__(self, path: str, max_bytes: int = MAX_BYTES, kept: int = KEPT_FILES) -> None:
+        super().__init__()
+        self.path, self.max_bytes, self.kept = Path(path), max_bytes, kept
+        self.descriptor = -1
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = (self.format(record) + "\n").encode(errors="backslashreplace")
+            self._open_current()
+            if os.fstat(self.descriptor).st_size + len(line) > self.max_bytes:
+                self._rotate()
+                self._open_current()
+            os.write(self.descriptor, line)
+        except Exception:  # noqa: BLE001  logging's own rule: a log that fails stops nobody
+            self.handleError(record)
+
+    def _open_current(self) -> None:
+        with suppress(FileNotFoundError):
+            if self.descriptor >= 0 and os.path.samestat(os.fstat(self.descriptor), self.path.stat()):
+                return
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def _rotate(self) -> None:
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        try:
+            with suppress(FileNotFoundError):
+                if not os.path.samestat(os.fstat(self.descriptor), self.path.stat()):
+                    return  # another process was quicker
+                for number in range(self.kept - 1, 0, -1):
+                    with suppress(FileNotFoundError):
+                        self._numbered(number).replace(self._numbered(number + 1))
+                self.path.replace(self._numbered(1))
+        finally:
+            fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+
+    def _numbered(self, number: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.{number}")
+
+    def close(self) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+        super().close()
+
+
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+_FINAL: list[Any] = [
+    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+    structlog.processors.format_exc_info,  # before `scrub`: a traceback is text like any other
+    scrub,
+]
+_PROCESSORS: list[Any] = [  # one list for good: loggers hold on to it, also when this is configured again
+    structlog.stdlib.filter_by_level,
+    *_SHARED,
+    drop_health_checks,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+]
+
+
+def logging_config(format: str, file: str) -> dict[str, Any]:
+    """Configure structlog and return the settings of the standard library's logging.
+
+    `format`: console or json, of stderr and of `file` ("" = stderr alone).
+    """
+    structlog.configure(
+        processors=_PROCESSORS,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handlers = {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}}
+    if file:
+        handlers["file"] = {"()": SharedFileHandler, "path": file, "formatter": "line"}  # type: ignore[dict-item]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": [*_SHARED, structlog.stdlib.ExtraAdder()],
+                "processors": [*_FINAL, _renderer(format)],
+            }
+        },
+        "handlers": handlers,
+        "root": {"handlers": list(handlers), "level": "INFO"},
+        "loggers": {
+            "django": {"handlers": [], "level": "INFO"},
+            "django.request": {"level": "CRITICAL"},  # django_structlog says it, with the request's id
+            "django.server": {"handlers": [], "propagate": True},
+            "django-q": {"level": "WARNING"},
+            "django_structlog": {"level": "INFO"},
+            "axes": {"level": "WARNING"},
+        },
+    }
+
+
+def _renderer(format: str) -> Any:
+    if format == "json":
+        return structlog.processors.JSONRenderer(sort_keys=True)
+    return structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback, pad_event_to=30
+    )

@@ -1,0 +1,168 @@
+"""What every table shares, the heartbeats of the processes, and the keys of requests that must do their work once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.db import connection, models
+from django.utils import timezone
+
+from mastablasta.core.ids import new_id
+
+
+class Row(models.Model):
+    """A row with a UUIDv7 and its times."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        abstract = True
+
+
+class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
+    def beat(self, name: str, *, at: datetime, **detail: Any) -> None:
+        """Say that `name` is alive at `at`."""
+        self.bulk_create(
+            [Heartbeat(name=name, at=at, detail=detail)],
+            update_conflicts=True,
+            unique_fields=["name"],
+            update_fields=["at", "detail"],
+        )
+
+    def claim_turn(self, name: str, *, at: datetime, period: timedelta) -> bool:
+        """Take the turn of a periodic thing; True for exactly one caller a period, however many ask."""
+        if self.filter(name=name, at__lte=at - period).update(at=at):
+            return True
+        if self.filter(name=name).exists():
+            return False
+        return (
+            bool(self.bulk_create([Heartbeat(name=name, at=at)], ignore_conflicts=True))
+            and self.filter(name=name, at=at).exists()
+        )
+
+    def lead(self, name: str, *, owner: str, at: datetime, within: timedelta, yields: bool = False) -> bool:
+        """Be the one who beats `name`: True for `owner`, False while somebody else beats within `within`.
+
+        One who `yields` (a stand-by) gives way at once to one who does not. Ask again well within `within`.
+        """
+        is_free = models.Q(detail__owner=owner) | models.Q(detail__owner="") | models.Q(at__lt=at - within)
+        if not yields:
+            is_free |= models.Q(detail__yields=True)
+        detail = {"owner": owner, "yields": yields}
+        if self.filter(is_free, name=name).update(at=at, detail=detail):
+            return True
+        if self.filter(name=name).exists():
+            return False
+        self.bulk_create([Heartbeat(name=name, at=at, detail=detail)], ignore_conflicts=True)
+        return self.filter(name=name, detail__owner=owner).exists()
+
+    def resign(self, name: str, *, owner: str) -> None:
+        """Let somebody else `lead` at once."""
+        self.filter(name=name, detail__owner=owner).update(detail={"owner": "", "yields": True})
+
+    def age(self, name: str, *, at: datetime | None = None) -> timedelta | None:
+        """How long ago `name` last beat; None = never."""
+        last = self.filter(name=name).values_list("at", flat=True).first()
+        return None if last is None else (at or timezone.now()) - last
+
+    def through_queue(self) -> Self:
+        """Heartbeats that only a working queue brings: its own, and those of drains that its workers run."""
+        return self.filter(models.Q(name="q2") | models.Q(name__startswith="drain:")).exclude(
+            name__startswith="drain:clock"
+        )
+
+    def alive(self, prefix: str, *, at: datetime, within: timedelta) -> int:
+        """How many whose name begins with `prefix` beat within `within`."""
+        return self.filter(name__startswith=prefix, at__gt=at - within).count()
+
+
+class Heartbeat(models.Model):
+    """The last sign of life of a process or a periodic thing: 'clock', 'q2', 'drain:<worker>', 'chore:…'."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    at = models.DateTimeField()
+    detail = models.JSONField(default=dict)
+
+    objects = HeartbeatQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at.isoformat()}"
+
+
+class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
+    """Who may do the work of a key, and what came of it; core.api.idempotency says how it is used.
+
+    A claim is known by its `id`: whoever takes a key over brings another, so a late holder changes nothing.
+    """
+
+    def claim(self, row: IdempotencyKey, *, at: datetime) -> bool:
+        """Take the key for `row`; True for exactly one, until it is settled, released or `locked_until` is past.
+
+        One statement: a key that has expired, or whose holder vanished with the same body, is taken over by it.
+        """
+        fields = self.model._meta.concrete_fields
+        names = [connection.ops.quote_name(str(field.column)) for field in fields]
+        taken_over = ", ".join(f"{name} = excluded.{name}" for name in names)
+        is_free = (
+            "old.expires_at <= %s OR "
+            "(old.status IS NULL AND old.locked_until <= %s AND old.body_sha256 = excluded.body_sha256)"
+        )
+        values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+        now = self.model._meta.get_field("expires_at").get_db_prep_value(at, connection)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {self.model._meta.db_table} AS old ({', '.join(names)}) "  # noqa: S608  names of our own columns
+                f"VALUES ({', '.join(['%s'] * len(fields))}) "
+                f"ON CONFLICT (scope_sha256) DO UPDATE SET {taken_over} WHERE {is_free} RETURNING id",
+                [*values, now, now],
+            )
+            return cursor.fetchone() is not None
+
+    def settle(self, row: IdempotencyKey) -> bool:
+        """Store the answer in `row`; False, and nothing stored, when the claim was taken over meanwhile."""
+        answer = {name: getattr(row, name) for name in ("status", "answer", "headers", "made_id")}
+        return bool(self._claimed(row).update(**answer))
+
+    def release(self, row: IdempotencyKey) -> None:
+        """Free the key at once, unless the claim was taken over meanwhile."""
+        self._claimed(row).delete()
+
+    def prune(self, *, at: datetime) -> int:
+        """Remove the expired ones; returns how many."""
+        return self.filter(expires_at__lte=at).delete()[0]
+
+    def _claimed(self, row: IdempotencyKey) -> Self:
+        return self.filter(id=row.id, status=None)
+
+
+class IdempotencyKey(models.Model):
+    """One request that must do its work once, and its first answer.
+
+    `status` null: its work is under way. `answer`: the JSON text as it was sent; null without a body. `made_id`: stands
+    for an answer that held a secret. People and workspaces are named by id only: core knows no app; rows live a day.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    scope_sha256 = models.CharField(max_length=64, unique=True)
+    user = models.UUIDField()
+    workspace = models.UUIDField(null=True, blank=True)
+    method_path = models.CharField(max_length=200)
+    key = models.CharField(max_length=255)
+    body_sha256 = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    answer = models.TextField(null=True, blank=True)
+    headers = models.JSONField(default=dict, blank=True)
+    made_id = models.CharField(max_length=64, null=True, blank=True)
+    locked_until = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    objects = IdempotencyKeyQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="idempotency_expires")]
+
+    def __str__(self) -> str:
+        return f"{self.method_path} {self.key}"

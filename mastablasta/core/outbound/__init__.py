@@ -1,0 +1,23 @@
+"""The one door to the network: nothing else here opens a connection to a host outside."""
+
+from __future__ import annotations
+
+from mastablasta.core.outbound.addresses import Origin, Refused, split_url
+from mastablasta.core.outbound.answers import Answer
+from mastablasta.core.outbound.failures import CallFailed, OutcomeUnknown, Unavailable
+from mastablasta.core.outbound.http import Http
+from mastablasta.core.outbound.multipart import File
+from mastablasta.core.outbound.oauth import OAuthSession
+
+__all__ = [
+    "Answer",
+    "CallFailed",
+    "File",
+    "Http",
+    "OAuthSession",
+    "Origin",
+    "OutcomeUnknown",
+    "Refused",
+    "Unavailable",
+    "split_url",
+]

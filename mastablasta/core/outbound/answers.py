@@ -1,0 +1,91 @@
+"""What came back: an answer as plain values, and what its headers and body say in general."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from mastablasta.core.outbound.failures import CallFailed, OutcomeUnknown, Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, whatever its status. `headers` have lower-case names; `url` is without its query.
+
+    `visible`: the call could have made something visible, so an answer that cannot be trusted means "unknown".
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    url: str
+    visible: bool
+    received_at: datetime
+
+    @property
+    def is_ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def server_trouble(self) -> bool:
+        return self.status >= 500
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", errors="replace")
+
+    def json(self) -> Any:
+        """Return the body, read as JSON.
+
+        Raises OutcomeUnknown for an unreadable 2xx of a visible call, Unavailable for any other unreadable one.
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise self.in_doubt("is no JSON", code="unreadable") from None
+
+    def fields(self) -> dict[str, Any]:
+        """Return the JSON object of the body; {} when it holds none, as error pages of proxies do. Never raises."""
+        try:
+            read = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return read if isinstance(read, dict) else {}
+
+    def in_doubt(self, what: str, *, code: str) -> CallFailed:
+        """Return what to raise when this answer cannot be trusted: `what` ends the sentence "the answer …".
+
+        OutcomeUnknown where the call was visible and is not plainly refused, else Unavailable.
+        """
+        sentence = f"the answer of {self.url} (status {self.status}) {what}"
+        if self.visible and (self.is_ok or self.server_trouble or self.status == 408):
+            return OutcomeUnknown(sentence, code=code, http_status=self.status)
+        return Unavailable(sentence, code=code, http_status=self.status)
+
+    def retry_after(self) -> datetime | None:
+        """Return the moment that `Retry-After` names (seconds or HTTP date), on our clock; None without one.
+
+        Source: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3 (read 2026-11-23).
+        """
+        value = self.headers.get("retry-after", "").strip()
+        if value.isdigit():
+            return self.received_at + timedelta(seconds=min(int(value), 10**7))
+        moment = _http_date(value)
+        return None if moment is None else self.on_our_clock(moment)
+
+    def on_our_clock(self, moment: datetime) -> datetime:
+        """Return a moment of the server's clock on ours: the two differ by what its `Date` header shows."""
+        said = _http_date(self.headers.get("date", ""))
+        return moment if said is None else moment + (self.received_at - said)
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

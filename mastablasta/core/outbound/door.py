@@ -1,0 +1,183 @@
+"""One call through the door: connect, mark, send, receive, and say in one place whether it may have been done."""
+
+from __future__ import annotations
+
+import http.client
+import time
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from mastablasta.core.outbound import connections
+from mastablasta.core.outbound.addresses import Origin, Purpose
+from mastablasta.core.outbound.answers import Answer
+from mastablasta.core.outbound.connections import Connection, TimedSocket
+from mastablasta.core.outbound.failures import Broken, CallFailed, OutcomeUnknown, Unavailable
+
+REPEATABLE = frozenset({"GET", "HEAD", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. Its text shows where it goes and nothing of what it carries."""
+
+    method: str
+    origin: Origin
+    target: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | Iterable[bytes] | None = field(repr=False)
+    purpose: Purpose
+    timeout_s: float
+    max_bytes: int
+    on_visible: Callable[[], None] | None = field(default=None, repr=False)  # None = not a visible step
+
+    @property
+    def is_visible(self) -> bool:
+        return self.on_visible is not None
+
+    @property
+    def is_streamed(self) -> bool:
+        return self.body is not None and not isinstance(self.body, bytes)
+
+
+def exchange(call: Call) -> Answer | CallFailed:
+    """Carry out the call; return its answer, whatever the status, or the failure to raise.
+
+    A failure before the first byte is `Unavailable`; after it, `OutcomeUnknown` when the step was visible, else
+    `Unavailable`. Only the mark's own exceptions are raised from here, and then nothing has been sent.
+    """
+    deadline = time.monotonic() + call.timeout_s
+    if not call.is_visible and call.method in REPEATABLE and not call.is_streamed:
+        outcome = _attempt(call, deadline, at_most_idle_s=connections.OLD_S)
+        if isinstance(outcome, Answer) or not outcome.on_kept or outcome.code != "connection_reset":
+            return _told(call, outcome)
+        connections.drop_kept()  # the server had given up on the idle session: asking again does no harm
+    return _told(call, _attempt(call, deadline, at_most_idle_s=connections.FRESH_S))
+
+
+class _Failure(Broken):
+    """Broken, and when: whether bytes had left, and whether the connection was a kept one."""
+
+    def __init__(self, broken: Broken, *, bytes_left: bool, on_kept: bool) -> None:
+        super().__init__(broken.code, broken.sentence)
+        self.bytes_left = bytes_left
+        self.on_kept = on_kept
+
+
+def _told(call: Call, outcome: Answer | _Failure) -> Answer | CallFailed:
+    if isinstance(outcome, Answer):
+        return outcome
+    if outcome.bytes_left and call.is_visible:
+        return OutcomeUnknown(outcome.sentence, code=outcome.code)
+    return Unavailable(outcome.sentence, code=outcome.code)
+
+
+def _attempt(call: Call, deadline: float, *, at_most_idle_s: float) -> Answer | _Failure:
+    connection = connections.take(call.origin, call.purpose, at_most_idle_s=at_most_idle_s)
+    on_kept = connection.sock is not None
+    line: TimedSocket | None = None
+    is_whole = False
+    try:
+        if not on_kept:
+            connection.open(call.purpose, deadline=deadline)
+        if call.on_visible is not None:
+            call.on_visible()
+            if not connection.is_alive():  # the mark took its time; nothing has left yet
+                connection.close()
+                connection.open(call.purpose, deadline=deadline)
+        line = connection.sock
+        line.start(deadline)
+        answer, is_whole = _send_and_receive(connection, call)
+        return answer
+    except Broken as broken:
+        return _Failure(broken, bytes_left=line is not None and line.bytes_left, on_kept=on_kept)
+    finally:
+        if is_whole:
+            connections.keep(connection, call.purpose)
+        else:
+            connection.close()
+            if line is not None:
+                line.raw.close()
+
+
+def _send_and_receive(connection: Connection, call: Call) -> tuple[Answer, bool]:
+    host = call.origin.host
+    try:
+        is_sent = _send(connection, call)
+        response = _response_of(connection)
+        body = _read(response, call)
+    except TimeoutError:
+        raise Broken("timed_out", f"{host} did not answer within {call.timeout_s:g} s") from None
+    except (OSError, http.client.IncompleteRead):
+        raise Broken("connection_reset", f"{host} broke the connection") from None
+    except (http.client.HTTPException, ValueError, zlib.error):
+        raise Broken("unreadable", f"{host} answered something that is no HTTP") from None
+    if response.status < 200:
+        raise Broken("unreadable", f"{host} answered with the interim status {response.status} only")
+    headers: dict[str, str] = {}
+    for name, value in response.getheaders():
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    answer = Answer(
+        status=response.status,
+        headers=headers,
+        body=body,
+        url=f"{call.origin}{call.target.partition('?')[0]}",
+        visible=call.is_visible,
+        received_at=datetime.now(UTC),
+    )
+    connection.keep_for_s = _keep_alive_s(headers)
+    return answer, is_sent and not response.will_close
+
+
+def _send(connection: Connection, call: Call) -> bool:
+    """Send the request; False = the server broke off a long body, which it may do after an answer (413, 401)."""
+    try:
+        connection.request(call.method, call.target, body=call.body, headers=dict(call.headers))
+    except (BrokenPipeError, ConnectionResetError):
+        if not call.is_streamed:
+            raise
+        return False
+    except (http.client.HTTPException, ValueError):
+        raise Broken("unsendable", "the request contains what HTTP does not allow") from None
+    return True
+
+
+def _response_of(connection: Connection) -> http.client.HTTPResponse:
+    line = connection.sock
+    response = connection.getresponse()
+    if line.is_at_end:  # http.client takes headers that break off for whole ones
+        raise http.client.IncompleteRead(b"")
+    return response
+
+
+def _read(response: http.client.HTTPResponse, call: Call) -> bytes:
+    too_large = Broken("too_large", f"{call.origin.host} answered more than {call.max_bytes} bytes")
+    expected = response.length
+    if expected is not None and expected > call.max_bytes:
+        raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := response.read(min(65_536, call.max_bytes + 1 - size)):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > call.max_bytes:
+            raise too_large
+    body = b"".join(chunks)
+    if expected is not None and len(body) < expected:
+        raise http.client.IncompleteRead(b"")
+    if body and response.headers.get("Content-Encoding", "").lower() in {"gzip", "deflate"}:
+        body = zlib.decompressobj(wbits=47).decompress(body, call.max_bytes + 1)
+        if len(body) > call.max_bytes:
+            raise too_large
+    return body
+
+
+def _keep_alive_s(headers: Mapping[str, str]) -> float:
+    """How long the server keeps the idle session (`Keep-Alive: timeout=5`), less a second for the way."""
+    for item in headers.get("keep-alive", "").split(","):
+        name, _, value = item.strip().partition("=")
+        if name.lower() == "timeout" and value.isdigit():
+            return max(0.0, int(value) - 1.0)
+    return connections.OLD_S

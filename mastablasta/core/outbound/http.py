@@ -1,0 +1,170 @@
+"""Http: what a connector holds to talk to one host."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+
+from mastablasta.core.outbound.addresses import Origin, Purpose, Refused, split_url
+from mastablasta.core.outbound.answers import Answer
+from mastablasta.core.outbound.door import Call, exchange
+from mastablasta.core.outbound.failures import CallFailed, Unavailable
+from mastablasta.core.outbound.multipart import File, multipart
+
+TIMEOUT_S = 10.0
+MAX_BYTES = 2 * 1024 * 1024
+
+Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
+
+
+class Http:
+    """Calls below one base URL, with its token if it has one. Cheap to make; use it on one thread at a time.
+
+    `base_url` may have a path; paths given to the calls are appended to it. An absolute URL is taken as it is,
+    but the token goes only to the base URL's own origin. Redirects are answers. The environment's proxies and
+    .netrc are not looked at. `on_visible` is the mark: called right before the first byte of a call with
+    `visible=True` could leave; if it raises, nothing is sent and its exception passes through.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str = "",
+        purpose: Purpose = "platform",
+        on_visible: Callable[[], None] | None = None,
+    ) -> None:
+        """Raises Unavailable (refused_address) for a URL that is no plain http(s) one."""
+        self.base_url = base_url.rstrip("/")
+        self.purpose: Purpose = purpose
+        self._origin, path = _split(self.base_url)
+        self._base_path = path.rstrip("/")
+        self._token = token
+        self._on_visible = on_visible
+
+    def __repr__(self) -> str:
+        return f"<Http {self.base_url} for {self.purpose}>"
+
+    def with_token(self, token: str) -> Http:
+        """The same base URL, spoken to in the name of `token`."""
+        return Http(self.base_url, token=token, purpose=self.purpose, on_visible=self._on_visible)
+
+    def elsewhere(self, base_url: str) -> Http:
+        """Another base URL for the same purpose; the token stays behind."""
+        return Http(base_url, purpose=self.purpose)
+
+    def get(self, path_or_url: str, **how: Any) -> Answer:
+        return self.request("GET", path_or_url, **how)
+
+    def post(self, path_or_url: str, **how: Any) -> Answer:
+        return self.request("POST", path_or_url, **how)
+
+    def put(self, path_or_url: str, **how: Any) -> Answer:
+        return self.request("PUT", path_or_url, **how)
+
+    def delete(self, path_or_url: str, **how: Any) -> Answer:
+        return self.request("DELETE", path_or_url, **how)
+
+    def request(
+        self,
+        method: str,
+        path_or_url: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        data: Params | bytes | None = None,
+        files: Mapping[str, File] | None = None,
+        headers: Mapping[str, str] | None = None,
+        visible: bool = False,
+        timeout_s: float = TIMEOUT_S,
+        max_bytes: int = MAX_BYTES,
+    ) -> Answer:
+        """Make one call and return its answer, whatever the status.
+
+        `json` is sent as JSON, `data` as a form (or as it is when bytes), `files` with `data` as multipart.
+        `timeout_s` is total: resolving, connecting (at most 5 s), sending, waiting and reading.
+        Raises Unavailable when certainly nothing was done or the call was not visible, else OutcomeUnknown.
+        Codes before the first byte: refused_address, dns_failure, connection_refused, connect_timeout, tls_error;
+        after it: timed_out, connection_reset, too_large, unreadable.
+        """
+        if visible and self._on_visible is None:
+            raise RuntimeError("a visible call needs on_visible: without the mark a crash would send it twice")
+        body, content_headers = _body(json, data, files)
+        outcome = exchange(
+            call_of(
+                method,
+                path_or_url,
+                base=(self._origin, self._base_path),
+                token=self._token,
+                params=params,
+                headers={**content_headers, **(headers or {})},
+                body=body,
+                purpose=self.purpose,
+                on_visible=self._on_visible if visible else None,
+                timeout_s=timeout_s,
+                max_bytes=max_bytes,
+            )
+        )
+        if isinstance(outcome, CallFailed):
+            raise outcome
+        return outcome
+
+
+def call_of(
+    method: str,
+    path_or_url: str,
+    *,
+    base: tuple[Origin, str] | None = None,
+    token: str = "",
+    params: Params | None = None,
+    headers: Mapping[str, str],
+    body: bytes | Iterable[bytes] | None,
+    purpose: Purpose,
+    on_visible: Callable[[], None] | None = None,
+    timeout_s: float = TIMEOUT_S,
+    max_bytes: int = MAX_BYTES,
+) -> Call:
+    """Put one request together. Raises Unavailable (refused_address)."""
+    if base is not None and path_or_url.startswith("/"):
+        origin, target = base[0], base[1] + path_or_url
+    else:
+        origin, target = _split(path_or_url)
+    if params:
+        target = f"{target}{'&' if '?' in target else '?'}{urlencode(params, doseq=True)}"
+    sent = {
+        "Host": origin.netloc,
+        "User-Agent": f"MastaBlasta/{settings.VERSION} (+{settings.PUBLIC_URL})",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+    }
+    if token and base is not None and origin == base[0]:
+        sent["Authorization"] = f"Bearer {token}"
+    sent.update(headers)
+    return Call(method, origin, target, sent, body, purpose, timeout_s, max_bytes, on_visible)
+
+
+def _body(
+    json: Any, data: Params | bytes | None, files: Mapping[str, File] | None
+) -> tuple[bytes | Iterable[bytes] | None, dict[str, str]]:
+    if files is not None:
+        form, content_type = multipart(data, files)
+        return form, {"Content-Type": content_type, "Content-Length": str(form.length)}
+    if json is not None:
+        text = json_format.dumps(json, ensure_ascii=False, separators=(",", ":"))
+        return text.encode(), {"Content-Type": "application/json"}
+    if isinstance(data, bytes):
+        return data, {}
+    if data is not None:
+        return urlencode(data, doseq=True).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+    return None, {}
+
+
+def _split(url: str) -> tuple[Origin, str]:
+    try:
+        return split_url(url)
+    except Refused as refused:
+        raise Unavailable(str(refused), code="refused_address") from None

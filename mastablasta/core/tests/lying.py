@@ -1,0 +1,157 @@
+"""A server that lies: answers byte by byte what a test says, resets, drips, or says nothing at all."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Turn = Callable[["Line"], None]
+
+
+class Line:
+    """One connection, seen from the server."""
+
+    def __init__(self, raw: socket.socket, liar: Liar) -> None:
+        self.raw = raw
+        self.liar = liar
+
+    def read_request(self) -> bytes:
+        """One whole request, body included; b"" when the client has gone."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            got = self.raw.recv(65_536)
+            if not got:
+                return b""
+            data += got
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = 0
+        for line in head.lower().split(b"\r\n"):
+            if line.startswith(b"content-length:"):
+                length = int(line.partition(b":")[2])
+        while len(body) < length:
+            body += self.raw.recv(65_536)
+        self.liar.requests.append(head + b"\r\n\r\n" + body)
+        return self.liar.requests[-1]
+
+    def send(self, data: bytes) -> None:
+        self.raw.sendall(data)
+
+    def reset(self) -> None:
+        """End with RST instead of FIN."""
+        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.raw.close()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.raw.shutdown(socket.SHUT_RDWR)
+        self.raw.close()
+
+
+class Liar:
+    """The server: connection number n is served by turn number n, all further ones by the last."""
+
+    def __init__(self, *turns: Turn, tls: ssl.SSLContext | None = None) -> None:
+        self.turns = turns
+        self.tls = tls
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                raw, _ = self.listener.accept()
+            except OSError:
+                return
+            turn = self.turns[min(self.connections, len(self.turns) - 1)]
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(raw, turn), daemon=True).start()
+
+    def _serve(self, raw: socket.socket, turn: Turn) -> None:
+        with contextlib.suppress(OSError):
+            if self.tls is not None:
+                raw = self.tls.wrap_socket(raw, server_side=True)
+            line = Line(raw, self)
+            turn(line)
+            line.close()
+
+    def stop(self) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
+        self.listener.close()
+
+
+@contextmanager
+def lying(*turns: Turn, tls: ssl.SSLContext | None = None) -> Iterator[Liar]:
+    liar = Liar(*turns, tls=tls)
+    try:
+        yield liar
+    finally:
+        liar.stop()
+
+
+def answer(body: bytes | str = b"{}", status: int = 200, **headers: str) -> bytes:
+    """A whole answer as bytes; `content_type="text/html"` becomes `content-type: text/html`."""
+    body = body.encode() if isinstance(body, str) else body
+    named = {"content-type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in named.items())
+    return f"HTTP/1.1 {status} Status\r\n{lines}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def says(*answers: bytes) -> Turn:
+    """Answer one request after the other on the same connection, the last for all that follow."""
+
+    def turn(line: Line) -> None:
+        index = 0
+        while line.read_request():
+            line.send(answers[min(index, len(answers) - 1)])
+            index += 1
+
+    return turn
+
+
+def says_once(data: bytes) -> Turn:
+    """Answer one request and close."""
+
+    def turn(line: Line) -> None:
+        line.read_request()
+        line.send(data)
+
+    return turn
+
+
+def drips(data: bytes, *, every_s: float = 0.05) -> Turn:
+    """Answer one byte at a time."""
+
+    def turn(line: Line) -> None:
+        line.read_request()
+        for index in range(len(data)):
+            line.send(data[index : index + 1])
+            time.sleep(every_s)
+
+    return turn
+
+
+def resets(line: Line) -> None:
+    """Take the request and break the connection."""
+    line.read_request()
+    line.reset()
+
+
+def closes(line: Line) -> None:
+    """Take the request and close without a word."""
+    line.read_request()
+
+
+def is_silent(line: Line) -> None:
+    """Take the request and say nothing, until the client goes."""
+    while line.read_request():
+        pass

@@ -1,0 +1,407 @@
+"""The door, against a server that lies."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+
+from mastablasta.core.outbound import Answer, CallFailed, File, Http, OutcomeUnknown, Unavailable, connections
+from mastablasta.core.tests.lying import (
+    Line,
+    answer,
+    closes,
+    drips,
+    is_silent,
+    lying,
+    resets,
+    says,
+    says_once,
+)
+
+
+@pytest.fixture(autouse=True)
+def no_kept_connections() -> Iterator[None]:
+    connections.drop_kept()
+    yield
+    connections.drop_kept()
+
+
+class Mark:
+    """Counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> None:
+        self.calls += 1
+
+
+def visible(base_url: str, **how: object) -> Answer:
+    return Http(base_url, on_visible=Mark()).post("/x", json={}, visible=True, **how)
+
+
+# --- what is sent ---
+
+
+def test_request_is_sent_as_said() -> None:
+    with lying(says(answer())) as liar:
+        http = Http(f"{liar.url}/mastodon/", token="abc")
+
+        http.post(
+            "/api/v1/statuses", params={"a": ["1", "ü"]}, json={"status": "Grüße"}, headers={"Idempotency-Key": "k.0"}
+        )
+
+    agent = f"MastaBlasta/{django_settings.VERSION} (+{django_settings.PUBLIC_URL})"
+    assert liar.requests == [
+        f"POST /mastodon/api/v1/statuses?a=1&a=%C3%BC HTTP/1.1\r\nContent-Length: 20\r\nHost: 127.0.0.1:{liar.port}\r\n"
+        f"User-Agent: {agent}\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n"
+        "Authorization: Bearer abc\r\nContent-Type: application/json\r\nIdempotency-Key: k.0\r\n"
+        '\r\n{"status":"Grüße"}'.encode()
+    ]
+
+
+def test_form_is_sent_url_encoded() -> None:
+    with lying(says(answer())) as liar:
+        Http(liar.url).post("/oauth/token", data={"code": "a b", "scope": "read write"})
+
+    assert b"\r\nContent-Type: application/x-www-form-urlencoded\r\n" in liar.requests[0]
+    assert liar.requests[0].endswith(b"\r\n\r\ncode=a+b&scope=read+write")
+
+
+def test_files_are_sent_as_multipart(tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"\x89PNG" * 50_000)
+    with lying(says(answer())) as liar:
+        file = File('quo"te.png', "image/png", path=str(picture))
+
+        Http(liar.url).post("/api/v2/media", data={"description": "A picture"}, files={"file": file})
+
+    head, _, body = liar.requests[0].partition(b"\r\n\r\n")
+    boundary = head.partition(b"boundary=")[2].partition(b"\r\n")[0]
+    assert body == (
+        b'--%b\r\nContent-Disposition: form-data; name="description"\r\n\r\nA picture\r\n'
+        b'--%b\r\nContent-Disposition: form-data; name="file"; filename="quo%%22te.png"\r\n'
+        b"Content-Type: image/png\r\n\r\n%b\r\n--%b--\r\n"
+    ) % (boundary, boundary, picture.read_bytes(), boundary)
+
+
+def test_token_stays_with_its_own_origin() -> None:
+    with lying(says(answer())) as own, lying(says(answer())) as other:
+        http = Http(own.url, token="abc")
+
+        http.get(f"{own.url}/here")
+        http.get(f"{other.url}/there")
+
+    assert b"Authorization" in own.requests[0]
+    assert b"Authorization" not in other.requests[0]
+
+
+def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with lying(says(answer())) as liar, lying(is_silent) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("ALL_PROXY", proxy.url)
+
+        Http(liar.url).get("/x")
+
+    assert (len(liar.requests), proxy.connections) == (1, 0)
+
+
+# --- what comes back ---
+
+
+def test_answer_holds_what_was_said() -> None:
+    said = b'HTTP/1.1 422 Nope\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: 14\r\n\r\n{"error":"no"}'
+    with lying(says(said)) as liar:
+        got = Http(liar.url).get("/x", params={"q": "secret"})
+
+    assert (got.status, got.headers["x-a"], got.fields()) == (422, "1, 2", {"error": "no"})
+    assert (got.is_ok, got.server_trouble, got.visible) == (False, False, False)
+    assert got.url == f"{liar.url}/x"
+
+
+def test_redirect_is_an_answer() -> None:
+    with lying(says(answer(status=302, location="http://127.0.0.1:1/"))) as liar:
+        got = Http(liar.url).get("/x")
+
+    assert (got.status, len(liar.requests)) == (302, 1)
+
+
+def test_compressed_answer_is_read_though_not_asked_for() -> None:
+    with lying(says(answer(gzip.compress(b'{"a":1}'), content_encoding="gzip"))) as liar:
+        assert Http(liar.url).get("/x").json() == {"a": 1}
+
+
+def test_chunked_answer_is_read() -> None:
+    said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n[1,2\r\n1\r\n]\r\n0\r\n\r\n"
+    with lying(says(said)) as liar:
+        http = Http(liar.url)
+
+        assert (http.get("/x").json(), http.get("/y").json()) == ([1, 2], [1, 2])
+        assert liar.connections == 1
+
+
+def test_answer_until_the_connection_closes_is_read() -> None:
+    with lying(says_once(b'HTTP/1.0 200 OK\r\n\r\n{"a":1}')) as liar:
+        http = Http(liar.url)
+
+        assert (http.get("/x").json(), http.get("/y").json()) == ({"a": 1}, {"a": 1})
+        assert liar.connections == 2
+
+
+def test_early_answer_to_a_long_upload_counts(tmp_path: Path) -> None:
+    video = tmp_path / "a.mp4"
+    video.write_bytes(bytes(20_000_000))
+
+    def refuses(line: Line) -> None:
+        line.raw.recv(1000)
+        line.send(answer('{"error":"too big"}', 413, connection="close"))
+        time.sleep(0.2)
+        line.reset()
+
+    with lying(refuses) as liar:
+        try:
+            got = Http(liar.url).post("/x", files={"file": File("a.mp4", "video/mp4", path=str(video))})
+        except Unavailable:
+            return  # the kernel may have thrown the answer away with the reset
+
+    assert got.status == 413
+
+
+# --- the mark ---
+
+
+def test_visible_call_without_mark_is_a_bug() -> None:
+    with lying(says(answer())) as liar, pytest.raises(RuntimeError, match="on_visible"):
+        Http(liar.url).post("/x", visible=True)
+
+    assert liar.connections == 0
+
+
+def test_mark_is_set_after_connecting_and_before_the_first_byte() -> None:
+    seen: list[tuple[int, int]] = []
+    with lying(says(answer())) as liar:
+
+        def mark() -> None:
+            time.sleep(0.05)
+            seen.append((liar.connections, len(liar.requests)))
+
+        Http(liar.url, on_visible=mark).post("/x", visible=True)
+
+    assert (seen, len(liar.requests)) == ([(1, 0)], 1)
+
+
+def test_mark_that_raises_stops_the_call() -> None:
+    class LeaseLost(Exception):
+        pass
+
+    def mark() -> None:
+        raise LeaseLost
+
+    with lying(says(answer())) as liar:
+        with pytest.raises(LeaseLost):
+            Http(liar.url, on_visible=mark).post("/x", visible=True)
+        time.sleep(0.05)
+
+    assert liar.requests == []
+
+
+def test_mark_is_not_set_where_no_connection_is() -> None:
+    with lying(says(answer())) as liar:
+        pass
+    mark = Mark()
+
+    with pytest.raises(Unavailable) as caught:
+        Http(liar.url, on_visible=mark).post("/x", visible=True)
+
+    assert (caught.value.code, mark.calls) == ("connection_refused", 0)
+
+
+def test_mark_that_outlasts_the_deadline_stops_the_call() -> None:
+    with lying(says(answer())) as liar:
+        with pytest.raises(Unavailable) as caught:
+            Http(liar.url, on_visible=lambda: time.sleep(0.3)).post("/x", visible=True, timeout_s=0.2)
+        time.sleep(0.05)
+
+    assert (caught.value.code, liar.requests) == ("timed_out", [])
+
+
+# --- sent, or not ---
+
+LIES = {
+    "connection_reset": [
+        resets,
+        closes,
+        says_once(b"HTTP/1.1 200 OK\r\ncontent-le"),
+        says_once(answer('{"id":"1"}')[:-3]),
+        says_once(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n[1,2"),
+    ],
+    "unreadable": [
+        says_once(b"SSH-2.0-OpenSSH_9.2\r\n"),
+        says_once(b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        says_once(b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 70_000 + b"\r\n\r\n"),
+        says_once(answer(b"no gzip", content_encoding="gzip")),
+    ],
+    "too_large": [
+        says_once(answer(b"x" * 2000)),
+        says_once(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 2000),
+        says_once(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" + b"x" * 2000 + b"\r\n0\r\n\r\n"),
+        says_once(answer(gzip.compress(b"x" * 2000), content_encoding="gzip")),
+    ],
+    "timed_out": [
+        is_silent,
+        drips(answer(b"x" * 500), every_s=0.02),
+        drips(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 100, every_s=0.02),
+    ],
+}
+CASES = [(code, turn) for code, turns in LIES.items() for turn in turns]
+
+
+@pytest.mark.parametrize(("code", "turn"), CASES)
+def test_visible_call_without_trustworthy_answer_is_unknown(code: str, turn: object) -> None:
+    with lying(turn) as liar:  # type: ignore[arg-type]
+        began = time.monotonic()
+        with pytest.raises(OutcomeUnknown) as caught:
+            visible(liar.url, timeout_s=0.4, max_bytes=1000)
+
+    assert (caught.value.code, len(liar.requests)) == (code, 1)
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(("code", "turn"), CASES)
+def test_other_call_without_trustworthy_answer_is_unavailable(code: str, turn: object) -> None:
+    with lying(turn) as liar, pytest.raises(Unavailable) as caught:  # type: ignore[arg-type]
+        Http(liar.url).post("/x", timeout_s=0.4, max_bytes=1000)
+
+    assert caught.value.code == code
+
+
+def test_json_of_a_visible_success_that_is_none_is_unknown() -> None:
+    with lying(says(answer("<html>"), answer("<html>", 500), answer("<html>", 404))) as liar:
+        http = Http(liar.url, on_visible=Mark())
+        kinds = []
+        for _ in range(3):
+            with pytest.raises(CallFailed) as caught:
+                http.post("/x", visible=True).json()
+            kinds.append((type(caught.value), caught.value.code, caught.value.http_status))
+
+    assert kinds == [
+        (OutcomeUnknown, "unreadable", 200),
+        (OutcomeUnknown, "unreadable", 500),
+        (Unavailable, "unreadable", 404),
+    ]
+
+
+def test_request_that_http_does_not_allow_is_not_sent() -> None:
+    with lying(says(answer())) as liar:
+        with pytest.raises(Unavailable) as caught:
+            Http(liar.url, token="a\r\nX: y", on_visible=Mark()).post("/x", visible=True)
+        time.sleep(0.05)
+
+    assert (caught.value.code, liar.requests) == ("unsendable", [])
+
+
+# --- kept connections ---
+
+
+def test_connection_is_kept() -> None:
+    with lying(says(answer())) as liar:
+        for _ in range(3):
+            visible(liar.url)
+
+    assert (liar.connections, len(liar.requests)) == (1, 3)
+
+
+def test_connection_that_the_server_closed_is_not_used_for_a_visible_call() -> None:
+    with lying(says_once(answer())) as liar:
+        visible(liar.url)
+        time.sleep(0.05)
+        visible(liar.url)
+
+    assert (liar.connections, len(liar.requests)) == (2, 2)
+
+
+def test_connection_that_the_server_closes_during_the_mark_is_not_used() -> None:
+    with lying(says_once(answer()), says(answer())) as liar:
+        Http(liar.url).get("/x")
+
+        Http(liar.url, on_visible=lambda: time.sleep(0.05)).post("/y", visible=True)
+
+    assert (liar.connections, len(liar.requests)) == (2, 2)
+
+
+def test_connection_idle_for_long_is_not_used_for_a_visible_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    with lying(says(answer())) as liar:
+        visible(liar.url)
+        monkeypatch.setattr(connections, "FRESH_S", 0.01)
+        time.sleep(0.02)
+        visible(liar.url)
+
+    assert liar.connections == 2
+
+
+def test_connection_is_not_kept_longer_than_the_server_says() -> None:
+    with lying(says(answer(keep_alive="timeout=1, max=5"))) as liar:
+        Http(liar.url).get("/x")
+        Http(liar.url).get("/x")
+
+    assert liar.connections == 2
+
+
+def test_read_on_a_connection_that_breaks_is_tried_once_more() -> None:
+    def breaks_on_the_second(line: Line) -> None:
+        line.read_request()
+        line.send(answer())
+        line.read_request()
+        line.reset()
+
+    with lying(breaks_on_the_second, says(answer())) as liar:
+        Http(liar.url).get("/x")
+        Http(liar.url).get("/y")
+
+    assert (liar.connections, [request.split()[1] for request in liar.requests]) == (2, [b"/x", b"/y", b"/y"])
+
+
+def test_write_on_a_connection_that_breaks_is_not_repeated() -> None:
+    def breaks_on_the_second(line: Line) -> None:
+        line.read_request()
+        line.send(answer())
+        line.read_request()
+        line.reset()
+
+    with lying(breaks_on_the_second, says(answer())) as liar:
+        visible(liar.url)
+        with pytest.raises(OutcomeUnknown):
+            visible(liar.url)
+
+    assert len(liar.requests) == 2
+
+
+def test_few_connections_are_kept() -> None:
+    liars = [lying(says(answer())) for _ in range(connections.KEPT_PER_THREAD + 2)]
+    for liar in liars:
+        with liar as server:
+            Http(server.url).get("/x")
+
+    assert len(connections._kept.by_key) == connections.KEPT_PER_THREAD
+
+
+def test_child_process_does_not_use_its_parents_connections() -> None:
+    with lying(says(answer())) as liar:
+        Http(liar.url).get("/x")
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(writer, str(len(connections._kept.by_key)).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+
+        assert (os.read(reader, 10), len(connections._kept.by_key)) == (b"0", 1)
+        Http(liar.url).get("/x")
+
+    assert liar.connections == 1

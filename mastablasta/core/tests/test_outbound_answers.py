@@ -1,0 +1,47 @@
+"""Times in answers, on our clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mastablasta.core.outbound import Answer
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+def an_answer(**headers: str) -> Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(429, named, b"", "https://example.com/x", visible=False, received_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0),
+        ("120", 120),
+        (" 7 ", 7),
+        ("Mon, 23 Nov 2026 12:05:00 GMT", 300),
+        ("Monday, 23-Nov-26 12:05:00 GMT", 300),
+        ("99999999999999999999", 10**7),
+    ],
+)
+def test_retry_after_is_read(value: str, seconds: int) -> None:
+    assert an_answer(retry_after=value).retry_after() == NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-5", "1.5", "Mon, 99 Nov 2026 12:05:00 GMT"])
+def test_retry_after_that_says_nothing_is_none(value: str) -> None:
+    assert an_answer(retry_after=value).retry_after() is None
+
+
+def test_times_of_a_server_whose_clock_is_wrong_are_moved_to_ours() -> None:
+    ahead = an_answer(retry_after="Mon, 23 Nov 2026 13:05:00 GMT", date="Mon, 23 Nov 2026 13:00:00 GMT")
+
+    assert ahead.retry_after() == NOW + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'"text"', b"\xff\xfe", b"[" * 100_000])
+def test_fields_of_a_body_that_is_no_object_are_none(body: bytes) -> None:
+    assert Answer(500, {}, body, "https://example.com/x", visible=False, received_at=NOW).fields() == {}

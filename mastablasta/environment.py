@@ -1,0 +1,114 @@
+"""What the environment says: settings, secrets from files, secrets made once for development.
+
+Used by settings.py only. Faults are collected, not raised, so that `manage.py check` can name all of them at once
+(mastablasta/checks.py turns them into E0NN errors).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with the set-up: `NAME: what is wrong; what to do`."""
+
+    id: str
+    name: str
+    sentence: str
+
+
+@dataclass(slots=True)
+class Environment:
+    """Reads settings by name; `NAME_FILE` names a file that holds the value (one trailing newline is dropped)."""
+
+    source: dict[str, str]
+    faults: list[Fault] = field(default_factory=list)
+
+    def text(self, name: str, default: str = "") -> str:
+        path = self.source.get(f"{name}_FILE")
+        if path and name not in self.source:
+            try:
+                return Path(path).read_text().removesuffix("\n")
+            except OSError as error:
+                self.fault("E002", f"{name}_FILE", f"cannot be read ({error.strerror}); name a readable file")
+                return default
+        return self.source.get(name, default)
+
+    def number(self, name: str, default: int, *, at_least: int = 0) -> int:
+        raw = self.text(name)
+        if raw == "":
+            return default
+        try:
+            value = int(raw)
+        except ValueError:
+            value = at_least - 1
+        if value < at_least:
+            self.fault("E003", name, f"{raw!r} is no whole number of at least {at_least}; correct it or leave it out")
+            return default
+        return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        raw = self.text(name).lower()
+        if raw == "":
+            return default
+        if raw in {"1", "true", "yes", "on"}:
+            return True
+        if raw not in {"0", "false", "no", "off"}:
+            self.fault("E003", name, f"{raw!r} is neither true nor false; say true or false")
+            return default
+        return False
+
+    def items(self, name: str) -> list[str]:
+        return [item.strip() for item in self.text(name).split(",") if item.strip()]
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        raw = self.text(name)
+        if raw in choices:
+            return raw
+        if raw:
+            self.fault("E003", name, f"{raw!r} is not known; valid: {', '.join(choices)}")
+        return default
+
+    def fault(self, id: str, name: str, sentence: str) -> None:
+        self.faults.append(Fault(f"mastablasta.{id}", name, sentence))
+
+
+def fernet_key() -> str:
+    return base64.urlsafe_b64encode(os.urandom(32)).decode()
+
+
+SECRETS: dict[str, Callable[[], str]] = {
+    "SECRET_KEY": lambda: secrets.token_urlsafe(50),
+    "JWT_SECRET_KEY": lambda: secrets.token_urlsafe(50),
+    "ENCRYPTION_KEY": fernet_key,
+}
+
+
+def development_secrets(home: Path) -> dict[str, str]:
+    """Return the secrets of this instance; made on first use in `home`/secrets.json (mode 0600).
+
+    Safe for several processes that start at once: the first to link its file wins, all read that one.
+    Raises OSError when `home` cannot be written.
+    """
+    path = home / "secrets.json"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        draft = home / f".secrets-{os.getpid()}-{secrets.token_hex(4)}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump({name: make() for name, make in SECRETS.items()}, file, indent=1)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return development_secrets(home)
+        finally:
+            draft.unlink()
+    found: dict[str, str] = json.loads(path.read_text())
+    return found

@@ -1,0 +1,37 @@
+"""The web server's settings: threads, since a request mostly waits for the database. `gunicorn -c` reads this file."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mastablasta.settings")
+os.environ["MASTABLASTA_PROCESS"] = "web"  # before settings are read: web processes pool their connections
+
+from django.conf import settings
+from django.db import connections
+
+# Reachable from outside only where somebody said under which address.
+_is_public = not settings.IS_DEVELOPMENT and settings.PUBLIC_HOST not in {"127.0.0.1", "localhost", "::1"}
+bind = f"{'0.0.0.0' if _is_public else '127.0.0.1'}:{settings.PORT}"  # noqa: S104
+wsgi_app = "mastablasta.wsgi:application"
+worker_class = "gthread"
+workers = settings.WEB_WORKERS
+threads = settings.WEB_THREADS
+preload_app = True  # half the memory and a quicker start; no connection is open yet when it forks
+timeout = 120
+graceful_timeout = 10
+keepalive = 5
+forwarded_allow_ips = ",".join(settings.TRUSTED_PROXIES)
+accesslog = None  # requests are logged by the application, scrubbed
+loglevel = "warning"
+control_socket_disable = True
+
+
+def post_fork(_server: object, _worker: object) -> None:
+    """Should anything have used the database before the fork: a pool must not cross it."""
+    if (pools := getattr(connections["default"], "_connection_pools", None)) is not None:
+        pools.clear()
+
+
+if os.path.isdir("/dev/shm"):  # noqa: S108
+    worker_tmp_dir = "/dev/shm"  # noqa: S108  its heartbeat files must not wait for a disk

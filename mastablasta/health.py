@@ -1,0 +1,188 @@
+"""Probes: small real uses of what the program stands on. Shown by /readyz and /api/v2/status.
+
+Each says in one public sentence what it found: no address, path, SQL or secret.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import uuid4
+
+import structlog
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from integrations.models import Credential, OAuthState
+from mastablasta import chores
+from mastablasta.core import crypto, jobs
+from mastablasta.core.models import Heartbeat
+
+log = structlog.get_logger(__name__)
+
+SILENT = timedelta(seconds=30)  # a heartbeat older than this counts as none
+LATE = timedelta(seconds=15)  # work this long overdue, with nobody at it, does not move
+STUCK_S = 20.0  # a probe that has not come back for so long has failed
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a probe found. `age`: of the heartbeat or of the work, where there is one."""
+
+    ok: bool
+    detail: str
+    age: timedelta | None = None
+
+    def as_json(self) -> dict[str, object]:
+        age = {} if self.age is None else {"age_s": round(self.age.total_seconds(), 1)}
+        return {"ok": self.ok, "detail": self.detail, **age}
+
+
+@dataclass(slots=True)
+class Probe:
+    """A finding that is kept for `keep_s` (a bad one `keep_bad_s`), however many ask; one at a time looks again."""
+
+    look: Callable[[], Finding]
+    keep_s: float
+    keep_bad_s: float
+    _last: Finding | None = field(default=None, init=False)
+    _looked_at: float = field(default=0.0, init=False)
+    _began_at: float = field(default=0.0, init=False)
+    _looking: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def finding(self) -> Finding:
+        if self._is_fresh():
+            return self._last  # type: ignore[return-value]
+        if not self._looking.acquire(blocking=self._last is None):
+            is_stuck = time.monotonic() > self._began_at + STUCK_S
+            return Finding(False, "It does not answer.") if is_stuck else self._last  # type: ignore[return-value]
+        try:
+            if not self._is_fresh():
+                self._began_at = time.monotonic()
+                self._last = self._try()
+                self._looked_at = time.monotonic()
+            return self._last  # type: ignore[return-value]
+        finally:
+            self._looking.release()
+
+    def _is_fresh(self) -> bool:
+        if self._last is None:
+            return False
+        return time.monotonic() < self._looked_at + (self.keep_s if self._last.ok else self.keep_bad_s)
+
+    def _try(self) -> Finding:
+        try:
+            return self.look()
+        except Exception as error:  # noqa: BLE001  whatever it is, it is what the probe looks for
+            log.warning("probe_failed", probe=self.look.__name__, error=f"{type(error).__name__}: {error}")
+            return Finding(False, f"It cannot be used ({type(error).__name__}).")
+
+
+def database() -> Finding:
+    own = connection.copy()  # a connection of its own: a pool would let us wait for one of its
+    options = own.settings_dict["OPTIONS"]
+    if options.pop("pool", None) is not None:
+        options["connect_timeout"] = 3
+    try:
+        with own.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            cursor.fetchone()
+    finally:
+        own.close()
+    return Finding(True, "It answers.")
+
+
+def migrations() -> Finding:
+    executor = MigrationExecutor(connection)
+    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    if missing:
+        return Finding(False, f"{missing} migrations are not applied.")
+    return Finding(True, "All are applied.")
+
+
+def storage() -> Finding:
+    content = uuid4().hex.encode()
+    name = default_storage.save(f"health/{uuid4().hex}", ContentFile(content))
+    try:
+        with default_storage.open(name) as file:
+            found = file.read()
+    finally:
+        default_storage.delete(name)
+    return Finding(found == content, "It keeps what is written." if found == content else "It lost a file.")
+
+
+def worker() -> Finding:
+    age = jobs.queue_age(at=timezone.now())
+    if age == timedelta.max:
+        return Finding(False, "No heartbeat has come through the queue yet.")
+    return Finding(age < SILENT, "The last heartbeat that came through the queue.", age)
+
+
+def clock() -> Finding:
+    age = Heartbeat.objects.age("clock")
+    if age is None:
+        return Finding(False, "No clock has run yet.")
+    return Finding(age < SILENT, "The last heartbeat of a clock.", age)
+
+
+def due_work() -> Finding:
+    at = timezone.now()
+    due_at = chores.next_work_at()
+    if due_at is None or due_at > at:
+        return Finding(True, "Nothing is due.")
+    drains = Heartbeat.objects.alive("drain:", at=at, within=timedelta(seconds=5))
+    if drains:
+        return Finding(True, f"{drains} at work.", at - due_at)
+    return Finding(at - due_at < LATE, "Due, and nobody is at it.", at - due_at)
+
+
+def oauth() -> Finding:
+    """Whether an account could be connected and used: states can be kept, tokens encrypted and read back."""
+    secret = uuid4().hex
+    if crypto.decrypt(crypto.encrypt(secret)) != secret:
+        return Finding(False, "Encryption does not give back what it got.")
+    OAuthState.objects.exists()
+    Credential.objects.filter(state="live").order_by("-id").values_list("access_enc", flat=True).first()
+    return Finding(True, "Tokens can be kept and read.")
+
+
+WEB = {
+    "database": Probe(database, keep_s=1, keep_bad_s=1),
+    "migrations": Probe(migrations, keep_s=60, keep_bad_s=1),
+    "storage": Probe(storage, keep_s=10, keep_bad_s=2),
+}
+READY = {
+    **WEB,
+    "worker": Probe(worker, keep_s=1, keep_bad_s=0.2),
+    "clock": Probe(clock, keep_s=1, keep_bad_s=0.2),
+    "due_work": Probe(due_work, keep_s=1, keep_bad_s=1),
+}
+STATUS = {
+    "database": Probe(database, keep_s=10, keep_bad_s=10),
+    "oauth": Probe(oauth, keep_s=10, keep_bad_s=10),
+}
+NOT_ASKED = Finding(False, "Not asked, for what is wrong above.")
+NOT_BUILT_YET = ("media", "analytics", "webhooks")
+
+
+def findings(probes: Mapping[str, Probe]) -> dict[str, Finding]:
+    """Ask each in turn; without a database, or its tables, there is nothing more to ask."""
+    found: dict[str, Finding] = {}
+    missing = ""
+    for name, probe in probes.items():
+        found[name] = NOT_ASKED if missing else probe.finding()
+        if name in {"database", "migrations"} and not found[name].ok:
+            missing = name
+    return found
+
+
+def flags() -> dict[str, bool]:
+    """What /api/v2/status says: which parts of the program work now."""
+    found = findings(STATUS)
+    return {name: finding.ok for name, finding in found.items()} | dict.fromkeys(NOT_BUILT_YET, False)

@@ -1,0 +1,31 @@
+"""manage.py run_worker"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from mastablasta import chores
+from mastablasta.checks import SETUP
+from mastablasta.core import jobs
+
+
+class Command(BaseCommand):
+    help = (
+        "Runs django-q2's workers, with a stand-by clock, and replaces them when they hang. "
+        "Ends with its whole process tree within 20 s of SIGTERM or SIGINT."
+    )
+
+    requires_system_checks = [SETUP]
+
+    def handle(self, **_: Any) -> None:
+        chores.import_tasks()
+        jobs.run_cluster(beside=_stand_by)
+
+
+def _stand_by(should_stop: Callable[[], bool]) -> None:
+    from mastablasta.clock import Clock  # only in this process: its workers do without
+
+    Clock(should_stop, stand_by=True).run()

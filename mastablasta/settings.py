@@ -1,0 +1,327 @@
+"""All settings, for both modes; what can be set from outside is named in .env.example.
+
+Development is the default: SQLite under MASTABLASTA_HOME, secrets made there once, the simulator as the world.
+`DATABASE_URL` alone chooses production.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from mastablasta.core.logs import logging_config
+from mastablasta.environment import Environment, development_secrets, fernet_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+if (BASE_DIR / ".env").is_file():
+    environ.Env.read_env(BASE_DIR / ".env")
+env = Environment(dict(os.environ))
+VERSION = "2.0.0.dev0"
+
+# --- mode, home, addresses -------------------------------------------------------------------------------------------
+DATABASE_URL = env.text("DATABASE_URL")
+MODE = env.choice("MASTABLASTA_MODE", ("development", "production"), "production" if DATABASE_URL else "development")
+IS_DEVELOPMENT = MODE == "development"
+DEBUG = False  # error pages with source code help an attacker, never a user; development reads the log instead
+HOME = Path(env.text("MASTABLASTA_HOME") or BASE_DIR / "var").resolve()
+PORT = env.number("PORT", 33766, at_least=1)
+SANDBOX_PORT = env.number("SANDBOX_PORT", 33767, at_least=1)
+PUBLIC_URL = (env.text("PUBLIC_URL") or f"http://127.0.0.1:{PORT}").rstrip("/")
+PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or "127.0.0.1"
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or sorted({PUBLIC_HOST, "127.0.0.1", "localhost", "[::1]"})
+TRUSTED_PROXIES = env.items("TRUSTED_PROXIES")
+REDIS_URL = env.text("REDIS_URL")
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+if IS_DEVELOPMENT:
+    try:
+        _made = development_secrets(HOME)
+    except OSError as error:
+        env.fault("E004", "MASTABLASTA_HOME", f"{HOME} cannot be written ({error.strerror}); name a folder that can be")
+        _made = {}
+else:
+    _made = {}
+
+
+def _secret(name: str) -> str:
+    given = env.text(name) or _made.get(name, "")
+    if not given and not IS_DEVELOPMENT:
+        env.fault("E001", name, f"is not set; in production it comes from the environment ({name} or {name}_FILE)")
+    return given
+
+
+JWT_KEYS = [key.strip() for key in _secret("JWT_SECRET_KEY").split(",") if key.strip()] or [fernet_key()]
+if any(len(key) < 32 for key in JWT_KEYS):
+    env.fault("E005", "JWT_SECRET_KEY", "is shorter than 32 characters; make one with `openssl rand -base64 48`")
+ENCRYPTION_KEYS = [key.strip() for key in _secret("ENCRYPTION_KEY").split(",") if key.strip()] or [fernet_key()]
+for _key in ENCRYPTION_KEYS:
+    try:
+        _is_fernet = len(base64.urlsafe_b64decode(_key)) == 32
+    except ValueError:
+        _is_fernet = False
+    if not _is_fernet:
+        env.fault("E006", "ENCRYPTION_KEY", "is no Fernet key; make one with `openssl rand -base64 32 | tr '+/' '-_'`")
+SECRET_KEY = (
+    env.text("SECRET_KEY")
+    or _made.get("SECRET_KEY")
+    or base64.urlsafe_b64encode(
+        HKDF(SHA256(), 50, salt=None, info=b"mastablasta django SECRET_KEY").derive(JWT_KEYS[0].encode())
+    ).decode()
+)
+
+# --- database --------------------------------------------------------------------------------------------------------
+# Only web processes pool: a pool that crosses django-q2's fork hands one connection to two processes.
+# wsgi.py says that this is one; worker, clock and commands use a plain connection a thread.
+DB_POOL_MIN = env.number("DB_POOL_MIN", 10)
+DB_POOL_MAX = env.number("DB_POOL_MAX", 30, at_least=1)
+WEB_WORKERS = env.number("WEB_WORKERS", 2 * (os.cpu_count() or 1), at_least=1)
+WEB_THREADS = env.number("WEB_THREADS", 8, at_least=1)
+IS_WEB_PROCESS = os.environ.get("MASTABLASTA_PROCESS") == "web"
+DATABASES: dict[str, dict[str, Any]]
+if DATABASE_URL:
+    try:
+        _database = dict(environ.Env.db_url_config(DATABASE_URL))
+    except Exception:  # noqa: BLE001  django-environ raises whatever urlsplit and its casts raise
+        _database = {}
+    if _database.get("ENGINE") != "django.db.backends.postgresql" and not (
+        IS_DEVELOPMENT and _database.get("ENGINE") == "django.db.backends.sqlite3"
+    ):
+        env.fault("E007", "DATABASE_URL", "is no PostgreSQL address; write postgres://user:password@host:5432/name")
+        _database = {"ENGINE": "django.db.backends.postgresql", "NAME": "not-configured"}
+    DATABASES = {"default": _database}
+else:
+    if not IS_DEVELOPMENT:
+        env.fault(
+            "E008", "DATABASE_URL", "is not set and production does not run on SQLite; name a PostgreSQL database"
+        )
+    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": HOME / "db.sqlite3"}}
+_default = DATABASES["default"]
+if _default["ENGINE"] == "django.db.backends.sqlite3":
+    _default["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON",
+    }
+    _default["TEST"] = {"NAME": HOME / "test.sqlite3"}  # a file: the engine's tests use several connections
+else:
+    _default["CONN_HEALTH_CHECKS"] = True
+    _options = _default.setdefault("OPTIONS", {})
+    _options.setdefault("connect_timeout", 5)
+    if IS_WEB_PROCESS:
+        _share = max(1, DB_POOL_MAX // WEB_WORKERS)
+        _options["pool"] = {
+            "min_size": min(_share, max(1, DB_POOL_MIN // WEB_WORKERS)),
+            "max_size": _share,
+            "timeout": 10,
+        }
+    else:
+        _default["CONN_MAX_AGE"] = 600
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- applications ----------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "axes",
+    "django_q",
+    "mastablasta.core",
+    "mastablasta",
+    "accounts",
+    "webhooks",
+    "media_library",
+    "integrations",
+    "posts",
+    "analytics",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "mastablasta.core.api.handlers.ProblemMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "mastablasta.urls"
+WSGI_APPLICATION = "mastablasta.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
+STATIC_ROOT = HOME / "static"
+MEDIA_ROOT = Path(env.text("MEDIA_ROOT") or HOME / "media")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True  # no collectstatic step to forget
+LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["mastablasta.formats"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# --- people ----------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.BCryptSHA256PasswordHasher"]  # 12 rounds is its default
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "name"]},
+    },
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+REGISTRATION_OPEN = env.flag("REGISTRATION_OPEN", True)
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
+REFRESH_TOKEN_LIFETIME = timedelta(days=30)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=10)
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # else a guesser keeps the owner out for ever
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.answer"
+AXES_DISABLE_ACCESS_LOG = True  # accounts.Session says who signed in when
+AXES_ENABLE_ACCESS_FAILURE_LOG = False
+AXES_USERNAME_FORM_FIELD = "username"  # as the admin's form and Django call the e-mail
+AXES_USERNAME_CALLABLE = "accounts.lockout.username"
+
+# --- API -------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.authentication.BearerAuthentication",
+        "accounts.api.authentication.ApiKeyAuthentication",
+        "accounts.api.authentication.AdminSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.HasWorkspaceRole"],
+    "DEFAULT_PAGINATION_CLASS": "mastablasta.core.api.pagination.EnvelopePagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "mastablasta.core.api.schema.ApiSchema",
+    "EXCEPTION_HANDLER": "mastablasta.core.api.errors.exception_handler",
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "mastablasta.core.api.pages.BrowsablePage",
+    ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mastablasta.core.api.pages.Negotiation",
+    "DEFAULT_PARSER_CLASSES": ["mastablasta.core.api.parsers.JsonParser"],
+    "DEFAULT_METADATA_CLASS": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "MastaBlasta API",
+    "DESCRIPTION": (
+        "Writes a post once and publishes it to every connected account: on time, once, in that platform's form."
+    ),
+    "VERSION": "2",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v2",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},  # its validator is a foreign host
+    "ENUM_NAME_OVERRIDES": {  # fields of the same name with other choices: each set has its own name
+        "SiteRole": "accounts.roles.SiteRole",
+        "WorkspaceRole": "accounts.roles.Role",
+        "PostStatus": "posts.states.PostStatus",
+        "DeliveryStatus": "posts.api.serializers.DELIVERY_STATUSES",
+    },
+}
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
+WORKERS = env.number("WORKERS", 2, at_least=1)  # how many drains a cluster runs at once
+Q_CLUSTER: dict[str, Any] = {
+    "name": "mastablasta",
+    "workers": WORKERS + 1,  # drains may take all of WORKERS for a minute; heartbeats and chores go on
+    "queue_limit": WORKERS + 1,
+    "bulk": 1,
+    "poll": 0.2,
+    "timeout": 120,
+    "retry": 400,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "catch_up": False,
+    "save_limit": -1,
+    "recycle": 500,
+    "label": "Jobs",
+    "log_level": "WARNING",
+}
+if REDIS_URL:
+    Q_CLUSTER["redis"] = REDIS_URL
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+else:
+    Q_CLUSTER["orm"] = "default"
+
+# --- publishing ------------------------------------------------------------------------------------------------------
+PUBLISH_THREADS = env.number("PUBLISH_THREADS", 128, at_least=1)
+PUBLISH_MAX_RETRIES = env.number("PUBLISH_MAX_RETRIES", 3)
+OUTBOUND_ALLOW_HOSTS = env.items("OUTBOUND_ALLOW_HOSTS")
+
+
+def platform_base_url(slug: str) -> str:
+    """The base URL that replaces a platform's own addresses: the simulator's in development, "" in production."""
+    if not IS_DEVELOPMENT:
+        return ""
+    return (env.text(f"{slug.upper()}_BASE_URL") or f"http://127.0.0.1:{SANDBOX_PORT}/{slug}").rstrip("/")
+
+
+def _client(name: str, given: str) -> str:
+    """What the operator gave, else in development what the simulator's own app is called."""
+    return given or (name if IS_DEVELOPMENT else "")
+
+
+# Our apps at the platforms where an operator registers them; without one a platform cannot be connected.
+TWITTER_CLIENT_ID = _client("sandbox-twitter", env.text("TWITTER_CLIENT_ID"))
+TWITTER_CLIENT_SECRET = _client("sandbox-twitter-secret", env.text("TWITTER_CLIENT_SECRET"))
+
+# --- security --------------------------------------------------------------------------------------------------------
+IS_HTTPS = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SECURE_SSL_REDIRECT = False  # the server in front redirects; loopback and the health probes stay on http
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CSRF_FAILURE_VIEW = "mastablasta.core.api.handlers.csrf_failure"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+
+# --- logs ------------------------------------------------------------------------------------------------------------
+LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), "console" if IS_DEVELOPMENT else "json")
+LOG_FILE = env.text("LOG_FILE") or (str(HOME / "app.log") if IS_DEVELOPMENT else "")
+LOGGING = logging_config(LOG_FORMAT, LOG_FILE)
+
+SETUP_FAULTS = env.faults

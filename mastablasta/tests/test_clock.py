@@ -1,0 +1,216 @@
+"""The clock: what it rings, when, and what it does when nobody answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+import time_machine
+from django.db import OperationalError
+
+from mastablasta import chores
+from mastablasta.clock import Clock
+from mastablasta.core import jobs
+from mastablasta.core.models import Heartbeat
+from posts.tests.making import NOON, make_delivery
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def traveller() -> Iterator[time_machine.Coordinates]:
+    with time_machine.travel(NOON, tick=False) as coordinates:
+        yield coordinates
+
+
+class Ticker:
+    """A clock whose time a test moves."""
+
+    def __init__(self, traveller: time_machine.Coordinates, **options: bool) -> None:
+        self.traveller = traveller
+        self.second = 0.0
+        self.clock = Clock(lambda: False, monotonic=lambda: self.second, **options)
+
+    def tick_at(self, second: float) -> float:
+        at, self.second = NOON + timedelta(seconds=second), second
+        self.traveller.move_to(at)
+        return self.clock.tick(at)
+
+
+def bells() -> int:
+    return jobs.waiting()[chores.DRAIN]
+
+
+def test_rings_for_every_worker_one_second_ahead(traveller: time_machine.Coordinates) -> None:
+    make_delivery(due_at=NOON + timedelta(seconds=5))
+    ticker = Ticker(traveller)
+
+    ticker.tick_at(3.9)
+    before = bells()
+    ticker.tick_at(4.0)
+
+    assert (before, bells()) == (0, 2)
+
+
+def test_wakes_at_the_moment_to_ring(traveller: time_machine.Coordinates) -> None:
+    make_delivery(due_at=NOON + timedelta(seconds=5))
+    ticker = Ticker(traveller)
+
+    assert ticker.tick_at(0) == 0.25
+    assert ticker.tick_at(3.9) == pytest.approx(0.1)
+
+
+def test_does_not_ring_again_while_bells_wait(traveller: time_machine.Coordinates) -> None:
+    make_delivery(due_at=NOON)
+    ticker = Ticker(traveller)
+
+    for second in (0, 0.25, 0.5):
+        ticker.tick_at(second)
+
+    assert bells() == 2
+
+
+def test_live_drains_count_as_bells(traveller: time_machine.Coordinates) -> None:
+    make_delivery(due_at=NOON)
+    Heartbeat.objects.beat("drain:host:1", at=NOON)
+    Heartbeat.objects.beat("drain:host:2", at=NOON - timedelta(seconds=4))  # dead
+    Heartbeat.objects.beat("drain:clock@host:3", at=NOON)  # not a worker's
+
+    Ticker(traveller).tick_at(0)
+
+    assert bells() == 1
+
+
+def test_rings_for_the_workers_of_all_clusters(traveller: time_machine.Coordinates) -> None:
+    make_delivery(due_at=NOON)
+    Heartbeat.objects.beat("cluster:a:1", at=NOON, workers=2)
+    Heartbeat.objects.beat("cluster:b:1", at=NOON, workers=3)
+    Heartbeat.objects.beat("cluster:c:1", at=NOON - timedelta(minutes=1), workers=9)
+
+    Ticker(traveller).tick_at(0)
+
+    assert bells() == 5
+
+
+def test_a_lane_whose_holder_vanished_is_rung_for(traveller: time_machine.Coordinates) -> None:
+    from uuid import uuid4
+
+    from posts.models import Lane
+    from posts.services import claims
+
+    make_delivery(due_at=NOON)
+    claims.claim(at=NOON, limit=10, token=uuid4(), worker="gone")
+    assert Lane.objects.get().lease_token is not None
+    ticker = Ticker(traveller)
+
+    ticker.tick_at(0)
+    before = bells()
+    ticker.tick_at(claims.LEASE.total_seconds() + 0.1)
+
+    assert (before, bells()) == (0, 2)
+
+
+def test_chores_are_rung_once_a_period_and_never_twice_at_once(traveller: time_machine.Coordinates) -> None:
+    ticker = Ticker(traveller)
+
+    ticker.tick_at(0)
+    first = jobs.waiting()
+    for second in range(1, 20):
+        ticker.tick_at(second)
+
+    assert first == {chore.task: 1 for chore in chores.CHORES}
+    assert jobs.waiting() == first  # nobody took them: no pile
+
+
+def test_second_clock_rings_nothing(traveller: time_machine.Coordinates) -> None:
+    Heartbeat.objects.lead("clock", owner="another", at=NOON, within=timedelta(seconds=3))
+    make_delivery(due_at=NOON)
+
+    Ticker(traveller).tick_at(0)
+
+    assert jobs.waiting() == {}
+
+
+def test_stand_by_waits_for_a_clock_before_it_takes_over(traveller: time_machine.Coordinates) -> None:
+    ticker = Ticker(traveller, stand_by=True)
+
+    ticker.tick_at(1)
+    before = jobs.waiting()
+    ticker.tick_at(3.1)
+
+    assert before == {}
+    assert jobs.waiting()[jobs.BEAT] == 1
+
+
+def test_drains_itself_when_nobody_answers_until_the_queue_works_again(
+    traveller: time_machine.Coordinates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_delivery(due_at=NOON)
+    ticker = Ticker(traveller)
+    helped: list[datetime] = []
+    monkeypatch.setattr(ticker.clock, "_drain_here", lambda: helped.append(NOON))
+
+    ticker.tick_at(0)
+    ticker.tick_at(1.9)
+    before = len(helped)
+    ticker.tick_at(2.1)
+    ticker.clock.helper.join()  # type: ignore[union-attr]
+    assert (before, len(helped)) == (0, 1)
+    assert ticker.clock.helps_since is not None
+
+    traveller.move_to(NOON + timedelta(seconds=3))
+    jobs.beat()
+    ticker.tick_at(3.5)
+
+    assert ticker.clock.helps_since is None
+
+
+def test_does_not_drain_itself_while_a_worker_does(
+    traveller: time_machine.Coordinates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_delivery(due_at=NOON)
+    ticker = Ticker(traveller)
+    monkeypatch.setattr(ticker.clock, "_drain_here", lambda: pytest.fail("it drained"))
+
+    for second in range(6):
+        Heartbeat.objects.beat("drain:host:1", at=NOON + timedelta(seconds=second))
+        ticker.tick_at(second)
+
+    assert ticker.clock.helps_since is None
+
+
+def test_goes_on_when_the_database_is_away(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock(lambda: False)
+
+    def away(_: datetime) -> float:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(clock, "_disconnect", lambda: None)  # the test's own connection stays
+    monkeypatch.setattr(clock, "tick", away)
+    waits = [clock._try_tick(), clock._try_tick()]
+    monkeypatch.setattr(clock, "tick", lambda _: 0.25)
+    clock._try_tick()
+
+    assert waits == [1.0, 1.0]
+    events = [record.msg["event"] for record in caplog.records if record.name == "mastablasta.clock"]
+    assert events == ["clock_is_lost", "clock_is_back"]
+
+
+def test_every_chore_is_a_function() -> None:
+    from django.utils.module_loading import import_string
+
+    chores.import_tasks()
+
+    assert all(callable(import_string(chore.task)) for chore in chores.CHORES)
+    assert callable(import_string(chores.DRAIN))
+
+
+def test_tidy_removes_old_heartbeats(traveller: time_machine.Coordinates) -> None:
+    Heartbeat.objects.beat("drain:old", at=NOON - timedelta(days=2))
+    Heartbeat.objects.beat("drain:new", at=NOON)
+    Heartbeat.objects.beat("chore:yearly", at=NOON - timedelta(days=99))
+
+    chores.tidy()
+
+    assert set(Heartbeat.objects.values_list("name", flat=True)) == {"drain:new", "chore:yearly"}

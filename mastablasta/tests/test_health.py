@@ -1,0 +1,221 @@
+"""What the program says of itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from django.utils import timezone
+
+from mastablasta import health
+from mastablasta.core import jobs
+from mastablasta.core.models import Heartbeat
+from mastablasta.health import Finding, Probe
+from posts.tests.making import make_delivery
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    """Each test finds probes that have not looked yet."""
+    for probe in {**health.READY, **health.STATUS}.values():
+        probe._last = None
+    health.STATUS["database"]._last = None
+
+
+def beat_all() -> None:
+    jobs.beat()
+    Heartbeat.objects.beat("clock", at=timezone.now())
+
+
+def broken() -> Finding:
+    raise OperationalError("connection to server at 10.1.2.3, user secret, failed")
+
+
+def test_healthz_answers(client: Client) -> None:
+    answer = client.get("/healthz")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"ok": True, "checks": {"process": {"ok": True, "detail": "It answers."}}}
+
+
+def test_readyz_names_each_check(client: Client) -> None:
+    beat_all()
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert list(answer.json()["checks"]) == ["database", "migrations", "storage", "worker", "clock", "due_work"]
+    assert all(check["ok"] for check in answer.json()["checks"].values())
+
+
+def test_readyz_is_red_without_heartbeats(client: Client) -> None:
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    checks = answer.json()["checks"]
+    assert [name for name in checks if not checks[name]["ok"]] == ["worker", "clock"]
+
+
+@pytest.mark.parametrize("name", ["q2", "clock"])
+def test_readyz_is_red_when_a_heartbeat_is_old(client: Client, name: str) -> None:
+    beat_all()
+    Heartbeat.objects.beat(name, at=timezone.now() - timedelta(seconds=31))
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert [each["ok"] for each in answer.json()["checks"].values()].count(False) == 1
+
+
+def test_readyz_for_web_leaves_workers_out(client: Client) -> None:
+    answer = client.get("/readyz?for=web")
+
+    assert answer.status_code == 200
+    assert list(answer.json()["checks"]) == ["database", "migrations", "storage"]
+
+
+def test_readyz_is_red_when_due_work_does_not_move(client: Client) -> None:
+    beat_all()
+    make_delivery(due_at=timezone.now() - timedelta(seconds=20))
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["due_work"]["detail"] == "Due, and nobody is at it."
+
+
+def test_readyz_is_green_while_a_drain_is_at_due_work(client: Client) -> None:
+    beat_all()
+    make_delivery(due_at=timezone.now() - timedelta(seconds=20))
+    Heartbeat.objects.beat("drain:host:1", at=timezone.now())
+
+    assert client.get("/readyz").status_code == 200
+
+
+def test_migration_that_is_not_applied_is_red(client: Client) -> None:
+    from django.db.migrations.recorder import MigrationRecorder
+
+    MigrationRecorder.Migration.objects.filter(app="core").exclude(name="0001_initial").delete()
+
+    check = client.get("/readyz?for=web").json()["checks"]["migrations"]
+
+    assert not check["ok"]
+    assert check["detail"].endswith(" migrations are not applied.")
+
+
+def test_broken_database_says_nothing_of_itself(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(health.READY, "database", Probe(broken, 1, 1))
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert "10.1.2.3" not in answer.text
+    assert "secret" not in answer.text
+    assert answer.json()["checks"]["storage"]["detail"] == "Not asked, for what is wrong above."
+
+
+@pytest.mark.parametrize("path", ["/api/v2/status", "/api/v2/status/"])
+def test_status_has_the_promised_fields(client: Client, path: str) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == 200
+    body = answer.json()
+    assert datetime.now(UTC) - datetime.fromisoformat(body.pop("timestamp")) < timedelta(seconds=10)
+    assert body == {
+        "database": True,
+        "oauth": True,
+        "media": False,
+        "analytics": False,
+        "webhooks": False,
+        "mode": "development",
+    }
+    assert answer.text.count('Z"') == 1
+
+
+def test_status_is_503_without_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(health.STATUS, "database", Probe(broken, 1, 1))
+
+    answer = client.get("/api/v2/status")
+
+    assert answer.status_code == 503
+    assert (answer.json()["database"], answer.json()["oauth"]) == (False, False)
+
+
+def test_oauth_is_false_when_stored_tokens_cannot_be_read(client: Client, settings: pytest.FixtureRequest) -> None:
+    from integrations.tests.making import make_account
+    from mastablasta.environment import fernet_key
+
+    make_account()
+    settings.ENCRYPTION_KEYS = [fernet_key()]  # type: ignore[attr-defined]
+
+    assert client.get("/api/v2/status").json()["oauth"] is False
+
+
+# --- probes ---
+
+
+def counted(ok: bool = True) -> tuple[Callable[[], Finding], list[int]]:
+    looks: list[int] = []
+
+    def look() -> Finding:
+        looks.append(1)
+        time.sleep(0.05)
+        return Finding(ok, "")
+
+    return look, looks
+
+
+def test_probe_looks_once_however_many_ask() -> None:
+    look, looks = counted()
+    probe = Probe(look, keep_s=10, keep_bad_s=10)
+    threads = [threading.Thread(target=probe.finding) for _ in range(20)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(looks) == 1
+
+
+@pytest.mark.parametrize(("ok", "expected"), [(True, 1), (False, 2)])
+def test_probe_keeps_a_bad_finding_for_its_own_time(ok: bool, expected: int) -> None:
+    look, looks = counted(ok)
+    probe = Probe(look, keep_s=10, keep_bad_s=0)
+
+    probe.finding()
+    probe.finding()
+
+    assert len(looks) == expected
+
+
+def test_probe_that_does_not_come_back_is_bad() -> None:
+    release = threading.Event()
+
+    def hang() -> Finding:
+        release.wait(10)
+        return Finding(True, "")
+
+    probe = Probe(hang, keep_s=0, keep_bad_s=0)
+    probe._last = Finding(True, "")
+    looker = threading.Thread(target=probe.finding)
+    looker.start()
+    try:
+        while not probe._began_at:
+            time.sleep(0.01)
+        meanwhile = probe.finding()
+        probe._began_at -= health.STUCK_S
+        after = probe.finding()
+    finally:
+        release.set()
+        looker.join()
+
+    assert meanwhile.ok
+    assert after == Finding(False, "It does not answer.")

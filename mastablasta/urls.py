@@ -1,0 +1,52 @@
+"""The site map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.urls.resolvers import RoutePattern
+
+from mastablasta import description, views
+
+
+class OptionalSlash(RoutePattern):
+    """A prefix below which every path works with and without a trailing slash."""
+
+    def match(self, path: str) -> tuple[str, tuple[Any, ...], dict[str, Any]] | None:
+        found = super().match(path)
+        if found is None:
+            return None
+        rest, args, kwargs = found
+        return rest.removesuffix("/"), args, kwargs
+
+
+def api(prefix: str, urlconf: str | list[URLPattern]) -> URLResolver:
+    """Like `path(prefix, include(urlconf))`; the paths in `urlconf` are written without trailing slash."""
+    module, app_name, namespace = include(urlconf)
+    pattern = OptionalSlash(prefix, is_endpoint=False)
+    return URLResolver(pattern, module, None, app_name=app_name, namespace=namespace)
+
+
+urlpatterns = [
+    path("healthz", views.healthz),
+    path("readyz", views.readyz),
+    path("admin/", admin.site.urls),
+    api(
+        "api/v2/",
+        [
+            path("status", views.Status.as_view()),
+            path("schema", description.Schema.as_view(), name="schema"),
+            path("docs", description.Docs.as_view()),
+        ],
+    ),
+    api("api/v2/", "accounts.api.urls"),
+    api("api/v2/", "integrations.api.urls"),
+    api("api/v2/", "posts.api.urls"),
+]
+
+handler400 = "mastablasta.core.api.handlers.bad_request"
+handler403 = "mastablasta.core.api.handlers.permission_denied"
+handler404 = "mastablasta.core.api.handlers.not_found"
+handler500 = "mastablasta.core.api.handlers.server_error"
