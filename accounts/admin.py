@@ -1,0 +1,143 @@
+"""People are managed here; their sign-ins and keys can be looked at and ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+
+from accounts.forms import NewPasswordForm, NewPersonForm, PersonForm
+from accounts.models import ApiKey, Membership, Session, User, Workspace
+from accounts.services.api_keys import revoke_api_key
+from accounts.services.sign_in import end_session
+from mastablasta.core.administration import Page, ReadOnlyPage
+
+
+class MembershipRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("user", "workspace")
+    readonly_fields = ("created_at",)
+
+
+@admin.register(User)
+class UserPage(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """A person: role on this site, whether they may sign in, which workspaces they are in."""
+
+    form = PersonForm
+    add_form = NewPersonForm
+    change_password_form = NewPasswordForm
+    list_display = ("email", "name", "site_role", "is_active", "last_login", "created_at")
+    list_filter = ("site_role", "is_active")
+    search_fields = ("email", "name")
+    ordering = ("email",)
+    date_hierarchy = "created_at"
+    filter_horizontal = ()
+    autocomplete_fields = ("default_workspace",)
+    readonly_fields = ("password_set", "last_login", "created_at", "updated_at")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "site_role", "is_active", "password_set")}),
+        ("At home", {"fields": ("default_workspace", "timezone")}),
+        ("Times", {"fields": ("last_login", "created_at", "updated_at")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "name", "site_role", "password1", "password2")}),)
+    inlines = (MembershipRows,)
+    show_full_result_count = False
+
+    def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.inlines if obj else ()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.readonly_fields if obj else ()
+
+    @admin.display(description="Password")
+    def password_set(self, user: User) -> str:
+        state = "Set" if user.has_usable_password() else "None: they cannot sign in"
+        return format_html('{}. <a href="../password/">Set another</a>, which signs them out everywhere.', state)
+
+
+@admin.register(Workspace)
+class WorkspacePage(Page):
+    """Made and deleted by their members."""
+
+    list_display = ("name", "is_personal", "missed_post_policy", "missed_post_hours", "created_at", "deleted_at")
+    list_filter = ("is_personal", "missed_post_policy", ("deleted_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "=id")
+    date_hierarchy = "created_at"
+    readonly_fields = ("id", "is_personal", "deleted_at", "created_at", "updated_at")
+    inlines = (MembershipRows,)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Membership)
+class MembershipPage(Page):
+    list_display = ("user", "workspace", "role", "created_at")
+    list_filter = ("role",)
+    search_fields = ("user__email", "workspace__name")
+    date_hierarchy = "created_at"
+    list_select_related = ("user", "workspace")
+    autocomplete_fields = ("user", "workspace")
+    readonly_fields = ("created_at", "updated_at")
+
+
+class StandingFilter(admin.SimpleListFilter):
+    """By whether it still opens anything, as far as being ended goes."""
+
+    title = "ended"
+    parameter_name = "ended"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "No"), ("yes", "Yes")]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return rows if self.value() is None else rows.filter(revoked_at__isnull=self.value() == "no")
+
+
+@admin.register(Session)
+class SessionPage(ReadOnlyPage):
+    """Sign-ins. Their tokens are nowhere stored."""
+
+    hidden = ("current_jti",)
+    list_display = ("user", "created_at", "last_used_at", "expires_at", "revoked_at", "user_agent")
+    list_filter = (StandingFilter,)
+    search_fields = ("user__email", "user_agent")
+    date_hierarchy = "created_at"
+    list_select_related = ("user",)
+    actions = ("sign_out",)
+
+    @admin.action(description="Sign out: end these sign-ins and their tokens at once")
+    def sign_out(self, request: HttpRequest, rows: QuerySet[Session]) -> None:
+        ending = list(rows.filter(revoked_at=None))
+        for session in ending:
+            end_session(session, at=timezone.now())
+        self.message_user(request, f"{len(ending)} ended.")
+
+
+@admin.register(ApiKey)
+class ApiKeyPage(ReadOnlyPage):
+    """Keys are made by their owners and shown to them once."""
+
+    hidden = ("sha256",)
+    list_display = ("name", "prefix", "user", "workspace", "role", "last_used_at", "expires_at", "revoked_at")
+    list_filter = ("role", StandingFilter)
+    search_fields = ("name", "prefix", "user__email", "workspace__name")
+    date_hierarchy = "created_at"
+    list_select_related = ("user", "workspace")
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke: these keys open nothing any more, at once")
+    def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> None:
+        ending = list(rows.filter(revoked_at=None))
+        for key in ending:
+            revoke_api_key(key, at=timezone.now())
+        self.message_user(request, f"{len(ending)} revoked.")

@@ -1,0 +1,225 @@
+"""Registering, signing in and out, oneself, one's keys and workspaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import logout
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.serializers import (
+    ApiKeySerializer,
+    CredentialsSerializer,
+    NewApiKeySerializer,
+    PasswordChangeSerializer,
+    ProfileSerializer,
+    RefreshSerializer,
+    RegisteredSerializer,
+    RegistrationSerializer,
+    SignedInSerializer,
+    SignOutSerializer,
+    TokensSerializer,
+    UserSerializer,
+    WorkspaceSerializer,
+)
+from accounts.api.views import PersonalView, PublicView, WorkspaceView
+from accounts.callers import Caller
+from accounts.models import ApiKey, User, Workspace
+from accounts.roles import Action, Role
+from accounts.services.api_keys import create_api_key, revoke_api_key
+from accounts.services.people import change_profile, register
+from accounts.services.sign_in import change_password, end_all_sessions, end_session, refresh_session, sign_in
+from accounts.services.workspaces import create_workspace
+from accounts.tokens import tokens_for
+
+SECRET = {"Cache-Control": "no-store"}
+PROFILE_COLUMNS = ("id", "email", "name", "site_role", "timezone", "default_workspace_id")
+PERSON = {"email": "ada@example.com", "password": "analytical-engine", "name": "Ada Lovelace"}
+
+
+class Register(PublicView):
+    refusals = {"POST": (403, 409)}
+
+    @extend_schema(
+        summary="Register, with a workspace of one's own and an API key",
+        request=RegistrationSerializer,
+        responses={201: RegisteredSerializer},
+        examples=[OpenApiExample("Ada", value=PERSON, request_only=True)],
+    )
+    def post(self, request: Request) -> Response:
+        fields = self.body(RegistrationSerializer)
+        user_agent = request.headers.get("User-Agent", "")
+        made = register(**fields, at=timezone.now(), user_agent=user_agent)
+        answer = {"user": UserSerializer(made.user).data, **tokens_for(made.session), "api_key": made.api_key}
+        return Response(answer, status=201, headers=SECRET)
+
+
+class SignIn(PublicView):
+    refusals = {"POST": (401,)}
+
+    @extend_schema(
+        summary="Sign in with e-mail and password",
+        request=CredentialsSerializer,
+        responses={200: SignedInSerializer},
+        examples=[OpenApiExample("Ada", value={key: PERSON[key] for key in ("email", "password")}, request_only=True)],
+    )
+    def post(self, request: Request) -> Response:
+        fields = self.body(CredentialsSerializer)
+        user, session = sign_in(**fields, request=request._request, at=timezone.now())
+        return Response({"user": UserSerializer(user).data, **tokens_for(session)}, headers=SECRET)
+
+
+class Refresh(PublicView):
+    refusals = {"POST": (401,)}
+
+    @extend_schema(
+        summary="Exchange a refresh token for a new pair",
+        description="Each refresh token works once; a second use ends the whole sign-in (`token_reused`).",
+        request=RefreshSerializer,
+        responses={200: TokensSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        session = refresh_session(self.body(RefreshSerializer)["refresh_token"], at=timezone.now())
+        return Response(tokens_for(session), headers=SECRET)
+
+
+class SignOut(PersonalView):
+    needs_sign_in = frozenset({"POST"})
+
+    @extend_schema(summary="Sign out, here or everywhere", request=SignOutSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        everywhere = self.body(SignOutSerializer)["everywhere"]
+        if everywhere:
+            end_all_sessions(self.caller.user, at=timezone.now())
+        if self.caller.session is None:
+            logout(request._request)
+        elif not everywhere:
+            end_session(self.caller.session, at=timezone.now())
+        return Response(status=204)
+
+
+class Password(PersonalView):
+    needs_sign_in = frozenset({"POST"})
+
+    @extend_schema(
+        summary="Change one's password",
+        description="Ends every sign-in, this one too; the answer's tokens begin a new one. API keys stay.",
+        request=PasswordChangeSerializer,
+        responses={200: TokensSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        fields = self.body(PasswordChangeSerializer)
+        session = change_password(
+            self.caller.user,
+            current=fields["current_password"],
+            new=fields["new_password"],
+            request=request._request,
+            at=timezone.now(),
+        )
+        return Response(tokens_for(session), headers=SECRET)
+
+
+class Me(PersonalView):
+    needs_sign_in = frozenset({"PATCH"})
+
+    @extend_schema(summary="Oneself, one's workspaces and roles", responses=ProfileSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(self._profile(self.caller.user))
+
+    @extend_schema(
+        summary="Change one's name, time zone or default workspace",
+        request=ProfileSerializer,
+        responses=ProfileSerializer,
+    )
+    def patch(self, request: Request) -> Response:
+        changes = self.body(ProfileSerializer, partial=True)
+        return Response(self._profile(change_profile(self.caller.user, changes)))
+
+    def _profile(self, user: User) -> dict[str, Any]:
+        workspaces = self.caller.workspaces(Workspace.objects.of_member(user)).order_by("created_at", "id")
+        columns = {name: getattr(user, name) for name in PROFILE_COLUMNS}
+        profile: dict[str, Any] = ProfileSerializer({**columns, "workspaces": []}).data
+        return {**profile, "workspaces": _with_roles(workspaces, self.caller)}
+
+
+class Workspaces(PersonalView):
+    queryset = Workspace.objects.all()
+    rows_name = "workspaces"
+    serializer_class = WorkspaceSerializer
+    needs_sign_in = frozenset({"POST"})
+
+    def get_queryset(self) -> QuerySet[Workspace]:
+        visible = Workspace.objects.visible_to(self.caller.user)
+        return self.caller.workspaces(visible).order_by("created_at", "id")
+
+    @extend_schema(summary="One's workspaces; for a site admin all", responses=WorkspaceSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        rows = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response(_with_roles(rows, self.caller))
+
+    @extend_schema(summary="Make a workspace", request=WorkspaceSerializer, responses={201: WorkspaceSerializer})
+    def post(self, request: Request) -> Response:
+        workspace = create_workspace(self.caller.user, **self.body(WorkspaceSerializer))
+        return Response(WorkspaceSerializer({**_columns(workspace), "role": Role.OWNER}).data, status=201)
+
+
+def _with_roles(workspaces: Iterable[Any], caller: Caller) -> list[dict[str, Any]]:
+    """The rows as they are shown; `role` is the caller's own in each."""
+    rows = [{"role": caller.role_given(workspace.member_role), **_columns(workspace)} for workspace in workspaces]
+    return list(WorkspaceSerializer(rows, many=True).data)
+
+
+def _columns(workspace: Workspace) -> dict[str, Any]:
+    return {name: getattr(workspace, name) for name in ("id", "name", "is_personal", "created_at")}
+
+
+class ApiKeys(WorkspaceView):
+    queryset = ApiKey.objects.all()
+    rows_name = "api_keys"
+    serializer_class = ApiKeySerializer
+    actions = {"POST": Action.READ}  # one's own key, which may no more than oneself
+    needs_sign_in = frozenset({"POST"})
+
+    def narrow(self, rows: Any) -> Any:
+        return rows.filter(user=self.caller.user, revoked_at=None).order_by("-created_at", "-id")
+
+    @extend_schema(summary="One's own keys for this workspace, newest first")
+    def get(self, request: Request) -> Response:
+        return self.list_rows()
+
+    @extend_schema(
+        summary="Make a key for this workspace",
+        request=ApiKeySerializer,
+        responses={201: NewApiKeySerializer},
+        examples=[OpenApiExample("Read only", value={"name": "Dashboard", "role": "viewer"}, request_only=True)],
+    )
+    def post(self, request: Request) -> Response:
+        fields = self.body(ApiKeySerializer)
+        key, text = create_api_key(
+            self.caller.user,
+            self.workspace,
+            own_role=self.caller.role or Role.VIEWER,
+            at=timezone.now(),
+            **fields,
+        )
+        return Response({**ApiKeySerializer(key).data, "api_key": text}, status=201, headers=SECRET)
+
+
+class ApiKeyDetail(WorkspaceView):
+    queryset = ApiKey.objects.all()
+    actions = {"DELETE": Action.READ}
+    needs_sign_in = frozenset({"DELETE"})
+
+    def narrow(self, rows: Any) -> Any:
+        return rows.filter(user=self.caller.user, revoked_at=None)
+
+    @extend_schema(summary="Revoke a key, at once", responses={204: None})
+    def delete(self, request: Request, id: UUID) -> Response:
+        revoke_api_key(self.get_object(), at=timezone.now())
+        return Response(status=204)

@@ -1,0 +1,136 @@
+"""Shapes of people, workspaces and keys."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from accounts.api import examples
+from accounts.models import ApiKey, User, Workspace
+from accounts.passwords import LEAST, MOST
+from accounts.roles import Role, SiteRole
+from mastablasta.core.api.fields import OffsetDateTimeField, ZoneNameField
+from mastablasta.core.api.serializers import StrictModelSerializer, StrictSerializer
+
+
+class PasswordField(serializers.CharField):
+    """A new password; blanks at its ends belong to it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, min_length=LEAST, max_length=MOST, write_only=True, **options)
+
+
+class UserSerializer(serializers.ModelSerializer[User]):
+    example = examples.USER
+
+    role = serializers.ChoiceField(SiteRole.choices, source="site_role", help_text="The role on this site.")
+
+    class Meta:
+        model = User
+        fields = ("id", "email", "name", "role")
+        read_only_fields = fields
+
+
+class SignedInSerializer(serializers.Serializer[Any]):
+    example: ClassVar[Any] = examples.SIGNED_IN
+
+    user = UserSerializer()
+    access_token = serializers.CharField(help_text="For `Authorization: Bearer`; 15 minutes.")
+    refresh_token = serializers.CharField(help_text="For POST /auth/refresh, once; 30 days.")
+
+
+class RegisteredSerializer(SignedInSerializer):
+    example = examples.REGISTERED
+
+    api_key = serializers.CharField(help_text="For `X-API-Key`; shown this once.")
+
+
+class TokensSerializer(serializers.Serializer[Any]):
+    example = examples.TOKENS
+
+    access_token = serializers.CharField()
+    refresh_token = serializers.CharField()
+
+
+class RegistrationSerializer(StrictSerializer):
+    email = serializers.EmailField(max_length=254)
+    password = PasswordField()
+    name = serializers.CharField(max_length=150, allow_blank=True, default="")
+
+
+class CredentialsSerializer(StrictSerializer):
+    email = serializers.CharField(max_length=254)
+    password = serializers.CharField(trim_whitespace=False, max_length=MOST, write_only=True)
+
+
+class RefreshSerializer(StrictSerializer):
+    request_example = examples.REFRESH
+
+    refresh_token = serializers.CharField(max_length=2_000)
+
+
+class SignOutSerializer(StrictSerializer):
+    request_example = examples.SIGN_OUT
+
+    everywhere = serializers.BooleanField(default=False, help_text="End all sign-ins, not only this one.")
+
+
+class PasswordChangeSerializer(StrictSerializer):
+    request_example = examples.PASSWORDS
+
+    current_password = serializers.CharField(trim_whitespace=False, max_length=MOST, write_only=True)
+    new_password = PasswordField()
+
+
+class WorkspaceSerializer(StrictModelSerializer):
+    """`role` is the caller's there, after all caps."""
+
+    example, request_example = examples.WORKSPACE, examples.NEW_WORKSPACE
+
+    role = serializers.ChoiceField(Role.choices, read_only=True)
+
+    class Meta:
+        model = Workspace
+        fields = ("id", "name", "role", "is_personal", "created_at")
+        read_only_fields = ("id", "is_personal", "created_at")
+
+
+class ProfileSerializer(StrictModelSerializer):
+    example, request_example = examples.PROFILE, examples.PROFILE_CHANGE
+
+    role = serializers.ChoiceField(SiteRole.choices, source="site_role", read_only=True)
+    timezone = ZoneNameField()
+    default_workspace = serializers.UUIDField(source="default_workspace_id", allow_null=True)
+    workspaces = WorkspaceSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = User
+        fields = ("id", "email", "name", "role", "timezone", "default_workspace", "workspaces")
+        read_only_fields = ("id", "email")
+
+
+class ApiKeySerializer(StrictModelSerializer):
+    """A key without its secret; `prefix` is how it begins."""
+
+    example: ClassVar[Any] = examples.API_KEY
+
+    role = serializers.ChoiceField(Role.choices, allow_null=True, default=None, help_text="Narrower than one's own.")
+    expires_at = OffsetDateTimeField(allow_null=True, default=None, zone_field=None)
+    workspace = serializers.UUIDField(source="workspace_id", read_only=True)
+
+    class Meta:
+        model = ApiKey
+        fields = ("id", "name", "prefix", "workspace", "role", "expires_at", "last_used_at", "created_at")
+        read_only_fields = ("id", "prefix", "last_used_at", "created_at")
+
+
+class NewApiKeySerializer(ApiKeySerializer):
+    example = examples.NEW_API_KEY
+
+    api_key = serializers.CharField(read_only=True, help_text="The key itself; shown this once.")
+
+    class Meta:
+        model = ApiKey
+        fields = (*ApiKeySerializer.Meta.fields, "api_key")
+        read_only_fields = ApiKeySerializer.Meta.read_only_fields

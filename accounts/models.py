@@ -1,0 +1,159 @@
+"""People, their workspaces, their sign-ins and their API keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+
+from accounts.querysets import SessionQuerySet, WorkspaceQuerySet, WorkspaceScopedQuerySet
+from accounts.roles import Role, SiteRole
+from mastablasta.core.models import Row
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users for Django's own commands; people register through accounts.services."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A superuser is a site admin."""
+        return self.create_user(email, password, **{**fields, "site_role": SiteRole.ADMIN, "is_superuser": True})
+
+    def get_by_natural_key(self, email: str | None) -> User:
+        return self.get(email=(email or "").lower())
+
+
+class User(Row, AbstractBaseUser, PermissionsMixin):
+    """A person. The e-mail, in lower case, is the user name."""
+
+    email = models.EmailField(max_length=254, unique=True)
+    name = models.CharField(max_length=150, blank=True)
+    site_role = models.CharField(max_length=10, choices=SiteRole.choices, default=SiteRole.EDITOR)
+    is_active = models.BooleanField(default=True)
+    default_workspace = models.ForeignKey(
+        "Workspace", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    timezone = models.CharField(max_length=64, default="UTC")
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower_case"),
+            models.CheckConstraint(condition=models.Q(site_role__in=SiteRole.values), name="user_site_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether Django admin lets them in."""
+        return self.site_role == SiteRole.ADMIN
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:  # noqa: ARG002  Django asks so
+        """A site admin may everything in Django admin, others nothing; the pages themselves say what cannot be done."""
+        return self.is_active and self.is_staff
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.has_perm(app_label)
+
+
+class Workspace(Row):
+    """What a team shares: accounts, posts, media. What belongs to one is invisible from all others."""
+
+    name = models.CharField(max_length=100)
+    is_personal = models.BooleanField(default=False)
+    missed_post_policy = models.CharField(max_length=10, blank=True, choices=[("send", "send"), ("hold", "hold")])
+    missed_post_hours = models.PositiveIntegerField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    members = models.ManyToManyField(User, through="Membership", related_name="workspaces")
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(Row):
+    """One person's role in one workspace."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices)
+
+    objects = WorkspaceScopedQuerySet["Membership"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "workspace"], name="membership_once"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role_known"),
+        ]
+        indexes = [models.Index(fields=["workspace", "role"], name="membership_workspace_role")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.role} of {self.workspace_id}"
+
+
+class Session(Row):
+    """One sign-in: a family of refresh tokens, of which only the newest counts.
+
+    A reused older one revokes the family; access tokens name their session and end with it.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    current_jti = models.UUIDField()
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    user_agent = models.CharField(max_length=200, blank=True)
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user"], condition=models.Q(revoked_at=None), name="session_live"),
+            models.Index(fields=["expires_at"], name="session_expires"),
+        ]
+
+    def __str__(self) -> str:
+        return f"session {self.id} of {self.user_id}"
+
+    def stands(self, at: datetime) -> bool:
+        """Whether its tokens count at `at`."""
+        return self.revoked_at is None and self.expires_at > at
+
+
+class ApiKey(Row):
+    """A key of one user for one workspace. Only its SHA-256 is stored; the key itself is shown once."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=16)
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    role = models.CharField(max_length=10, choices=Role.choices, null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WorkspaceScopedQuerySet["ApiKey"].as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def stands(self, at: datetime) -> bool:
+        """Whether it opens anything at `at`."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > at)

@@ -1,0 +1,85 @@
+"""People, workspaces and their proofs, for the tests of every app."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.models import ApiKey, Membership, Session, User, Workspace
+from accounts.roles import Role
+from accounts.tokens import tokens_for
+from mastablasta.core.ids import new_id
+
+_numbers = itertools.count(1)
+PASSWORD = "correct horse battery"
+
+
+def make_user(**overrides: Any) -> User:
+    """A person without any workspace. `password` is hashed only when given: hashing is slow."""
+    number = next(_numbers)
+    password = overrides.pop("password", None)
+    user = User(**{"email": f"person{number}@example.test", "name": f"Person {number}", **overrides})
+    if password is None:
+        user.set_unusable_password()
+    else:
+        user.set_password(password)
+    user.save()
+    return user
+
+
+def make_workspace(*, owner: User | None = None, **overrides: Any) -> Workspace:
+    """A workspace; `owner` (made when left out) owns it, and has it as default when they had none."""
+    owner = owner or make_user()
+    workspace = Workspace.objects.create(**{"name": f"Workspace {next(_numbers)}", **overrides})
+    make_membership(owner, workspace, role=Role.OWNER)
+    return workspace
+
+
+def make_membership(user: User, workspace: Workspace, *, role: Role = Role.EDITOR) -> Membership:
+    if user.default_workspace_id is None:
+        user.default_workspace = workspace
+        user.save(update_fields=["default_workspace"])
+    return Membership.objects.create(user=user, workspace=workspace, role=role)
+
+
+def make_member(workspace: Workspace, *, role: Role = Role.EDITOR, **overrides: Any) -> User:
+    """A new person with `role` in `workspace`, which is their default."""
+    user = make_user(**overrides)
+    make_membership(user, workspace, role=role)
+    return user
+
+
+def make_session(user: User, **overrides: Any) -> Session:
+    now = timezone.now()
+    standing = {"current_jti": new_id(), "expires_at": now + timedelta(days=30), "last_used_at": now}
+    return Session.objects.create(user=user, **{**standing, **overrides})
+
+
+def make_api_key(user: User, workspace: Workspace, **overrides: Any) -> tuple[ApiKey, str]:
+    """A key and its text."""
+    text = f"mb_{secrets.token_urlsafe(32)}"
+    told = {"name": "Key", "prefix": text[:10], "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return ApiKey.objects.create(user=user, workspace=workspace, **{**told, **overrides}), text
+
+
+def signed_in(user: User, *, workspace: Workspace | None = None) -> APIClient:
+    """A client that sends an access token of `user`, and X-Workspace when `workspace` is given."""
+    client = APIClient(raise_request_exception=False)
+    headers = {"HTTP_AUTHORIZATION": f"Bearer {tokens_for(make_session(user))['access_token']}"}
+    if workspace is not None:
+        headers["HTTP_X_WORKSPACE"] = str(workspace.id)
+    client.credentials(**headers)
+    return client
+
+
+def with_key(text: str) -> APIClient:
+    """A client that sends the API key `text`."""
+    client = APIClient(raise_request_exception=False)
+    client.credentials(HTTP_X_API_KEY=text)
+    return client
