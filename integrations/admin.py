@@ -1,0 +1,51 @@
+"""Connected accounts and what stands behind them, to look at; never a token."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
+from mastablasta.core.administration import ReadOnlyPage
+
+
+@admin.register(PlatformHost)
+class PlatformHostPage(ReadOnlyPage):
+    hidden = ("client_secret_enc",)
+    list_display = ("host", "platform", "base_url", "info_at", "paused_at", "paused_reason")
+    list_filter = ("platform", ("paused_at", admin.EmptyFieldListFilter))
+    search_fields = ("host", "base_url")
+    date_hierarchy = "created_at"
+
+
+@admin.register(Credential)
+class CredentialPage(ReadOnlyPage):
+    hidden = ("access_enc", "refresh_enc", "refresh_lease")
+    list_display = ("subject", "platform_host", "workspace", "state", "expires_at", "refreshed_at", "error")
+    list_filter = ("state", "platform_host__platform")
+    search_fields = ("subject", "workspace__name", "platform_host__host")
+    date_hierarchy = "created_at"
+    list_select_related = ("platform_host", "workspace")
+
+
+@admin.register(SocialAccount)
+class SocialAccountPage(ReadOnlyPage):
+    """Connected, paused and disconnected in the API, where the platform is told."""
+
+    hidden = ("facts",)  # as the platform gave them: what is in there is not ours to show
+    list_display = ("handle", "platform", "workspace", "kind", "state", "is_default", "checked_at", "state_reason")
+    list_filter = ("platform", "state", "kind", "is_default")
+    search_fields = ("handle", "display_name", "remote_id", "workspace__name")
+    date_hierarchy = "connected_at"
+    list_select_related = ("workspace",)
+
+
+@admin.register(OAuthState)
+class OAuthStatePage(ReadOnlyPage):
+    """Sign-ins under way."""
+
+    hidden = ("sha256", "verifier_enc", "held_enc", "confirm_sha256")
+    list_display = ("user", "workspace", "platform_host", "created_at", "expires_at", "used_at")
+    list_filter = ("platform_host__platform", ("used_at", admin.EmptyFieldListFilter))
+    search_fields = ("user__email", "workspace__name", "platform_host__host")
+    date_hierarchy = "created_at"
+    list_select_related = ("user", "workspace", "platform_host")

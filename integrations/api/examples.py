@@ -1,0 +1,99 @@
+"""What calls about accounts look like, for the API's description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+
+ACCOUNT: dict[str, Any] = {
+    "id": "0193a5f0-7c1e-7d4b-9f52-2b1d6c0a9e11",
+    "platform": "mastodon",
+    "handle": "@ada@mastodon.social",
+    "name": "Ada Lovelace",
+    "avatar_url": "https://files.mastodon.social/accounts/avatars/ada.png",
+    "kind": "person",
+    "status": "active",
+    "is_default": True,
+    "scopes": ["profile", "read:statuses", "write:statuses", "write:media"],
+    "token_expires_at": None,
+    "checked_at": "2030-01-31T09:00:00Z",
+    "error": None,
+}
+PAUSED = {**ACCOUNT, "status": "paused", "error": "Paused by a person; set its status to active to go on."}
+PLATFORM: dict[str, Any] = {
+    "slug": "mastodon",
+    "name": "Mastodon",
+    "configured": True,
+    "built": True,
+    "proof": "simulator-proven",
+    "post_types": ["standard", "thread"],
+    "limits": {
+        "text": {
+            "limit": 500,
+            "unit": "graphemes",
+            "is_stock": True,
+            "source": {
+                "url": "https://docs.joinmastodon.org/entities/Instance/#configuration",
+                "read": "2026-11-23",
+            },
+        }
+    },
+    "options": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"sensitive": {"type": "boolean", "description": "Whether media are hidden at first."}},
+    },
+    "reconcile": "exact",
+    "rates": [
+        {
+            "operation": "any",
+            "limit": 300,
+            "window_s": 300,
+            "scope": "account",
+            "source": {"url": "https://docs.joinmastodon.org/api/rate-limits/", "read": "2026-11-23"},
+        }
+    ],
+}
+NOT_BUILT: dict[str, Any] = {
+    "slug": "youtube",
+    "name": "YouTube",
+    "configured": False,
+    "built": False,
+    "proof": None,
+    "post_types": [],
+    "limits": {"text": None},
+    "options": {},
+    "reconcile": None,
+    "rates": [],
+}
+NOT_REVOKED = {
+    "account": {
+        **ACCOUNT,
+        "status": "disconnected",
+        "is_default": False,
+        "scopes": [],
+        "error": "Disconnected by a person; connect it again to use it.",
+    },
+    "warnings": [
+        {
+            "code": "not_revoked",
+            "message": "Mastodon could not be told that the access ended (the server does not answer). It is no longer "
+            "used here; take it back in the account's own settings at mastodon.social.",
+        }
+    ],
+}
+STARTED = {
+    "url": "https://mastodon.social/oauth/authorize?response_type=code&client_id=…&state=…&code_challenge=…",
+    "state": "Zk3c…",
+    "expires_at": "2030-01-31T09:10:00Z",
+}
+CONNECTED = {"success": True, "account_id": ACCOUNT["id"], "accounts": [ACCOUNT]}
+
+
+def answer(name: str, value: Any, status: int = 200) -> OpenApiExample:
+    return OpenApiExample(name, value=value, response_only=True, status_codes=[str(status)])
+
+
+def question(name: str, value: Any) -> OpenApiExample:
+    return OpenApiExample(name, value=value, request_only=True)

@@ -1,0 +1,134 @@
+"""GET /platforms: what each platform takes, and whether it can be connected here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from django.http import HttpResponseBase
+from django.utils.cache import get_conditional_response
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.views import PersonalView
+from integrations import registry, services
+from integrations.api.examples import NOT_BUILT, PLATFORM, answer
+from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
+from mastablasta.core.api.serializers import StrictSerializer
+
+
+class SourceSerializer(StrictSerializer):
+    url = serializers.URLField(help_text="The vendor's own page.")
+    read = serializers.DateField(help_text="The day on which it was read there.")
+
+
+class TextLimitSerializer(StrictSerializer):
+    limit = serializers.IntegerField()
+    unit = serializers.CharField(help_text="How it is counted: `graphemes`, `weighted`, `characters`.")
+    is_stock = serializers.BooleanField(help_text="A server of this platform may allow more or less.")
+    source = SourceSerializer()  # type: ignore[assignment]  # the metaclass takes fields out of the class
+
+
+class LimitsSerializer(StrictSerializer):
+    text = TextLimitSerializer(allow_null=True)
+
+
+class RateSerializer(StrictSerializer):
+    operation = serializers.CharField()
+    limit = serializers.IntegerField(help_text="Calls.")
+    window_s = serializers.IntegerField(help_text="Seconds.")
+    scope = serializers.CharField(help_text="Who shares it: `account`, `app` or `host`.")
+    source = SourceSerializer()  # type: ignore[assignment]  # the metaclass takes fields out of the class
+
+
+class PlatformSerializer(StrictSerializer):
+    slug = serializers.CharField()
+    name = serializers.CharField(help_text="For people.")
+    configured = serializers.BooleanField(help_text="Accounts can be connected here and now.")
+    built = serializers.BooleanField(help_text="This version can speak to it.")
+    proof = serializers.CharField(allow_null=True, help_text="`simulator-proven` or `live-proven`; null = neither.")
+    post_types = serializers.ListField(child=serializers.CharField())
+    limits = LimitsSerializer()
+    options = serializers.DictField(help_text="The JSON schema of `post_options.<slug>`.")
+    reconcile = serializers.CharField(
+        allow_null=True,
+        help_text="How surely it can be found out whether a post is out: `exact`, `best_effort`, `none`.",
+    )
+    rates = RateSerializer(many=True)
+
+
+class PlatformsSerializer(StrictSerializer):
+    platforms = PlatformSerializer(many=True)
+
+
+def platforms() -> Iterator[dict[str, Any]]:
+    """Every platform of the registry, as PlatformSerializer describes it; those not built yet say so."""
+    for slug, entry in registry.PLATFORMS.items():
+        is_built = registry.is_built(slug)
+        yield {
+            "slug": slug,
+            "name": entry.label,
+            "configured": services.is_configured(slug),
+            "built": is_built,
+            **(_abilities(registry.capabilities(slug)) if is_built else _NOTHING),
+        }
+
+
+_NOTHING: dict[str, Any] = {
+    "proof": None,
+    "post_types": [],
+    "limits": {"text": None},
+    "options": {},
+    "reconcile": None,
+    "rates": [],
+}
+
+
+def _abilities(can: Capabilities) -> dict[str, Any]:
+    return {
+        "proof": can.proof,
+        "post_types": list(can.post_types),
+        "limits": {"text": _text_limit(can.text)},
+        "options": can.options,
+        "reconcile": can.reconcile,
+        "rates": [_rate(rule) for rule in can.rates],
+    }
+
+
+def _text_limit(text: TextLimit) -> dict[str, Any]:
+    return {"limit": text.limit, "unit": text.unit, "is_stock": text.is_stock, "source": _source(text.source)}
+
+
+def _rate(rule: RateRule) -> dict[str, Any]:
+    return {
+        "operation": rule.operation,
+        "limit": rule.limit,
+        "window_s": rule.window_s,
+        "scope": rule.scope,
+        "source": _source(rule.source),
+    }
+
+
+def _source(source: Source) -> dict[str, str]:
+    return {"url": source.url, "read": source.read}
+
+
+class Platforms(PersonalView):
+    serializer_class = PlatformsSerializer
+
+    @extend_schema(
+        summary="Every platform: what it takes, and whether it can be connected here",
+        description="Carries an ETag; with If-None-Match, 304 while nothing has changed.",
+        responses={200: PlatformsSerializer, 304: OpenApiResponse(description="Not Modified")},
+        examples=[answer("One that is there, one that is not yet", {"platforms": [PLATFORM, NOT_BUILT]})],
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        shown = {"platforms": list(platforms())}
+        # Weak: the browsable page shows the same otherwise.
+        etag = f'W/"{hashlib.sha256(orjson.dumps(shown)).hexdigest()[:32]}"'
+        answered = Response(shown, headers={"ETag": etag, "Cache-Control": "private, no-cache"})
+        return get_conditional_response(request._request, etag=etag, response=answered) or answered

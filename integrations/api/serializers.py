@@ -1,0 +1,87 @@
+"""Connected accounts as the API shows them; never a token."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+
+from integrations.api.examples import ACCOUNT
+from integrations.models import SocialAccount
+from integrations.states import AccountState
+from mastablasta.core.api.fields import OffsetDateTimeField
+from mastablasta.core.api.serializers import StrictModelSerializer, StrictSerializer
+
+
+class AccountSerializer(StrictModelSerializer):
+    """Rows come with `credential`, its tokens left in the database."""
+
+    example: ClassVar[Any] = ACCOUNT
+
+    name = serializers.CharField(source="display_name", read_only=True)
+    status = serializers.ChoiceField(AccountState.choices, source="state", read_only=True)
+    scopes = serializers.ListField(
+        child=serializers.CharField(), source="credential.scopes", default=list, read_only=True
+    )
+    token_expires_at = OffsetDateTimeField(
+        source="credential.expires_at", default=None, read_only=True, allow_null=True
+    )
+    checked_at = OffsetDateTimeField(read_only=True, allow_null=True)
+    error = serializers.SerializerMethodField(help_text="Why it cannot be used, for people; null = it can.")
+
+    class Meta:
+        model = SocialAccount
+        fields = (
+            "id",
+            "platform",
+            "handle",
+            "name",
+            "avatar_url",
+            "kind",
+            "status",
+            "is_default",
+            "scopes",
+            "token_expires_at",
+            "checked_at",
+            "error",
+        )
+        read_only_fields = fields
+
+    def get_error(self, account: SocialAccount) -> str | None:
+        return account.state_reason or None
+
+
+class AccountChangeSerializer(AccountSerializer):
+    """What may be changed; the rest of what GET gave may come with it and is ignored."""
+
+    is_default = serializers.BooleanField(help_text="Whether `platforms` in a post means this account.")
+    status = serializers.ChoiceField(
+        [(state.value, state.label) for state in (AccountState.ACTIVE, AccountState.PAUSED)],
+        help_text="`paused`: what is due waits. `active`: it goes on.",
+    )
+
+
+class AccountWarningSerializer(StrictSerializer):
+    code = serializers.CharField(help_text="Stable, for programs.")
+    message = serializers.CharField(help_text="For people, with the remedy.")
+
+
+class DisconnectedSerializer(StrictSerializer):
+    account = AccountSerializer()
+    warnings = AccountWarningSerializer(many=True)
+
+
+class StartedSerializer(StrictSerializer):
+    url = serializers.URLField(help_text="Where the person's browser has to go.")
+    state = serializers.CharField()
+    expires_at = OffsetDateTimeField()
+
+
+class ConnectedSerializer(StrictSerializer):
+    success = serializers.BooleanField()
+    account_id = serializers.UUIDField(help_text="The first of `accounts`.")
+    accounts = AccountSerializer(many=True)
+
+
+class ConfirmSerializer(StrictSerializer):
+    token = serializers.CharField(max_length=200)

@@ -1,0 +1,282 @@
+"""Connecting accounts, and reading them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.parsers import FormParser
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.views import CallerView, PublicView, WorkspaceView
+from accounts.models import User
+from accounts.roles import Action
+from integrations import services
+from integrations.api.examples import ACCOUNT, CONNECTED, NOT_REVOKED, PAUSED, STARTED, answer, question
+from integrations.api.filters import AccountFilter
+from integrations.api.serializers import (
+    AccountChangeSerializer,
+    AccountSerializer,
+    ConfirmSerializer,
+    ConnectedSerializer,
+    DisconnectedSerializer,
+    StartedSerializer,
+)
+from integrations.models import SocialAccount
+from mastablasta.core.api.serializers import StrictSerializer
+from mastablasta.core.api.views import ApiView
+from mastablasta.core.errors import Invalid
+
+# The address holds code and state: it is not to be kept, nor told to the next page.
+PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+
+class AccountList(WorkspaceView):
+    queryset = SocialAccount.objects.all()
+    rows_name = "accounts"
+    serializer_class = AccountSerializer
+    filterset_class = AccountFilter
+
+    def narrow(self, rows: Any) -> Any:
+        shown = rows if "status" in self.request.query_params else rows.connected()
+        return shown.without_tokens().order_by("created_at", "id")
+
+    @extend_schema(summary="List connected accounts, oldest first")
+    def get(self, request: Request) -> Response:
+        return self.list_rows()
+
+
+class AccountView(WorkspaceView):
+    """One account; also those that are disconnected."""
+
+    queryset = SocialAccount.objects.all()
+    serializer_class = AccountSerializer
+
+    def narrow(self, rows: Any) -> Any:
+        return rows.without_tokens()
+
+    def shown(self) -> dict[str, Any]:
+        """The account as it is now."""
+        return dict(self.get_serializer(self.get_object()).data)
+
+
+class AccountDetail(AccountView):
+    query_parameters = {
+        "DELETE": [OpenApiParameter("force", bool, description="Also while posts are scheduled for it: they wait.")]
+    }
+    refusals = {"PATCH": (409,), "DELETE": (409,)}
+
+    @extend_schema(summary="One connected account", examples=[answer("Ada", ACCOUNT)])
+    def get(self, request: Request, id: UUID) -> Response:
+        return Response(self.shown())
+
+    @extend_schema(
+        summary="Make it the default, pause it, or let it go on",
+        description="The default moves here from the account that was it. What is due at a paused account waits "
+        "(`waiting_for: account`) and goes out when the account goes on. 409 `needs_reauth`, `disconnected`, "
+        "`account_pending` or `move_not_allowed` where the account is in no state for it.",
+        request=AccountChangeSerializer,
+        responses=AccountSerializer,
+        examples=[
+            question("Pause", {"status": "paused"}),
+            question("Default", {"is_default": True}),
+            answer("Paused", PAUSED),
+        ],
+    )
+    def patch(self, request: Request, id: UUID) -> Response:
+        account = self.get_object()
+        changes = self.body(AccountChangeSerializer, partial=True)
+        services.change_account(account, at=timezone.now(), **changes)
+        return Response(self.shown())
+
+    @extend_schema(
+        summary="Disconnect it",
+        description="Its tokens are erased here and, where no other account stands on the same sign-in, taken back at "
+        "the platform; what it published stays, and connecting it again goes on with the same account. 409 "
+        "`in_flight` or `unconfirmed` while that is so of one of its posts, `account_in_use` while posts are "
+        "scheduled for it. 200 instead of 204 where there is something to know.",
+        responses={204: None, 200: DisconnectedSerializer},
+        examples=[answer("The platform did not answer", NOT_REVOKED)],
+    )
+    def delete(self, request: Request, id: UUID) -> Response:
+        warnings = services.disconnect(self.get_object(), force=self._is_forced(), at=timezone.now())
+        if not warnings:
+            return Response(status=204)
+        said = [{"code": one.code, "message": one.message} for one in warnings]
+        return Response({"account": self.shown(), "warnings": said})
+
+    def _is_forced(self) -> bool:
+        given = self.request.query_params.get("force", "false")
+        if given not in {"true", "false"}:
+            raise Invalid.field("force", "invalid_choice", "This is not one of: true, false.", valid=["true", "false"])
+        return given == "true"
+
+
+class AccountCall(AccountView):
+    """A POST about one account that takes no body."""
+
+    def nothing(self) -> None:
+        """Refuse a body that says something."""
+        self.body(StrictSerializer)
+
+
+class AccountRefresh(AccountCall):
+    is_one_transaction = False
+    refusals = {"POST": (409, 502)}
+
+    @extend_schema(
+        summary="Refresh its token now",
+        description="409 `no_refresh_token` where the platform gave none, `needs_reauth` when it refuses; 502 when it "
+        "does not answer: then everything is as it was.",
+        request=None,
+        responses=AccountSerializer,
+        examples=[answer("Refreshed", {**ACCOUNT, "token_expires_at": "2030-01-31T11:00:00Z"})],
+    )
+    def post(self, request: Request, id: UUID) -> Response:
+        self.nothing()
+        services.refresh_account(self.get_object(), at=timezone.now())
+        return Response(self.shown())
+
+
+class AccountTest(AccountCall):
+    is_one_transaction = False
+    refusals = {"POST": (409, 502)}
+
+    @extend_schema(
+        summary="Ask the platform whose account it is",
+        description="Brings handle, name and picture up to date. 409 `needs_reauth` when the platform refuses the "
+        "sign-in, `other_identity` or `place_gone` when it no longer stands for this account; 502 when the platform "
+        "does not answer: then everything is as it was.",
+        request=None,
+        responses=AccountSerializer,
+        examples=[answer("It is Ada", ACCOUNT)],
+    )
+    def post(self, request: Request, id: UUID) -> Response:
+        self.nothing()
+        services.check_account(self.get_object(), at=timezone.now())
+        return Response(self.shown())
+
+
+class AccountActivate(AccountCall):
+    refusals = {"POST": (409,)}
+
+    @extend_schema(
+        summary="Use one of several accounts that a sign-in gave",
+        description="It becomes the default where its platform has none. 409 `not_pending` for any other account.",
+        request=None,
+        responses=AccountSerializer,
+        examples=[answer("Active", ACCOUNT)],
+    )
+    def post(self, request: Request, id: UUID) -> Response:
+        self.nothing()
+        services.activate_account(self.get_object(), at=timezone.now())
+        return Response(self.shown())
+
+
+class Authorize(WorkspaceView):
+    actions = {"GET": Action.WRITE}
+    query_parameters = {
+        "GET": [
+            OpenApiParameter(
+                "instance",
+                description="Platforms of many servers: which. `mastodon.social`, `@you@mastodon.social` or its URL.",
+            )
+        ]
+    }
+    refusals = {"GET": (502,)}
+
+    @extend_schema(
+        summary="Begin to connect an account",
+        description="Send the person's browser to `url`. `state` works once, within 10 minutes.",
+        responses=StartedSerializer,
+        examples=[answer("Begun", STARTED)],
+    )
+    def get(self, request: Request, platform: str) -> Response:
+        started = services.start_connect(
+            workspace=self.workspace,
+            user=self.caller.user,
+            platform=platform,
+            instance=request.query_params.get("instance"),
+            at=timezone.now(),
+        )
+        return Response(StartedSerializer(started).data, headers=PRIVATE)
+
+
+class PageRenderer(TemplateHTMLRenderer):
+    exception_template_names = ["oauth/failed.html"]
+
+
+class PageView(ApiView):
+    """For programs JSON, for browsers a page."""
+
+    renderer_classes = (JSONRenderer, PageRenderer)
+
+    @property
+    def wants_page(self) -> bool:
+        return isinstance(getattr(self.request, "accepted_renderer", None), PageRenderer)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        if self.wants_page:
+            response.content_type = None
+        return response
+
+    def connected(self, accounts: list[SocialAccount]) -> Response:
+        shown = AccountSerializer(accounts, many=True).data
+        answer = {"success": True, "account_id": accounts[0].id, "accounts": shown}
+        return Response(answer, template_name="oauth/connected.html", headers=PRIVATE)
+
+
+class Callback(PageView, CallerView):
+    permission_classes = (AllowAny,)
+    http_method_names = ["get"]  # no HEAD: it would use up the state
+    query_parameters = {
+        "GET": [
+            OpenApiParameter("code"),
+            OpenApiParameter("state"),
+            OpenApiParameter("error", description="Instead of `code`, when the person or the platform refused."),
+        ]
+    }
+
+    def known_parameters(self, method: str) -> list[str]:
+        """Platforms add parameters of their own."""
+        return [*super().known_parameters(method), *self.request.query_params]
+
+    @extend_schema(
+        summary="Where platforms send people back to",
+        description="Needs no sign-in: the state is the proof. A browser that is not signed in as who began gets a "
+        "page with a button, and the account is connected by that.",
+        responses=ConnectedSerializer,
+        examples=[answer("Connected", CONNECTED)],
+    )
+    def get(self, request: Request, platform: str) -> Response:
+        query = request.query_params
+        caller = request.user if isinstance(request.user, User) else None
+        came_back: dict[str, Any] = {
+            "platform": platform,
+            "code": query.get("code", ""),
+            "state": query.get("state", ""),
+            "error": query.get("error", ""),
+            "caller": caller,
+            "at": timezone.now(),
+        }
+        if self.wants_page and caller is None:
+            held = services.hold_connect(**came_back)
+            return Response({"held": held, "slug": platform}, template_name="oauth/confirm.html", headers=PRIVATE)
+        return self.connected(services.finish_connect(**came_back))
+
+
+class Confirm(PageView, PublicView):
+    """The button of the callback's page; its token, which only that page has, is the proof."""
+
+    parser_classes = (FormParser,)
+
+    @extend_schema(exclude=True)
+    def post(self, request: Request, platform: str) -> Response:
+        token = self.body(ConfirmSerializer)["token"]
+        return self.connected(services.confirm_connect(platform=platform, token=token, at=timezone.now()))

@@ -1,0 +1,57 @@
+"""What a platform takes and how it behaves, as data: limits with the vendor's URL and the day they were read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a limit stands, and when it was read there (YYYY-MM-DD)."""
+
+    url: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextLimit:
+    """The longest text. `unit` says how it is counted; `stock`: a host may allow more or less."""
+
+    limit: int
+    unit: Literal["graphemes", "weighted", "characters"]
+    source: Source
+    is_stock: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RateRule:
+    """At most `limit` calls of `operation` in `window_s` seconds, per `scope`."""
+
+    operation: str
+    limit: int
+    window_s: int
+    scope: Literal["account", "app", "host"]
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """One platform. `options` is the JSON schema of its `post_options`.
+
+    `reconcile`: how surely we can find out whether a post is out. `way`: by what. `settle_s`: how long after a call
+    the platform's "I do not have it" may still be wrong.
+    """
+
+    slug: str
+    label: str
+    post_types: tuple[str, ...]
+    text: TextLimit
+    reconcile: Literal["exact", "best_effort", "none"]
+    way: Literal["native_key", "client_id", "progress", "look_up", "none"]
+    settle_s: int
+    options: Mapping[str, Any]
+    rates: tuple[RateRule, ...] = ()
+    proof: str = "simulator-proven"
+    sources: tuple[Source, ...] = field(default_factory=tuple)

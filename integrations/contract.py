@@ -1,0 +1,312 @@
+"""What a connector is: the one vocabulary between the engine and every platform.
+
+A connector is pure: plain values and HTTP in, an outcome out. It sees no database, no clock of ours, no retries.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from integrations.capabilities import Capabilities
+from mastablasta.core.errors import FieldProblem
+from mastablasta.core.outbound import Http
+
+
+# --- what is to be published ---
+@dataclass(frozen=True, slots=True)
+class MediaUse:
+    """One file in one part: bytes by path, never in memory. `alt_text` may be ""."""
+
+    asset_id: str
+    path: str
+    mime_type: str
+    size: int
+    alt_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One visible post of a delivery. `kind`: post (the root), reply (to the part before), comment (to the root).
+
+    `field`: where a person wrote it, as problems name it.
+    """
+
+    text: str
+    media: tuple[MediaUse, ...] = ()
+    kind: str = "post"
+    field: str = "content"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What one account is to publish: at least one part, in order; options by the vendor's names in snake_case."""
+
+    parts: tuple[Part, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    post_type: str = "standard"
+
+    @property
+    def text(self) -> str:
+        return self.parts[0].text
+
+
+# --- one visible post of it ---
+@dataclass(frozen=True, slots=True)
+class SentPart:
+    """A part that is out. `facts`: what replies to it need beyond its id, as its connector gave them (JSON)."""
+
+    remote_id: str
+    url: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One visible post that is to be made: part number `len(sent)` of `content`, after those in `sent`, in order.
+
+    `key` is stable for the same content and part: `<delivery>.<generation>.<part>`.
+    """
+
+    content: Content
+    key: str
+    sent: tuple[SentPart, ...] = ()
+
+    @property
+    def part(self) -> Part:
+        return self.content.parts[len(self.sent)]
+
+    @property
+    def parent(self) -> SentPart | None:
+        """What this part answers: the root for a comment, the part before for a reply; None for the root itself."""
+        if not self.sent:
+            return None
+        return self.sent[0] if self.part.kind == "comment" else self.sent[-1]
+
+
+# --- where it goes ---
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One connected account, as a connector sees it. `info` is what its host said of itself (limits), as stored."""
+
+    base_url: str
+    host: str
+    remote_id: str
+    handle: str
+    info: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Progress(Protocol):
+    """What a crash must not lose of the step under way. `data` is what was saved so far, also by an earlier attempt."""
+
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+
+    def save(self, **values: Any) -> None:
+        """Merge `values` (JSON) into `data`; durable when it returns. Raises LeaseLost: stop at once."""
+
+
+class LeaseLost(Exception):
+    """The delivery belongs to another worker by now; whatever was about to be sent must not be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How long a part's text is as its platform counts, and the most that it takes."""
+
+    length: int
+    limit: int
+
+
+# --- outcomes that are no errors ---
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The step is out, and the platform told its id."""
+
+    remote_id: str
+    url: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The platform still works on it; ask again at `check_at` (UTC). `progress` is kept for `resume`."""
+
+    check_at: datetime
+    progress: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The platform has it."""
+
+    remote_id: str
+    url: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The platform does not show it. To be believed only `settle_s` after the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class CannotTell:
+    """The platform cannot say, now or later; a person has to look."""
+
+    reason: str
+
+
+class Connector(ABC):
+    """Translation to and from one platform, for one account.
+
+    Every method that talks to the platform may raise what integrations.errors lists. Adding a platform: a folder
+    in integrations/platforms, a line in integrations/registry.py, a module in sandbox/platforms.
+    """
+
+    capabilities: ClassVar[Capabilities]
+
+    def __init__(self, target: Target, http: Http) -> None:
+        """`http` is bound to the account's base URL and token; paths are relative to it."""
+        self.target = target
+        self.http = http
+
+    @classmethod
+    @abstractmethod
+    def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
+        """Return what the platform would refuse; [] = fine. Pure. `target` None = stock limits."""
+
+    @classmethod
+    def measure(cls, content: Content, index: int, target: Target | None) -> Measure:  # noqa: ARG003
+        """Measure the text of part `index` as the platform counts it. Pure. `target` None = stock limits.
+
+        This one counts code points; a platform that counts otherwise says so here, and its `validate` asks here.
+        """
+        return Measure(len(content.parts[index].text), cls.capabilities.text.limit)
+
+    @classmethod
+    def is_one_step(cls, content: Content) -> bool:
+        """Whether the first call of `publish` is already the visible one, and the only one."""
+        return len(content.parts) == 1 and not content.parts[0].media
+
+    @abstractmethod
+    def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
+        """Make one part visible, going on where `progress` stands. The engine goes from part to part.
+
+        A call that can make something visible is made with `visible=True`.
+        """
+
+    @abstractmethod
+    def resume(self, step: Step, *, progress: Progress) -> Published | Pending:
+        """Ask for what was Pending."""
+
+    @abstractmethod
+    def reconcile(
+        self, step: Step, *, progress: Progress, since: datetime, known: frozenset[str]
+    ) -> Found | Absent | CannotTell:
+        """Find out whether this part is out, without any call that could make it visible.
+
+        Only a post younger than `since` (UTC, already less the clocks' skew) counts, and none whose id is in
+        `known`: those are other parts, or belong to other deliveries, since people do post the same text twice.
+        """
+
+    @abstractmethod
+    def delete(self, remote_id: str) -> None:
+        """Take a post back; already gone = success."""
+
+
+# --- connecting an account ---
+@dataclass(frozen=True, slots=True)
+class ClientApp:
+    """Our registration at one host."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A grant's tokens, as the platform gave them. `expires_at` None = does not expire."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(default="", repr=False)
+    expires_at: datetime | None = None
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One place where the grant may publish."""
+
+    remote_id: str
+    handle: str
+    name: str = ""
+    avatar_url: str = ""
+    kind: str = "person"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Grantor:
+    """Who gave a grant: the platform's id of the person, and the places where they may publish."""
+
+    subject: str
+    places: tuple[Identity, ...]
+
+
+class OAuthFlow(ABC):
+    """How a person connects an account of one platform, at one host.
+
+    Every method that talks to the platform may raise what integrations.errors lists.
+    """
+
+    def __init__(self, http: Http, info: Mapping[str, Any]) -> None:
+        """`http` is bound to the host's base URL, without a token; `info` is what `host_info` gave, as stored."""
+        self.http = http
+        self.info = info
+
+    @classmethod
+    @abstractmethod
+    def address_of(cls, instance: str) -> str:
+        """The base URL of the host that a person means; "" = they named none. Pure. Raises Refused."""
+
+    @property
+    @abstractmethod
+    def scopes(self) -> tuple[str, ...]:
+        """What we ask for at this host."""
+
+    @abstractmethod
+    def host_info(self) -> Mapping[str, Any]:
+        """What the host says of itself (addresses, limits), in the shape that this platform's code reads.
+
+        With `base_url` where it is to be reached elsewhere. Raises Unavailable, with code `not_this_platform` when
+        it is no host of this platform.
+        """
+
+    @abstractmethod
+    def register(self, *, redirect_uri: str) -> ClientApp:
+        """Register our app at the host. Platforms where an operator does that raise OperatorProblem."""
+
+    @abstractmethod
+    def authorize_url(self, app: ClientApp, *, redirect_uri: str, state: str, challenge: str) -> str:
+        """The address that the person's browser goes to. `challenge` is PKCE's, S256."""
+
+    @abstractmethod
+    def exchange(self, app: ClientApp, *, code: str, redirect_uri: str, verifier: str) -> Tokens:
+        """Turn the code into tokens. Raises ExchangeRefused when the platform does not take it."""
+
+    @abstractmethod
+    def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:
+        """Return the new pair. Raises NeedsReconnect when the grant is dead, Unavailable when nobody can say now."""
+
+    @abstractmethod
+    def revoke(self, app: ClientApp, *, token: str) -> None:
+        """End the grant at the platform; already ended = success."""
+
+    @abstractmethod
+    def who_am_i(self, access_token: str) -> Grantor:
+        """Whose token this is, and the places that they may publish to."""

@@ -1,0 +1,149 @@
+"""Connected accounts, the grants behind them and the hosts they live on."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Workspace
+from integrations.querysets import SocialAccountQuerySet
+from integrations.states import AccountState, CredentialState
+from mastablasta.core.fields import EncryptedTextField
+from mastablasta.core.models import Row
+
+
+class PlatformHost(Row):
+    """One server of a platform ('mastodon.social'), with the app that we registered there and what it allows.
+
+    `base_url` is how the server is reached, without a trailing slash; `host` what people call it.
+    """
+
+    platform = models.CharField(max_length=20)
+    host = models.CharField(max_length=255)
+    base_url = models.CharField(max_length=300)
+    client_id = models.CharField(max_length=500, blank=True)
+    client_secret_enc = EncryptedTextField(null=True, blank=True)
+    client_redirect_uri = models.CharField(max_length=500, blank=True)
+    client_scopes = models.CharField(max_length=500, blank=True)
+    info = models.JSONField(default=dict, blank=True)
+    info_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["platform", "host"], name="platform_host_once")]
+
+    def __str__(self) -> str:
+        return f"{self.platform} at {self.host}"
+
+
+class Credential(Row):
+    """One grant: the tokens that a person gave us at one host. Several accounts may stand on one grant.
+
+    `version` rises with every stored pair; who refreshes holds `refresh_lease` meanwhile (single flight).
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    platform_host = models.ForeignKey(PlatformHost, on_delete=models.PROTECT, related_name="credentials")
+    subject = models.CharField(max_length=255)
+    access_enc = EncryptedTextField()
+    refresh_enc = EncryptedTextField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    scopes = models.JSONField(default=list, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=10, choices=CredentialState.choices, default=CredentialState.LIVE)
+    refresh_lease = models.UUIDField(null=True, blank=True)
+    refresh_lease_expires_at = models.DateTimeField(null=True, blank=True)
+    refreshed_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "platform_host", "subject"], name="credential_once"),
+            models.CheckConstraint(condition=Q(state__in=CredentialState.values), name="credential_state_known"),
+            models.CheckConstraint(
+                condition=Q(refresh_lease=None, refresh_lease_expires_at=None)
+                | Q(refresh_lease__isnull=False, refresh_lease_expires_at__isnull=False),
+                name="credential_lease_whole",
+            ),
+        ]
+        indexes = [models.Index(fields=["expires_at"], condition=Q(state="live"), name="credential_expires")]
+
+    def __str__(self) -> str:
+        return f"grant of {self.subject} at {self.platform_host_id}"
+
+
+class SocialAccount(Row):
+    """A place where posts appear: a profile, a page, a channel. Reconnecting the same one keeps its row."""
+
+    class Kind(models.TextChoices):
+        PERSON = "person", "Person"
+        PAGE = "page", "Page"
+        CHANNEL = "channel", "Channel"
+        ORGANISATION = "organisation", "Organisation"
+        BOARD = "board", "Board"
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="social_accounts")
+    credential = models.ForeignKey(Credential, null=True, on_delete=models.SET_NULL, related_name="accounts")
+    platform_host = models.ForeignKey(PlatformHost, on_delete=models.PROTECT, related_name="accounts")
+    platform = models.CharField(max_length=20)
+    kind = models.CharField(max_length=15, choices=Kind.choices, default=Kind.PERSON)
+    remote_id = models.CharField(max_length=255)
+    handle = models.CharField(max_length=255)
+    display_name = models.CharField(max_length=255, blank=True)
+    avatar_url = models.CharField(max_length=1000, blank=True)
+    state = models.CharField(max_length=15, choices=AccountState.choices, default=AccountState.ACTIVE)
+    state_reason = models.CharField(max_length=500, blank=True)
+    is_default = models.BooleanField(default=False)
+    facts = models.JSONField(default=dict, blank=True)
+    connected_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    connected_at = models.DateTimeField()
+    checked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SocialAccountQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "platform", "platform_host", "remote_id"], name="social_account_once"
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "platform"],
+                condition=Q(is_default=True) & ~Q(state="disconnected"),
+                name="social_account_one_default",
+            ),
+            models.CheckConstraint(condition=Q(state__in=AccountState.values), name="social_account_state_known"),
+        ]
+        indexes = [models.Index(fields=["workspace", "state"], name="social_account_state")]
+
+    def __str__(self) -> str:
+        return f"{self.handle} on {self.platform}"
+
+
+class OAuthState(Row):
+    """One sign-in at a platform under way: proves that the callback belongs to who started it. Single use.
+
+    `held_enc` is the finished sign-in of a browser that has to confirm it by a button; `confirm_sha256` the button's.
+    """
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    platform_host = models.ForeignKey(PlatformHost, on_delete=models.CASCADE, related_name="+")
+    client_id = models.CharField(max_length=500, blank=True)
+    verifier_enc = EncryptedTextField()
+    redirect_uri = models.CharField(max_length=500)
+    scopes = models.JSONField(default=list)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    held_enc = EncryptedTextField(null=True, blank=True)
+    confirm_sha256 = models.CharField(max_length=64, null=True, blank=True, unique=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="oauth_state_expires")]
+
+    def __str__(self) -> str:
+        return f"sign-in {self.id} of {self.user_id}"

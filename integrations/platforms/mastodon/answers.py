@@ -1,0 +1,121 @@
+"""What Mastodon's answers mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Rejected, Unavailable
+from mastablasta.core.outbound import Answer
+
+LONGEST_BLOCK = timedelta(hours=24)
+DEFAULT_BLOCK = timedelta(minutes=1)
+
+# Texts are localised and differ between versions: the status decides, words only refine it.
+# app/controllers/concerns/api/error_handling.rb, user.rb of mastodon/mastodon (read 2026-11-23)
+LOCKED_OUT = (
+    "login is currently disabled",
+    "confirmed e-mail",
+    "confirmed email",
+    "pending approval",
+    "suspended",
+)
+SCOPE_MISSING = ("outside the authorized scopes", "insufficient_scope")
+NOT_READY = ("not finished processing", "have not finished")
+
+
+def refusal(answer: Answer) -> CallFailed:
+    """Return what to raise for an answer that is no 2xx.
+
+    Source: https://docs.joinmastodon.org/entities/Error/ and https://docs.joinmastodon.org/api/rate-limits/
+    (read 2026-11-23).
+    """
+    status, said = answer.status, error_text(answer)
+    words = said.lower()
+    if answer.server_trouble or status == 408:
+        return answer.in_doubt("is a fault of the server", code="server_error")
+    if status == 429:
+        return RateLimited("The server asks to wait.", until=open_again_at(answer), http_status=status)
+    if status == 401 or (status == 400 and "bearer token" in words):  # 400 text/html: Takahe 0.11
+        return NeedsReconnect(
+            "The server no longer accepts the account's token.", code="token_refused", http_status=status
+        )
+    if status == 403 and any(hint in words for hint in SCOPE_MISSING):
+        return NeedsReconnect(
+            "The account was connected without the permission that this needs.",
+            code="scope_missing",
+            http_status=status,
+            can_refresh=False,
+        )
+    if status == 403 and any(hint in words for hint in LOCKED_OUT):
+        return NeedsReconnect(
+            f"The server does not let the account in: {said}",
+            code="account_locked",
+            http_status=status,
+            can_refresh=False,
+        )
+    if status == 403 and _is_challenge(answer):
+        return Unavailable(
+            "A proxy in front of the server asked for a browser check.", code="challenged", http_status=status
+        )
+    if status < 400:
+        return Unavailable("The server points to another address.", code="redirected", http_status=status)
+    if status == 422 and any(hint in words for hint in NOT_READY):
+        return Unavailable("The server is still processing the media.", code="media_not_ready", http_status=status)
+    return Rejected(
+        said or f"The server refused it with status {status}.",
+        code=_REJECTED.get(status, "rejected"),
+        http_status=status,
+    )
+
+
+_REJECTED = {
+    403: "not_permitted",
+    404: "not_found",
+    410: "not_found",
+    413: "too_large",
+    422: "validation_failed",
+}
+
+
+def error_text(answer: Answer) -> str:
+    """What the server says is wrong, for people: `error_description`, `error`, or a short text that is no page."""
+    fields = answer.fields()
+    for name in ("error_description", "error"):
+        if isinstance(fields.get(name), str) and fields[name]:
+            return str(fields[name])[:300]
+    text = answer.text.strip()
+    return text if 0 < len(text) <= 200 and "<" not in text else ""
+
+
+def open_again_at(answer: Answer) -> datetime:
+    """When the window opens: Retry-After, else X-RateLimit-Reset (ISO 8601), else in a minute; within a day."""
+    until = answer.retry_after()
+    if until is None:
+        reset = time_of(answer.headers.get("x-ratelimit-reset"))
+        until = answer.on_our_clock(reset) if reset else answer.received_at + DEFAULT_BLOCK
+    return min(max(until, answer.received_at + timedelta(seconds=1)), answer.received_at + LONGEST_BLOCK)
+
+
+def status_of(read: Any) -> dict[str, str] | None:
+    """The id and address of a Status; None when it is none. `url` may be null at odd servers, then `uri` serves."""
+    if not isinstance(read, Mapping) or not isinstance(read.get("id"), str | int) or not str(read["id"]):
+        return None
+    url = read.get("url") or read.get("uri") or ""
+    return {"remote_id": str(read["id"]), "url": url if isinstance(url, str) else ""}
+
+
+def time_of(value: Any) -> datetime | None:
+    """An ISO 8601 time with zone; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _is_challenge(answer: Answer) -> bool:
+    return "cf-mitigated" in answer.headers or (
+        "html" in answer.headers.get("content-type", "") and "cloudflare" in answer.headers.get("server", "").lower()
+    )

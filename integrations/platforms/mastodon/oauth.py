@@ -1,0 +1,253 @@
+"""Connecting a Mastodon account: discovery, our app at each server, sign-in, who it is.
+
+Sources: https://docs.joinmastodon.org/methods/oauth/, …/methods/apps/, …/methods/instance/ (read 2026-11-23).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from integrations.contract import ClientApp, Grantor, Identity, OAuthFlow, Tokens
+from integrations.errors import ExchangeRefused, NeedsReconnect, OperatorProblem, Unavailable
+from integrations.platforms.mastodon.answers import error_text, refusal
+from integrations.platforms.mastodon.capabilities import CHARACTERS_PER_URL, MAX_CHARACTERS
+from integrations.protocols.oauth2 import for_tokens, tokens_of, web_address
+from mastablasta.core.outbound import Answer, OAuthSession, Refused, split_url
+
+CLIENT_NAME = "MastaBlasta"
+SCOPES = ("read:statuses", "write:statuses", "write:media")
+
+# Servers before 4.3 have no discovery document; these paths have always been there.
+PATHS: dict[str, str] = {
+    "authorization_endpoint": "/oauth/authorize",
+    "token_endpoint": "/oauth/token",
+    "revocation_endpoint": "/oauth/revoke",
+    "app_registration_endpoint": "/api/v1/apps",
+}
+# https://www.rfc-editor.org/rfc/rfc6749#section-5.2 (read 2026-11-23); access_denied for a wrong secret: Takahe 0.11
+APP_UNKNOWN = {"invalid_client", "access_denied"}
+GRANT_ENDED = {"invalid_grant", "unauthorized_client"}
+
+
+class MastodonOAuth(OAuthFlow):
+    """`info`: limits {…}, oauth {endpoint: URL}, identity_scope, version, title, domain, base_url if moved."""
+
+    @classmethod
+    def address_of(cls, instance: str) -> str:
+        """Take `@user@host`, `host` or any URL of the server; the answer is https and has neither path nor user."""
+        text = instance.strip()
+        if not text:
+            raise Refused("name your server, as mastodon.social or @you@mastodon.social")
+        if "://" in text:
+            scheme, _, rest = text.partition("://")
+            if scheme.lower() not in {"http", "https"}:
+                raise Refused("the address is no http(s) URL")
+            text = rest.partition("/")[0].partition("?")[0].partition("#")[0]
+        else:
+            text = text.rpartition("@")[2].partition("/")[0]
+        origin, _ = split_url(f"https://{text}")
+        if "." not in origin.host and ":" not in origin.host:
+            raise Refused("the host is no full name; write it as mastodon.social")
+        return str(origin)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return (str(self.info.get("identity_scope") or "read:accounts"), *SCOPES)
+
+    def host_info(self) -> Mapping[str, Any]:
+        try:
+            return self._info()
+        except Unavailable as unavailable:
+            if unavailable.code not in {"not_this_platform", "redirected"}:
+                raise
+            moved_to = self._moved_to()
+            if not moved_to:
+                raise
+        flow = MastodonOAuth(self.http.elsewhere(moved_to), {})
+        return {**flow._info(), "base_url": moved_to}
+
+    def register(self, *, redirect_uri: str) -> ClientApp:
+        answer = self.http.post(
+            self._url("app_registration_endpoint"),
+            data={"client_name": CLIENT_NAME, "redirect_uris": redirect_uri, "scopes": " ".join(self.scopes)},
+        )
+        if answer.status in {400, 422}:
+            said = error_text(answer)
+            raise OperatorProblem(
+                f"The server does not take our app: {said}", code="app_refused", http_status=answer.status
+            )
+        if not answer.is_ok:
+            raise refusal(answer)
+        fields = answer.fields()
+        if not fields.get("client_id") or not fields.get("client_secret"):
+            raise answer.in_doubt("names no client_id and client_secret", code="unreadable")
+        return ClientApp(str(fields["client_id"]), str(fields["client_secret"]))
+
+    def authorize_url(self, app: ClientApp, *, redirect_uri: str, state: str, challenge: str) -> str:
+        session = OAuthSession(app.client_id, redirect_uri=redirect_uri, scope=list(self.scopes))
+        url, _ = session.authorization_url(
+            self._url("authorization_endpoint"), state=state, code_challenge=challenge, code_challenge_method="S256"
+        )
+        return str(url)
+
+    def exchange(self, app: ClientApp, *, code: str, redirect_uri: str, verifier: str) -> Tokens:
+        session = OAuthSession(app.client_id, redirect_uri=redirect_uri, check=_check_exchange)
+        return tokens_of(
+            session.fetch_token(
+                self._url("token_endpoint"),
+                code=code,
+                code_verifier=verifier,
+                client_secret=app.client_secret,
+                include_client_id=True,
+            )
+        )
+
+    def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:
+        """Mastodon's tokens do not expire; some forks' do."""
+        session = OAuthSession(app.client_id, check=_check_refresh)
+        return tokens_of(
+            session.refresh_token(
+                self._url("token_endpoint"),
+                refresh_token=refresh_token,
+                client_id=app.client_id,
+                client_secret=app.client_secret,
+            )
+        )
+
+    def revoke(self, app: ClientApp, *, token: str) -> None:
+        answer = self.http.post(
+            self._url("revocation_endpoint"),
+            data={"client_id": app.client_id, "client_secret": app.client_secret, "token": token},
+        )
+        if not answer.is_ok and answer.status not in {400, 401, 403, 404}:
+            raise refusal(answer)
+
+    def who_am_i(self, access_token: str) -> Grantor:
+        """One place: the account that signed in. Its own defaults are kept as facts, for the composer.
+
+        Source: https://docs.joinmastodon.org/methods/accounts/#verify_credentials (read 2026-11-23).
+        """
+        answer = self.http.with_token(access_token).get("/api/v1/accounts/verify_credentials")
+        if not answer.is_ok:
+            raise refusal(answer)
+        account = answer.fields()
+        if not account.get("id") or not account.get("username"):
+            raise answer.in_doubt("is no account", code="unreadable")
+        source: Mapping[str, Any] = account["source"] if isinstance(account.get("source"), dict) else {}
+        remote_id = str(account["id"])
+        place = Identity(
+            remote_id=remote_id,
+            handle=f"@{account['username']}@{self._handle_domain()}"[:255],
+            name=str(account.get("display_name") or account["username"])[:255],
+            avatar_url=web_address(account.get("avatar")),
+            facts={
+                "url": web_address(account.get("url")),
+                "visibility": str(source.get("privacy") or "public"),
+                "language": str(source.get("language") or ""),
+                "sensitive": source.get("sensitive") is True,
+            },
+        )
+        return Grantor(remote_id, (place,))
+
+    def _info(self) -> Mapping[str, Any]:
+        instance, discovered = self._instance(), self._discovered()
+        return {
+            "limits": limits_of(instance),
+            "version": str(instance.get("version", ""))[:100],
+            "title": str(instance.get("title", ""))[:200],
+            "domain": str(instance.get("domain") or instance.get("uri") or "")[:255],
+            "identity_scope": _identity_scope(discovered),
+            "oauth": {name: url for name in PATHS if self._is_ours(url := discovered.get(name))},
+        }
+
+    def _instance(self) -> Mapping[str, Any]:
+        """The instance document, v2 (4.0) or v1."""
+        for path in ("/api/v2/instance", "/api/v1/instance"):
+            answer = self.http.get(path)
+            if answer.is_ok and "version" in (fields := answer.fields()):
+                return fields
+            if answer.server_trouble or answer.status == 429 or 300 <= answer.status < 400:
+                raise refusal(answer)
+        raise Unavailable("the host does not speak Mastodon's API", code="not_this_platform")
+
+    def _discovered(self) -> Mapping[str, Any]:
+        """The authorization server's own description (4.3), {} without one."""
+        answer = self.http.get("/.well-known/oauth-authorization-server")
+        return answer.fields() if answer.is_ok else {}
+
+    def _moved_to(self) -> str:
+        """The base URL of the server behind a domain that only names its accounts; "" = there is none.
+
+        Such domains redirect WebFinger to the server, https://docs.joinmastodon.org/spec/webfinger/ (read 2026-11-23).
+        """
+        host = urlsplit(self.http.base_url).netloc
+        answer = self.http.get("/.well-known/webfinger", params={"resource": f"acct:{host}@{host}"})
+        if not 300 <= answer.status < 400:
+            return ""
+        try:
+            origin, _ = split_url(answer.headers.get("location", ""))
+        except Refused:
+            return ""
+        return str(origin) if origin.scheme == "https" and origin.netloc != host else ""
+
+    def _is_ours(self, url: Any) -> bool:
+        """A document may name only addresses below its own host: our secret and the code go there."""
+        return isinstance(url, str) and url.startswith(f"{self.http.base_url}/")
+
+    def _url(self, name: str) -> str:
+        return str(self.info.get("oauth", {}).get(name) or f"{self.http.base_url}{PATHS[name]}")
+
+    def _handle_domain(self) -> str:
+        """The domain in its accounts' names: the server's own or one above it, as it says; never a stranger's."""
+        host = urlsplit(self.http.base_url).netloc
+        said = str(self.info.get("domain") or "").lower()
+        return said if said and (host == said or host.endswith(f".{said}")) else host
+
+
+def limits_of(instance: Mapping[str, Any]) -> dict[str, int]:
+    """The limits that matter here, from either version of the instance document, else the stock ones.
+
+    Source: https://docs.joinmastodon.org/entities/Instance/#configuration (read 2026-11-23). Pleroma and Akkoma say
+    `max_toot_chars` at the top instead.
+    """
+    configuration = instance.get("configuration")
+    statuses = configuration.get("statuses") if isinstance(configuration, Mapping) else None
+    statuses = statuses if isinstance(statuses, Mapping) else {}
+    return {
+        "max_characters": _count(statuses.get("max_characters", instance.get("max_toot_chars")), MAX_CHARACTERS),
+        "characters_reserved_per_url": _count(statuses.get("characters_reserved_per_url"), CHARACTERS_PER_URL),
+        "max_media_attachments": _count(statuses.get("max_media_attachments"), 4),
+    }
+
+
+def _identity_scope(discovered: Mapping[str, Any]) -> str:
+    """`profile` (4.3) tells who somebody is and nothing more; older servers know `read:accounts` only."""
+    scopes = discovered.get("scopes_supported")
+    return "profile" if isinstance(scopes, list) and "profile" in scopes else "read:accounts"
+
+
+def _count(value: Any, stock: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**7 else stock
+
+
+def _check_exchange(answer: Answer) -> None:
+    if answer.is_ok:
+        return
+    if answer.status in {400, 401, 403, 422}:
+        said = error_text(answer) or f"status {answer.status}"
+        is_app = answer.status == 401 and answer.fields().get("error") in APP_UNKNOWN
+        raise ExchangeRefused(f"The server refused the sign-in: {said}", http_status=answer.status, app_unknown=is_app)
+    raise for_tokens(refusal(answer))
+
+
+def _check_refresh(answer: Answer) -> None:
+    if answer.is_ok:
+        return
+    error = str(answer.fields().get("error", ""))
+    if answer.status in {400, 401, 403} and error in GRANT_ENDED | APP_UNKNOWN:
+        raise NeedsReconnect(
+            "The server ended the account's sign-in.", code=error, http_status=answer.status, can_refresh=False
+        )
+    raise for_tokens(refusal(answer))

@@ -1,0 +1,421 @@
+"""Signing in at a Mastodon server: addresses, discovery, registration, tokens, identity; on exact bytes."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from integrations.contract import ClientApp, Grantor, Identity
+from integrations.errors import (
+    CallFailed,
+    ExchangeRefused,
+    NeedsReconnect,
+    OperatorProblem,
+    OutcomeUnknown,
+    RateLimited,
+    Unavailable,
+)
+from integrations.platforms.mastodon.oauth import MastodonOAuth, limits_of
+from mastablasta.core.outbound import Http, Refused, connections
+from mastablasta.core.tests.lying import Liar, Line, Turn, answer, lying, says
+
+APP = ClientApp("client", "s3cret")
+CALLBACK = "https://our.test/api/v2/oauth/mastodon/callback"
+STOCK = {"max_characters": 500, "characters_reserved_per_url": 23, "max_media_attachments": 4}
+V2 = {
+    "domain": "m.test",
+    "title": "M",
+    "version": "4.5.1",
+    "configuration": {
+        "statuses": {"max_characters": 5000, "characters_reserved_per_url": 30, "max_media_attachments": 16}
+    },
+}
+GRANTED = {"access_token": "t0ken", "token_type": "Bearer", "scope": "profile write:statuses", "created_at": 1}
+NOT_FOUND = answer("<h1>Not Found</h1>", 404, content_type="text/html")
+
+
+def flow_at(liar: Liar, info: dict[str, Any] | None = None) -> MastodonOAuth:
+    connections.drop_kept()
+    return MastodonOAuth(Http(liar.url), info or {})
+
+
+def routes(answers: dict[str, bytes]) -> Turn:
+    def turn(line: Line) -> None:
+        while request := line.read_request():
+            path = request.split()[1].decode().partition("?")[0]
+            line.send(answers.get(path, NOT_FOUND))
+
+    return turn
+
+
+def form_of(request: bytes) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(request.partition(b"\r\n\r\n")[2].decode()).items()}
+
+
+# --- which server is meant ---
+
+
+@pytest.mark.parametrize(
+    ("instance", "address"),
+    [
+        ("mastodon.social", "https://mastodon.social"),
+        (" Mastodon.Social. ", "https://mastodon.social"),
+        ("@anna@mastodon.social", "https://mastodon.social"),
+        ("anna@mastodon.social", "https://mastodon.social"),
+        ("https://mastodon.social/@anna", "https://mastodon.social"),
+        ("http://mastodon.social/", "https://mastodon.social"),
+        ("HTTPS://mastodon.social?x=1", "https://mastodon.social"),
+        ("mastodon.social/web/home", "https://mastodon.social"),
+        ("bücher.example", "https://xn--bcher-kva.example"),
+        ("@anna@Bücher.example", "https://xn--bcher-kva.example"),
+        ("social.example:8443", "https://social.example:8443"),
+    ],
+)
+def test_server_is_read_from_what_people_type(instance: str, address: str) -> None:
+    assert MastodonOAuth.address_of(instance) == address
+
+
+@pytest.mark.parametrize(
+    "instance",
+    [
+        "", "  ", "anna", "@anna", "localhost", "ftp://mastodon.social", "javascript://mastodon.social",
+        "https://user:pw@mastodon.social", "masto don.social", "https://", "mastodon.social:x",
+        "a" * 64 + "ü.example",
+    ],
+)  # fmt: skip
+def test_what_names_no_server_is_refused(instance: str) -> None:
+    with pytest.raises(Refused):
+        MastodonOAuth.address_of(instance)
+
+
+# --- what the server says of itself ---
+
+
+def test_host_is_known_by_its_documents() -> None:
+    answers: dict[str, bytes] = {}
+    with lying(routes(answers)) as liar:
+        answers["/api/v2/instance"] = answer(json.dumps(V2))
+        answers["/.well-known/oauth-authorization-server"] = answer(
+            json.dumps(
+                {
+                    "authorization_endpoint": f"{liar.url}/login",
+                    "token_endpoint": "https://evil.test/token",
+                    "app_registration_endpoint": f"{liar.url}.evil.test/apps",
+                    "revocation_endpoint": 7,
+                    "scopes_supported": ["read", "profile"],
+                }
+            )
+        )
+
+        info = flow_at(liar).host_info()
+
+    assert info == {
+        "limits": {"max_characters": 5000, "characters_reserved_per_url": 30, "max_media_attachments": 16},
+        "version": "4.5.1",
+        "title": "M",
+        "domain": "m.test",
+        "identity_scope": "profile",
+        "oauth": {"authorization_endpoint": f"{liar.url}/login"},  # only addresses of the server itself
+    }
+
+
+def test_old_server_is_known_by_its_v1_document_and_fixed_paths() -> None:
+    v1 = {"uri": "m.test", "title": "Old", "version": "3.5.0", "configuration": {"statuses": {"max_characters": 700}}}
+    with lying(routes({"/api/v1/instance": answer(json.dumps(v1))})) as liar:
+        flow = flow_at(liar)
+        info = flow.host_info()
+        url = flow_at(liar, dict(info)).authorize_url(APP, redirect_uri=CALLBACK, state="s", challenge="c")
+
+    assert info["limits"] == {**STOCK, "max_characters": 700}
+    assert (info["identity_scope"], info["oauth"]) == ("read:accounts", {})
+    assert url.startswith(f"{liar.url}/oauth/authorize?")
+
+
+@pytest.mark.parametrize(
+    ("instance", "limits"),
+    [
+        ({}, STOCK),
+        ({"max_toot_chars": 5000}, {**STOCK, "max_characters": 5000}),
+        ({"configuration": None}, STOCK),
+        ({"configuration": {"statuses": []}}, STOCK),
+        ({"configuration": {"statuses": {"max_characters": "500", "max_media_attachments": -1}}}, STOCK),
+        ({"configuration": {"statuses": {"max_characters": True}}}, STOCK),
+    ],
+)
+def test_limits_that_make_no_sense_are_stock(instance: dict[str, Any], limits: dict[str, int]) -> None:
+    assert limits_of(instance) == limits
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        (NOT_FOUND, "not_this_platform"),
+        (answer("<html>"), "not_this_platform"),
+        (answer('{"a":1}'), "not_this_platform"),
+        (answer("{}", 503), "server_error"),
+    ],
+)
+def test_host_that_is_none_of_this_platform_is_told_so(said: bytes, code: str) -> None:
+    with lying(says(said)) as liar, pytest.raises(Unavailable) as caught:
+        flow_at(liar).host_info()
+
+    assert caught.value.code == code
+
+
+def test_server_behind_a_domain_of_accounts_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """example.com may only name accounts and redirect WebFinger to social.example.com."""
+    asked: list[str] = []
+
+    def elsewhere(self: Http, base_url: str) -> Http:
+        asked.append(base_url)
+        return Http(server.url)
+
+    monkeypatch.setattr(Http, "elsewhere", elsewhere)
+    moved = answer("", 302, location="https://social.example.com/.well-known/webfinger?resource=x")
+    with (
+        lying(routes({"/api/v2/instance": answer(json.dumps(V2))})) as server,
+        lying(routes({"/.well-known/webfinger": moved})) as domain,
+    ):
+        info = flow_at(domain).host_info()
+
+    assert (info["base_url"], asked) == ("https://social.example.com", ["https://social.example.com"])
+    assert info["limits"]["max_characters"] == 5000
+
+
+@pytest.mark.parametrize(
+    "location", ["http://social.example.com/x", "/elsewhere", "", "https://user@evil.test/", "javascript:alert(1)"]
+)
+def test_domain_that_points_nowhere_sensible_is_not_followed(location: str) -> None:
+    moved = answer("", 302, location=location)
+    with lying(routes({"/.well-known/webfinger": moved})) as liar, pytest.raises(Unavailable) as caught:
+        flow_at(liar).host_info()
+
+    assert caught.value.code == "not_this_platform"
+
+
+# --- our app there ---
+
+
+def test_app_is_registered() -> None:
+    registered = answer(json.dumps({"id": "1", "client_id": "client", "client_secret": "s3cret"}))
+    with lying(says(registered)) as liar:
+        app = flow_at(liar, {"identity_scope": "profile"}).register(redirect_uri=CALLBACK)
+
+    assert app == APP
+    assert liar.requests[0].startswith(b"POST /api/v1/apps HTTP/1.1\r\n")
+    assert form_of(liar.requests[0]) == {
+        "client_name": "MastaBlasta",
+        "redirect_uris": CALLBACK,
+        "scopes": "profile read:statuses write:statuses write:media",
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (answer('{"error":"Validation failed: Redirect URI is forbidden"}', 422), OperatorProblem),
+        (answer('{"error":"invalid_input"}', 400), OperatorProblem),
+        (answer("{}", 429), RateLimited),
+        (answer("<html>", 502), Unavailable),
+        (answer("<html>"), Unavailable),
+        (answer('{"client_id":"a"}'), Unavailable),
+    ],
+)
+def test_registration_that_fails_says_why(said: bytes, kind: type[CallFailed]) -> None:
+    with lying(says(said)) as liar, pytest.raises(kind):
+        flow_at(liar).register(redirect_uri=CALLBACK)
+
+
+def test_consent_page_is_asked_for_with_pkce() -> None:
+    with lying(says(answer())) as liar:
+        info = {"identity_scope": "profile", "oauth": {"authorization_endpoint": f"{liar.url}/login"}}
+        url = flow_at(liar, info).authorize_url(APP, redirect_uri=CALLBACK, state="st&te", challenge="ch")
+
+    parts = urlsplit(url)
+    assert f"{parts.scheme}://{parts.netloc}{parts.path}" == f"{liar.url}/login"
+    assert {name: values[0] for name, values in parse_qs(parts.query).items()} == {
+        "response_type": "code",
+        "client_id": "client",
+        "redirect_uri": CALLBACK,
+        "scope": "profile read:statuses write:statuses write:media",
+        "state": "st&te",
+        "code_challenge": "ch",
+        "code_challenge_method": "S256",
+    }
+
+
+# --- tokens ---
+
+
+def exchange(liar: Liar) -> Any:
+    return flow_at(liar).exchange(APP, code="c0de&", redirect_uri=CALLBACK, verifier="verifier")
+
+
+def test_code_is_exchanged() -> None:
+    with lying(says(answer(json.dumps(GRANTED)))) as liar:
+        tokens = exchange(liar)
+
+    assert (tokens.access_token, tokens.refresh_token, tokens.expires_at) == ("t0ken", "", None)
+    assert tokens.scopes == ("profile", "write:statuses")
+    assert liar.requests[0].startswith(b"POST /oauth/token HTTP/1.1\r\n")
+    assert b"Authorization" not in liar.requests[0]
+    assert form_of(liar.requests[0]) == {
+        "grant_type": "authorization_code",
+        "code": "c0de&",
+        "redirect_uri": CALLBACK,
+        "client_id": "client",
+        "client_secret": "s3cret",
+        "code_verifier": "verifier",
+    }
+
+
+def test_tokens_that_end_are_honoured() -> None:
+    """Mastodon's do not; some forks' do."""
+    with lying(says(answer(json.dumps({**GRANTED, "expires_in": 7200, "refresh_token": "again"})))) as liar:
+        tokens = exchange(liar)
+
+    assert tokens.refresh_token == "again"
+    assert abs(tokens.expires_at - datetime.now(UTC) - timedelta(hours=2)) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("said", "app_unknown"),
+    [
+        (answer('{"error":"invalid_grant","error_description":"The code is used"}', 400), False),
+        (answer('{"error":"invalid_client"}', 401), True),
+        (answer('{"error":"access_denied"}', 401), True),  # Takahe
+        (answer("<html>", 403), False),
+    ],
+)
+def test_code_that_is_refused_says_why(said: bytes, app_unknown: bool) -> None:
+    with lying(says(said)) as liar, pytest.raises(ExchangeRefused) as caught:
+        exchange(liar)
+
+    assert caught.value.app_unknown is app_unknown
+    assert "c0de" not in caught.value.message
+    assert "<" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        answer("<html>", 500),
+        answer("<html>"),
+        answer(""),
+        answer("{}"),
+        answer("[]"),
+        answer('{"access_token":""}'),
+        answer('{"access_token":null}'),
+        answer('{"error":"odd"}'),
+        answer(json.dumps({**GRANTED, "expires_in": "soon"})),
+        answer("", 302, location="https://evil.test/"),
+        answer("{}", 404),
+    ],
+)
+def test_exchange_without_tokens_is_unavailable(said: bytes) -> None:
+    with lying(says(said)) as liar, pytest.raises(Unavailable) as caught:
+        exchange(liar)
+
+    assert not isinstance(caught.value, OutcomeUnknown)
+    assert len(liar.requests) == 1
+
+
+def test_pair_is_refreshed() -> None:
+    said = answer(json.dumps({**GRANTED, "expires_in": 60, "refresh_token": "next"}))
+    with lying(says(said)) as liar:
+        tokens = flow_at(liar).refresh(APP, refresh_token="last")
+
+    assert (tokens.access_token, tokens.refresh_token) == ("t0ken", "next")
+    assert form_of(liar.requests[0]) == {
+        "grant_type": "refresh_token",
+        "refresh_token": "last",
+        "client_id": "client",
+        "client_secret": "s3cret",
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (answer('{"error":"invalid_grant"}', 400), NeedsReconnect),
+        (answer('{"error":"invalid_client"}', 401), NeedsReconnect),
+        (answer('{"error":"unauthorized_client"}', 403), NeedsReconnect),
+        (answer("{}", 429), RateLimited),
+        (answer("<html>", 503), Unavailable),
+        (answer("<html>", 400), Unavailable),
+        (answer("<html>", 401), Unavailable),
+        (answer('{"error":"invalid_request"}', 400), Unavailable),
+        (answer("<html>"), Unavailable),
+    ],
+)
+def test_refresh_that_fails_ends_the_grant_only_when_the_server_says_so(said: bytes, kind: type[CallFailed]) -> None:
+    with lying(says(said)) as liar, pytest.raises(CallFailed) as caught:
+        flow_at(liar).refresh(APP, refresh_token="last")
+
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 404])
+def test_grant_is_ended(status: int) -> None:
+    with lying(says(answer("", status))) as liar:
+        flow_at(liar).revoke(APP, token="t0ken")
+
+    assert form_of(liar.requests[0]) == {"client_id": "client", "client_secret": "s3cret", "token": "t0ken"}
+
+
+# --- who it is ---
+
+ACCOUNT = {
+    "id": "109",
+    "username": "anna",
+    "display_name": "Anna",
+    "avatar": "https://m.test/a.png",
+    "url": "https://m.test/@anna",
+    "source": {"privacy": "unlisted", "sensitive": True, "language": "de"},
+}
+
+
+def test_account_is_told() -> None:
+    with lying(says(answer(json.dumps(ACCOUNT)))) as liar:
+        grantor = flow_at(liar).who_am_i("t0ken")
+
+    facts = {"url": "https://m.test/@anna", "visibility": "unlisted", "language": "de", "sensitive": True}
+    host = urlsplit(liar.url).netloc
+    assert grantor == Grantor(
+        "109", (Identity("109", f"@anna@{host}", "Anna", "https://m.test/a.png", "person", facts),)
+    )
+    assert b"Authorization: Bearer t0ken\r\n" in liar.requests[0]
+
+
+def test_account_without_a_name_and_with_odd_values_is_told() -> None:
+    odd = {"id": 5, "username": "b", "display_name": "", "avatar": "javascript:x", "url": None, "source": None}
+    with lying(says(answer(json.dumps(odd)))) as liar:
+        [place] = flow_at(liar).who_am_i("t0ken").places
+
+    assert (place.remote_id, place.name, place.avatar_url, place.facts["url"]) == ("5", "b", "", "")
+
+
+@pytest.mark.parametrize(
+    ("base", "domain", "handle"),
+    [
+        ("https://social.example.com", "example.com", "@anna@example.com"),
+        ("https://example.com", "example.com", "@anna@example.com"),
+        ("https://evil.test", "mastodon.social", "@anna@evil.test"),
+        ("https://evilexample.com", "example.com", "@anna@evilexample.com"),
+        ("https://example.com", "", "@anna@example.com"),
+    ],
+)
+def test_handle_names_no_strangers_domain(base: str, domain: str, handle: str) -> None:
+    flow = MastodonOAuth(Http(base), {"domain": domain})
+
+    assert f"@anna@{flow._handle_domain()}" == handle
+
+
+@pytest.mark.parametrize("said", [answer("{}"), answer("<html>"), answer('{"id":"1"}'), answer("{}", 500)])
+def test_answer_that_is_no_account_is_unavailable(said: bytes) -> None:
+    with lying(says(said)) as liar, pytest.raises(Unavailable):
+        flow_at(liar).who_am_i("t0ken")

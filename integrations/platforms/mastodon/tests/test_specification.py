@@ -1,0 +1,135 @@
+"""What we send and ask, against Mastodon's OpenAPI description, where a copy lies beside the project."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import jsonschema
+import pytest
+
+from integrations.contract import ClientApp, Content, Part, Published, Target
+from integrations.platforms.mastodon.connector import MastodonConnector
+from integrations.platforms.mastodon.oauth import MastodonOAuth
+from integrations.testing import Notes, step_of
+from mastablasta.core.outbound import Http, connections
+from mastablasta.core.tests.lying import answer, lying, says
+
+BESIDE = Path(__file__).resolve().parents[5] / "shared" / "specs"
+FOLDER = Path(os.environ.get("MASTABLASTA_SPECS") or BESIDE)
+PATH = FOLDER / "mastodon-openapi-subset.json"
+STATUS = answer('{"id":"1","url":"https://m.test/1"}')
+
+
+@pytest.fixture(scope="module")
+def specification() -> dict[str, Any]:
+    if not PATH.is_file():
+        pytest.skip(f"no copy of Mastodon's OpenAPI description at {PATH}")
+    read: dict[str, Any] = json.loads(PATH.read_text())
+    return read
+
+
+def check_body(specification: dict[str, Any], path: str, body: Any, media_type: str = "application/json") -> None:
+    content = specification["paths"][path]["post"]["requestBody"]["content"]
+    schema = content.get(media_type, content["application/json"])["schema"]
+    whole = {**schema, "components": specification["components"]}
+    jsonschema.Draft202012Validator(whole).validate(body)
+
+
+def known_fields(specification: dict[str, Any], path: str) -> set[str]:
+    content = specification["paths"][path]["post"]["requestBody"]["content"]
+    return _properties(specification, next(iter(content.values()))["schema"])
+
+
+def _properties(specification: dict[str, Any], schema: dict[str, Any]) -> set[str]:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return _properties(specification, specification["components"]["schemas"][name])
+    found = set(schema.get("properties", {}))
+    for part in [*schema.get("oneOf", []), *schema.get("anyOf", []), *schema.get("allOf", [])]:
+        found |= _properties(specification, part)
+    return found
+
+
+def bodies_of(content: Content) -> list[dict[str, Any]]:
+    connections.drop_kept()
+    with lying(says(STATUS)) as liar:
+        target = Target(liar.url, "m.test", "7", "@anna@m.test")
+        http = Http(liar.url, token="abc", on_visible=lambda: None)
+        sent: list[Published] = []
+        for _ in content.parts:
+            sent.append(Published("1"))
+            MastodonConnector(target, http).publish(step_of(content, *sent[:-1]), progress=Notes())
+    return [json.loads(request.partition(b"\r\n\r\n")[2]) for request in liar.requests]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"visibility": "direct", "spoiler_text": "CW", "sensitive": True, "language": "de"},
+        {"visibility": "private"},
+    ],
+)
+def test_new_status_is_as_described(specification: dict[str, Any], options: dict[str, Any]) -> None:
+    bodies = bodies_of(Content((Part("One"), Part("Two", kind="reply")), options))
+
+    for body in bodies:
+        check_body(specification, "/api/v1/statuses", body)
+        assert body.keys() <= known_fields(specification, "/api/v1/statuses")
+
+
+def test_options_that_we_offer_are_described(specification: dict[str, Any]) -> None:
+    offered = MastodonConnector.capabilities.options["properties"]
+
+    assert offered.keys() <= known_fields(specification, "/api/v1/statuses")
+    described = specification["components"]["schemas"]["StatusVisibilityEnum"]["enum"]
+    assert set(offered["visibility"]["enum"]) <= set(described)
+
+
+def test_sign_in_calls_are_as_described(specification: dict[str, Any]) -> None:
+    connections.drop_kept()
+    said = [answer('{"client_id":"a","client_secret":"b"}'), answer('{"access_token":"t","token_type":"Bearer"}')]
+    with lying(says(*said)) as liar:
+        flow = MastodonOAuth(Http(liar.url), {"identity_scope": "profile"})
+        flow.register(redirect_uri="https://our.test/callback")
+        flow.exchange(ClientApp("a", "b"), code="c", redirect_uri="https://our.test/callback", verifier="v" * 64)
+        flow.revoke(ClientApp("a", "b"), token="t")
+
+    for request in liar.requests:
+        path = request.split()[1].decode()
+        body = dict(parse_qsl(request.partition(b"\r\n\r\n")[2].decode()))
+        assert body.keys() <= known_fields(specification, path)
+        check_body(specification, path, {**body, **_lists(specification, path, body)})
+    assert len(liar.requests) == 3
+
+
+def _lists(specification: dict[str, Any], path: str, body: dict[str, str]) -> dict[str, Any]:
+    """Fields that the description shows as lists and that a form gives as one text (`redirect_uris`)."""
+    content = specification["paths"][path]["post"]["requestBody"]["content"]
+    schema = next(iter(content.values()))["schema"]
+    return {
+        name: [body[name]]
+        for name, field in schema.get("properties", {}).items()
+        if name in body and field.get("type") == "array"
+    }
+
+
+def test_paths_that_we_ask_are_described(specification: dict[str, Any]) -> None:
+    asked = {
+        "/api/v1/statuses/{id}": "delete",
+        "/api/v1/statuses/{id}/source": "get",
+        "/api/v1/accounts/{id}/statuses": "get",
+        "/api/v1/accounts/verify_credentials": "get",
+        "/api/v2/instance": "get",
+        "/api/v1/instance": "get",
+        "/.well-known/oauth-authorization-server": "get",
+    }
+
+    for path, method in asked.items():
+        assert method in specification["paths"][path]
+    listing = specification["paths"]["/api/v1/accounts/{id}/statuses"]["get"]["parameters"]
+    assert {"limit", "max_id", "exclude_reblogs"} <= {parameter["name"] for parameter in listing if "name" in parameter}

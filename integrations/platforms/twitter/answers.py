@@ -1,0 +1,203 @@
+"""What X's refusals mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, RateLimited, Rejected, Unavailable
+from mastablasta.core.outbound import Answer
+
+LONGEST_BLOCK = timedelta(hours=24)
+DEFAULT_BLOCK = timedelta(minutes=1)
+DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What to raise; `{said}` in the sentence is what X said itself."""
+
+    outcome: type[CallFailed]
+    code: str
+    sentence: str
+    can_refresh: bool = False
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+# https://docs.x.com/x-api/fundamentals/response-codes-and-errors and the Problem schemas of
+# https://api.x.com/2/openapi.json, 2.166 and 2.167; words as quoted in public bug reports of 2026 (read 2026-11-23)
+_TOKEN_REFUSED = Meaning(NeedsReconnect, "token_refused", "X no longer accepts the account's token.", can_refresh=True)
+_WRONG_TOKEN = Meaning(NeedsReconnect, "wrong_token", "X wants the account to be connected anew: {said}")
+_SCOPE_MISSING = Meaning(
+    NeedsReconnect, "scope_missing", "The account was connected without the permission that this needs: {said}"
+)
+_LOCKED = Meaning(NeedsReconnect, "account_locked", "X does not let the account in: {said}")
+_CLIENT_FORBIDDEN = Meaning(OperatorProblem, "client_forbidden", "X does not let this server's app in: {said}")
+_APP_READ_ONLY = Meaning(OperatorProblem, "app_read_only", "This server's app at X may not write: {said}")
+_NO_CREDITS = Meaning(OperatorProblem, "credits_depleted", "This server's credits at X are used up: {said}")
+_USAGE_CAPPED = Meaning(OperatorProblem, "usage_capped", "This server's plan at X is used up: {said}")
+_TOO_MANY = Meaning(RateLimited, "rate_limited", "X asks to wait.")
+_DUPLICATE = Meaning(Rejected, DUPLICATE, "X has this text from this account already; change it. ({said})")
+_CASHTAGS = Meaning(Rejected, "too_many_cashtags", "X takes one cashtag in a post: {said}")
+_REPLY = Meaning(Rejected, "reply_not_allowed", "X does not allow this reply: {said}")
+_PARENT_GONE = Meaning(Rejected, "parent_gone", "The post that this one answers is gone: {said}")
+_INVALID = Meaning(Rejected, "invalid_request", "X refused it: {said}")
+_NOT_PERMITTED = Meaning(Rejected, "not_permitted", "X does not permit this: {said}")
+_NOT_FOUND = Meaning(Rejected, "not_found", "X does not have it: {said}")
+_TOO_LARGE = Meaning(Rejected, "too_large", "It is too large for X.")
+
+# The last part of a problem's `type`; its host has been api.twitter.com and api.x.com.
+_BY_TYPE: Mapping[str, Meaning] = {
+    "client-forbidden": _CLIENT_FORBIDDEN,  # client-not-enrolled, official-client-forbidden
+    "credits": _NO_CREDITS,
+    "credits-depleted": _NO_CREDITS,
+    "disallowed-resource": _NOT_PERMITTED,
+    "invalid-request": _INVALID,
+    "not-authorized-for-resource": _NOT_PERMITTED,
+    "oauth1-permissions": _APP_READ_ONLY,
+    "resource-not-found": _NOT_FOUND,
+    "resource-unavailable": _NOT_FOUND,
+    "unsupported-authentication": _WRONG_TOKEN,
+    "usage-capped": _USAGE_CAPPED,
+    "user-suspended": _LOCKED,
+}
+# Words in what a 401 or 403 says, the first that fit; of a 400, which is about the content, only what rejects it.
+_BY_WORDS: tuple[tuple[str, Meaning], ...] = (
+    ("duplicate content", _DUPLICATE),
+    ("cashtag", _CASHTAGS),
+    ("deleted or not visible", _PARENT_GONE),
+    ("reply to", _REPLY),
+    ("mentioned or otherwise engaged", _REPLY),
+    ("suspended", _LOCKED),
+    ("account is locked", _LOCKED),
+    ("temporarily locked", _LOCKED),
+    ("required scope", _SCOPE_MISSING),
+)
+# Codes of version 1.1, which some gateways still give: https://docs.x.com/x-api/fundamentals/response-codes-and-errors
+_BY_CODE: Mapping[int, Meaning] = {
+    32: _TOKEN_REFUSED,
+    64: _LOCKED,
+    88: _TOO_MANY,
+    89: _TOKEN_REFUSED,
+    185: _TOO_MANY,  # the account's own limit, in portions of half an hour
+    186: _INVALID,  # too long
+    187: _DUPLICATE,
+    261: _APP_READ_ONLY,
+    326: _LOCKED,
+}
+_BY_STATUS: Mapping[int, Meaning] = {
+    401: _TOKEN_REFUSED,
+    402: _NO_CREDITS,
+    403: _NOT_PERMITTED,
+    404: _NOT_FOUND,
+    413: _TOO_LARGE,
+    429: _TOO_MANY,
+}
+# Statuses that mean the same whoever gives them; the others only as a problem, since gateways give pages of their own.
+_PLAIN = frozenset({401, 402, 413, 429})
+# What in a 2xx without a result says that nothing was done; and what may also mean that a new post cannot be shown.
+_REFUSES = frozenset(
+    {_CASHTAGS, _CLIENT_FORBIDDEN, _APP_READ_ONLY, _DUPLICATE, _INVALID, _LOCKED, _NO_CREDITS, _REPLY, _PARENT_GONE}
+    | {_SCOPE_MISSING, _USAGE_CAPPED, _WRONG_TOKEN}
+)
+_NOT_SHOWN = frozenset({_NOT_FOUND, _NOT_PERMITTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that X says is wrong, in any of its shapes. `type` is the last part of it, "" for about:blank."""
+
+    type: str = ""
+    said: str = ""
+    code: int = 0
+
+    def meaning(self, status: int) -> Meaning | None:
+        """What it means by its own words; None = its status has to say."""
+        words = self.said.lower()
+        for hint, meaning in _BY_WORDS:
+            if hint in words and (status in {401, 403} or (status == 400 and meaning.outcome is Rejected)):
+                return meaning
+        return _BY_TYPE.get(self.type) or _BY_CODE.get(self.code)
+
+
+def refusal(answer: Answer) -> CallFailed:
+    """Return what to raise for an answer that is no 2xx."""
+    status = answer.status
+    if answer.server_trouble or status == 408:
+        return answer.in_doubt("is a fault of the server", code="server_error")
+    if status < 400:
+        return Unavailable("X points to another address.", code="redirected", http_status=status)
+    problem = next(problems_in(answer.fields()), None)
+    if problem is None and status not in _PLAIN:
+        sentence = "Something in front of X refused the call with a page of its own."
+        return Unavailable(sentence, code="gateway", http_status=status)
+    problem = problem or Problem()
+    return _raised(problem.meaning(status) or _BY_STATUS.get(status, _INVALID), problem, answer)
+
+
+def refusal_in(answer: Answer) -> CallFailed:
+    """Return what to raise for a 2xx that holds no result: its errors may say that nothing was done."""
+    for problem in problems_in(answer.fields()):
+        meaning = problem.meaning(403)
+        if meaning in _REFUSES or (meaning in _NOT_SHOWN and not answer.visible):
+            return _raised(meaning, problem, answer)
+    return answer.in_doubt("does not hold what was asked for", code="no_result")
+
+
+def problems_in(fields: Mapping[str, Any]) -> Iterator[Problem]:
+    """The problem that a body is, and those in its `errors`."""
+    errors = fields.get("errors")
+    inner = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    if isinstance(fields.get("title"), str) or isinstance(fields.get("detail"), str):
+        messages = " ".join(str(error["message"]) for error in inner if isinstance(error.get("message"), str))
+        yield _problem(fields, said=messages)
+    for error in inner:
+        yield _problem(error)
+
+
+def open_again(answer: Answer) -> tuple[datetime, Literal["account", "host"]]:
+    """When the window opens that is used up, and whose it was; within a day.
+
+    Source: https://docs.x.com/x-api/fundamentals/rate-limits (read 2026-11-23); the windows of 24 h as seen in answers.
+    """
+    windows: list[tuple[datetime, Literal["account", "host"]]] = []
+    for name, scope in _WINDOWS:
+        reset = answer.headers.get(f"{name}-reset", "")
+        is_moment = reset.isascii() and reset.isdecimal() and len(reset) < 12
+        if is_moment and answer.headers.get(f"{name}-remaining", "0") == "0":
+            windows.append((answer.on_our_clock(datetime.fromtimestamp(int(reset), UTC)), scope))
+    until, scope = max(windows, default=(answer.retry_after() or answer.received_at + DEFAULT_BLOCK, "account"))
+    earliest, latest = answer.received_at + timedelta(seconds=1), answer.received_at + LONGEST_BLOCK
+    return min(max(until, earliest), latest), scope
+
+
+_WINDOWS: tuple[tuple[str, Literal["account", "host"]], ...] = (
+    ("x-rate-limit", "account"),
+    ("x-user-limit-24hour", "account"),
+    ("x-app-limit-24hour", "host"),
+)
+
+
+def _problem(fields: Mapping[str, Any], *, said: str = "") -> Problem:
+    kind, code = fields.get("type"), fields.get("code")
+    for name in ("detail", "message", "title"):
+        if isinstance(fields.get(name), str) and fields[name]:
+            said = f"{fields[name]} {said}".strip()
+            break
+    return Problem(
+        type=kind.rpartition("/")[2] if isinstance(kind, str) and "/" in kind else "",
+        said=said[:300],
+        code=code if isinstance(code, int) else 0,
+    )
+
+
+def _raised(meaning: Meaning, problem: Problem, answer: Answer) -> CallFailed:
+    sentence = meaning.sentence.format(said=problem.said or f"status {answer.status}")
+    if meaning.outcome is RateLimited:
+        until, scope = open_again(answer)
+        return RateLimited(sentence, until=until, scope=scope, code=meaning.code, http_status=answer.status)
+    if meaning.outcome is NeedsReconnect:
+        return NeedsReconnect(sentence, code=meaning.code, http_status=answer.status, can_refresh=meaning.can_refresh)
+    return meaning.outcome(sentence, code=meaning.code, http_status=answer.status)

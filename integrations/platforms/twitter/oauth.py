@@ -1,0 +1,176 @@
+"""Connecting an account of X: consent, tokens that rotate, who it is.
+
+Sources: https://docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code and …/user-access-token
+(read 2026-11-23).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from integrations.contract import ClientApp, Grantor, Identity, OAuthFlow, Tokens
+from integrations.errors import (
+    CallFailed,
+    ExchangeRefused,
+    NeedsReconnect,
+    OperatorProblem,
+    RateLimited,
+    Unavailable,
+)
+from integrations.platforms.twitter.addresses import API, pages_of, profile_url
+from integrations.platforms.twitter.answers import refusal, refusal_in
+from integrations.protocols.oauth2 import for_tokens, tokens_of, web_address
+from mastablasta.core.outbound import Answer, OAuthSession, Refused
+
+SCOPES = ("tweet.read", "tweet.write", "users.read", "media.write", "offline.access")
+USER_FIELDS = "id,name,username,profile_image_url,subscription_type,protected,verified_type"
+
+AUTHORIZE = "/i/oauth2/authorize"
+TOKEN = "/2/oauth2/token"  # noqa: S105  a path
+REVOKE = "/2/oauth2/revoke"
+
+# Our app's own fault, to the token endpoint: https://www.rfc-editor.org/rfc/rfc6749#section-5.2 (read 2026-11-23)
+APP_REFUSED = frozenset({"invalid_client", "unauthorized_client"})
+# X says `invalid_request` of a dead refresh token, as of any bad request; its description tells them apart.
+TOKEN_INVALID = "token was invalid"  # noqa: S105  words
+
+
+class TwitterOAuth(OAuthFlow):
+    """A confidential client by HTTP Basic, registered by the operator; PKCE S256. `info` holds nothing."""
+
+    @classmethod
+    def address_of(cls, instance: str) -> str:
+        if instance.strip():
+            raise Refused("X has one server; leave this out")
+        return API
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return SCOPES
+
+    def host_info(self) -> Mapping[str, Any]:
+        """X says nothing of itself."""
+        return {}
+
+    def register(self, *, redirect_uri: str) -> ClientApp:  # noqa: ARG002  there is nothing to register
+        sentence = "The operator of this server has to register an app at https://developer.x.com first."
+        raise OperatorProblem(sentence, code="app_not_registered")
+
+    def authorize_url(self, app: ClientApp, *, redirect_uri: str, state: str, challenge: str) -> str:
+        session = OAuthSession(app.client_id, redirect_uri=redirect_uri, scope=list(SCOPES))
+        url, _ = session.authorization_url(
+            f"{pages_of(self.http.base_url)}{AUTHORIZE}",
+            state=state,
+            code_challenge=challenge,
+            code_challenge_method="S256",
+        )
+        return str(url)
+
+    def exchange(self, app: ClientApp, *, code: str, redirect_uri: str, verifier: str) -> Tokens:
+        """The code lives 30 s. Raises ExchangeRefused also when the person's consent lacks a scope."""
+        session = OAuthSession(app.client_id, redirect_uri=redirect_uri, check=_check_exchange)
+        url = f"{self.http.base_url}{TOKEN}"
+        tokens = tokens_of(session.fetch_token(url, code=code, code_verifier=verifier, auth=_basic(app)))
+        missing = [scope for scope in SCOPES if tokens.scopes and scope not in tokens.scopes]
+        if missing:
+            raise ExchangeRefused(f"X did not grant {', '.join(missing)}", code="scope_missing")
+        return tokens
+
+    def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:
+        """Return the new pair. A refresh token is good once; used twice, it ends the whole grant.
+
+        Raises OperatorProblem when X does not know our app by these keys.
+        """
+        session = OAuthSession(app.client_id, check=_check_refresh)
+        url = f"{self.http.base_url}{TOKEN}"
+        return tokens_of(session.refresh_token(url, refresh_token=refresh_token, auth=_basic(app)))
+
+    def revoke(self, app: ClientApp, *, token: str) -> None:
+        session = OAuthSession(app.client_id, check=_check_revoke)
+        session.post(f"{self.http.base_url}{REVOKE}", data={"token": token}, auth=_basic(app), withhold_token=True)
+
+    def who_am_i(self, access_token: str) -> Grantor:
+        """One place: the account that signed in.
+
+        Source: https://docs.x.com/x-api/users/get-my-user (read 2026-11-23).
+        """
+        answer = self.http.with_token(access_token).get("/2/users/me", params={"user.fields": USER_FIELDS})
+        if not answer.is_ok:
+            raise refusal(answer)
+        user = answer.fields().get("data")
+        if not isinstance(user, dict) or not user.get("id") or not user.get("username"):
+            raise refusal_in(answer)
+        remote_id, handle = str(user["id"]), f"@{user['username']}"[:255]
+        place = Identity(
+            remote_id=remote_id,
+            handle=handle,
+            name=str(user.get("name") or user["username"])[:255],
+            avatar_url=web_address(user.get("profile_image_url")),
+            facts={
+                "url": profile_url(self.http.base_url, handle),
+                "subscription_type": str(user.get("subscription_type") or "None"),
+                "verified_type": str(user.get("verified_type") or "none"),
+                "protected": user.get("protected") is True,
+            },
+        )
+        return Grantor(remote_id, (place,))
+
+
+def _basic(app: ClientApp) -> tuple[str, str]:
+    return app.client_id, app.client_secret
+
+
+def _check_exchange(answer: Answer) -> None:
+    if answer.is_ok:
+        return
+    _check_app(answer)
+    if answer.status in {400, 401, 403}:
+        said = _description(answer) or f"status {answer.status}"
+        raise ExchangeRefused(f"X refused the sign-in: {said}", http_status=answer.status)
+    raise _for_now(answer)
+
+
+def _check_refresh(answer: Answer) -> None:
+    if answer.is_ok:
+        return
+    _check_app(answer)
+    error = _error(answer)
+    if error == "invalid_grant" or (error == "invalid_request" and TOKEN_INVALID in _description(answer).lower()):
+        sentence = "X ended the account's sign-in."
+        raise NeedsReconnect(sentence, code="invalid_grant", http_status=answer.status, can_refresh=False)
+    raise _for_now(answer)
+
+
+def _check_revoke(answer: Answer) -> None:
+    if answer.is_ok:
+        return
+    _check_app(answer)
+    if answer.status != 400:  # 400: it has ended already
+        raise _for_now(answer)
+
+
+def _check_app(answer: Answer) -> None:
+    error = _error(answer)
+    if answer.status in {400, 401, 403} and error in APP_REFUSED:
+        sentence = "X does not know this server's app by its keys; look at TWITTER_CLIENT_ID and TWITTER_CLIENT_SECRET."
+        raise OperatorProblem(sentence, code=error, http_status=answer.status)
+
+
+def _for_now(answer: Answer) -> CallFailed:
+    """What a refusal means that says nothing of the grant: it may be otherwise in a moment."""
+    failure = for_tokens(refusal(answer))
+    if answer.server_trouble or isinstance(failure, OperatorProblem | RateLimited):
+        return failure
+    said = _description(answer) or f"status {answer.status}"
+    sentence = f"X did not take our request for a token: {said}"
+    return Unavailable(sentence, code=_error(answer) or "token_request_refused", http_status=answer.status)
+
+
+def _error(answer: Answer) -> str:
+    return str(answer.fields().get("error", ""))
+
+
+def _description(answer: Answer) -> str:
+    said = answer.fields().get("error_description")
+    return said[:300] if isinstance(said, str) else ""

@@ -1,0 +1,79 @@
+"""Which platforms there are and where their code is: one line each, imported when first asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from integrations.capabilities import Capabilities
+    from integrations.contract import Connector, OAuthFlow
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A platform's name for people, and the dotted paths of its connector and sign-in; "" = not built yet."""
+
+    label: str
+    connector: str = ""
+    oauth: str = ""
+
+
+PLATFORMS: dict[str, Entry] = {
+    "twitter": Entry(
+        "X",
+        "integrations.platforms.twitter.connector.TwitterConnector",
+        "integrations.platforms.twitter.oauth.TwitterOAuth",
+    ),
+    "facebook": Entry("Facebook"),
+    "instagram": Entry("Instagram"),
+    "linkedin": Entry("LinkedIn"),
+    "youtube": Entry("YouTube"),
+    "mastodon": Entry(
+        "Mastodon",
+        "integrations.platforms.mastodon.connector.MastodonConnector",
+        "integrations.platforms.mastodon.oauth.MastodonOAuth",
+    ),
+    "bluesky": Entry("Bluesky"),
+}
+PLATFORM_SLUGS: tuple[str, ...] = tuple(PLATFORMS)
+
+
+class NotBuilt(LookupError):
+    """The platform is known, but this version cannot speak to it."""
+
+
+def is_platform(slug: str) -> bool:
+    return slug in PLATFORMS
+
+
+def is_built(slug: str) -> bool:
+    return slug in PLATFORMS and bool(PLATFORMS[slug].connector)
+
+
+@cache
+def connector_class(slug: str) -> type[Connector]:
+    """Raises NotBuilt."""
+    found: type[Connector] = _load(PLATFORMS[slug].connector, slug)
+    return found
+
+
+@cache
+def oauth_flow(slug: str) -> type[OAuthFlow]:
+    """Raises NotBuilt, also for platforms that people connect without a redirect."""
+    found: type[OAuthFlow] = _load(PLATFORMS[slug].oauth, slug)
+    return found
+
+
+def capabilities(slug: str) -> Capabilities:
+    """Raises NotBuilt."""
+    return connector_class(slug).capabilities
+
+
+def _load(path: str, slug: str) -> Any:
+    if not path:
+        raise NotBuilt(slug)
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)

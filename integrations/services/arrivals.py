@@ -1,0 +1,127 @@
+"""What came back from a sign-in, and how it becomes a grant and its accounts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from integrations.contract import Grantor, Identity, Tokens
+from integrations.models import Credential, OAuthState, SocialAccount
+from integrations.services.accounts import lock_defaults
+from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A sign-in that the platform has confirmed: the tokens, and whose they are. Nothing of it is stored yet."""
+
+    sign_in: OAuthState
+    tokens: Tokens
+    grantor: Grantor
+
+
+def packed(arrival: Arrival) -> str:
+    """The arrival as text, to be stored encrypted."""
+    tokens = asdict(arrival.tokens)
+    if arrival.tokens.expires_at is not None:
+        tokens["expires_at"] = arrival.tokens.expires_at.isoformat()
+    return json.dumps({"tokens": tokens, "grantor": asdict(arrival.grantor)})
+
+
+def unpacked(sign_in: OAuthState) -> Arrival:
+    """The arrival that `sign_in` holds."""
+    packed = json.loads(str(sign_in.held_enc))
+    tokens: dict[str, Any] = packed["tokens"]
+    if tokens["expires_at"] is not None:
+        tokens["expires_at"] = datetime.fromisoformat(tokens["expires_at"])
+    places = tuple(Identity(**place) for place in packed["grantor"]["places"])
+    return Arrival(
+        sign_in,
+        Tokens(**{**tokens, "scopes": tuple(tokens["scopes"])}),
+        Grantor(packed["grantor"]["subject"], places),
+    )
+
+
+def store(arrival: Arrival, *, at: datetime) -> list[SocialAccount]:
+    """Make or renew the grant and its accounts, in their order; inside a transaction.
+
+    An account that was connected before keeps its row. Its only place is active at once, of several the new ones wait.
+    """
+    sign_in = arrival.sign_in
+    # One sign-in at a time in a workspace: of two that end together only one account becomes the default.
+    lock_defaults(sign_in.workspace_id)
+    credential = _store_credential(arrival, at=at)
+    is_only = len(arrival.grantor.places) == 1
+    return [_store_account(sign_in, credential, place, is_only=is_only, at=at) for place in arrival.grantor.places]
+
+
+def _store_credential(arrival: Arrival, *, at: datetime) -> Credential:
+    """The grant, new or renewed. A renewed one keeps its refresh token when the platform gave no new one."""
+    sign_in, tokens = arrival.sign_in, arrival.tokens
+    # Locked: a refresh that ends in between would lose its pair, or give two pairs one version.
+    rows = Credential.objects.select_for_update(of=("self",))
+    credential = rows.filter(
+        workspace=sign_in.workspace_id, platform_host=sign_in.platform_host_id, subject=arrival.grantor.subject
+    ).first() or Credential(
+        workspace_id=sign_in.workspace_id,
+        platform_host_id=sign_in.platform_host_id,
+        subject=arrival.grantor.subject,
+        version=0,
+    )
+    credential.version += 1
+    credential.access_enc = tokens.access_token
+    if tokens.refresh_token:
+        credential.refresh_enc = tokens.refresh_token
+    credential.expires_at = tokens.expires_at
+    credential.scopes = list(tokens.scopes or sign_in.scopes)
+    credential.state = CredentialState.LIVE
+    credential.refresh_lease = credential.refresh_lease_expires_at = None
+    credential.refreshed_at = at
+    credential.error = ""
+    credential.save()
+    return credential
+
+
+def _store_account(
+    sign_in: OAuthState, credential: Credential, place: Identity, *, is_only: bool, at: datetime
+) -> SocialAccount:
+    host = sign_in.platform_host
+    account = SocialAccount.objects.filter(
+        workspace=sign_in.workspace_id, platform=host.platform, platform_host=host, remote_id=place.remote_id
+    ).first() or SocialAccount(
+        workspace_id=sign_in.workspace_id,
+        platform=host.platform,
+        platform_host=host,
+        remote_id=place.remote_id,
+        state=AccountState.PENDING,
+    )
+    state, is_default = _place_in_line(account, is_only=is_only)
+    if account.state != state:
+        ACCOUNT_MOVES.check(account.state, state)
+    account.state_reason = account.state_reason if state == AccountState.PAUSED else ""
+    account.state, account.is_default = state, is_default
+    account.credential = credential
+    account.kind = place.kind
+    account.handle = place.handle
+    account.display_name = place.name
+    account.avatar_url = place.avatar_url
+    account.facts = dict(place.facts)
+    account.connected_by_id = sign_in.user_id
+    account.connected_at = account.checked_at = at
+    account.save()
+    return account
+
+
+def _place_in_line(account: SocialAccount, *, is_only: bool) -> tuple[AccountState, bool]:
+    """The state that a sign-in gives an account, and whether it is the default then."""
+    was_in_use = account.state not in {AccountState.PENDING, AccountState.DISCONNECTED}
+    if was_in_use:
+        # Who signs in anew for their pages does not set those going that somebody paused.
+        stays_paused = account.state == AccountState.PAUSED and not is_only
+        return AccountState.PAUSED if stays_paused else AccountState.ACTIVE, account.is_default
+    if not is_only:
+        return AccountState.PENDING, False
+    of_workspace = SocialAccount.objects.filter(workspace=account.workspace_id)
+    return AccountState.ACTIVE, not of_workspace.default_for(account.platform).exclude(pk=account.pk).exists()

@@ -1,0 +1,102 @@
+"""Asking a platform about a connected account: a new token now, and whose it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from integrations import registry
+from integrations.contract import Grantor, Identity
+from integrations.errors import CallFailed, NeedsReconnect
+from integrations.models import Credential, SocialAccount
+from integrations.services import hosts
+from integrations.services.tokens import (
+    DISCONNECTED,
+    NEEDS_REAUTH,
+    fresh_credentials,
+    needs_reauth,
+    newer_credentials,
+)
+from integrations.states import AccountState
+from mastablasta.core.errors import Conflict, Unreachable
+from mastablasta.core.outbound import Http
+
+
+def refresh_account(account: SocialAccount, *, at: datetime) -> None:
+    """Renew the token of the account's grant now; outside a transaction.
+
+    Raises Conflict (no_refresh_token, needs_reauth, disconnected), Unreachable: then the account is as it was.
+    """
+    newer_credentials(_grant_of(account), at=at)
+
+
+def check_account(account: SocialAccount, *, at: datetime) -> None:
+    """Ask the platform whose account this is, and keep what it says of name and picture; outside a transaction.
+
+    A sign-in that it refuses has to be made again. Raises Conflict (needs_reauth, other_identity, place_gone,
+    disconnected), Unreachable: then the account is as it was.
+    """
+    hosts.flow_class_of(account.platform)
+    grant, grantor = _ask(fresh_credentials(_grant_of(account), at=at), at=at)
+    if grantor.subject != grant.subject:
+        reason = f"The sign-in belongs to somebody else at {grant.platform_host.host} now; connect the account again."
+        needs_reauth(grant.id, reason=reason, at=at, version=grant.version)
+        raise Conflict("other_identity", reason)
+    place = next((place for place in grantor.places if place.remote_id == account.remote_id), None)
+    if place is None:
+        raise Conflict(
+            "place_gone",
+            f"The sign-in no longer names {account.handle} among the places it may publish to; look into its roles "
+            "and permissions at the platform, then connect it again.",
+        )
+    _keep(account, grant, place, at=at)
+
+
+def _grant_of(account: SocialAccount) -> Credential:
+    grant = Credential.objects.select_related("platform_host").filter(accounts=account.id).first()
+    if grant is None:
+        is_gone = account.state == AccountState.DISCONNECTED
+        raise Conflict(*(("disconnected", DISCONNECTED) if is_gone else ("needs_reauth", NEEDS_REAUTH)))
+    return grant
+
+
+def _ask(grant: Credential, *, at: datetime) -> tuple[Credential, Grantor]:
+    """Who the grant's person is; a token that is refused is renewed once, if it can be."""
+    try:
+        return grant, _who(grant)
+    except NeedsReconnect as refusal:
+        if not (refusal.can_refresh and grant.refresh_enc):
+            raise _signed_out(grant, refusal, at=at) from refusal
+    grant = newer_credentials(grant, at=at)
+    try:
+        return grant, _who(grant)
+    except NeedsReconnect as refusal:
+        raise _signed_out(grant, refusal, at=at) from refusal
+
+
+def _who(grant: Credential) -> Grantor:
+    host = grant.platform_host
+    flow = registry.oauth_flow(host.platform)(Http(host.base_url), host.info)
+    try:
+        return flow.who_am_i(str(grant.access_enc))
+    except NeedsReconnect:
+        raise
+    except CallFailed as failure:
+        sentence = f"The platform cannot be asked right now ({failure.message.rstrip('.')}); try again later."
+        raise Unreachable("platform_unreachable", sentence) from failure
+
+
+def _signed_out(grant: Credential, refusal: NeedsReconnect, *, at: datetime) -> Conflict:
+    needs_reauth(grant.id, reason=refusal.message, at=at, version=grant.version)
+    return Conflict("needs_reauth", f"{refusal.message} {NEEDS_REAUTH}")
+
+
+def _keep(account: SocialAccount, grant: Credential, place: Identity, *, at: datetime) -> None:
+    SocialAccount.objects.filter(id=account.id, credential=grant).update(
+        kind=place.kind,
+        handle=place.handle,
+        display_name=place.name,
+        avatar_url=place.avatar_url,
+        facts=dict(place.facts),
+        checked_at=at,
+        updated_at=at,
+    )

@@ -1,0 +1,219 @@
+"""Connecting an account: out to the platform's consent page and back, with a state that proves who began it.
+
+All HTTP is made outside of transactions; what came of it is stored in one, so that nothing is ever half connected.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+
+from accounts.models import Membership, User, Workspace
+from accounts.roles import Action, Role, SiteRole, effective_role, may
+from integrations import registry
+from integrations.contract import ClientApp
+from integrations.errors import CallFailed, ExchangeRefused
+from integrations.models import OAuthState, SocialAccount
+from integrations.services import hosts
+from integrations.services.arrivals import Arrival, packed, store, unpacked
+from mastablasta.core.errors import Invalid
+from mastablasta.core.outbound import Http
+
+log = structlog.get_logger(__name__)
+
+STATE_LIFETIME = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Where the person's browser has to go, until when."""
+
+    url: str
+    state: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A finished sign-in that waits for a click: `token` is for the button, the rest is for the person to read."""
+
+    token: str = field(repr=False)
+    platform: str
+    host: str
+    handles: tuple[str, ...]
+    workspace: str
+    started_by: str
+    expires_at: datetime
+
+
+def start_connect(*, workspace: Workspace, user: User, platform: str, instance: str | None, at: datetime) -> Started:
+    """Begin to connect an account for `user` in `workspace`; registers our app at the host when it is new.
+
+    `instance` names the host where a platform has many. Raises NotThere, Invalid, Unreachable.
+    """
+    hosts.flow_class_of(platform)
+    host, flow = hosts.reach(platform, hosts.base_url_of(platform, instance), at=at)
+    redirect_uri = hosts.redirect_uri_of(platform)
+    app = hosts.our_app(host, flow, redirect_uri=redirect_uri, at=at)
+    state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
+    sign_in = OAuthState.objects.create(
+        sha256=sha256_of(state),
+        user=user,
+        workspace=workspace,
+        platform_host=host,
+        client_id=app.client_id,
+        verifier_enc=verifier,
+        redirect_uri=redirect_uri,
+        scopes=list(flow.scopes),
+        expires_at=at + STATE_LIFETIME,
+    )
+    url = flow.authorize_url(app, redirect_uri=redirect_uri, state=state, challenge=_challenge(verifier))
+    return Started(url, state, sign_in.expires_at)
+
+
+def finish_connect(
+    *, platform: str, code: str, state: str, at: datetime, error: str = "", caller: User | None = None
+) -> list[SocialAccount]:
+    """Turn what the platform sent back into connected accounts, the first one first.
+
+    With one place to publish to it is active, with several the new ones are pending. `caller` is who is signed in
+    with this request, if anybody. Raises Invalid: state_missing, state_invalid, state_expired, state_used,
+    state_foreign, access_denied, exchange_failed.
+    """
+    arrival = _arrive(platform=platform, code=code, state=state, error=error, caller=caller, at=at)
+    with transaction.atomic():
+        return store(arrival, at=at)
+
+
+def hold_connect(
+    *, platform: str, code: str, state: str, at: datetime, error: str = "", caller: User | None = None
+) -> Held:
+    """Like finish_connect, but nothing is connected before `confirm_connect` is called with the token.
+
+    For a browser that does not show who began: somebody may have been sent here with another's link, and shall see
+    into whose workspace their account would go.
+    """
+    arrival = _arrive(platform=platform, code=code, state=state, error=error, caller=caller, at=at)
+    sign_in, token = arrival.sign_in, secrets.token_urlsafe(32)
+    held_until = at + STATE_LIFETIME
+    OAuthState.objects.filter(id=sign_in.id).update(
+        held_enc=packed(arrival), confirm_sha256=sha256_of(token), expires_at=held_until, updated_at=at
+    )
+    return Held(
+        token=token,
+        platform=registry.PLATFORMS[platform].label,
+        host=sign_in.platform_host.host,
+        handles=tuple(place.handle for place in arrival.grantor.places),
+        workspace=sign_in.workspace.name,
+        started_by=sign_in.user.name or sign_in.user.email,
+        expires_at=held_until,
+    )
+
+
+def confirm_connect(*, platform: str, token: str, at: datetime) -> list[SocialAccount]:
+    """Connect what `hold_connect` held. Raises Invalid: state_missing, state_invalid, state_expired, state_used."""
+    if not token:
+        raise _refused("state_missing")
+    held = OAuthState.objects.select_related("platform_host", "user", "workspace")
+    sign_in = held.filter(confirm_sha256=sha256_of(token), platform_host__platform=platform).first()
+    if sign_in is None:
+        raise _refused("state_invalid")
+    if not sign_in.held_enc:
+        raise _refused("state_used")
+    if sign_in.expires_at <= at:
+        raise _refused("state_expired")
+    arrival = unpacked(sign_in)
+    with transaction.atomic():
+        if not OAuthState.objects.filter(id=sign_in.id, held_enc__isnull=False).update(held_enc=None, updated_at=at):
+            raise _refused("state_used")
+        return store(arrival, at=at)
+
+
+def prune_states(*, at: datetime) -> int:
+    """Delete sign-ins that have been over for a day, with what they held; returns how many."""
+    OAuthState.objects.filter(expires_at__lte=at, held_enc__isnull=False).update(held_enc=None)
+    return OAuthState.objects.filter(expires_at__lte=at - timedelta(days=1)).delete()[0]
+
+
+def sha256_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _challenge(verifier: str) -> str:
+    """PKCE, S256: https://www.rfc-editor.org/rfc/rfc7636#section-4.2 (read 2026-11-23)."""
+    return urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+_SENTENCES = {
+    "state_missing": "The address lacks its `state`; begin to connect again.",
+    "state_invalid": "This `state` is none of ours; begin to connect again.",
+    "state_expired": "This took longer than 10 minutes; begin to connect again.",
+    "state_used": "This was used already; begin to connect again.",
+    "state_foreign": "Somebody else began this; sign in as that person, or begin to connect yourself.",
+    "access_denied": "The platform was not allowed to connect the account; begin again to change that.",
+}
+
+
+def _refused(code: str, sentence: str = "") -> Invalid:
+    return Invalid(code, sentence or _SENTENCES[code])
+
+
+def _arrive(*, platform: str, code: str, state: str, error: str, caller: User | None, at: datetime) -> Arrival:
+    """Use up the state, then ask the platform for tokens and whose they are."""
+    hosts.flow_class_of(platform)
+    sign_in = _use_up(platform, state, caller, at=at)
+    if error == "access_denied":
+        raise _refused("access_denied")
+    if error or not code:
+        reason = f"it said {error[:60]!r}" if error else "it sent no `code`"
+        raise _refused("exchange_failed", f"The platform did not finish the sign-in: {reason}; begin again.")
+    _check_still_may_connect(sign_in)
+    host = sign_in.platform_host
+    flow = registry.oauth_flow(platform)(Http(host.base_url), host.info)
+    app = hosts.app_of(host)
+    if app.client_id != sign_in.client_id:
+        app = ClientApp(sign_in.client_id, "")
+    try:
+        tokens = flow.exchange(app, code=code, redirect_uri=sign_in.redirect_uri, verifier=str(sign_in.verifier_enc))
+        grantor = flow.who_am_i(tokens.access_token)
+    except CallFailed as failure:
+        if isinstance(failure, ExchangeRefused) and failure.app_unknown:
+            hosts.forget_app(host.id, client_id=sign_in.client_id, at=at)
+        log.warning("exchange_failed", platform=platform, host=host.host, code=failure.code)
+        sentence = f"{failure.message.rstrip('.')}; begin to connect again."
+        raise _refused("exchange_failed", sentence) from failure
+    if not grantor.places:
+        raise _refused("exchange_failed", "This sign-in has no place to publish to; begin again with another one.")
+    return Arrival(sign_in, tokens, grantor)
+
+
+def _use_up(platform: str, state: str, caller: User | None, *, at: datetime) -> OAuthState:
+    if not state:
+        raise _refused("state_missing")
+    sign_ins = OAuthState.objects.select_related("platform_host", "user", "workspace")
+    sign_in = sign_ins.filter(sha256=sha256_of(state), platform_host__platform=platform).first()
+    if sign_in is None:
+        raise _refused("state_invalid")
+    if caller is not None and caller.pk != sign_in.user_id:
+        raise _refused("state_foreign")  # not used up: its owner may still finish
+    if sign_in.used_at is not None:
+        raise _refused("state_used")
+    if sign_in.expires_at <= at:
+        raise _refused("state_expired")
+    if not OAuthState.objects.filter(id=sign_in.id, used_at=None).update(used_at=at, updated_at=at):
+        raise _refused("state_used")
+    return sign_in
+
+
+def _check_still_may_connect(sign_in: OAuthState) -> None:
+    user, workspace = sign_in.user, sign_in.workspace
+    membership = Membership.objects.filter(user=user, workspace=workspace).values_list("role", flat=True).first()
+    role = effective_role(Role(membership) if membership else None, site_role=SiteRole(user.site_role))
+    if not user.is_active or workspace.deleted_at is not None or not may(role, Action.WRITE):
+        raise _refused("state_invalid", "Who began this may no longer connect accounts in that workspace.")

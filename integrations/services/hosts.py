@@ -1,0 +1,184 @@
+"""Hosts of platforms: what they say of themselves, our app at each of them, and the operator's switch."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Q
+
+from integrations import registry
+from integrations.contract import ClientApp, OAuthFlow
+from integrations.errors import CallFailed, OperatorProblem
+from integrations.models import PlatformHost
+from integrations.services.platforms import APP_SETTINGS, operators_app
+from mastablasta.core.errors import DomainError, Invalid, NotThere, Unreachable
+from mastablasta.core.outbound import Http, Refused
+from mastablasta.settings import platform_base_url
+
+INFO_LIFETIME = timedelta(hours=24)
+
+# Faults of the address that a person typed, not of the host behind it.
+_MISTYPED = {"refused_address", "dns_failure", "not_this_platform"}
+
+
+def flow_class_of(platform: str) -> type[OAuthFlow]:
+    """Raises NotThere (no such platform) or Invalid (platform_not_available)."""
+    if not registry.is_platform(platform):
+        valid = ", ".join(registry.PLATFORM_SLUGS)
+        raise NotThere("unknown_platform", f"{platform!r} is no platform; valid: {valid}.")
+    try:
+        return registry.oauth_flow(platform)
+    except registry.NotBuilt:
+        label = registry.PLATFORMS[platform].label
+        raise Invalid("platform_not_available", f"{label} cannot be connected in this version.") from None
+
+
+def base_url_of(platform: str, instance: str | None) -> str:
+    """Return where the host is that a person named: in development the simulator, when they named none or it.
+
+    Raises Invalid.
+    """
+    simulator = platform_base_url(platform)
+    if simulator and (not instance or instance.strip().rstrip("/") == simulator):
+        return simulator
+    try:
+        return registry.oauth_flow(platform).address_of(instance or "")
+    except Refused as refused:
+        raise Invalid.field("instance", "invalid_instance", f"instance: {refused}.") from None
+
+
+def reach(platform: str, base_url: str, *, at: datetime) -> tuple[PlatformHost, OAuthFlow]:
+    """Return the host and the way to talk to it; asks it who it is at most once in 24 h. Raises Invalid, Unreachable.
+
+    A host is stored only once it has answered as one of this platform. One that does not answer now, but did before,
+    is taken as it was.
+    """
+    flow_class = registry.oauth_flow(platform)
+    known = PlatformHost.objects.filter(platform=platform, host=host_name(base_url)).first()
+    if known is not None and known.info_at is not None and known.info_at > at - INFO_LIFETIME:
+        return known, flow_class(Http(base_url), known.info)
+    try:
+        flow = flow_class(Http(base_url), {})
+        info = flow.host_info()
+        if moved_to := info.get("base_url"):
+            base_url = str(moved_to)
+    except CallFailed as error:
+        if known is not None and known.info:
+            return known, flow_class(Http(base_url), known.info)
+        raise refused_instance(error) from error
+    host, _ = PlatformHost.objects.update_or_create(
+        platform=platform,
+        host=host_name(base_url),
+        defaults={"base_url": base_url, "info": dict(info), "info_at": at},
+    )
+    return host, flow_class(Http(base_url), host.info)
+
+
+def our_app(host: PlatformHost, flow: OAuthFlow, *, redirect_uri: str, at: datetime) -> ClientApp:
+    """Return our registration at the host: the operator's, or our own, made anew when redirect URI or scopes changed.
+
+    Of several that register at once the first one counts for all. Raises Invalid (also platform_not_configured),
+    Unreachable.
+    """
+    if (app := operators_app(host.platform)) is not None:
+        if not app.client_id:
+            raise _not_configured(host.platform)
+        return app
+    scopes = " ".join(flow.scopes)
+    if _is_registered(host, redirect_uri, scopes):
+        return app_of(host)
+    try:
+        app = flow.register(redirect_uri=redirect_uri)
+    except CallFailed as error:
+        raise refused_instance(error) from error
+    is_first = PlatformHost.objects.filter(id=host.id, client_id=host.client_id).update(
+        client_id=app.client_id,
+        client_secret_enc=app.client_secret,
+        client_redirect_uri=redirect_uri,
+        client_scopes=scopes,
+        updated_at=at,
+    )
+    if is_first:
+        return app
+    host.refresh_from_db()
+    return app_of(host) if _is_registered(host, redirect_uri, scopes) else app
+
+
+def app_of(host: PlatformHost) -> ClientApp:
+    """Our registration at the host, as it is now; empty = we have none."""
+    return operators_app(host.platform) or ClientApp(host.client_id, str(host.client_secret_enc or ""))
+
+
+def forget_app(host_id: UUID, *, client_id: str, at: datetime) -> None:
+    """The host no longer knows our app: the next sign-in registers anew."""
+    PlatformHost.objects.filter(id=host_id, client_id=client_id).update(
+        client_id="", client_secret_enc=None, updated_at=at
+    )
+
+
+def refresh_host_info(*, at: datetime, most: int = 20) -> int:
+    """Ask hosts with accounts that last said what they allow a day ago or longer; returns how many answered."""
+    stale = PlatformHost.objects.filter(Q(info_at=None) | Q(info_at__lte=at - INFO_LIFETIME), accounts__isnull=False)
+    answered = 0
+    for host in stale.distinct().order_by("info_at")[:most]:
+        if not registry.is_built(host.platform):
+            continue
+        try:
+            info = registry.oauth_flow(host.platform)(Http(host.base_url), host.info).host_info()
+        except CallFailed:
+            # Tried: the next is a day later, so that a dead host does not stand before the others for ever.
+            PlatformHost.objects.filter(id=host.id).update(info_at=at)
+            continue
+        PlatformHost.objects.filter(id=host.id).update(info=dict(info), info_at=at, updated_at=at)
+        answered += 1
+    return answered
+
+
+def pause_host(platform: str, host: str, *, reason: str, at: datetime) -> bool:
+    """Stop all publishing to this host; False = it is paused already."""
+    return bool(
+        PlatformHost.objects.filter(platform=platform, host=host, paused_at=None).update(
+            paused_at=at, paused_reason=reason[:500], updated_at=at
+        )
+    )
+
+
+def resume_host(platform: str, host: str, *, at: datetime) -> bool:
+    """Publish to this host again; False = it was not paused."""
+    return bool(
+        PlatformHost.objects.filter(platform=platform, host=host)
+        .exclude(paused_at=None)
+        .update(paused_at=None, paused_reason="", updated_at=at)
+    )
+
+
+def host_name(base_url: str) -> str:
+    """What people call a host: its name, with port and path where it has them."""
+    parts = urlsplit(base_url)
+    return f"{parts.netloc}{parts.path}"[:255]
+
+
+def redirect_uri_of(platform: str) -> str:
+    return f"{settings.PUBLIC_URL}/api/v2/oauth/{platform}/callback"
+
+
+def refused_instance(error: CallFailed) -> DomainError:
+    """What a person is told when the host that they named cannot be used."""
+    if error.code in _MISTYPED:
+        return Invalid.field("instance", error.code, f"instance: {error.message}.".replace("..", "."))
+    if isinstance(error, OperatorProblem):
+        return Unreachable(error.code, error.message)
+    return Unreachable("instance_unreachable", f"The server cannot be used right now: {error.message}")
+
+
+def _not_configured(platform: str) -> Invalid:
+    label, names = registry.PLATFORMS[platform].label, " and ".join(APP_SETTINGS[platform])
+    sentence = f"{label} is not set up on this server; its operator has to set {names}."
+    return Invalid("platform_not_configured", sentence)
+
+
+def _is_registered(host: PlatformHost, redirect_uri: str, scopes: str) -> bool:
+    return bool(host.client_id) and (host.client_redirect_uri, host.client_scopes) == (redirect_uri, scopes)

@@ -1,0 +1,272 @@
+"""Token care: one refresh at a time for a grant, stored before it is used; a grant dies only when the platform says so.
+
+Three steps, so that the call can be made on a thread that never touches the database: `begin_refresh` (database),
+`perform_refresh` (HTTP), `store_refresh` or `fail_refresh` (database).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from integrations import registry
+from integrations.contract import ClientApp, Tokens
+from integrations.errors import CallFailed, NeedsReconnect
+from integrations.models import Credential, SocialAccount
+from integrations.services.hosts import app_of
+from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
+from mastablasta.core.errors import Conflict, Unreachable
+from mastablasta.core.ids import new_id
+from mastablasta.core.outbound import Http
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(seconds=30)  # longer than the longest call
+AHEAD = timedelta(seconds=60)
+WAIT_S = 5.0
+LOOK_AGAIN_S = 0.1
+SOON = timedelta(minutes=15)
+RETRY_AFTER = timedelta(minutes=5)
+
+NEEDS_REAUTH = "This account has to be connected again: GET /api/v2/oauth/{platform}/authorize."
+DISCONNECTED = "This account is disconnected; connect it again: GET /api/v2/oauth/{platform}/authorize."
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshTurn:
+    """The right to refresh one grant, for `LEASE`, with everything the call needs as plain values."""
+
+    credential_id: UUID
+    lease: UUID
+    version: int
+    platform: str
+    base_url: str
+    info: dict[str, Any]
+    app: ClientApp
+    refresh_token: str = field(repr=False)
+
+
+def begin_refresh(credential_id: UUID, *, version: int, at: datetime) -> RefreshTurn | None:
+    """Take the turn to refresh this grant; None = somebody else has it, or the grant is newer than `version`, or dead.
+
+    A turn that is neither stored nor failed within 30 s (its holder died) can be taken by another.
+    """
+    lease = new_id()
+    taken = (
+        Credential.objects.filter(id=credential_id, version=version, state=CredentialState.LIVE)
+        .filter(Q(refresh_lease=None) | Q(refresh_lease_expires_at__lte=at))
+        .update(refresh_lease=lease, refresh_lease_expires_at=at + LEASE)
+    )
+    if not taken:
+        return None
+    credential = Credential.objects.select_related("platform_host").get(id=credential_id)
+    host = credential.platform_host
+    return RefreshTurn(
+        credential_id=credential_id,
+        lease=lease,
+        version=version,
+        platform=host.platform,
+        base_url=host.base_url,
+        info=host.info,
+        app=app_of(host),
+        refresh_token=str(credential.refresh_enc or ""),
+    )
+
+
+def perform_refresh(turn: RefreshTurn) -> Tokens:
+    """Ask the platform for a new pair; no database.
+
+    Raises NeedsReconnect (the grant is dead), OperatorProblem (our app is not known), Unavailable, RateLimited.
+    """
+    if not turn.refresh_token:
+        raise NeedsReconnect("The platform gave no refresh token.", code="no_refresh_token", can_refresh=False)
+    flow = registry.oauth_flow(turn.platform)(Http(turn.base_url), turn.info)
+    return flow.refresh(turn.app, refresh_token=turn.refresh_token)
+
+
+def store_refresh(turn: RefreshTurn, tokens: Tokens, *, at: datetime) -> bool:
+    """Store the new pair and end the turn; False = the turn had been lost, and nothing was stored.
+
+    Where the platform gave no new refresh token the old one goes on.
+    """
+    changes: dict[str, Any] = {
+        "access_enc": tokens.access_token,
+        "expires_at": tokens.expires_at,
+        "version": F("version") + 1,
+        "refreshed_at": at,
+        "error": "",
+        **_NO_LEASE,
+    }
+    if tokens.refresh_token:
+        changes["refresh_enc"] = tokens.refresh_token
+    if tokens.scopes:
+        changes["scopes"] = list(tokens.scopes)
+    return bool(_mine(turn).update(**changes, updated_at=at))
+
+
+def fail_refresh(turn: RefreshTurn, error: CallFailed, *, at: datetime) -> None:
+    """End the turn without a pair: a dead grant signs its accounts out, anything else changes nothing."""
+    if not isinstance(error, NeedsReconnect):
+        _mine(turn).update(**_NO_LEASE, error=error.message[:500], updated_at=at)
+        return
+    with transaction.atomic():
+        if _mine(turn).update(**_DEAD, error=error.message[:500], updated_at=at):
+            _sign_out_accounts(turn.credential_id, reason=error.message, at=at)
+
+
+def needs_reauth(credential_id: UUID, *, reason: str, at: datetime, version: int | None = None) -> bool:
+    """The platform refused this grant: its accounts have to be connected again. False = it was dead already.
+
+    With `version`, only if the grant still is that one: a newer pair has not been refused.
+    """
+    grant = Credential.objects.filter(id=credential_id, state=CredentialState.LIVE)
+    if version is not None:
+        grant = grant.filter(version=version)
+    with transaction.atomic():
+        if not grant.update(**_DEAD, error=reason[:500], updated_at=at):
+            return False
+        _sign_out_accounts(credential_id, reason=reason, at=at)
+        return True
+
+
+def fresh_credentials(credential: Credential, *, at: datetime, wait_s: float = WAIT_S) -> Credential:
+    """Return the grant with a token that is good for a minute at least, refreshed if need be; outside a transaction.
+
+    Where another refreshes it, waits up to `wait_s`. Raises Conflict (has to be connected again), Unreachable.
+    """
+
+    def is_good(one: Credential) -> bool:
+        return one.expires_at is None or one.expires_at > at + AHEAD
+
+    try:
+        return _refreshed(credential, until=is_good, at=at, wait_s=wait_s)
+    except Unreachable as failure:
+        if failure.code == "refresh_failed" and credential.expires_at is not None and credential.expires_at > at:
+            return credential  # the old token is still good
+        raise
+
+
+def newer_credentials(credential: Credential, *, at: datetime, wait_s: float = WAIT_S) -> Credential:
+    """Return the grant with a newer pair than `credential` has, however good the old one; outside a transaction.
+
+    Where another refreshes it at the moment, theirs is taken. Raises Conflict (needs_reauth, no_refresh_token),
+    Unreachable.
+    """
+    if credential.state == CredentialState.LIVE and not credential.refresh_enc:
+        raise Conflict("no_refresh_token", "The platform gave no refresh token; the account's token cannot be renewed.")
+    return _refreshed(credential, until=lambda one: one.version > credential.version, at=at, wait_s=wait_s)
+
+
+def refresh_expiring(*, at: datetime, ahead: timedelta = SOON, most: int = 200, for_s: float = 50) -> int:
+    """Renew grants that end within `ahead`, those not tried for longest first; returns how many were renewed.
+
+    Ends after `most` grants or `for_s` seconds. A host that does not answer is left alone for the rest of the batch,
+    a grant that failed for RETRY_AFTER; neither signs anybody out.
+    """
+    give_up, silent, renewed = time.monotonic() + for_s, set[UUID](), 0
+    for credential_id, version, host in _expiring(at=at, ahead=ahead)[:most]:
+        if time.monotonic() >= give_up:
+            break
+        if host in silent:
+            continue
+        turn = begin_refresh(credential_id, version=version, at=timezone.now())
+        if turn is None:
+            continue
+        try:
+            stored = _take_turn(turn)
+        except NeedsReconnect:
+            continue
+        except CallFailed:
+            silent.add(host)
+            continue
+        renewed += stored
+    return renewed
+
+
+def _expiring(*, at: datetime, ahead: timedelta) -> QuerySet[Credential, tuple[UUID, int, UUID]]:
+    in_use = SocialAccount.objects.connected().filter(credential=OuterRef("id"))
+    return (
+        Credential.objects.filter(Exists(in_use), state=CredentialState.LIVE, expires_at__lte=at + ahead)
+        .filter(Q(refresh_lease=None) | Q(refresh_lease_expires_at__lte=at), refresh_enc__isnull=False)
+        .exclude(refresh_enc="")
+        .exclude(~Q(error=""), updated_at__gt=at - RETRY_AFTER)
+        .order_by("updated_at", "id")
+        .values_list("id", "version", "platform_host")
+    )
+
+
+def _refreshed(
+    credential: Credential, *, until: Callable[[Credential], bool], at: datetime, wait_s: float
+) -> Credential:
+    give_up = time.monotonic() + wait_s
+    while True:
+        if credential.state != CredentialState.LIVE:
+            raise Conflict("needs_reauth", NEEDS_REAUTH)
+        if until(credential):
+            return credential
+        turn = begin_refresh(credential.id, version=credential.version, at=at)
+        if turn is not None:
+            return _refresh(credential, turn, at=at)
+        if time.monotonic() >= give_up:
+            raise Unreachable("refresh_under_way", "The account's token is being refreshed; try again in a moment.")
+        time.sleep(LOOK_AGAIN_S)
+        credential = reread(credential)
+
+
+def _refresh(credential: Credential, turn: RefreshTurn, *, at: datetime) -> Credential:
+    try:
+        _take_turn(turn, at=at)
+    except NeedsReconnect as refusal:
+        raise Conflict("needs_reauth", NEEDS_REAUTH) from refusal
+    except CallFailed as failure:
+        sentence = f"The platform did not refresh the account's token ({failure.message.rstrip('.')}); try again later."
+        raise Unreachable("refresh_failed", sentence) from failure
+    return reread(credential)
+
+
+def _take_turn(turn: RefreshTurn, *, at: datetime | None = None) -> bool:
+    """All that is left of a turn, on one thread. Raises CallFailed, whose consequences are stored."""
+    try:
+        tokens = perform_refresh(turn)
+    except CallFailed as failure:
+        fail_refresh(turn, failure, at=at or timezone.now())
+        raise
+    except BaseException:
+        _mine(turn).update(**_NO_LEASE)
+        raise
+    return store_refresh(turn, tokens, at=at or timezone.now())
+
+
+def reread(credential: Credential) -> Credential:
+    """The grant as it is now. Raises Conflict (disconnected)."""
+    found = Credential.objects.select_related("platform_host").filter(id=credential.id).first()
+    if found is None:
+        raise Conflict("disconnected", DISCONNECTED)
+    return found
+
+
+_NO_LEASE: dict[str, Any] = {"refresh_lease": None, "refresh_lease_expires_at": None}
+_DEAD: dict[str, Any] = {"state": CredentialState.DEAD, **_NO_LEASE}
+
+
+def _mine(turn: RefreshTurn) -> Any:
+    return Credential.objects.filter(id=turn.credential_id, refresh_lease=turn.lease, version=turn.version)
+
+
+def _sign_out_accounts(credential_id: UUID, *, reason: str, at: datetime) -> None:
+    accounts = SocialAccount.objects.filter(
+        credential=credential_id, state__in=ACCOUNT_MOVES.sources_of(AccountState.NEEDS_REAUTH)
+    )
+    # In id order, as everybody locks accounts.
+    list(accounts.order_by("id").select_for_update(no_key=True).values_list("id"))
+    moved = accounts.update(state=AccountState.NEEDS_REAUTH, state_reason=reason[:500], checked_at=at, updated_at=at)
+    log.warning("accounts_signed_out", credential=str(credential_id), accounts=moved)

@@ -1,0 +1,365 @@
+"""The cases that every connector must pass, against the simulator over a real socket and without a database.
+
+    class TestMastodon(ConnectorContract):
+        slug = "mastodon"
+
+A platform adds its own cases beside them. What the platform has no word for is skipped by its capabilities.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from integrations import registry
+from integrations.contract import (
+    Absent,
+    Connector,
+    Content,
+    Found,
+    LeaseLost,
+    Part,
+    Published,
+    SentPart,
+    Step,
+    Target,
+)
+from integrations.errors import NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
+from integrations.services.platforms import operators_app
+from mastablasta.core.outbound import Http
+
+if TYPE_CHECKING:
+    from tests.world import Sandbox
+
+VERIFIER = "v" * 64
+CALLBACK = "http://127.0.0.1:33766/callback"
+
+
+def consent(authorize_url: str, handle: str) -> dict[str, str]:
+    """Allow (or, with the handle "deny", refuse) at the simulator; return the query that comes back to us."""
+    try:
+        urllib.request.build_opener(_NoRedirect).open(f"{authorize_url}&_consent={handle}", timeout=10)
+    except urllib.error.HTTPError as answer:
+        location = answer.headers.get("Location")
+        if answer.code not in {302, 303} or not location:
+            raise
+        return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
+    raise AssertionError("the simulator did not redirect")
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+class Notes:
+    """A Progress that remembers in a list what was saved when. `stops_at`: the lease is lost by then."""
+
+    def __init__(self, **data: Any) -> None:
+        self.data: Mapping[str, Any] = data
+        self.saves: list[dict[str, Any]] = []
+        self.stops_at: int | None = None
+
+    def save(self, **values: Any) -> None:
+        if self.stops_at is not None and len(self.saves) >= self.stops_at:
+            raise LeaseLost
+        self.saves.append(values)
+        self.data = {**self.data, **values}
+
+
+@dataclass
+class Visit:
+    """One person's account at the simulator, and a connector for it."""
+
+    sandbox: Sandbox
+    slug: str
+    target: Target
+    token: str = field(repr=False)
+    marks: int = 0
+
+    @property
+    def connector(self) -> Connector:
+        return self.at(self.target.base_url)
+
+    def at(self, base_url: str) -> Connector:
+        """A connector for the same account, spoken to at another address."""
+        http = Http(base_url, token=self.token, on_visible=self._mark)
+        return registry.connector_class(self.slug)(self.target, http)
+
+    def _mark(self) -> None:
+        self.marks += 1
+
+    def texts(self) -> list[str]:
+        """What the world sees, oldest first."""
+        return [str(post["text"]) for post in self.sandbox.posts(self.slug)]
+
+    def calls(self, operation: str) -> int:
+        return sum(call["operation"] == operation for call in self.sandbox.requests(self.slug))
+
+    def fault(self, effect: str, operation: str = "publish", **more: Any) -> None:
+        self.sandbox.fault(self.slug, operation, effect, **more)
+
+
+def visit(sandbox: Sandbox, slug: str, handle: str = "anna") -> Visit:
+    """Sign `handle` in at the simulator through the platform's own OAuth flow."""
+    base_url = f"{sandbox.url}/{slug}"
+    flow_class = registry.oauth_flow(slug)
+    info = flow_class(Http(base_url), {}).host_info()
+    flow = flow_class(Http(base_url), info)
+    app = operators_app(slug) or flow.register(redirect_uri=CALLBACK)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+    query = consent(flow.authorize_url(app, redirect_uri=CALLBACK, state="s", challenge=challenge), handle)
+    tokens = flow.exchange(app, code=query["code"], redirect_uri=CALLBACK, verifier=VERIFIER)
+    place = flow.who_am_i(tokens.access_token).places[0]
+    target = Target(base_url, urlsplit(base_url).netloc, place.remote_id, place.handle, info, place.facts)
+    return Visit(sandbox, slug, target, tokens.access_token)
+
+
+def text_of(text: str) -> Content:
+    return Content(parts=(Part(text),))
+
+
+def step_of(content: str | Content, *sent: Published | Found, key: str = "k.1") -> Step:
+    """The step after those in `sent`."""
+    whole = text_of(content) if isinstance(content, str) else content
+    parts = tuple(SentPart(one.remote_id, one.url, one.facts) for one in sent)
+    return Step(whole, f"{key}.{len(parts)}", parts)
+
+
+def thread_of(*texts: str) -> Content:
+    root, *replies = texts
+    return Content(parts=(Part(root), *(Part(text, kind="reply") for text in replies)), post_type="thread")
+
+
+class ConnectorContract:
+    """Subclass it in the platform's tests; `slug` says which."""
+
+    slug: ClassVar[str]
+
+    @pytest.fixture
+    def anna(self, sandbox: Sandbox) -> Visit:
+        return visit(sandbox, self.slug)
+
+    @pytest.fixture
+    def before(self) -> datetime:
+        """A moment before anything is sent in this test, by the simulator's clock too."""
+        return datetime.now(UTC) - timedelta(seconds=2)
+
+    def skip_unless_threads(self) -> None:
+        if "thread" not in registry.capabilities(self.slug).post_types:
+            pytest.skip("the platform has no threads")
+
+    # --- it is out once ---
+
+    def test_publish_makes_it_visible_and_names_it(self, anna: Visit) -> None:
+        published = anna.connector.publish(step_of("Grüße 👋🏽"), progress=Notes())
+
+        [post] = anna.sandbox.posts(self.slug)
+        assert isinstance(published, Published)
+        assert (published.remote_id, post["text"]) == (post["id"], "Grüße 👋🏽")
+        assert published.url.startswith("http")
+        assert (anna.marks, anna.calls("publish")) == (1, 1)
+
+    def test_same_key_twice_is_one_post(self, anna: Visit) -> None:
+        if registry.capabilities(self.slug).way != "native_key":
+            pytest.skip("the platform knows no keys")
+
+        first = anna.connector.publish(step_of("Once"), progress=Notes())
+        second = anna.connector.publish(step_of("Once"), progress=Notes())
+
+        assert (first, anna.texts()) == (second, ["Once"])
+
+    def test_reply_lost_is_unknown_and_then_found(self, anna: Visit, before: datetime) -> None:
+        anna.sandbox.limits(idempotency=False, duplicates=False)
+        anna.fault("accept_then_reset")
+        notes = Notes()
+        with pytest.raises(OutcomeUnknown):
+            anna.connector.publish(step_of("Lost reply"), progress=notes)
+
+        found = anna.connector.reconcile(step_of("Lost reply"), progress=notes, since=before, known=frozenset())
+
+        [post] = anna.sandbox.posts(self.slug)
+        assert isinstance(found, Found)
+        assert (found.remote_id, anna.calls("publish")) == (post["id"], 1)
+
+    def test_error_page_after_accepting_is_unknown_and_then_found(self, anna: Visit, before: datetime) -> None:
+        anna.sandbox.limits(idempotency=False, duplicates=False)
+        anna.fault("accept_then_500")
+        with pytest.raises(OutcomeUnknown):
+            anna.connector.publish(step_of("Lost reply"), progress=Notes())
+
+        found = anna.connector.reconcile(step_of("Lost reply"), progress=Notes(), since=before, known=frozenset())
+
+        assert found == Found(anna.sandbox.posts(self.slug)[0]["id"], found.url)  # type: ignore[union-attr]
+
+    def test_request_lost_is_unknown_then_absent_then_one_post(self, anna: Visit, before: datetime) -> None:
+        anna.sandbox.limits(idempotency=False, duplicates=False)
+        anna.fault("reset_before")
+        notes = Notes()
+        with pytest.raises(OutcomeUnknown):
+            anna.connector.publish(step_of("Lost request"), progress=notes)
+
+        looked = anna.connector.reconcile(step_of("Lost request"), progress=notes, since=before, known=frozenset())
+        anna.connector.publish(step_of("Lost request"), progress=notes)
+
+        assert (looked, anna.texts()) == (Absent(), ["Lost request"])
+
+    # --- what no answer may be taken for ---
+
+    @pytest.mark.parametrize("effect", ["status_500", "status_503", "html_502", "garbage_200", "publish_without_id"])
+    def test_answer_that_cannot_be_trusted_is_unknown(self, anna: Visit, effect: str) -> None:
+        anna.fault(effect)
+
+        with pytest.raises(OutcomeUnknown):
+            anna.connector.publish(step_of("Who knows"), progress=Notes())
+
+    @pytest.mark.parametrize("effect", ["status_500", "status_503", "html_502", "garbage_200", "reset_before"])
+    def test_look_up_that_fails_is_unavailable(self, anna: Visit, before: datetime, effect: str) -> None:
+        anna.fault(effect, operation="lookup", times=3)
+
+        with pytest.raises(Unavailable):
+            anna.connector.reconcile(step_of("Who knows"), progress=Notes(), since=before, known=frozenset())
+
+    def test_nobody_at_home_is_unavailable(self, anna: Visit) -> None:
+        with pytest.raises(Unavailable):
+            anna.at("http://127.0.0.1:1024").publish(step_of("Hello"), progress=Notes())
+
+        assert anna.marks == 0
+
+    # --- plain refusals ---
+
+    def test_too_many_calls_are_rate_limited_until_the_window_opens(self, anna: Visit) -> None:
+        anna.fault("rate_limited", retry_after=30)
+        now = datetime.now(UTC)
+
+        with pytest.raises(RateLimited) as caught:
+            anna.connector.publish(step_of("Too many"), progress=Notes())
+
+        # Reset and Date may both be whole seconds, and late is right where early is not.
+        assert now < caught.value.until <= now + timedelta(seconds=33)
+        assert anna.texts() == []
+
+    def test_content_that_is_refused_is_rejected(self, anna: Visit) -> None:
+        anna.fault("reject_content")
+
+        with pytest.raises(Rejected) as caught:
+            anna.connector.publish(step_of("Refused"), progress=Notes())
+
+        assert caught.value.message
+        assert anna.texts() == []
+
+    def test_revoked_token_needs_reconnect_whatever_is_asked(self, anna: Visit, before: datetime) -> None:
+        anna.fault("revoke_token", operation="any")
+        content, nothing = text_of("Revoked"), frozenset[str]()
+
+        with pytest.raises(NeedsReconnect):
+            anna.connector.publish(step_of(content), progress=Notes())
+        with pytest.raises(NeedsReconnect):
+            anna.connector.reconcile(step_of(content), progress=Notes(), since=before, known=nothing)
+        with pytest.raises(NeedsReconnect):
+            anna.connector.delete("1")
+
+    # --- whose post it is ---
+
+    def test_older_post_with_the_same_text_is_not_ours(self, anna: Visit) -> None:
+        anna.connector.publish(step_of("Good morning"), progress=Notes())
+
+        looked = anna.connector.reconcile(
+            step_of("Good morning", key="k.2"),
+            progress=Notes(),
+            since=datetime.now(UTC) + timedelta(seconds=2),
+            known=frozenset(),
+        )
+
+        assert looked == Absent()
+
+    def test_post_of_another_delivery_is_not_ours(self, anna: Visit, before: datetime) -> None:
+        anna.sandbox.limits(idempotency=False, duplicates=False)
+        first = anna.connector.publish(step_of("Good morning"), progress=Notes())
+        assert isinstance(first, Published)
+        known = frozenset({first.remote_id})
+        content = text_of("Good morning")
+
+        looked = anna.connector.reconcile(step_of(content, key="k.2"), progress=Notes(), since=before, known=known)
+        second = anna.connector.publish(step_of(content, key="k.2"), progress=Notes())
+        assert isinstance(second, Published)
+        found = anna.connector.reconcile(step_of(content, key="k.2"), progress=Notes(), since=before, known=known)
+
+        assert (looked, found) == (Absent(), Found(second.remote_id, second.url))
+
+    def test_another_text_is_not_ours(self, anna: Visit, before: datetime) -> None:
+        anna.connector.publish(step_of("Good morning"), progress=Notes())
+
+        looked = anna.connector.reconcile(
+            step_of("Good morning!", key="k.2"), progress=Notes(), since=before, known=frozenset()
+        )
+
+        assert looked == Absent()
+
+    # --- taking back ---
+
+    def test_delete_takes_it_back_and_twice_is_fine(self, anna: Visit) -> None:
+        published = anna.connector.publish(step_of("Oops"), progress=Notes())
+        assert isinstance(published, Published)
+
+        anna.connector.delete(published.remote_id)
+        anna.connector.delete(published.remote_id)
+
+        assert anna.texts() == []
+
+    # --- threads ---
+
+    def test_thread_is_a_chain_of_replies(self, anna: Visit) -> None:
+        self.skip_unless_threads()
+
+        sent = self.publish_all(anna, thread_of("One", "Two", "Three"))
+
+        posts = anna.sandbox.posts(self.slug)
+        assert anna.texts() == ["One", "Two", "Three"]
+        assert [post["reply_to"] for post in posts] == [None, posts[0]["id"], posts[1]["id"]]
+        assert [one.remote_id for one in sent] == [post["id"] for post in posts]
+
+    def test_comment_answers_the_root_whatever_came_between(self, anna: Visit) -> None:
+        self.skip_unless_threads()
+        content = Content((Part("One"), Part("Two", kind="reply"), Part("Link", kind="comment")))
+
+        self.publish_all(anna, content)
+
+        posts = anna.sandbox.posts(self.slug)
+        assert [post["reply_to"] for post in posts] == [None, posts[0]["id"], posts[0]["id"]]
+
+    def test_lost_reply_in_a_thread_of_equal_texts_is_found_by_its_place(self, anna: Visit, before: datetime) -> None:
+        self.skip_unless_threads()
+        anna.sandbox.limits(idempotency=False, duplicates=False)
+        content = thread_of("Same", "Same", "Same")
+        root = anna.connector.publish(step_of(content), progress=Notes())
+        assert isinstance(root, Published)
+        known = frozenset({root.remote_id})
+        looked = anna.connector.reconcile(step_of(content, root), progress=Notes(), since=before, known=known)
+        anna.fault("accept_then_reset")
+        with pytest.raises(OutcomeUnknown):
+            anna.connector.publish(step_of(content, root), progress=Notes())
+
+        found = anna.connector.reconcile(step_of(content, root), progress=Notes(), since=before, known=known)
+
+        posts = anna.sandbox.posts(self.slug)
+        assert isinstance(found, Found)
+        assert (looked, found.remote_id, len(posts)) == (Absent(), posts[1]["id"], 2)
+
+    @staticmethod
+    def publish_all(anna: Visit, content: Content) -> list[Published]:
+        sent: list[Published] = []
+        for _ in content.parts:
+            published = anna.connector.publish(step_of(content, *sent), progress=Notes())
+            assert isinstance(published, Published)
+            sent.append(published)
+        return sent

@@ -1,0 +1,127 @@
+"""Connected accounts for the tests of every app: rows by hand, or signed in at the simulator by real OAuth."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import Membership, User, Workspace
+from accounts.tests.making import make_workspace
+from integrations import registry, services
+from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
+from integrations.states import AccountState
+from integrations.testing import consent
+from tests.world import Sandbox
+
+_numbers = itertools.count(1)
+# Platforms whose tokens end and whose refresh tokens work once, with what makes the simulator's do so.
+ROTATING: dict[str, dict[str, Any]] = {
+    slug: settings
+    for slug, settings in {"mastodon": {"rotating_tokens": True}, "twitter": {}}.items()
+    if registry.is_built(slug)
+}
+CONNECTED_AT = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
+
+
+def make_host(**overrides: Any) -> PlatformHost:
+    """A server that we are registered at: mastodon.test, made once for a test."""
+    fields = {
+        "platform": "mastodon",
+        "host": "mastodon.test",
+        "base_url": "https://mastodon.test",
+        "client_id": "client-id",
+        "client_secret_enc": "client-secret",
+        "info": {"limits": {"max_characters": 500, "characters_reserved_per_url": 23}},
+        "info_at": timezone.now(),
+        **overrides,
+    }
+    key = {"platform": fields.pop("platform"), "host": fields.pop("host")}
+    return PlatformHost.objects.get_or_create(**key, defaults=fields)[0]
+
+
+def make_credential(
+    *, workspace: Workspace | None = None, platform_host: PlatformHost | None = None, **overrides: Any
+) -> Credential:
+    """A live grant; its tokens do not expire unless `expires_at` is given."""
+    number = next(_numbers)
+    fields: dict[str, Any] = {
+        "subject": str(number),
+        "access_enc": f"access-{number}",
+        "scopes": ["read:statuses", "write:statuses"],
+        **overrides,
+    }
+    return Credential.objects.create(
+        workspace=workspace or make_workspace(), platform_host=platform_host or make_host(), **fields
+    )
+
+
+def make_account(*, workspace: Workspace | None = None, platform: str = "mastodon", **overrides: Any) -> SocialAccount:
+    """An active account with a live grant; the first of its platform in the workspace is the default."""
+    number = next(_numbers)
+    workspace = workspace or make_workspace()
+    remote_id = str(overrides.pop("remote_id", number))
+    platform_host = overrides.pop("platform_host", None) or make_host(platform=platform)
+    credential = (
+        overrides.pop("credential")
+        if "credential" in overrides
+        else make_credential(workspace=workspace, platform_host=platform_host, subject=remote_id)
+    )
+    has_default = SocialAccount.objects.in_workspace(workspace).default_for(platform).exists()
+    fields: dict[str, Any] = {
+        "handle": f"@person{number}@{platform_host.host}",
+        "display_name": f"Person {number}",
+        "state": AccountState.ACTIVE,
+        "is_default": not has_default,
+        "connected_at": CONNECTED_AT,
+        **overrides,
+    }
+    return SocialAccount.objects.create(
+        workspace=workspace,
+        credential=credential,
+        platform_host=platform_host,
+        platform=platform,
+        remote_id=remote_id,
+        **fields,
+    )
+
+
+def make_oauth_state(*, workspace: Workspace | None = None, user: User | None = None, **overrides: Any) -> OAuthState:
+    """A sign-in under way. `state` is its text, as the browser carries it."""
+    workspace = workspace or make_workspace()
+    user = user or Membership.objects.filter(workspace=workspace).select_related("user").earliest("created_at").user
+    fields: dict[str, Any] = {
+        "platform_host": overrides.pop("platform_host", None) or make_host(),
+        "sha256": services.sha256_of(overrides.pop("state", f"state-{next(_numbers)}")),
+        "verifier_enc": "verifier",
+        "redirect_uri": "http://127.0.0.1/callback",
+        "expires_at": timezone.now() + services.STATE_LIFETIME,
+        **overrides,
+    }
+    return OAuthState.objects.create(workspace=workspace, user=user, **fields)
+
+
+def connect(
+    sandbox: Sandbox,
+    handle: str = "anna",
+    *,
+    platform: str = "mastodon",
+    workspace: Workspace | None = None,
+    user: User | None = None,
+    instance: str | None = None,
+) -> SocialAccount:
+    """Sign `handle` (a new person, if need be) in at the simulator, as a browser would, and return the account."""
+    workspace = workspace or make_workspace()
+    user = user or Membership.objects.filter(workspace=workspace).select_related("user").earliest("created_at").user
+    started = services.start_connect(
+        workspace=workspace,
+        user=user,
+        platform=platform,
+        instance=instance or f"{sandbox.url}/{platform}",
+        at=timezone.now(),
+    )
+    query = consent(started.url, handle)
+    accounts = services.finish_connect(platform=platform, code=query["code"], state=query["state"], at=timezone.now())
+    return accounts[0]
