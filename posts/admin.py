@@ -1,0 +1,88 @@
+"""Posts and what becomes of them, to look at: the rows are the engine's truth and change through services only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from mastablasta.core.administration import ReadOnlyPage
+from posts.models import Attempt, Delivery, Lane, Post, PostTag
+
+
+class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
+    """Where a post goes."""
+
+    model = Delivery
+    fields = readonly_fields = (
+        "platform",
+        "account",
+        "state",
+        "due_at",
+        "tries",
+        "error_message",
+        "url",
+        "published_at",
+    )
+    show_change_link = True
+    can_delete = False
+    max_num = 0
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("account")
+
+
+@admin.register(Post)
+class PostPage(ReadOnlyPage):
+    list_display = ("beginning", "status", "workspace", "author", "post_type", "scheduled_at", "created_at")
+    list_filter = ("status", "post_type", ("deleted_at", admin.EmptyFieldListFilter))
+    search_fields = ("content", "author__email", "workspace__name", "=id")
+    date_hierarchy = "created_at"
+    list_select_related = ("workspace", "author")
+    inlines = (DeliveryRows,)
+
+    @admin.display(description="Content")
+    def beginning(self, post: Post) -> str:
+        return post.content[:80] or "(no text)"
+
+
+@admin.register(PostTag)
+class PostTagPage(ReadOnlyPage):
+    list_display = ("name", "post")
+    search_fields = ("name",)
+    list_select_related = ("post",)
+
+
+@admin.register(Delivery)
+class DeliveryPage(ReadOnlyPage):
+    hidden = ("lease_token", "progress")
+    list_display = ("account", "state_word", "error_code", "error_message", "due_at", "tries", "workspace")
+    list_filter = ("state", "platform", "error_kind")
+    search_fields = ("account__handle", "remote_id", "error_code", "error_message", "post__content", "=id")
+    date_hierarchy = "due_at"
+    list_select_related = ("account", "workspace")
+
+    @admin.display(description="State", ordering="state")
+    def state_word(self, delivery: Delivery) -> str:
+        return str(delivery.state)
+
+
+@admin.register(Attempt)
+class AttemptPage(ReadOnlyPage):
+    hidden = ("lease_token",)
+    list_display = ("delivery", "number", "kind", "started_at", "ended_at", "outcome", "http_status", "code", "message")
+    list_filter = ("kind", "outcome", "http_status")
+    search_fields = ("=delivery__id", "code", "message", "worker")
+    date_hierarchy = "started_at"
+    list_select_related = ("delivery",)
+
+
+@admin.register(Lane)
+class LanePage(ReadOnlyPage):
+    hidden = ("lease_token",)
+    list_display = ("account", "ready_at", "blocked_until", "is_parked", "lease_expires_at")
+    list_filter = ("is_parked", "account__platform")
+    search_fields = ("account__handle",)
+    date_hierarchy = "ready_at"
+    list_select_related = ("account",)

@@ -1,0 +1,39 @@
+"""Answers that show a post carry its ETag; If-Match keeps an edit from overwriting what somebody else did meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from mastablasta.core.api.errors import PreconditionFailed
+from posts.api.presenting import present_post
+from posts.models import Post
+
+
+def etag_of(shown: dict[str, Any]) -> str:
+    """The ETag of a post as it is shown: another one as soon as anything in it differs."""
+    return f'"{hashlib.sha256(orjson.dumps(shown)).hexdigest()[:32]}"'
+
+
+def tagged(shown: dict[str, Any], status: int = 200, **headers: str) -> Response:
+    return Response(shown, status=status, headers={"ETag": etag_of(shown), **headers})
+
+
+def created(post: Post) -> Response:
+    return tagged(present_post(post), 201, Location=f"/api/v2/posts/{post.id}")
+
+
+def unchanged_since(request: Request) -> Callable[[Post], None]:
+    """Return a check that raises PreconditionFailed unless the post still is what If-Match names; no header = fine."""
+    wanted = {tag.strip().removeprefix("W/") for tag in request.headers.get("If-Match", "").split(",") if tag.strip()}
+
+    def check(post: Post) -> None:
+        if wanted and "*" not in wanted and etag_of(present_post(post)) not in wanted:
+            raise PreconditionFailed
+
+    return check

@@ -1,0 +1,111 @@
+"""Answers about posts, as the API's description shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+
+ACCOUNT = "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b11"
+REMOTE_ID = "113530000000000001"
+URL = f"https://mastodon.example/@ada/{REMOTE_ID}"
+OUT_AT = "2030-01-31T08:00:00.412000Z"
+
+PUBLISHED_PART: dict[str, Any] = {
+    "index": 0,
+    "kind": "post",
+    "status": "published",
+    "platform_post_id": REMOTE_ID,
+    "url": URL,
+    "error": None,
+}
+PUBLISHED_DELIVERY: dict[str, Any] = {
+    "id": "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b12",
+    "account_id": ACCOUNT,
+    "platform": "mastodon",
+    "status": "published",
+    "waiting_for": None,
+    "attempts": 1,
+    "next_attempt_at": None,
+    "platform_post_id": REMOTE_ID,
+    "url": URL,
+    "parts": [PUBLISHED_PART],
+    "error": None,
+    "warnings": [],
+    "published_at": OUT_AT,
+}
+PUBLISHED_POST: dict[str, Any] = {
+    "id": "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b10",
+    "content": "Good morning!",
+    "platforms": ["mastodon"],
+    "accounts": [ACCOUNT],
+    "post_type": "standard",
+    "status": "published",
+    "scheduled_time": "2030-01-31T08:00:00Z",
+    "timezone": "",
+    "published_at": OUT_AT,
+    "post_options": {},
+    "overrides": {},
+    "thread": [],
+    "first_comment": "",
+    "tags": [],
+    "author": "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b13",
+    "deliveries": [PUBLISHED_DELIVERY],
+    "warnings": [],
+    "created_at": "2030-01-31T07:59:59Z",
+    "updated_at": "2030-01-31T08:00:00.430000Z",
+}
+WAITING_DELIVERY = {
+    **PUBLISHED_DELIVERY,
+    "status": "pending",
+    "attempts": 0,
+    "next_attempt_at": "2030-01-31T08:00:00Z",
+    "platform_post_id": None,
+    "url": None,
+    "parts": [{**PUBLISHED_PART, "status": "pending", "platform_post_id": None, "url": None}],
+    "published_at": None,
+}
+WAITING_POST = {**PUBLISHED_POST, "status": "scheduled", "published_at": None, "deliveries": [WAITING_DELIVERY]}
+ANOTHER_TIME = {"scheduled_time": "2030-02-01T09:00:00+01:00"}
+FOUND_OUT = {"outcome": "published", "url": URL}
+RETRIED_ONE = {"message": "Post scheduled for retry"}
+RETRIED = {
+    "retried": [PUBLISHED_POST["id"]],
+    "still_failed": [
+        {"id": "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b16", "error": "This account has to be connected again."}
+    ],
+}
+ATTEMPT: dict[str, Any] = {
+    "id": 1,
+    "delivery_id": PUBLISHED_DELIVERY["id"],
+    "account_id": ACCOUNT,
+    "platform": "mastodon",
+    "number": 1,
+    "kind": "send",
+    "started_at": "2030-01-31T08:00:00.012000Z",
+    "sent_at": "2030-01-31T08:00:00.012000Z",
+    "ended_at": OUT_AT,
+    "outcome": "published",
+    "http_status": 200,
+    "error": None,
+    "retry_at": None,
+}
+
+OUTCOMES = [
+    OpenApiExample(
+        "Waited for",
+        value={
+            "post": PUBLISHED_POST,
+            "message": "The post is published.",
+            "results": {"mastodon": [PUBLISHED_DELIVERY]},
+        },
+        response_only=True,
+        status_codes=["200"],
+    ),
+    OpenApiExample(
+        "On its way",
+        value={"post": WAITING_POST, "message": "The post is being published."},
+        response_only=True,
+        status_codes=["202"],
+    ),
+]

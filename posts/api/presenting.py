@@ -1,0 +1,151 @@
+"""Posts and deliveries as the API shows them: from plain rows, in a fixed number of queries however long the page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from mastablasta.core.api.fields import utc_text
+from posts.models import Attempt, Delivery, Post, PostTag
+from posts.services.composing import CONTENT_FIELDS, content_for
+from posts.states import API_STATUS, CLAIMABLE, DeliveryState
+
+DELIVERY_COLUMNS = (
+    "id", "post_id", "account_id", "platform", "state", "tries", "visible_calls", "next_attempt_at", "remote_id", "url",
+    "parts", "warnings",
+    "published_at", "error_code", "error_kind", "error_message", "error_retryable", "account__state",
+    "account__platform_host__paused_at",
+)  # fmt: skip
+
+
+def present_posts(posts: Sequence[Post]) -> list[dict[str, Any]]:
+    """The posts in their order, with their deliveries; two queries."""
+    ids = [post.id for post in posts]
+    deliveries: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for row in Delivery.objects.filter(post__in=ids).order_by("platform", "id").values(*DELIVERY_COLUMNS):
+        deliveries[row["post_id"]].append(row)
+    tags: dict[UUID, list[str]] = defaultdict(list)
+    for post_id, name in PostTag.objects.filter(post__in=ids).order_by("id").values_list("post", "name"):
+        tags[post_id].append(name)
+    return [_post(post, deliveries[post.id], tags[post.id]) for post in posts]
+
+
+def present_post(post: Post) -> dict[str, Any]:
+    return present_posts([post])[0]
+
+
+def _post(post: Post, deliveries: Iterable[Mapping[str, Any]], tags: list[str]) -> dict[str, Any]:
+    fields = {name: getattr(post, name) for name in CONTENT_FIELDS}
+    shown = [present_delivery(row, fields) for row in deliveries]
+    return {
+        "id": str(post.id),
+        "content": post.content,
+        "platforms": sorted({row["platform"] for row in shown} | set(post.wanted_platforms)),
+        "accounts": [row["account_id"] for row in shown],
+        "post_type": post.post_type,
+        "status": post.status,
+        "scheduled_time": _time(post.scheduled_at),
+        "timezone": post.timezone,
+        "published_at": _time(post.published_at),
+        "post_options": post.post_options,
+        "overrides": post.overrides,
+        "thread": post.thread,
+        "first_comment": post.first_comment,
+        "tags": tags,
+        "author": str(post.author_id) if post.author_id else None,
+        "deliveries": shown,
+        "warnings": post.warnings,
+        "created_at": _time(post.created_at),
+        "updated_at": _time(post.updated_at),
+    }
+
+
+def present_delivery(row: Mapping[str, Any], post: Mapping[str, Any]) -> dict[str, Any]:
+    """One delivery; `row` has DELIVERY_COLUMNS, `post` the CONTENT_FIELDS of its post."""
+    error = None
+    if row["error_code"]:
+        error = {
+            "code": row["error_code"],
+            "kind": row["error_kind"],
+            "message": row["error_message"],
+            "retryable": row["error_retryable"],
+        }
+    return {
+        "id": str(row["id"]),
+        "account_id": str(row["account_id"]),
+        "platform": row["platform"],
+        "status": API_STATUS[row["state"]],
+        "waiting_for": waiting_for(row),
+        "attempts": row["visible_calls"],
+        "next_attempt_at": _time(row["next_attempt_at"]) if row["state"] in CLAIMABLE else None,
+        "platform_post_id": row["remote_id"] or None,
+        "url": row["url"] or None,
+        "parts": _parts(row, post, error),
+        "error": error,
+        "warnings": row["warnings"],
+        "published_at": _time(row["published_at"]),
+    }
+
+
+def _parts(row: Mapping[str, Any], post: Mapping[str, Any], error: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Each visible post: what is out by its name, the one under work as the delivery stands, the rest waiting."""
+    content = content_for(post, platform=row["platform"], account_id=row["account_id"])
+    out = row["parts"] or ([{"remote_id": row["remote_id"], "url": row["url"]}] if row["url"] else [])
+    shown = []
+    for index, part in enumerate(content.parts):
+        is_next = index == len(out)
+        status = "published" if index < len(out) else API_STATUS[row["state"]] if is_next else "pending"
+        if is_next and out and status == "published":  # all that matters is out; this comment could not be made
+            status = "failed"
+        shown.append(
+            {
+                "index": index,
+                "kind": part.kind,
+                "status": status,
+                "platform_post_id": (out[index]["remote_id"] or None) if index < len(out) else None,
+                "url": (out[index]["url"] or None) if index < len(out) else None,
+                "error": error if is_next else None,
+            }
+        )
+    return shown
+
+
+def waiting_for(row: Mapping[str, Any]) -> str | None:
+    """What a delivery that is neither out nor given up waits for: retry, rate_limit, account, platform, person."""
+    state = row["state"]
+    if state in {DeliveryState.HELD, DeliveryState.UNCONFIRMED}:
+        return "person"
+    if state not in {DeliveryState.QUEUED, DeliveryState.BLOCKED}:
+        return None
+    if row["account__platform_host__paused_at"] is not None:
+        return "platform"
+    if row["account__state"] != "active" or state == DeliveryState.BLOCKED:
+        return "account"
+    if row["error_kind"] == "rate_limited":
+        return "rate_limit"
+    return "retry" if row["error_kind"] else None
+
+
+def present_attempt(attempt: Attempt) -> dict[str, Any]:
+    error = {"code": attempt.code, "message": attempt.message} if attempt.code or attempt.message else None
+    return {
+        "id": attempt.pk,
+        "delivery_id": str(attempt.delivery_id),
+        "account_id": str(attempt.delivery.account_id),
+        "platform": attempt.delivery.platform,
+        "number": attempt.number,
+        "kind": attempt.kind,
+        "started_at": _time(attempt.started_at),
+        "sent_at": _time(attempt.sent_at),
+        "ended_at": _time(attempt.ended_at),
+        "outcome": attempt.outcome,
+        "http_status": attempt.http_status,
+        "error": error,
+        "retry_at": _time(attempt.retry_at),
+    }
+
+
+def _time(moment: Any) -> str | None:
+    return None if moment is None else utc_text(moment)

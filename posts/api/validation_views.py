@@ -1,0 +1,127 @@
+"""Trying a post out: POST /posts/validate."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.views import WorkspaceView
+from accounts.roles import Action
+from mastablasta.core.errors import FieldProblem
+from posts.api.serializers import NewPostSerializer, PostWarningSerializer
+from posts.services.validating import Preview, validate_draft
+
+
+class SentTextSerializer(serializers.Serializer[Any]):
+    """One visible post as it would be sent."""
+
+    index = serializers.IntegerField()
+    kind = serializers.CharField(help_text="post, reply (to the part before) or comment (to the first).")
+    text = serializers.CharField()
+    length = serializers.IntegerField(allow_null=True, help_text="As the platform counts; null = not built yet.")
+    limit = serializers.IntegerField(allow_null=True, help_text="The most that it takes there.")
+
+
+class PreviewSerializer(serializers.Serializer[Any]):
+    """What one account would get."""
+
+    account_id = serializers.UUIDField(allow_null=True, help_text="null = none is connected; stock limits count.")
+    valid = serializers.BooleanField()
+    problems = PostWarningSerializer(many=True)
+    parts = SentTextSerializer(many=True)
+    options = serializers.DictField(help_text="By the vendor's names.")
+
+
+class VerdictSerializer(serializers.Serializer[Any]):
+    """Whether a post could go out."""
+
+    valid = serializers.BooleanField(help_text="It could be scheduled or published just so.")
+    problems = PostWarningSerializer(many=True, help_text="Everything; those of one platform name it in `params`.")
+    platforms = serializers.DictField(child=PreviewSerializer(many=True), help_text="By platform slug.")
+
+
+LONG = {"content": "Good morning!" + "!" * 490, "platforms": ["mastodon"]}
+TOO_LONG = {
+    "field": "content",
+    "code": "too_long",
+    "message": "mastodon.example takes at most 500 characters; this counts as 503.",
+    "params": {"limit": 500, "actual": 503},
+}
+ACCOUNT = "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b11"
+REFUSED = {
+    "valid": False,
+    "problems": [{**TOO_LONG, "params": {**TOO_LONG["params"], "platform": "mastodon", "account_id": ACCOUNT}}],
+    "platforms": {
+        "mastodon": [
+            {
+                "account_id": ACCOUNT,
+                "valid": False,
+                "problems": [TOO_LONG],
+                "parts": [{"index": 0, "kind": "post", "text": LONG["content"], "length": 503, "limit": 500}],
+                "options": {},
+            }
+        ]
+    },
+}  # fmt: skip
+
+
+class PostValidate(WorkspaceView):
+    actions = {"POST": Action.READ}  # it stores nothing
+
+    @extend_schema(
+        summary="Try a post out: problems, counted lengths, and what would be sent",
+        description="Takes what POST /posts takes and stores nothing. Problems are an answer here (200); only a body "
+        "that cannot be read as a post is refused (400).",
+        request=NewPostSerializer,
+        responses={200: VerdictSerializer},
+        examples=[
+            OpenApiExample("Too long", value=LONG, request_only=True),
+            OpenApiExample("Too long for this account", value=REFUSED, response_only=True, status_codes=["200"]),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(NewPostSerializer)
+        verdict = validate_draft(
+            self.workspace,
+            draft=NewPostSerializer.draft(body),
+            publish=body.get("publish", False),
+            at=timezone.now(),
+        )
+        platforms: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for preview in verdict.previews:
+            platforms[preview.platform].append(_shown(preview))
+        return Response(
+            {"valid": not verdict.problems, "problems": _problems(verdict.problems), "platforms": platforms}
+        )
+
+
+def _shown(preview: Preview) -> dict[str, Any]:
+    return {
+        "account_id": str(preview.account_id) if preview.account_id else None,
+        "valid": not preview.problems,
+        "problems": _problems(preview.problems),
+        "parts": [
+            {
+                "index": part.index,
+                "kind": part.kind,
+                "text": part.text,
+                "length": part.measure.length if part.measure else None,
+                "limit": part.measure.limit if part.measure else None,
+            }
+            for part in preview.parts
+        ],
+        "options": preview.options,
+    }
+
+
+def _problems(problems: Iterable[FieldProblem]) -> list[dict[str, Any]]:
+    return [
+        {"field": one.field, "code": one.code, "message": one.message, "params": dict(one.params)} for one in problems
+    ]

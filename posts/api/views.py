@@ -1,0 +1,252 @@
+"""Posts over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.views import WorkspaceView
+from mastablasta.core.errors import Invalid
+from posts.api.etags import created, tagged, unchanged_since
+from posts.api.examples import OUTCOMES
+from posts.api.filters import FIELDS_PARAMETER, PostFilter, chosen_fields, with_fields
+from posts.api.presenting import present_attempt, present_post, present_posts
+from posts.api.serializers import (
+    AttemptSerializer,
+    DeliverySerializer,
+    EditedPostSerializer,
+    MessageSerializer,
+    NewPostSerializer,
+    PostSerializer,
+    RescheduleSerializer,
+    ResolveSerializer,
+    RetriedSerializer,
+)
+from posts.api.waiting import PREFERENCES, OutcomeSerializer, WaitingView, publishing_answer, told, wait_for_outcome
+from posts.models import Attempt, Delivery, Post
+from posts.services import lifecycle, retracting, scheduling, writing
+from posts.services.writing import Draft
+
+EXAMPLE = OpenApiExample(
+    "Scheduled for Mastodon",
+    value={
+        "content": "Good morning!",
+        "platforms": ["mastodon"],
+        "scheduled_time": "2030-01-31T09:00:00+01:00",
+    },
+    request_only=True,
+)
+
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The ETag that was read; 412 when the post moved on."
+)
+
+
+class PostList(WaitingView):
+    queryset = Post.objects.all()
+    rows_name = "posts"
+    serializer_class = PostSerializer
+    filterset_class = PostFilter
+    query_parameters: ClassVar[Any] = {"GET": [FIELDS_PARAMETER]}
+
+    def narrow(self, rows: Any) -> Any:
+        return rows.kept().order_by("-created_at", "-id")
+
+    @extend_schema(summary="List posts, newest first")
+    def get(self, request: Request) -> Response:
+        fields = chosen_fields(request)
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(with_fields(present_posts(page or []), fields))
+
+    @extend_schema(
+        summary="Create a post: a draft, scheduled, or published now",
+        request=NewPostSerializer,
+        responses={201: PostSerializer},
+        parameters=PREFERENCES,
+        examples=[EXAMPLE],
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(NewPostSerializer)
+        post = writing.create_post(
+            self.workspace,
+            by=self.caller.user,
+            draft=NewPostSerializer.draft(body),
+            publish=body.get("publish", False),
+            at=timezone.now(),
+        )
+        waited = bool(body.get("publish")) and wait_for_outcome(request, post)
+        return told(created(post), waited=waited)
+
+
+def is_asked(request: Request, name: str) -> bool:
+    """A query parameter that is true or false. Raises Invalid for anything else."""
+    value = request.query_params.get(name, "false")
+    if value not in {"true", "false"}:
+        raise Invalid.field(name, "invalid", f"{name} is true or false, not {value[:20]!r}.")
+    return value == "true"
+
+
+class PostView(WorkspaceView):
+    """The base of what is done to one post."""
+
+    queryset = Post.objects.all()
+    serializer_class = PostSerializer
+
+    def narrow(self, rows: Any) -> Any:
+        return rows.kept()
+
+
+class PostDetail(PostView):
+    query_parameters: ClassVar[Any] = {
+        "DELETE": [OpenApiParameter("remote", bool, description="Whether to delete it on its platforms too.")]
+    }
+
+    @extend_schema(summary="One post and what became of it")
+    def get(self, request: Request, id: UUID) -> Response:
+        return tagged(present_post(self.get_object()))
+
+    @extend_schema(
+        summary="Replace what a post says, where and when it goes",
+        request=EditedPostSerializer,
+        parameters=[IF_MATCH],
+        examples=[EXAMPLE],
+    )
+    def put(self, request: Request, id: UUID) -> Response:
+        body = self.body(EditedPostSerializer)
+        return self._edit(self.get_object(), EditedPostSerializer.draft(body))
+
+    @extend_schema(
+        summary="Change some of what a post says, where and when it goes",
+        request=EditedPostSerializer(partial=True),
+        parameters=[IF_MATCH],
+        examples=[EXAMPLE],
+    )
+    def patch(self, request: Request, id: UUID) -> Response:
+        post = self.get_object()
+        body = self.body(EditedPostSerializer, partial=True)
+        return self._edit(post, EditedPostSerializer.draft(body, onto=lifecycle.draft_of(post)))
+
+    def _edit(self, post: Post, draft: Draft) -> Response:
+        edited = lifecycle.edit_post(post, draft, check=unchanged_since(self.request), at=timezone.now())
+        return tagged(present_post(edited))
+
+    @extend_schema(
+        summary="Delete a post here, and with remote=true on its platforms",
+        responses={204: None},
+        parameters=[IF_MATCH],
+    )
+    def delete(self, request: Request, id: UUID) -> Response:
+        if is_asked(request, "remote"):
+            post = self.get_object()
+            unchanged_since(request)(post)
+            retracting.retract_post(post, at=timezone.now())
+            lifecycle.delete_post(post, at=timezone.now())
+            return Response(status=204)
+        lifecycle.delete_post(self.get_object(), check=unchanged_since(request), at=timezone.now())
+        return Response(status=204)
+
+
+class PostCancel(PostView):
+    @extend_schema(summary="Cancel what has not begun", request=None)
+    def post(self, request: Request, id: UUID) -> Response:
+        return tagged(present_post(lifecycle.cancel_post(self.get_object(), at=timezone.now())))
+
+
+class PostReschedule(PostView):
+    @extend_schema(summary="Promise another time", request=RescheduleSerializer)
+    def post(self, request: Request, id: UUID) -> Response:
+        body = self.body(RescheduleSerializer)
+        post = lifecycle.reschedule_post(
+            self.get_object(),
+            scheduled_at=body["scheduled_time"],
+            timezone=body.get("timezone", ""),
+            at=timezone.now(),
+        )
+        return tagged(present_post(post))
+
+
+class PostDuplicate(PostView):
+    @extend_schema(summary="Make a draft that says the same", request=None, responses={201: PostSerializer})
+    def post(self, request: Request, id: UUID) -> Response:
+        copy = lifecycle.duplicate_post(self.get_object(), by=self.caller.user, at=timezone.now())
+        return created(copy)
+
+
+class PostRetry(PostView):
+    @extend_schema(summary="Send again what failed", request=None, responses={200: MessageSerializer})
+    def post(self, request: Request, id: UUID) -> Response:
+        lifecycle.retry_post(self.get_object(), at=timezone.now())
+        return Response({"message": "Post scheduled for retry"})
+
+
+class RetryFailed(WorkspaceView):
+    @extend_schema(
+        summary="Send again every failed post that may be retried", request=None, responses={200: RetriedSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        retried, still = lifecycle.retry_failed(self.workspace, at=timezone.now())
+        return Response(
+            {
+                "retried": [str(post_id) for post_id in retried],
+                "still_failed": [{"id": str(one.post_id), "error": one.error} for one in still],
+            }
+        )
+
+
+class DeliveryResolve(WorkspaceView):
+    queryset = Delivery.objects.all()
+
+    def narrow(self, rows: Any) -> Any:
+        return rows.filter(post__deleted_at=None).select_related("post")
+
+    @extend_schema(
+        summary="Say whether an unconfirmed delivery is out",
+        request=ResolveSerializer,
+        responses={200: DeliverySerializer},
+    )
+    def post(self, request: Request, id: UUID) -> Response:
+        body = self.body(ResolveSerializer)
+        delivery = lifecycle.resolve_delivery(
+            self.get_object(),
+            is_published=body["outcome"] == "published",
+            url=body.get("url", ""),
+            by=self.caller.user,
+            at=timezone.now(),
+        )
+        shown = present_post(delivery.post)["deliveries"]
+        return Response(next(row for row in shown if row["id"] == str(delivery.id)))
+
+
+class PostPublish(WaitingView, PostView):
+    @extend_schema(
+        summary="Publish a draft or scheduled post now",
+        description="202, and with `Prefer: wait=N` 200 once every delivery has settled.",
+        request=None,
+        responses={200: OutcomeSerializer, 202: OutcomeSerializer},
+        parameters=PREFERENCES,
+        examples=OUTCOMES,
+    )
+    def post(self, request: Request, id: UUID) -> Response:
+        return publishing_answer(request, scheduling.publish_post(self.get_object(), at=timezone.now()))
+
+
+class PostAttempts(WorkspaceView):
+    queryset = Attempt.objects.all()
+    rows_name = "attempts"
+    serializer_class = AttemptSerializer
+
+    def narrow(self, rows: Any) -> Any:
+        post = get_object_or_404(Post.objects.in_workspace(self.workspace).kept(), id=self.kwargs["id"])
+        return rows.filter(delivery__post=post).select_related("delivery").order_by("id")
+
+    @extend_schema(summary="Everything that was tried for a post, oldest first")
+    def get(self, request: Request, id: UUID) -> Response:
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response([present_attempt(attempt) for attempt in page or []])

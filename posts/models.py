@@ -1,0 +1,266 @@
+"""What people write (Post), what goes to one account (Delivery), each try (Attempt), and the queue (Lane).
+
+The rows are the truth: no task, no memory of a process decides what is sent.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Workspace
+from integrations.models import SocialAccount
+from mastablasta.core.models import Row
+from posts.querysets import AttemptQuerySet, DeliveryQuerySet, PostQuerySet
+from posts.states import CLAIMABLE, AttemptKind, AttemptOutcome, DeliveryState, PostStatus
+
+
+class PostType(models.TextChoices):
+    STANDARD = "standard", "Standard"
+    THREAD = "thread", "Thread"
+    REEL = "reel", "Reel"
+    STORY = "story", "Story"
+    CAROUSEL = "carousel", "Carousel"
+    VIDEO = "video", "Video"
+    SHORT = "short", "Short"
+    ARTICLE = "article", "Article"
+
+
+class Post(Row):
+    """One piece of content, written once. `version` rises with every edit; `status` is read off its deliveries.
+
+    `wanted_platforms`: chosen by platform where there was no account yet. `warnings`: what its platforms would refuse,
+    as a draft may.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="posts")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    content = models.TextField(blank=True)
+    post_type = models.CharField(max_length=10, choices=PostType.choices, default=PostType.STANDARD)
+    status = models.CharField(max_length=20, choices=PostStatus.choices, default=PostStatus.DRAFT)
+    wanted_platforms = models.JSONField(default=list, blank=True)
+    warnings = models.JSONField(default=list, blank=True)
+    scheduled_at = models.DateTimeField(null=True, blank=True)
+    timezone = models.CharField(max_length=64, blank=True)
+    post_options = models.JSONField(default=dict, blank=True)
+    overrides = models.JSONField(default=dict, blank=True)
+    thread = models.JSONField(default=list, blank=True)
+    first_comment = models.TextField(blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PostQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=PostStatus.values), name="post_status_known"),
+            models.CheckConstraint(condition=Q(post_type__in=PostType.values), name="post_type_known"),
+            models.CheckConstraint(
+                condition=~Q(status="scheduled") | Q(scheduled_at__isnull=False),
+                name="post_scheduled_has_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                "workspace",
+                F("created_at").desc(),
+                F("id").desc(),
+                condition=Q(deleted_at=None),
+                name="post_newest",
+            ),
+            models.Index("workspace", "status", F("created_at").desc(), F("id").desc(), name="post_by_status"),
+            models.Index(fields=["workspace", "scheduled_at"], condition=Q(status="scheduled"), name="post_scheduled"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.content[:40]!r} ({self.status})"
+
+
+class PostTag(models.Model):
+    """A label of a post, for people."""
+
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="tag_rows")
+    name = models.CharField(max_length=50)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["post", "name"], name="post_tag_once")]
+        indexes = [models.Index(fields=["name", "post"], name="post_tag_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Delivery(Row):
+    """One post for one account.
+
+    `due_at` is the promise and no retry moves it; `next_attempt_at` says when to look next. `tries` counts retries
+    used, `attempt_count` every look (send, poll, question), `visible_calls` calls that could have made it visible.
+    `sent_at` is the mark: a visible step is open since then. `doubted_at`: since when nobody knows whether it is out.
+    `is_one_step`: the first call of a send is the visible one, so the claim's own commit can be the mark.
+    """
+
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="deliveries")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
+    account = models.ForeignKey(SocialAccount, on_delete=models.PROTECT, related_name="deliveries")
+    platform = models.CharField(max_length=20)
+    state = models.CharField(max_length=15, choices=DeliveryState.choices, default=DeliveryState.DRAFT)
+    due_at = models.DateTimeField(null=True, blank=True)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    is_one_step = models.BooleanField(default=False)
+    generation = models.PositiveIntegerField(default=1)
+    tries = models.PositiveIntegerField(default=0)
+    attempt_count = models.PositiveIntegerField(default=0)
+    visible_calls = models.PositiveIntegerField(default=0)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    doubted_at = models.DateTimeField(null=True, blank=True)
+    parts_done = models.PositiveIntegerField(default=0)
+    progress = models.JSONField(null=True, blank=True)
+    parts = models.JSONField(null=True, blank=True)
+    warnings = models.JSONField(default=list, blank=True)
+    remote_id = models.CharField(max_length=255, blank=True)
+    url = models.CharField(max_length=1000, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    error_code = models.CharField(max_length=60, blank=True)
+    error_kind = models.CharField(max_length=20, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+    error_retryable = models.BooleanField(default=False)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["post", "account"], name="delivery_once"),
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(lease_token__isnull=False), name="delivery_one_in_flight"
+            ),
+            models.CheckConstraint(condition=Q(state__in=DeliveryState.values), name="delivery_state_known"),
+            models.CheckConstraint(
+                condition=Q(lease_token=None, lease_expires_at=None)
+                | Q(lease_token__isnull=False, lease_expires_at__isnull=False),
+                name="delivery_lease_whole",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="sending") | Q(lease_token__isnull=False),
+                name="delivery_sending_is_leased",
+            ),
+            models.CheckConstraint(
+                condition=Q(lease_token=None) | Q(state__in=["sending", "processing", "unknown"]),
+                name="delivery_lease_is_in_flight",
+            ),
+            models.CheckConstraint(
+                condition=Q(sent_at=None) | Q(state__in=["sending", "processing", "unknown", "unconfirmed"]),
+                name="delivery_mark_is_open",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=CLAIMABLE) | Q(next_attempt_at__isnull=False, due_at__isnull=False),
+                name="delivery_claimable_has_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="unknown") | Q(sent_at__isnull=False, doubted_at__isnull=False),
+                name="delivery_unknown_was_marked",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="published")
+                | (Q(published_at__isnull=False) & (~Q(remote_id="") | Q(resolved_by__isnull=False))),
+                name="delivery_published_names_its_post",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "next_attempt_at", "id"],
+                condition=Q(state__in=CLAIMABLE, lease_token=None),
+                name="delivery_head",
+            ),
+            models.Index(
+                fields=["next_attempt_at", "id"],
+                condition=Q(state__in=CLAIMABLE, lease_token=None),
+                name="delivery_due",
+            ),
+            models.Index(fields=["account"], condition=Q(state="blocked"), name="delivery_parked"),
+            models.Index(
+                "workspace",
+                "state",
+                F("updated_at").desc(),
+                condition=Q(state__in=["failed", "rejected", "unconfirmed", "blocked", "held"]),
+                name="delivery_triage",
+            ),
+            models.Index(fields=["account", "remote_id"], condition=~Q(remote_id=""), name="delivery_remote"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.platform} delivery {self.id} ({self.state})"
+
+
+class Lane(models.Model):
+    """The queue of one account: when to look at it again, and who holds it. Claims touch nothing else first.
+
+    `ready_at` null = nothing waits. `blocked_until` = the platform asked us to stay away. `is_parked` = the account or
+    its host cannot be used. At most one delivery of an account is in flight, in due order.
+    """
+
+    account = models.OneToOneField(SocialAccount, primary_key=True, on_delete=models.CASCADE, related_name="lane")
+    ready_at = models.DateTimeField(null=True, blank=True)
+    blocked_until = models.DateTimeField(null=True, blank=True)
+    is_parked = models.BooleanField(default=False)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(lease_token=None, lease_expires_at=None)
+                | Q(lease_token__isnull=False, lease_expires_at__isnull=False),
+                name="lane_lease_whole",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["ready_at", "account"],
+                condition=Q(lease_token=None, ready_at__isnull=False),
+                name="lane_ready",
+            ),
+            models.Index(fields=["lease_expires_at"], condition=Q(lease_token__isnull=False), name="lane_lease"),
+        ]
+
+    def __str__(self) -> str:
+        return f"lane of {self.account_id}"
+
+
+class Attempt(models.Model):
+    """One look at a delivery: opened in the claim's transaction, closed with its result. The audit trail."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts", db_index=False)
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=10, choices=AttemptKind.choices)
+    lease_token = models.UUIDField()
+    worker = models.CharField(max_length=100, blank=True)
+    started_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=20, choices=AttemptOutcome.choices, null=True, blank=True)
+    http_status = models.PositiveSmallIntegerField(null=True, blank=True)
+    code = models.CharField(max_length=60, blank=True)
+    message = models.CharField(max_length=500, blank=True)
+    retry_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AttemptQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["delivery", "number"], name="attempt_once"),
+            models.CheckConstraint(
+                condition=Q(outcome=None, ended_at=None) | Q(outcome__isnull=False, ended_at__isnull=False),
+                name="attempt_outcome_when_ended",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} of {self.delivery_id}: {self.outcome or 'open'}"

@@ -1,0 +1,66 @@
+"""Filters over posts and deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
+
+from accounts.querysets import WorkspaceScopedQuerySet
+from posts.states import CLAIMABLE
+
+if TYPE_CHECKING:
+    from accounts.models import Workspace
+    from posts.models import Attempt, Delivery, Post  # noqa: F401  named below, as text
+
+
+class PostQuerySet(WorkspaceScopedQuerySet["Post"]):
+    def kept(self) -> Self:
+        """Without the deleted ones."""
+        return self.filter(deleted_at=None)
+
+    def for_platforms(self, slugs: Iterable[str]) -> Self:
+        """For any of these, also where no account was connected when it was chosen."""
+        chosen = list(slugs)
+        wanted = Q(self._has_delivery(platform__in=chosen))
+        for slug in chosen:
+            wanted |= Q(wanted_platforms__icontains=f'"{slug}"')
+        return self.filter(wanted)
+
+    def for_accounts(self, ids: Iterable[UUID]) -> Self:
+        return self.filter(self._has_delivery(account__in=list(ids)))
+
+    def tagged(self, names: Iterable[str]) -> Self:
+        """With any of these tags."""
+        from posts.models import PostTag
+
+        return self.filter(Exists(PostTag.objects.filter(post=OuterRef("pk"), name__in=list(names))))
+
+    def with_words(self, words: Iterable[str]) -> Self:
+        """Whose content holds each of these, whatever their case; SQLite knows the case of ASCII letters only."""
+        found = self
+        for word in words:
+            found = found.filter(content__icontains=word)
+        return found
+
+    @staticmethod
+    def _has_delivery(**wanted: Any) -> Exists:
+        from posts.models import Delivery
+
+        return Exists(Delivery.objects.filter(post=OuterRef("pk"), **wanted))
+
+
+class DeliveryQuerySet(WorkspaceScopedQuerySet["Delivery"]):
+    def due(self, at: datetime) -> Self:
+        """What should be worked on at `at`, oldest promise first; nobody holds it."""
+        return self.filter(state__in=CLAIMABLE, lease_token=None, next_attempt_at__lte=at).order_by(
+            "next_attempt_at", "id"
+        )
+
+
+class AttemptQuerySet(WorkspaceScopedQuerySet["Attempt"]):
+    def scope(self, workspace: Workspace) -> dict[str, Any]:
+        return {"delivery__workspace": workspace}

@@ -1,0 +1,260 @@
+"""The queue in PostgreSQL: SKIP LOCKED over lanes, set-based writes from arrays.
+
+Statements that belong together go in one message (client-side binding allows it), each with a snapshot of its own:
+beside a hundred busy threads every round trip costs milliseconds of waiting for the interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from posts.services.claims import (
+    CLAIMABLE_SQL,
+    NOTIFY_CHANNEL,
+    POST_STATUS_SQL,
+    Claimed,
+    Dialect,
+    Result,
+    Save,
+)
+
+CLAIM = f"""
+WITH lane AS MATERIALIZED (
+  SELECT account_id FROM posts_lane WHERE lease_token IS NULL AND ready_at <= %(at)s
+   ORDER BY ready_at, account_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
+pick AS MATERIALIZED (
+  SELECT head.id, head.state FROM lane CROSS JOIN LATERAL (
+    SELECT d.id, d.state FROM posts_delivery d
+     WHERE d.account_id = lane.account_id AND d.state IN {CLAIMABLE_SQL} AND d.lease_token IS NULL
+       AND d.next_attempt_at <= %(at)s
+     ORDER BY d.next_attempt_at, d.id LIMIT 1) head),
+claimed AS (
+  UPDATE posts_delivery d
+     SET state = CASE d.state WHEN 'queued' THEN 'sending' ELSE d.state END,
+         lease_token = %(token)s, lease_expires_at = %(expires_at)s, attempt_count = d.attempt_count + 1,
+         sent_at = CASE WHEN d.state = 'queued' AND d.is_one_step THEN %(at)s ELSE d.sent_at END, updated_at = %(at)s
+    FROM pick WHERE d.id = pick.id AND d.state = pick.state AND d.lease_token IS NULL
+  RETURNING d.id, d.account_id, d.post_id, d.state, d.attempt_count, d.due_at),
+held AS (
+  UPDATE posts_lane l SET lease_token = %(token)s, lease_expires_at = %(expires_at)s
+    FROM claimed WHERE l.account_id = claimed.account_id),
+opened AS (
+  INSERT INTO posts_attempt (delivery_id, number, kind, lease_token, worker, started_at, code, message)
+  SELECT id, attempt_count, CASE state WHEN 'sending' THEN 'send' WHEN 'processing' THEN 'poll' ELSE 'reconcile' END,
+         %(token)s, %(worker)s, %(at)s, '', '' FROM claimed)
+SELECT lane.account_id, claimed.id, claimed.post_id, claimed.state, claimed.attempt_count
+  FROM lane LEFT JOIN claimed ON claimed.account_id = lane.account_id ORDER BY claimed.due_at, claimed.id
+"""
+
+LOCK_LANES = """
+SELECT account_id FROM posts_lane WHERE account_id = ANY(%(accounts)s) ORDER BY account_id FOR UPDATE
+"""
+
+# A separate statement after the lock: only then does its sub-select see what was committed while it waited.
+SETTLE_LANES = f"""
+UPDATE posts_lane l SET ready_at = CASE WHEN l.is_parked THEN NULL ELSE (
+    SELECT GREATEST(min(d.next_attempt_at), l.blocked_until) FROM posts_delivery d
+     WHERE d.account_id = l.account_id AND d.state IN {CLAIMABLE_SQL} AND d.lease_token IS NULL
+    HAVING min(d.next_attempt_at) IS NOT NULL) END
+ WHERE l.account_id = ANY(%(accounts)s)
+"""
+
+FINISH = """
+WITH r AS (SELECT * FROM unnest(
+    %(delivery_id)s::uuid[], %(token)s::uuid[], %(number)s::int[], %(state)s::text[], %(outcome)s::text[],
+    %(ended_at)s::timestamptz[], %(next_attempt_at)s::timestamptz[], %(tries)s::int[], %(visible_calls)s::int[],
+    %(sent_at)s::timestamptz[], %(doubted_at)s::timestamptz[], %(progress)s::text[], %(parts)s::text[],
+    %(warnings)s::text[],
+    %(parts_done)s::int[], %(remote_id)s::text[], %(url)s::text[], %(published_at)s::timestamptz[],
+    %(error_code)s::text[], %(error_kind)s::text[], %(error_message)s::text[], %(error_retryable)s::bool[],
+    %(attempt_sent_at)s::timestamptz[], %(http_status)s::int[], %(code)s::text[], %(message)s::text[],
+    %(retry_at)s::timestamptz[])
+  AS r(id, token, number, state, outcome, ended_at, next_attempt_at, tries, visible_calls, sent_at, doubted_at,
+       progress, parts, warnings, parts_done, remote_id, url, published_at, error_code, error_kind, error_message,
+       error_retryable, attempt_sent_at, http_status, code, message, retry_at)),
+done AS (
+  UPDATE posts_delivery d
+     SET state = r.state, lease_token = NULL, lease_expires_at = NULL, next_attempt_at = r.next_attempt_at,
+         tries = r.tries, visible_calls = r.visible_calls, sent_at = r.sent_at, doubted_at = r.doubted_at,
+         progress = r.progress::jsonb, parts = r.parts::jsonb, warnings = r.warnings::jsonb,
+         parts_done = r.parts_done, remote_id = r.remote_id,
+         url = r.url, published_at = r.published_at, error_code = r.error_code, error_kind = r.error_kind,
+         error_message = r.error_message, error_retryable = r.error_retryable, updated_at = %(at)s
+    FROM r WHERE d.id = r.id AND d.lease_token = r.token
+  RETURNING d.id),
+closed AS (
+  UPDATE posts_attempt a
+     SET outcome = r.outcome, ended_at = r.ended_at, sent_at = r.attempt_sent_at, http_status = r.http_status,
+         code = r.code, message = r.message, retry_at = r.retry_at
+    FROM r JOIN done ON done.id = r.id WHERE a.delivery_id = r.id AND a.number = r.number)
+SELECT id FROM done
+"""
+
+FREE_LANES = """
+UPDATE posts_lane l SET lease_token = NULL, lease_expires_at = NULL, is_parked = l.is_parked OR r.park,
+       blocked_until = GREATEST(l.blocked_until, r.blocked_until)
+  FROM unnest(%(account_id)s::uuid[], %(token)s::uuid[], %(blocked_until)s::timestamptz[], %(park)s::bool[])
+    AS r(account_id, token, blocked_until, park)
+ WHERE l.account_id = r.account_id AND l.lease_token = r.token
+"""
+
+SAVE = """
+UPDATE posts_delivery d
+   SET sent_at = CASE WHEN r.closes_mark THEN NULL ELSE COALESCE(r.sent_at, d.sent_at) END,
+       progress = CASE WHEN r.closes_mark THEN NULL ELSE COALESCE(r.progress::jsonb, d.progress) END,
+       parts = COALESCE(r.parts::jsonb, d.parts),
+       parts_done = COALESCE(jsonb_array_length(r.parts::jsonb), d.parts_done), updated_at = %(at)s
+  FROM unnest(%(delivery_id)s::uuid[], %(token)s::uuid[], %(sent_at)s::timestamptz[], %(progress)s::text[],
+              %(parts)s::text[], %(closes_mark)s::bool[]) AS r(id, token, sent_at, progress, parts, closes_mark)
+ WHERE d.id = r.id AND d.lease_token = r.token AND d.lease_expires_at > %(at)s
+RETURNING d.id
+"""
+
+TAKE_OVER = """
+WITH lane AS MATERIALIZED (
+  SELECT account_id, lease_token FROM posts_lane WHERE lease_expires_at <= %(at)s
+   ORDER BY account_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
+orphan AS MATERIALIZED (
+  SELECT d.id, d.sent_at, d.attempt_count, d.state = 'sending' AND d.sent_at IS NOT NULL AS is_doubtful
+    FROM posts_delivery d
+    JOIN lane ON lane.account_id = d.account_id AND lane.lease_token = d.lease_token),
+freed AS (
+  UPDATE posts_delivery d
+     SET state = CASE WHEN d.state <> 'sending' THEN d.state WHEN d.sent_at IS NULL THEN 'queued' ELSE 'unknown' END,
+         visible_calls = d.visible_calls + orphan.is_doubtful::int,
+         doubted_at = CASE WHEN orphan.is_doubtful THEN %(at)s ELSE d.doubted_at END,
+         next_attempt_at = %(at)s, lease_token = NULL, lease_expires_at = NULL, updated_at = %(at)s
+    FROM orphan WHERE d.id = orphan.id),
+closed AS (
+  UPDATE posts_attempt a
+     SET ended_at = %(at)s, sent_at = CASE WHEN orphan.is_doubtful THEN orphan.sent_at END,
+         code = 'worker_lost', message = 'The worker that held this is gone.',
+         outcome = CASE WHEN orphan.is_doubtful THEN 'unknown' ELSE 'abandoned' END
+    FROM orphan WHERE a.delivery_id = orphan.id AND a.number = orphan.attempt_count AND a.ended_at IS NULL),
+open AS (
+  UPDATE posts_lane l SET lease_token = NULL, lease_expires_at = NULL FROM lane WHERE l.account_id = lane.account_id)
+SELECT account_id FROM lane
+"""
+
+HINT = """
+INSERT INTO posts_lane (account_id, ready_at, is_parked)
+SELECT account_id, ready_at, false FROM unnest(%s::uuid[], %s::timestamptz[]) AS r(account_id, ready_at)
+ ORDER BY account_id
+ON CONFLICT (account_id) DO UPDATE SET ready_at = CASE WHEN posts_lane.is_parked THEN NULL
+  ELSE GREATEST(LEAST(posts_lane.ready_at, EXCLUDED.ready_at), posts_lane.blocked_until) END
+"""
+
+RENEW = """
+SELECT account_id FROM posts_lane WHERE lease_token = ANY(%(tokens)s) ORDER BY account_id FOR UPDATE;
+UPDATE posts_lane SET lease_expires_at = %(expires_at)s WHERE lease_token = ANY(%(tokens)s);
+UPDATE posts_delivery SET lease_expires_at = %(expires_at)s WHERE lease_token = ANY(%(tokens)s)
+"""
+
+SETTLE_POSTS = f"""
+SELECT id FROM posts_post WHERE id = ANY(%(posts)s) ORDER BY id FOR UPDATE;
+UPDATE posts_post p SET status = s.status, published_at = s.published_at, updated_at = %(at)s
+  FROM (SELECT post_id, {POST_STATUS_SQL} AS status, MAX(published_at) AS published_at
+          FROM posts_delivery WHERE post_id = ANY(%(posts)s) GROUP BY post_id) s
+ WHERE p.id = s.post_id AND (p.status, p.published_at) IS DISTINCT FROM (s.status, s.published_at)
+"""
+
+LATE_HINTS = f"""
+SELECT l.account_id FROM (
+    SELECT account_id, min(next_attempt_at) AS due FROM posts_delivery
+     WHERE state IN {CLAIMABLE_SQL} AND lease_token IS NULL GROUP BY account_id) d
+  JOIN posts_lane l ON l.account_id = d.account_id
+ WHERE l.lease_token IS NULL AND NOT l.is_parked
+   AND (l.ready_at IS NULL OR l.ready_at > GREATEST(d.due, l.blocked_until)) LIMIT %s
+"""
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
+
+
+def _columns(rows: Sequence[Any], *names: str) -> dict[str, list[Any]]:
+    return {name: [getattr(row, name) for row in rows] for name in names}
+
+
+class PostgreSQL(Dialect):
+    def claim(self, *, at: datetime, limit: int, token: UUID, expires_at: datetime, worker: str) -> list[Claimed]:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                CLAIM, {"at": at, "limit": limit, "token": token, "expires_at": expires_at, "worker": worker}
+            )
+            rows = cursor.fetchall()
+            idle = [row[0] for row in rows if row[1] is None]
+            if idle:  # their hint was too early; still locked, so nothing that is scheduled meanwhile is missed
+                cursor.execute(SETTLE_LANES, {"accounts": idle})
+        return [Claimed(row[1], row[0], row[2], row[3], row[4], token) for row in rows if row[1] is not None]
+
+    def save(self, saves: Sequence[Save], *, at: datetime) -> set[UUID]:
+        values: dict[str, Any] = _columns(saves, "delivery_id", "token", "sent_at", "closes_mark")
+        values |= {
+            "at": at,
+            "progress": [_json(s.progress) for s in saves],
+            "parts": [_json(s.parts) for s in saves],
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(SAVE, values)
+            return {row[0] for row in cursor.fetchall()}
+
+    def finish(self, results: Sequence[Result], *, at: datetime) -> set[UUID]:
+        values: dict[str, Any] = _columns(
+            results, "delivery_id", "token", "number", "state", "outcome", "ended_at", "next_attempt_at", "tries",
+            "visible_calls", "sent_at", "doubted_at", "remote_id", "url", "published_at", "error_code", "error_kind",
+            "error_message", "error_retryable", "attempt_sent_at", "http_status", "code", "message", "retry_at",
+        )  # fmt: skip
+        values |= {
+            "at": at,
+            "progress": [_json(r.progress) for r in results],
+            "parts": [_json(r.parts) for r in results],
+            "warnings": [_json(r.warnings) for r in results],
+            "parts_done": [len(r.parts or ()) for r in results],
+        }
+        values |= _columns(results, "account_id", "blocked_until", "park")
+        values["accounts"] = sorted({r.account_id for r in results})
+        with connection.cursor() as cursor:
+            cursor.execute(";".join([LOCK_LANES, FINISH, FREE_LANES, SETTLE_LANES]), values)
+            cursor.nextset()
+            return {row[0] for row in cursor.fetchall()}
+
+    def renew(self, tokens: list[UUID], *, expires_at: datetime) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(RENEW, {"tokens": tokens, "expires_at": expires_at})
+
+    def take_over(self, *, at: datetime, limit: int) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(TAKE_OVER, {"at": at, "limit": limit})
+            accounts = [row[0] for row in cursor.fetchall()]
+            if accounts:
+                cursor.execute(SETTLE_LANES, {"accounts": accounts})
+        return len(accounts)
+
+    def lock_lanes(self, accounts: list[UUID]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(LOCK_LANES, {"accounts": accounts})
+
+    def hint(self, due: Mapping[UUID, datetime]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(HINT, [list(due), list(due.values())])
+            cursor.execute(f"NOTIFY {NOTIFY_CHANNEL}")
+
+    def settle_lanes(self, accounts: list[UUID]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(SETTLE_LANES, {"accounts": accounts})
+
+    def settle_posts(self, posts: list[UUID], *, at: datetime) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(SETTLE_POSTS, {"posts": posts, "at": at})
+
+    def late_hints(self, limit: int) -> list[UUID]:
+        with connection.cursor() as cursor:
+            cursor.execute(LATE_HINTS, [limit])
+            return [row[0] for row in cursor.fetchall()]

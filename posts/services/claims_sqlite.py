@@ -1,0 +1,181 @@
+"""The queue in SQLite: one writer at a time, so an IMMEDIATE transaction is the claim and needs no row locks.
+
+Callers run every step inside `atomic()`, which is IMMEDIATE by settings: reads are as of the write that follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F, Min, Q
+
+from posts.models import Attempt, Delivery, Lane, Post
+from posts.services.claims import POST_STATUS_SQL, Claimed, Dialect, Result, Save
+from posts.states import ATTEMPT_KIND, CLAIMABLE, AttemptOutcome, DeliveryState
+
+
+class SQLite(Dialect):
+    def claim(self, *, at: datetime, limit: int, token: UUID, expires_at: datetime, worker: str) -> list[Claimed]:
+        lanes = list(
+            Lane.objects.filter(lease_token=None, ready_at__lte=at)
+            .order_by("ready_at", "account")
+            .values_list("account", flat=True)[:limit]
+        )
+        claimed: list[tuple[datetime, Claimed]] = []
+        idle: list[UUID] = []
+        for account in lanes:
+            head = Delivery.objects.due(at).filter(account=account).first()
+            if head is None or head.due_at is None:
+                idle.append(account)
+                continue
+            state, sent_at = head.state, head.sent_at
+            if state == DeliveryState.QUEUED:
+                state, sent_at = DeliveryState.SENDING, at if head.is_one_step else None
+            number = head.attempt_count + 1
+            Delivery.objects.filter(id=head.id).update(
+                state=state, lease_token=token, lease_expires_at=expires_at, attempt_count=number, sent_at=sent_at,
+                updated_at=at,
+            )  # fmt: skip
+            claimed.append((head.due_at, Claimed(head.id, account, head.post_id, state, number, token)))
+        Lane.objects.filter(account__in=[c.account_id for _, c in claimed]).update(
+            lease_token=token, lease_expires_at=expires_at
+        )
+        Attempt.objects.bulk_create(
+            Attempt(
+                delivery_id=c.delivery_id, number=c.number, kind=ATTEMPT_KIND[c.state], lease_token=token,
+                worker=worker, started_at=at,
+            )
+            for _, c in claimed
+        )  # fmt: skip
+        self.settle_lanes(idle)
+        return [c for _, c in sorted(claimed, key=lambda pair: (pair[0], pair[1].delivery_id))]
+
+    def save(self, saves: Sequence[Save], *, at: datetime) -> set[UUID]:
+        held = set()
+        for save in saves:
+            changes: dict[str, object] = {"updated_at": at}
+            if save.sent_at is not None or save.closes_mark:
+                changes["sent_at"] = None if save.closes_mark else save.sent_at
+            if save.progress is not None or save.closes_mark:
+                changes["progress"] = None if save.closes_mark else dict(save.progress or {})
+            if save.parts is not None:
+                changes |= {"parts": list(save.parts), "parts_done": len(save.parts)}
+            if Delivery.objects.filter(id=save.delivery_id, lease_token=save.token, lease_expires_at__gt=at).update(
+                **changes
+            ):
+                held.add(save.delivery_id)
+        return held
+
+    def finish(self, results: Sequence[Result], *, at: datetime) -> set[UUID]:
+        written = set()
+        for r in results:
+            lane = Lane.objects.filter(account=r.account_id, lease_token=r.token)
+            if not Delivery.objects.filter(id=r.delivery_id, lease_token=r.token).update(
+                state=r.state, lease_token=None, lease_expires_at=None, next_attempt_at=r.next_attempt_at,
+                tries=r.tries, visible_calls=r.visible_calls, sent_at=r.sent_at, doubted_at=r.doubted_at,
+                progress=None if r.progress is None else dict(r.progress),
+                parts=None if r.parts is None else list(r.parts), parts_done=len(r.parts or ()),
+                warnings=list(r.warnings),
+                remote_id=r.remote_id, url=r.url, published_at=r.published_at, error_code=r.error_code,
+                error_kind=r.error_kind, error_message=r.error_message, error_retryable=r.error_retryable,
+                updated_at=at,
+            ):  # fmt: skip
+                lane.update(lease_token=None, lease_expires_at=None)
+                continue
+            written.add(r.delivery_id)
+            Attempt.objects.filter(delivery=r.delivery_id, number=r.number).update(
+                outcome=r.outcome, ended_at=r.ended_at, sent_at=r.attempt_sent_at, http_status=r.http_status,
+                code=r.code, message=r.message, retry_at=r.retry_at,
+            )  # fmt: skip
+            if r.park:
+                lane.update(is_parked=True)
+            if r.blocked_until is not None:
+                lane.filter(Q(blocked_until=None) | Q(blocked_until__lt=r.blocked_until)).update(
+                    blocked_until=r.blocked_until
+                )
+            lane.update(lease_token=None, lease_expires_at=None)
+        self.settle_lanes(sorted({r.account_id for r in results}))
+        return written
+
+    def renew(self, tokens: list[UUID], *, expires_at: datetime) -> None:
+        Lane.objects.filter(lease_token__in=tokens).update(lease_expires_at=expires_at)
+        Delivery.objects.filter(lease_token__in=tokens).update(lease_expires_at=expires_at)
+
+    def take_over(self, *, at: datetime, limit: int) -> int:
+        lanes = list(Lane.objects.filter(lease_expires_at__lte=at).order_by("account")[:limit])
+        for lane in lanes:
+            for orphan in Delivery.objects.filter(account=lane.account_id, lease_token=lane.lease_token):
+                is_doubtful = orphan.state == DeliveryState.SENDING and orphan.sent_at is not None
+                Attempt.objects.filter(delivery=orphan, number=orphan.attempt_count, ended_at=None).update(
+                    ended_at=at, sent_at=orphan.sent_at if is_doubtful else None, code="worker_lost",
+                    message="The worker that held this is gone.",
+                    outcome=AttemptOutcome.UNKNOWN if is_doubtful else AttemptOutcome.ABANDONED,
+                )  # fmt: skip
+                if is_doubtful:
+                    orphan.state, orphan.doubted_at = DeliveryState.UNKNOWN, at
+                    orphan.visible_calls += 1
+                elif orphan.state == DeliveryState.SENDING:
+                    orphan.state = DeliveryState.QUEUED
+                orphan.next_attempt_at, orphan.lease_token, orphan.lease_expires_at = at, None, None
+                orphan.save()
+        accounts = [lane.account_id for lane in lanes]
+        Lane.objects.filter(account__in=accounts).update(lease_token=None, lease_expires_at=None)
+        self.settle_lanes(accounts)
+        return len(accounts)
+
+    def lock_lanes(self, accounts: list[UUID]) -> None:
+        """Nothing to do: the transaction is the lock."""
+
+    def hint(self, due: Mapping[UUID, datetime]) -> None:
+        Lane.objects.bulk_create([Lane(account_id=account) for account in due], ignore_conflicts=True)
+        for account, ready_at in due.items():
+            lane = Lane.objects.filter(account=account, is_parked=False)
+            lane.filter(Q(ready_at=None) | Q(ready_at__gt=ready_at)).update(ready_at=ready_at)
+            lane.filter(ready_at__lt=F("blocked_until")).update(ready_at=F("blocked_until"))
+
+    def settle_lanes(self, accounts: list[UUID]) -> None:
+        claimable = Delivery.objects.filter(account__in=accounts, state__in=CLAIMABLE, lease_token=None)
+        heads = dict(claimable.values_list("account").annotate(due=Min("next_attempt_at")))
+        for lane in Lane.objects.filter(account__in=accounts):
+            ready_at = None if lane.is_parked else heads.get(lane.account_id)
+            if ready_at is not None and lane.blocked_until is not None:
+                ready_at = max(ready_at, lane.blocked_until)
+            Lane.objects.filter(account=lane.account_id).update(ready_at=ready_at)
+
+    def settle_posts(self, posts: list[UUID], *, at: datetime) -> None:
+        with connection.cursor() as cursor:
+            marks = ", ".join(["%s"] * len(posts))
+            cursor.execute(
+                f"SELECT post_id, {POST_STATUS_SQL}, MAX(published_at) FROM posts_delivery"
+                f" WHERE post_id IN ({marks}) GROUP BY post_id",
+                [post.hex for post in posts],
+            )
+            rows = cursor.fetchall()
+        for post, status, latest in rows:
+            published_at = datetime.fromisoformat(latest).replace(tzinfo=UTC) if latest else None
+            Post.objects.filter(id=UUID(post)).exclude(status=status, published_at=published_at).update(
+                status=status, published_at=published_at, updated_at=at
+            )
+
+    def late_hints(self, limit: int) -> list[UUID]:
+        heads = (
+            Delivery.objects.filter(
+                state__in=CLAIMABLE,
+                lease_token=None,
+                account__lane__lease_token=None,
+                account__lane__is_parked=False,
+            )
+            .values("account", "account__lane__ready_at", "account__lane__blocked_until")
+            .annotate(due=Min("next_attempt_at"))
+            .order_by("account")
+        )
+        late = [
+            row["account"]
+            for row in heads
+            if row["account__lane__ready_at"] is None
+            or row["account__lane__ready_at"] > max(row["due"], row["account__lane__blocked_until"] or row["due"])
+        ]
+        return late[:limit]

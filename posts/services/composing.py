@@ -1,0 +1,142 @@
+"""From what people write to what each account publishes: content, accounts, and what stands against them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from accounts.models import Workspace
+from integrations import registry
+from integrations.contract import Content, Part, Target
+from integrations.models import SocialAccount
+from integrations.states import AccountState
+from mastablasta.core.errors import FieldProblem, Invalid
+from posts.models import Delivery, Post, PostType
+
+CONTENT_FIELDS = ("content", "post_type", "post_options", "overrides", "thread", "first_comment")
+
+
+def content_for(post: Mapping[str, Any], *, platform: str, account_id: UUID) -> Content:
+    """Return what this account is to publish. Pure; `post` holds CONTENT_FIELDS of a Post by name.
+
+    An override for the platform replaces what it names, and one for the account what that one left: a new text takes
+    the place of the whole text, thread or not. The first comment is the last part.
+    """
+    text, where = {"content": post["content"], "thread": post["thread"]}, ""
+    comment, comment_where = post["first_comment"], ""
+    for key in (platform, str(account_id)):
+        override = post["overrides"].get(key, {})
+        if "content" in override or "thread" in override:
+            text = {"content": override.get("content", ""), "thread": override.get("thread", [])}
+            where = f"overrides.{key}."
+        if "first_comment" in override:
+            comment, comment_where = override["first_comment"], f"overrides.{key}."
+    if text["thread"]:
+        texts = [(part, f"{where}thread.{number}") for number, part in enumerate(text["thread"])]
+    else:
+        texts = [(text["content"], f"{where}content")]
+    parts = [Part(part, kind="reply" if number else "post", field=name) for number, (part, name) in enumerate(texts)]
+    if comment:
+        parts.append(Part(comment, kind="comment", field=f"{comment_where}first_comment"))
+    post_type = post["post_type"]
+    if post_type in {PostType.STANDARD, PostType.THREAD}:
+        post_type = PostType.THREAD if len(texts) > 1 else PostType.STANDARD
+    return Content(tuple(parts), post["post_options"].get(platform, {}), post_type)
+
+
+def target_of(account: SocialAccount) -> Target:
+    host = account.platform_host
+    return Target(host.base_url, host.host, account.remote_id, account.handle, host.info, account.facts)
+
+
+def choose_accounts(
+    workspace: Workspace, platforms: Sequence[str], accounts: Sequence[UUID]
+) -> tuple[list[SocialAccount], list[FieldProblem]]:
+    """The accounts that are meant, each once, and what stands against them (unknown, none connected, not usable).
+
+    A platform stands for its default account, unless accounts of that platform are named beside it: so what was read
+    can be written back.
+    """
+    connected = SocialAccount.objects.in_workspace(workspace).connected().select_related("platform_host")
+    wanted = list(
+        connected.filter(Q(id__in=accounts) | Q(platform__in=platforms, is_default=True)).order_by("platform", "id")
+    )
+    named = {account.platform for account in wanted if account.id in set(accounts)}
+    wanted = [account for account in wanted if account.id in set(accounts) or account.platform not in named]
+    problems = [
+        FieldProblem(
+            f"accounts.{index}",
+            "unknown_account",
+            f"There is no connected account {account_id} in this workspace; GET /api/v2/accounts lists them.",
+        )
+        for index, account_id in enumerate(accounts)
+        if account_id not in {account.id for account in wanted}
+    ]
+    placed = {account.platform for account in wanted}
+    for platform in dict.fromkeys(platforms):
+        if not registry.is_platform(platform):
+            valid = ", ".join(registry.PLATFORM_SLUGS)
+            message = f"{platform!r} is no platform; valid: {valid}."
+            problems.append(FieldProblem("platforms", "unknown_platform", message, {"valid": valid}))
+        elif platform not in placed:
+            message = f"No {platform} account is connected in this workspace; connect one first."
+            problems.append(FieldProblem("platforms", "no_account", message, {"platform": platform}))
+    for account in wanted:
+        if account.state in {AccountState.PENDING, AccountState.PAUSED}:
+            message = f"The {account.platform} account {account.handle} is {account.state}; activate it first."
+            problems.append(FieldProblem("accounts", "account_not_active", message, {"account_id": str(account.id)}))
+    return wanted, problems
+
+
+def content_problems(post: Post, accounts: Iterable[SocialAccount]) -> list[FieldProblem]:
+    """What the platforms of these accounts would refuse; each problem names its platform and account in `params`."""
+    fields = {name: getattr(post, name) for name in CONTENT_FIELDS}
+    found: dict[tuple[str, str, str], FieldProblem] = {}
+    for account in accounts:
+        content = content_for(fields, platform=account.platform, account_id=account.id)
+        connector = registry.connector_class(account.platform)
+        for problem in connector.validate(content, target_of(account)):
+            params = {**problem.params, "platform": account.platform, "account_id": str(account.id)}
+            key = (account.platform, problem.field, problem.message)
+            found.setdefault(key, FieldProblem(problem.field, problem.code, problem.message, params))
+    return list(found.values())
+
+
+def add_deliveries(post: Post, accounts: Iterable[SocialAccount]) -> None:
+    """A delivery in draft for each account."""
+    Delivery.objects.bulk_create(
+        Delivery(
+            post=post,
+            workspace_id=post.workspace_id,
+            account=account,
+            platform=account.platform,
+            is_one_step=_is_one_step(post, account.platform, account.id),
+        )
+        for account in accounts
+    )
+
+
+def settle_steps(post: Post) -> None:
+    """Say anew of each delivery whether its first call is already the visible one, after the content changed."""
+    for delivery in post.deliveries.all():
+        is_one_step = _is_one_step(post, delivery.platform, delivery.account_id)
+        if is_one_step != delivery.is_one_step:
+            Delivery.objects.filter(id=delivery.id).update(is_one_step=is_one_step)
+
+
+def _is_one_step(post: Post, platform: str, account_id: UUID) -> bool:
+    fields = {name: getattr(post, name) for name in CONTENT_FIELDS}
+    content = content_for(fields, platform=platform, account_id=account_id)
+    return registry.connector_class(platform).is_one_step(content)
+
+
+def refuse(problems: Sequence[FieldProblem]) -> None:
+    """Raise Invalid with all of them, if there are any."""
+    if not problems:
+        return
+    more = len(problems) - 1
+    sentence = problems[0].message + (f" (and {more} more)" if more else "")
+    raise Invalid("invalid" if more else problems[0].code, sentence, problems)

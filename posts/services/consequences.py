@@ -1,0 +1,32 @@
+"""What an outcome means beyond its delivery: the account has to be connected again, the platform is paused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from integrations import services as integrations
+from integrations.errors import NeedsReconnect, OperatorProblem
+from posts.services.desk import Done
+
+log = structlog.get_logger(__name__)
+
+
+def bear(done: Iterable[Done], written: set[UUID], *, at: datetime) -> None:
+    """Carry out what follows from results that were written; inside the transaction that wrote them.
+
+    Touches no lanes: those of sibling accounts are parked when they are next claimed.
+    """
+    for end in done:
+        if end.job.claimed.delivery_id not in written or end.failure is None:
+            continue
+        if isinstance(end.failure, NeedsReconnect) and end.job.grant is not None:
+            integrations.needs_reauth(
+                end.job.grant.credential_id, reason=end.failure.message, at=at, version=end.grant_version
+            )
+        elif isinstance(end.failure, OperatorProblem):
+            integrations.pause_host(end.job.platform, end.job.target.host, reason=end.failure.message, at=at)
+            log.error("platform_paused", platform=end.job.platform, host=end.job.target.host, code=end.failure.code)

@@ -1,0 +1,284 @@
+"""drain(): claim, mark, send, finish. The heart; it reads from top to bottom.
+
+One thread (the caller's) talks to the database: results, what must be durable, the next claim and the heartbeat go in
+one commit every TICK_S. The others only do HTTP, with plain values. Losing this process at any line loses nothing:
+what it held comes back when the leases end, and what was marked is looked up before anything is sent again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+
+from integrations.contract import LeaseLost
+from integrations.models import PlatformHost
+from mastablasta.core.models import Heartbeat
+from posts.services import claims
+from posts.services.consequences import bear
+from posts.services.desk import Ask, Desk, Done
+from posts.services.jobs import Job, load_jobs
+from posts.services.sending import obstructed, work_on
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 0.02  # results gathered into one commit while busy
+BUFFER = 16  # claimed beyond the threads, so that a thread that ends finds its next job
+POLL_S = 0.05  # how often an idle drain looks for new work
+LINGER_S = 2.0  # how long it stays when nothing is due within HORIZON_S
+HORIZON_S = 1.0
+BEAT_S = 1.0
+RENEW_S = 5.0
+TAKE_OVER_S = 1.0
+STOP_S = 12.0  # how long in-flight calls may end after a stop; longer than a call's total deadline
+HOSTS_S = 10.0  # how long what is known of a host is believed
+
+
+@dataclass(slots=True)
+class DrainReport:
+    """What a drain did: jobs taken up, results written, jobs handed back, jobs left to their leases."""
+
+    claimed: int = 0
+    settled: int = 0
+    handed_back: int = 0
+    left: int = 0
+
+
+def drain(
+    *,
+    worker: str,
+    should_stop: Callable[[], bool] = lambda: False,
+    at_most_s: float = 50.0,
+    threads: int | None = None,
+) -> DrainReport:
+    """Work on everything that is due, until nothing is due within a second; blocks.
+
+    It takes nothing new after `at_most_s`, or once `should_stop` says so: then it hands back what it has not begun
+    and waits for what is in flight. Runs any number of times at once, on any number of machines.
+    """
+    return _Drain(worker, should_stop, at_most_s, threads or settings.PUBLISH_THREADS).run()
+
+
+_pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """This process's threads; kept, since each keeps its sessions. Never inherited over a fork."""
+    key = (os.getpid(), threads)
+    if key not in _pools:
+        _pools.clear()
+        _pools[key] = ThreadPoolExecutor(threads, thread_name_prefix="publish")
+    return _pools[key]
+
+
+class _Drain:
+    def __init__(self, worker: str, should_stop: Callable[[], bool], at_most_s: float, threads: int) -> None:
+        self.worker = worker
+        self.should_stop = should_stop
+        self.ends_at = time.monotonic() + at_most_s
+        self.threads = threads
+        self.pool = _pool(threads)
+        self.desk = Desk()
+        self.report = DrainReport()
+        self.in_flight: dict[UUID, tuple[Future[None], Job]] = {}
+        self.done: list[Done] = []
+        self.asks: list[Ask] = []
+        self.hosts: dict[UUID, PlatformHost] = {}
+        self.is_stopping = False
+        self.more_may_be_due = True
+        self.next_ready_at: datetime | None = None
+        now = time.monotonic()
+        self.tick_at = self.active_at = now
+        self.turns: dict[str, float] = dict.fromkeys(("beat", "renew", "take_over", "hosts", "look"), 0.0)
+        self.turns["renew"] = now + RENEW_S
+
+    def run(self) -> DrainReport:
+        try:
+            while not self._is_over():
+                self._tick()
+                self._wait()
+        finally:
+            self.desk.close()
+            self.report.left = len(self.in_flight)
+            self._leave()
+        return self.report
+
+    # --- when ---
+    def _is_over(self) -> bool:
+        now = time.monotonic()
+        if not self.is_stopping and (self.should_stop() or now >= self.ends_at):
+            self._stop()
+        if self.is_stopping:
+            return (not self.in_flight and not self.done) or now >= self.ends_at + STOP_S
+        if self.in_flight or self.done or self.asks:
+            return False
+        soon = timezone.now() + timedelta(seconds=HORIZON_S)
+        is_idle = self.next_ready_at is None or self.next_ready_at > soon
+        return is_idle and now - self.active_at > LINGER_S
+
+    def _stop(self) -> None:
+        self.is_stopping = True
+        self.ends_at = min(self.ends_at, time.monotonic())
+        at = timezone.now()
+        for future, job in list(self.in_flight.values()):
+            if future.cancel():
+                self.desk.leave(Done(job, job.handed_back(at=at)))
+                self.report.handed_back += 1
+
+    def _wait(self) -> None:
+        """Sleep until there is something to do: a result, something due, or a turn."""
+        now = time.monotonic()
+        free = self._free_slots()
+        if free and self.more_may_be_due:
+            return
+        timeout_s = 0.25
+        if free:
+            timeout_s = POLL_S
+            if self.next_ready_at is not None:
+                timeout_s = min(timeout_s, max(0.0, (self.next_ready_at - timezone.now()).total_seconds()))
+        if self.desk.wait(timeout_s) and len(self.in_flight) > BUFFER:
+            time.sleep(max(0.0, self.tick_at + TICK_S - now))
+
+    def _is_turn(self, name: str, period_s: float) -> bool:
+        now = time.monotonic()
+        if now < self.turns[name]:
+            return False
+        self.turns[name] = now + period_s
+        return True
+
+    def _free_slots(self) -> int:
+        if self.is_stopping:
+            return 0
+        ended = sum(done.job.claimed.delivery_id in self.in_flight for done in self.done)
+        return max(0, self.threads + BUFFER - len(self.in_flight) + ended)
+
+    # --- one commit ---
+    def _tick(self) -> None:
+        self.tick_at = time.monotonic()
+        done, asks = self.desk.take()
+        self.done += done
+        self.asks += asks
+        try:
+            self._keep()
+            if self.done or self.asks or self._something_is_due():
+                self._commit()
+        except (OperationalError, InterfaceError) as error:  # the same again when the database answers
+            log.warning("drain_waits_for_database", error=type(error).__name__, results=len(self.done))
+            connection.close()
+            time.sleep(0.25)
+        except DatabaseError:
+            log.exception("drain_commit_refused", results=len(self.done), asks=len(self.asks))
+            self._commit_one_by_one()
+
+    def _keep(self) -> None:
+        """What keeps us alive in the eyes of others; each in a transaction of its own."""
+        if self._is_turn("beat", BEAT_S):
+            Heartbeat.objects.beat(f"drain:{self.worker}", at=timezone.now(), in_flight=len(self.in_flight))
+        if self._is_turn("hosts", HOSTS_S):
+            self.hosts.clear()
+        if self._is_turn("take_over", TAKE_OVER_S):
+            lease_ends_at = claims.next_lease_end()
+            if lease_ends_at is not None and lease_ends_at <= timezone.now():
+                with transaction.atomic():
+                    if claims.take_over(at=timezone.now()):
+                        self.more_may_be_due = True
+        if self.in_flight and self._is_turn("renew", RENEW_S):
+            with transaction.atomic():
+                claims.renew(list({job.claimed.token for _, job in self.in_flight.values()}), at=timezone.now())
+
+    def _something_is_due(self) -> bool:
+        """Whether a claim would find something; reads only, so an idle drain takes no write lock."""
+        if not self._free_slots():
+            return False
+        if not self.more_may_be_due or not self.in_flight:
+            self.next_ready_at = claims.next_ready_at()
+            self.more_may_be_due = self.next_ready_at is not None and self.next_ready_at <= timezone.now()
+        return self.more_may_be_due
+
+    def _commit(self, *, claims_more: bool = True) -> None:
+        at = timezone.now()
+        free = self._free_slots() if claims_more and (self.more_may_be_due or self.done) else 0
+        with transaction.atomic():
+            written = claims.finish([d.result for d in self.done if d.result is not None], at=at)
+            bear(self.done, written, at=at)
+            held = claims.save([ask.save for ask in self.asks if ask.save is not None], at=at)
+            answers = [(ask, *self._answer(ask, held)) for ask in self.asks]
+            claimed = claims.claim(at=at, limit=free, token=uuid4(), worker=self.worker) if free else []
+            jobs = load_jobs(claimed, at=at, hosts=self.hosts)
+            touched = {d.job.claimed.post_id for d in self.done if d.job.claimed.delivery_id in written}
+            claims.settle_posts(touched | {c.post_id for c in claimed}, at=at)
+        self._committed(answers, jobs, len(claimed), free)
+
+    def _commit_one_by_one(self) -> None:
+        """The database refuses something in the batch, which is a bug: find it, and let nothing else wait for it.
+
+        What is refused is left to the end of its lease: then the platform is asked, and nothing is sent blindly.
+        """
+        waiting: list[tuple[list[Done], list[Ask]]] = [([one], []) for one in self.done]
+        waiting += [([], [ask]) for ask in self.asks]
+        for self.done, self.asks in waiting:
+            try:
+                self._commit(claims_more=False)
+            except (OperationalError, InterfaceError):
+                raise
+            except DatabaseError:
+                for done in self.done:
+                    log.exception("result_refused", delivery=str(done.job.claimed.delivery_id))
+                    self.in_flight.pop(done.job.claimed.delivery_id, None)
+                for ask in self.asks:
+                    ask.answer(error=LeaseLost("the database refused to keep it"))
+        self.done, self.asks = [], []
+
+    def _answer(self, ask: Ask, held: set[UUID]) -> tuple[object, BaseException | None]:
+        if ask.save is not None:
+            return ask.save.delivery_id in held, None
+        assert ask.call is not None  # noqa: S101  an Ask is one or the other
+        try:
+            with transaction.atomic():
+                return ask.call(), None
+        except DatabaseError:
+            raise
+        except Exception as error:  # noqa: BLE001  it belongs to the thread that asked
+            return None, error
+
+    def _committed(
+        self,
+        answers: list[tuple[Ask, object, BaseException | None]],
+        jobs: list[Job],
+        claimed: int,
+        free: int,
+    ) -> None:
+        """What may happen only once it is durable: threads go on, jobs start."""
+        for ask, value, error in answers:
+            ask.answer(value, error)
+        for done in self.done:
+            self.in_flight.pop(done.job.claimed.delivery_id, None)
+        self.report.settled += len(self.done)
+        if self.done or claimed:
+            self.active_at = time.monotonic()
+        # lanes that were freed just now may have more; a claim that was filled may have left some
+        self.more_may_be_due = claimed == free > 0 or bool(self.done)
+        self.done, self.asks = [], []
+        self.report.claimed += claimed
+        premarked_until = time.monotonic() + 2.0
+        for job in jobs:
+            if job.obstacle:
+                self.done.append(Done(job, obstructed(job, at=timezone.now())))
+                continue
+            future = self.pool.submit(work_on, job, self.desk, premarked_until=premarked_until)
+            self.in_flight[job.claimed.delivery_id] = (future, job)
+
+    def _leave(self) -> None:
+        try:
+            Heartbeat.objects.filter(name=f"drain:{self.worker}").delete()
+        except DatabaseError:
+            connection.close()

@@ -1,0 +1,62 @@
+"""Taking back what is out, on the platforms that allow it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from integrations import registry
+from integrations import services as integrations
+from integrations.errors import CallFailed
+from mastablasta.core.errors import Conflict, DomainError, FieldProblem
+from mastablasta.core.outbound import Http
+from posts.models import Delivery, Post
+from posts.services import claims, composing, scheduling
+from posts.states import IN_FLIGHT_OR_UNCERTAIN, DeliveryState
+
+
+class NotRetracted(Conflict):
+    """Some of it is still out; what could be taken back is."""
+
+
+def retract_post(post: Post, *, at: datetime) -> None:
+    """Delete every part of it at its platform; already gone counts as deleted. No transaction is held over a call.
+
+    Raises NotRetracted with one problem an account where a platform refuses or does not answer; calling it again goes
+    on with the rest. Raises Conflict while something is in flight or in doubt.
+    """
+    with transaction.atomic():
+        deliveries = scheduling.lock(post)
+        if any(d.state in IN_FLIGHT_OR_UNCERTAIN for d in deliveries):
+            raise Conflict("in_flight", "Something of this post is under way or in doubt; wait for its outcome.")
+    problems = []
+    out = post.deliveries.filter(state=DeliveryState.PUBLISHED).select_related(
+        "account__platform_host", "account__credential__platform_host"
+    )
+    for delivery in out.order_by("id"):
+        try:
+            _retract(delivery, at=at)
+        except (CallFailed, DomainError) as failure:
+            handle = f"{delivery.account.handle} on {delivery.platform}"
+            params = {"account_id": str(delivery.account_id), "delivery_id": str(delivery.id)}
+            problems.append(FieldProblem("deliveries", "not_deleted", f"{handle}: {failure}", params))
+    if problems:
+        raise NotRetracted("not_deleted", f"Not everything could be deleted: {problems[0].message}", problems)
+
+
+def _retract(delivery: Delivery, *, at: datetime) -> None:
+    account = delivery.account
+    if account.credential is None:
+        raise Conflict("needs_reauth", "The account has to be connected again.")
+    credential = integrations.fresh_credentials(account.credential, at=at)
+    http = Http(account.platform_host.base_url, token=str(credential.access_enc))
+    connector = registry.connector_class(delivery.platform)(composing.target_of(account), http)
+    ids = [part["remote_id"] for part in delivery.parts or ()] or [delivery.remote_id]
+    for remote_id in reversed([remote_id for remote_id in ids if remote_id]):  # replies before what they answer
+        connector.delete(remote_id)
+    with transaction.atomic():
+        Delivery.objects.filter(id=delivery.id, state=DeliveryState.PUBLISHED).update(
+            state=DeliveryState.RETRACTED, updated_at=at
+        )
+        claims.settle_posts([delivery.post_id], at=at)

@@ -1,0 +1,143 @@
+"""Making posts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.models import User, Workspace
+from integrations import registry
+from integrations.models import SocialAccount
+from mastablasta.core.errors import FieldProblem
+from posts.models import Post, PostTag, PostType
+from posts.services import composing, scheduling
+
+LONGEST_CONTENT = 100_000
+NEVER_STORED = {"unknown_account", "unknown_platform"}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a person asks for. `platforms` stand for their default accounts, `accounts` are ids.
+
+    `thread`: the texts of its parts; then `content` is empty or equals the first. `overrides`: by platform or account
+    id, any of `content`, `thread` and `first_comment`.
+    """
+
+    content: str = ""
+    platforms: Sequence[str] = ()
+    accounts: Sequence[UUID] = ()
+    post_type: str = PostType.STANDARD
+    post_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    thread: Sequence[str] = ()
+    first_comment: str = ""
+    tags: Sequence[str] = ()
+    scheduled_at: datetime | None = None
+    timezone: str = ""
+
+
+def create_post(workspace: Workspace, *, by: User, draft: Draft, publish: bool = False, at: datetime) -> Post:
+    """Store a post with a delivery for each chosen account; schedule or publish it if asked to.
+
+    A draft keeps what its platforms would refuse as `warnings`; scheduling and publishing raise Invalid instead, with
+    every problem by platform and field, and store nothing.
+    """
+    composing.refuse([*problems_of(draft), *time_problems(draft, publish=publish, at=at)])
+    post = Post(workspace=workspace, author=by, scheduled_at=draft.scheduled_at)
+    is_draft = not publish and draft.scheduled_at is None
+    accounts, problems = compose(post, draft, goes_out=not is_draft)
+    composing.refuse([p for p in problems if not is_draft or p.code in NEVER_STORED])
+    with transaction.atomic():
+        post.scheduled_at = None
+        post.save(force_insert=True)
+        set_tags(post, draft.tags)
+        composing.add_deliveries(post, accounts)
+        if not is_draft:
+            scheduling.queue(post, due_at=draft.scheduled_at or at, at=at)
+    return post
+
+
+def compose(post: Post, draft: Draft, *, goes_out: bool) -> tuple[list[SocialAccount], list[FieldProblem]]:
+    """Write the draft's content into `post` (unsaved); return its accounts, and everything that stands against it."""
+    accounts, problems = composing.choose_accounts(post.workspace, draft.platforms, draft.accounts)
+    if goes_out and not accounts and not problems:
+        message = "Name at least one platform or account to publish to."
+        problems.append(FieldProblem("platforms", "required", message))
+    post.content = draft.content or (draft.thread[0] if draft.thread else "")
+    post.thread, post.first_comment = list(draft.thread), draft.first_comment
+    post.overrides = {key: dict(override) for key, override in draft.overrides.items()}
+    post.post_type = draft.post_type
+    if draft.thread and draft.post_type == PostType.STANDARD:
+        post.post_type = PostType.THREAD
+    post.post_options = {slug: dict(options) for slug, options in draft.post_options.items()}
+    post.timezone = draft.timezone
+    post.wanted_platforms = [str(p.params["platform"]) for p in problems if p.code == "no_account"]
+    problems += _override_problems(post, draft)
+    problems += composing.content_problems(post, accounts)
+    post.warnings = [
+        {"field": p.field, "code": p.code, "message": p.message, "params": dict(p.params)} for p in problems
+    ]
+    return accounts, problems
+
+
+def set_tags(post: Post, names: Sequence[str]) -> None:
+    post.tag_rows.all().delete()
+    PostTag.objects.bulk_create([PostTag(post=post, name=name) for name in dict.fromkeys(names)])
+
+
+def problems_of(draft: Draft) -> list[FieldProblem]:
+    """What is wrong with a draft whatever its platforms: nothing to say, too much of it, unknown platforms."""
+    problems = []
+    texts = {"content": draft.content, "first_comment": draft.first_comment}
+    texts |= {f"thread.{number}": text for number, text in enumerate(draft.thread)}
+    for key, override in draft.overrides.items():
+        texts |= {
+            f"overrides.{key}.{name}": override[name] for name in ("content", "first_comment") if name in override
+        }
+        texts |= {f"overrides.{key}.thread.{n}": text for n, text in enumerate(override.get("thread", ()))}
+    if not draft.content.strip() and not draft.thread:
+        problems.append(FieldProblem("content", "required", "content is missing; write something to publish."))
+    if draft.thread and draft.content not in {"", draft.thread[0]}:
+        message = "With a thread, leave content out, or let it equal the first part."
+        problems.append(FieldProblem("content", "contradiction", message))
+    for name, text in texts.items():
+        if len(text) > LONGEST_CONTENT:
+            message = f"{name} has {len(text)} characters; the limit is {LONGEST_CONTENT}."
+            params = {"limit": LONGEST_CONTENT, "actual": len(text)}
+            problems.append(FieldProblem(name, "too_long", message, params))
+        elif name.rpartition(".")[0].endswith("thread") and not text.strip():
+            problems.append(FieldProblem(name, "empty", f"{name} is empty; write something or leave it out."))
+    for platform in draft.post_options:
+        if not registry.is_platform(platform):
+            message = f"{platform!r} is no platform; valid: {', '.join(registry.PLATFORM_SLUGS)}."
+            problems.append(FieldProblem(f"post_options.{platform}", "unknown_platform", message))
+    return problems
+
+
+def time_problems(draft: Draft, *, publish: bool, at: datetime) -> list[FieldProblem]:
+    """What stands against when the draft is to go out."""
+    if draft.scheduled_at is None:
+        return []
+    if publish:
+        return [FieldProblem("publish", "contradiction", "Give either scheduled_time or publish, not both.")]
+    return scheduling.time_problems(draft.scheduled_at, at=at)
+
+
+def _override_problems(post: Post, draft: Draft) -> list[FieldProblem]:
+    """Overrides are for a platform, or for an account of this workspace."""
+    ids = {
+        str(key) for key in SocialAccount.objects.in_workspace(post.workspace).connected().values_list("id", flat=True)
+    }
+    return [
+        FieldProblem(
+            f"overrides.{key}", "unknown_account", f"{key!r} is neither a platform nor an account of this workspace."
+        )
+        for key in draft.overrides
+        if not registry.is_platform(key) and key not in ids
+    ]

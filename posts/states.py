@@ -1,0 +1,110 @@
+"""What can become of a delivery and of a post. Read this first.
+
+A Delivery is one post for one account. Its state is the truth; the status that the API shows, and the status of the
+whole post, are read off it here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from mastablasta.core.transitions import StateTable
+
+
+class DeliveryState(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    QUEUED = "queued", "Waits for its time, or for another try"
+    BLOCKED = "blocked", "Waits for its account or platform to be usable"
+    HELD = "held", "Too late by the missed-post rule; waits for a person"
+    SENDING = "sending", "Being sent"
+    PROCESSING = "processing", "The platform still works on it"
+    UNKNOWN = "unknown", "Sent without a trustworthy answer; the platform is being asked"
+    UNCONFIRMED = "unconfirmed", "Nobody can say whether it is out; waits for a person"
+    PUBLISHED = "published", "Out"
+    FAILED = "failed", "Not out; may be retried"
+    REJECTED = "rejected", "Refused by the platform as it is; has to be edited"
+    CANCELLED = "cancelled", "Cancelled"
+    RETRACTED = "retracted", "Was out, and was taken back"
+
+
+S = DeliveryState
+
+DELIVERY_MOVES = StateTable(
+    {
+        S.DRAFT: {S.QUEUED},
+        S.QUEUED: {S.SENDING, S.BLOCKED, S.HELD, S.DRAFT, S.CANCELLED},
+        S.BLOCKED: {S.QUEUED, S.HELD, S.DRAFT, S.CANCELLED},
+        S.HELD: {S.QUEUED, S.DRAFT, S.CANCELLED},
+        S.SENDING: {S.PUBLISHED, S.PROCESSING, S.QUEUED, S.REJECTED, S.FAILED, S.BLOCKED, S.UNKNOWN},
+        S.PROCESSING: {S.PROCESSING, S.PUBLISHED, S.REJECTED, S.FAILED, S.UNKNOWN},
+        # never blocked or cancelled: an account in trouble only keeps it from being claimed
+        S.UNKNOWN: {S.UNKNOWN, S.PUBLISHED, S.QUEUED, S.UNCONFIRMED, S.FAILED},
+        S.UNCONFIRMED: {S.PUBLISHED, S.FAILED},
+        S.FAILED: {S.QUEUED, S.CANCELLED},
+        S.REJECTED: {S.QUEUED, S.CANCELLED},
+        S.CANCELLED: {S.QUEUED},
+        S.PUBLISHED: {S.RETRACTED},
+        S.RETRACTED: set(),
+    }
+)
+
+CLAIMABLE = (S.QUEUED, S.PROCESSING, S.UNKNOWN)
+WAITING = (S.DRAFT, S.QUEUED, S.HELD)  # a new promise moves these
+IN_FLIGHT_OR_UNCERTAIN = (S.SENDING, S.PROCESSING, S.UNKNOWN, S.UNCONFIRMED)
+OUT = (S.PUBLISHED, S.RETRACTED)
+NOT_OUT = (S.FAILED, S.REJECTED)
+ENDED = (*OUT, *NOT_OUT, S.CANCELLED, S.UNCONFIRMED)
+
+API_STATUS: dict[str, str] = {
+    S.DRAFT: "pending",
+    S.QUEUED: "pending",
+    S.BLOCKED: "pending",
+    S.HELD: "pending",
+    S.SENDING: "publishing",
+    S.PROCESSING: "publishing",
+    S.UNKNOWN: "publishing",
+    S.UNCONFIRMED: "unconfirmed",
+    S.PUBLISHED: "published",
+    S.FAILED: "failed",
+    S.REJECTED: "failed",
+    S.CANCELLED: "cancelled",
+    S.RETRACTED: "published",
+}
+
+
+class PostStatus(models.TextChoices):
+    DRAFT = "draft", "Draft"
+    SCHEDULED = "scheduled", "Scheduled"
+    PUBLISHING = "publishing", "Publishing"
+    PUBLISHED = "published", "Published"
+    PARTIALLY_PUBLISHED = "partially_published", "Partially published"
+    UNCONFIRMED = "unconfirmed", "Unconfirmed"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class AttemptKind(models.TextChoices):
+    SEND = "send", "Send"
+    POLL = "poll", "Ask whether the platform has finished"
+    RECONCILE = "reconcile", "Ask whether it is out"
+
+
+ATTEMPT_KIND: dict[str, str] = {
+    S.SENDING: AttemptKind.SEND,
+    S.PROCESSING: AttemptKind.POLL,
+    S.UNKNOWN: AttemptKind.RECONCILE,
+}
+
+
+class AttemptOutcome(models.TextChoices):
+    PUBLISHED = "published", "Out"
+    PENDING = "pending", "The platform still works on it"
+    REJECTED = "rejected", "This content is refused"
+    NEEDS_RECONNECT = "needs_reconnect", "The account has to be connected again"
+    RATE_LIMITED = "rate_limited", "Asked to come back later"
+    UNAVAILABLE = "unavailable", "Certainly nothing was done"
+    UNKNOWN = "unknown", "No trustworthy answer"
+    OPERATOR_PROBLEM = "operator_problem", "Our own app at the platform is in trouble"
+    ABSENT = "absent", "The platform does not have it"
+    CANNOT_TELL = "cannot_tell", "The platform cannot say whether it has it"
+    ABANDONED = "abandoned", "Ended before anything was sent"

@@ -1,0 +1,49 @@
+"""Posts and deliveries for tests, as the services leave them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from accounts.models import Workspace
+from integrations.models import SocialAccount
+from integrations.tests.making import make_account
+from posts.models import Delivery, Post
+from posts.services import claims, composing
+from posts.states import DeliveryState, PostStatus
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+def make_post(
+    *,
+    accounts: list[SocialAccount] | None = None,
+    workspace: Workspace | None = None,
+    content: str = "Hello",
+    **overrides: Any,
+) -> Post:
+    """A draft with a delivery for each account (one new account if none is given)."""
+    accounts = [make_account(workspace=workspace)] if accounts is None else accounts
+    workspace = workspace or accounts[0].workspace
+    post = Post.objects.create(workspace=workspace, content=content, **overrides)
+    composing.add_deliveries(post, accounts)
+    return post
+
+
+def make_delivery(
+    account: SocialAccount | None = None, *, due_at: datetime | None = NOON, **overrides: Any
+) -> Delivery:
+    """A delivery that is queued for `due_at` (None = draft), with its lane; `overrides` are set on the row."""
+    account = account or make_account()
+    post = make_post(accounts=[account], content=overrides.pop("content", "Hello"))
+    delivery = post.deliveries.get()
+    if due_at is not None:
+        delivery.state, delivery.due_at, delivery.next_attempt_at = DeliveryState.QUEUED, due_at, due_at
+        post.status, post.scheduled_at = PostStatus.SCHEDULED, due_at
+        post.save()
+    for name, value in overrides.items():
+        setattr(delivery, name, value)
+    delivery.save()
+    if delivery.next_attempt_at is not None:
+        claims.hint({account.id: delivery.next_attempt_at})
+    return delivery

@@ -1,0 +1,50 @@
+"""manage.py publish_due: the drain for operators."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from posts.models import Delivery
+from posts.tests.conftest import Connect
+from posts.tests.making import make_delivery
+from tests.world import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def publish_due(*arguments: str) -> tuple[int, dict[str, Any]]:
+    out = StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("publish_due", "--json", *arguments, stdout=out)
+    return int(ended.value.code or 0), json.loads(out.getvalue())
+
+
+def test_what_is_due_goes_out_once_and_the_rest_stays(sandbox: Sandbox, connected: Connect) -> None:
+    account = connected()
+    make_delivery(account, due_at=timezone.now() - timedelta(seconds=1), content="Due")
+    make_delivery(account, due_at=timezone.now() + timedelta(hours=1), content="Later")
+
+    first, second = publish_due(), publish_due()
+
+    report = {"claimed": 1, "settled": 1, "handed_back": 0, "left": 0, "more_is_due": False}
+    assert (first, second) == ((0, report), (0, {**report, "claimed": 0, "settled": 0}))
+    assert [post["text"] for post in sandbox.posts()] == ["Due"]
+    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["published", "queued"]
+
+
+def test_time_that_is_up_leaves_the_rest_and_says_so(sandbox: Sandbox, connected: Connect) -> None:
+    account = connected()
+    for number in range(3):
+        make_delivery(account, due_at=timezone.now() - timedelta(seconds=1), content=f"number {number}")
+    sandbox.latency(300)
+
+    status, report = publish_due("--at-most", "0.2")
+
+    assert (status, report["more_is_due"], len(sandbox.posts())) == (1, True, 1)

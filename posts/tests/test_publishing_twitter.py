@@ -1,0 +1,349 @@
+"""drain() against X, which knows no idempotency key; its own guard against duplicates is off but where it is meant.
+
+X's look-ups can be believed 30 s after the doubt began. Most cases that wait for that shorten it (`quick`); one takes
+the real time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from accounts.models import Workspace
+from accounts.tests.making import make_workspace
+from integrations import services
+from integrations.models import Credential, PlatformHost, SocialAccount
+from integrations.platforms.twitter.capabilities import CAPABILITIES
+from integrations.platforms.twitter.connector import TwitterConnector
+from integrations.tests.making import connect
+from posts.models import Delivery, Lane, Post
+from posts.services import claims
+from posts.tests.making import make_delivery
+from posts.tests.test_publishing import outcomes, publish, run, run_until_settled, settled
+from tests.world import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SETTLE_S = 3
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return make_workspace()
+
+
+@pytest.fixture
+def anna(sandbox: Sandbox, workspace: Workspace) -> SocialAccount:
+    sandbox.limits(duplicates=False)
+    return connect(sandbox, "anna", platform="twitter", workspace=workspace)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Absence at X is believed after 3 s instead of 30: what follows from it is the same."""
+    monkeypatch.setattr(TwitterConnector, "capabilities", replace(CAPABILITIES, settle_s=SETTLE_S))
+
+
+def calls(sandbox: Sandbox, *operations: str) -> list[dict[str, Any]]:
+    return [call for call in sandbox.requests("twitter") if not operations or call["operation"] in operations]
+
+
+def refreshes(sandbox: Sandbox) -> list[int | None]:
+    """The answers of the token endpoint, but for the first sign-in's."""
+    return [call["status"] for call in calls(sandbox, "token")][1:]
+
+
+def texts(sandbox: Sandbox) -> list[str]:
+    return [post["text"] for post in sandbox.posts("twitter")]
+
+
+def seconds_between(first: dict[str, Any], second: dict[str, Any]) -> float:
+    return (datetime.fromisoformat(second["at"]) - datetime.fromisoformat(first["at"])).total_seconds()
+
+
+def test_a_due_post_is_out_once_and_named(sandbox: Sandbox, anna: SocialAccount) -> None:
+    delivery = publish(anna, "Grüße an alle 👋")
+
+    run_until_settled(delivery)
+
+    [seen] = sandbox.posts("twitter")
+    assert (seen["text"], seen["account"]) == ("Grüße an alle 👋", "anna")
+    assert (delivery.state, delivery.remote_id) == ("published", seen["id"])
+    assert delivery.url == f"{sandbox.url}/twitter/anna/status/{seen['id']}"
+    assert [call["operation"] for call in calls(sandbox, "publish", "lookup")] == ["publish"]
+
+
+# --- no answer ---
+
+
+@pytest.mark.parametrize("effect", ["accept_then_reset", "accept_then_500", "garbage_200"])
+def test_a_lost_answer_is_looked_up_and_nothing_is_sent_again(
+    sandbox: Sandbox, anna: SocialAccount, effect: str
+) -> None:
+    delivery = publish(anna, "See https://example.com/a?b=1&c=2 & tell")
+    sandbox.fault("twitter", "publish", effect)
+
+    run_until_settled(delivery)
+
+    [seen] = sandbox.posts("twitter")
+    assert (delivery.state, delivery.remote_id) == ("published", seen["id"])
+    assert outcomes(delivery) == [("send", "unknown"), ("reconcile", "published")]
+    assert [call["operation"] for call in calls(sandbox, "publish", "lookup")] == ["publish", "lookup"]
+
+
+@pytest.mark.parametrize("effect", ["reset_before", "status_503", "html_502", "publish_without_id"])
+@pytest.mark.usefixtures("quick")
+def test_what_never_arrived_is_looked_up_until_that_can_be_believed_then_sent_again(
+    sandbox: Sandbox, anna: SocialAccount, effect: str
+) -> None:
+    delivery = publish(anna)
+    sandbox.fault("twitter", "publish", effect)
+
+    run_until_settled(delivery)
+
+    assert (delivery.state, delivery.tries, texts(sandbox)) == ("published", 1, ["Hello"])
+    first, second = calls(sandbox, "publish")
+    assert seconds_between(first, second) >= SETTLE_S
+    between = [call["operation"] for call in calls(sandbox, "publish", "lookup")][1:-1]
+    assert set(between) == {"lookup"}
+    assert len(between) >= 3
+
+
+@pytest.mark.slow
+def test_absence_is_believed_after_half_a_minute(sandbox: Sandbox, anna: SocialAccount) -> None:
+    delivery = publish(anna)
+    sandbox.fault("twitter", "publish", "reset_before")
+
+    run_until_settled(delivery, seconds=60)
+
+    first, second = calls(sandbox, "publish")
+    assert 30 <= seconds_between(first, second) < 35
+    assert (delivery.state, texts(sandbox)) == ("published", ["Hello"])
+
+
+def test_no_second_create_before_a_look_up(sandbox: Sandbox, anna: SocialAccount) -> None:
+    delivery = publish(anna)
+    sandbox.fault("twitter", "publish", "accept_then_reset")
+    sandbox.fault("twitter", "lookup", "status_503", times=2)
+
+    run_until_settled(delivery)
+
+    assert (delivery.state, len(calls(sandbox, "publish")), texts(sandbox)) == ("published", 1, ["Hello"])
+
+
+def test_a_post_that_shows_late_is_found_and_not_sent_again(sandbox: Sandbox, anna: SocialAccount) -> None:
+    sandbox.limits(lookup_lag_ms=1500)
+    delivery = publish(anna)
+    sandbox.fault("twitter", "publish", "accept_then_500")
+
+    run_until_settled(delivery)
+
+    assert (delivery.state, len(calls(sandbox, "publish")), texts(sandbox)) == ("published", 1, ["Hello"])
+    assert outcomes(delivery)[:2] == [("send", "unknown"), ("reconcile", "absent")]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_post_that_shows_too_late_is_known_by_xs_own_guard(sandbox: Sandbox, anna: SocialAccount) -> None:
+    """The list lags longer than we wait, so it is sent again; X says that it has it, and we ask on until it shows."""
+    sandbox.limits(duplicates=True, lookup_lag_ms=(SETTLE_S + 4) * 1000)
+    delivery = publish(anna)
+    sandbox.fault("twitter", "publish", "accept_then_reset")
+
+    run_until_settled(delivery)
+
+    [seen] = sandbox.posts("twitter")
+    assert (delivery.state, delivery.remote_id) == ("published", seen["id"])
+    assert [call["status"] for call in calls(sandbox, "publish")] == [None, 403]
+    ways = outcomes(delivery)
+    assert ways[0] == ("send", "unknown")
+    assert ways.count(("send", "unknown")) == 2
+    assert ("reconcile", "unavailable") in ways
+    assert ways[-1] == ("reconcile", "published")
+
+
+def test_a_text_that_was_posted_before_is_refused(sandbox: Sandbox, anna: SocialAccount) -> None:
+    sandbox.limits(duplicates=True)
+    first, second = publish(anna, "Good morning"), publish(anna, "Good morning")
+
+    run_until_settled(first, second)
+
+    assert sorted([first.state, second.state]) == ["published", "rejected"]
+    refused = first if first.state == "rejected" else second
+    assert (refused.error_code, refused.error_retryable) == ("duplicate", False)
+    assert len(calls(sandbox, "publish")) == 2
+    assert not calls(sandbox, "lookup")
+
+
+def test_the_same_text_twice_is_two_posts_although_both_answers_were_lost(
+    sandbox: Sandbox, anna: SocialAccount
+) -> None:
+    first, second = publish(anna, "Good morning"), publish(anna, "Good morning")
+    sandbox.fault("twitter", "publish", "accept_then_reset", times=2)
+
+    run_until_settled(first, second)
+
+    assert {first.remote_id, second.remote_id} == {post["id"] for post in sandbox.posts("twitter")}
+    assert (first.state, second.state, len(calls(sandbox, "publish"))) == ("published", "published", 2)
+
+
+def test_a_thread_goes_on_behind_a_lost_answer(sandbox: Sandbox, anna: SocialAccount) -> None:
+    delivery = make_delivery(anna, due_at=timezone.now(), is_one_step=False)
+    Post.objects.filter(id=delivery.post_id).update(
+        content="One", thread=["One", "Same", "Same"], first_comment="Link", post_type="thread"
+    )
+    sandbox.fault("twitter", "publish", "accept_then_reset", times=2)
+
+    run_until_settled(delivery)
+
+    posts = sandbox.posts("twitter")
+    ids = [post["id"] for post in posts]
+    assert [post["text"] for post in posts] == ["One", "Same", "Same", "Link"]
+    assert [post["reply_to"] for post in posts] == [None, ids[0], ids[1], ids[0]]
+    assert (delivery.state, delivery.remote_id, len(calls(sandbox, "publish"))) == ("published", ids[0], 4)
+
+
+def test_a_thread_that_x_does_not_let_go_on_says_so(sandbox: Sandbox, anna: SocialAccount) -> None:
+    sandbox.instance("twitter", self_replies=False)
+    delivery = make_delivery(anna, due_at=timezone.now(), is_one_step=False)
+    Post.objects.filter(id=delivery.post_id).update(content="One", thread=["One", "Two"], post_type="thread")
+
+    run_until_settled(delivery)
+
+    assert (delivery.state, delivery.error_code) == ("failed", "thread_incomplete")
+    assert "X does not allow this reply" in delivery.error_message
+    assert texts(sandbox) == ["One"]
+
+
+# --- closed windows, and the operator's troubles ---
+
+
+def test_a_closed_window_sees_no_call_and_uses_no_retry(sandbox: Sandbox, anna: SocialAccount) -> None:
+    deliveries = [publish(anna, "One"), publish(anna, "Two")]
+    sandbox.fault("twitter", "publish", "rate_limited", retry_after=3)
+
+    run_until_settled(*deliveries)
+
+    refused, *accepted = calls(sandbox, "publish")
+    assert [call["status"] for call in (refused, *accepted)] == [429, 201, 201]
+    assert 3 <= seconds_between(refused, accepted[0]) < 7
+    assert [(one.state, one.tries) for one in deliveries] == [("published", 0)] * 2
+
+
+@pytest.mark.parametrize("effect", ["credits_depleted", "usage_capped", "client_forbidden"])
+def test_an_operators_problem_pauses_x_and_nothing_is_lost(sandbox: Sandbox, anna: SocialAccount, effect: str) -> None:
+    deliveries = [publish(anna, "One"), publish(anna, "Two")]
+    sandbox.fault("twitter", "publish", effect)
+    run(until=lambda: PlatformHost.objects.exclude(paused_at=None).exists())
+    host = PlatformHost.objects.get(platform="twitter")
+    anna.refresh_from_db()
+    assert (anna.state, len(calls(sandbox, "publish"))) == ("active", 1)
+
+    assert services.resume_host("twitter", host.host, at=timezone.now())
+    claims.unpark_lanes()
+    run_until_settled(*deliveries)
+
+    assert texts(sandbox) == ["One", "Two"]
+    assert [one.tries for one in deliveries] == [0, 0]
+
+
+def test_wrong_keys_of_our_app_pause_x_and_sign_nobody_out(
+    sandbox: Sandbox, anna: SocialAccount, settings: Settings
+) -> None:
+    delivery = publish(anna)
+    sandbox.fault("twitter", "any", "expire_token")
+    secret, settings.TWITTER_CLIENT_SECRET = settings.TWITTER_CLIENT_SECRET, "wrong"
+    run(until=lambda: PlatformHost.objects.exclude(paused_at=None).exists())
+    host = PlatformHost.objects.get(platform="twitter")
+    anna.refresh_from_db()
+    assert (anna.state, Credential.objects.get().state) == ("active", "live")
+    assert "TWITTER_CLIENT_SECRET" in host.paused_reason
+
+    settings.TWITTER_CLIENT_SECRET = secret
+    services.resume_host("twitter", host.host, at=timezone.now())
+    claims.unpark_lanes()
+    run_until_settled(delivery)
+
+    assert (delivery.state, texts(sandbox)) == ("published", ["Hello"])
+
+
+# --- tokens that rotate ---
+
+
+def refused_by_x(sandbox: Sandbox) -> None:
+    sandbox.fault("twitter", "any", "expire_token")
+
+
+def over_by_our_clock(_: Sandbox) -> None:
+    Credential.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
+
+
+@pytest.mark.parametrize("expire", [refused_by_x, over_by_our_clock])
+def test_fifty_posts_with_an_expired_token_are_one_refresh(
+    sandbox: Sandbox, anna: SocialAccount, expire: Callable[[Sandbox], None]
+) -> None:
+    due_at = timezone.now()
+    deliveries = [
+        make_delivery(anna, content=f"number {i}", due_at=due_at + timedelta(milliseconds=i)) for i in range(50)
+    ]
+    old = Credential.objects.get()
+    expire(sandbox)
+
+    run_until_settled(*deliveries)
+
+    assert refreshes(sandbox) == [200]
+    assert texts(sandbox) == [f"number {i}" for i in range(50)]
+    assert {one.state for one in deliveries} == {"published"}
+    new = Credential.objects.get()
+    assert (new.version, new.state) == (old.version + 1, "live")
+    assert new.refresh_enc not in {None, "", old.refresh_enc}
+    assert new.access_enc != old.access_enc
+
+
+def test_a_refresh_that_fails_for_now_leaves_the_account_connected(sandbox: Sandbox, anna: SocialAccount) -> None:
+    delivery = publish(anna)
+    refused_by_x(sandbox)
+    sandbox.fault("twitter", "token", "status_500")
+
+    run_until_settled(delivery)
+
+    anna.refresh_from_db()
+    assert (anna.state, delivery.state, delivery.tries) == ("active", "published", 1)
+    assert (refreshes(sandbox), texts(sandbox)) == ([500, 200], ["Hello"])
+
+
+def test_a_revoked_grant_lets_posts_wait_until_the_account_is_connected_again(
+    sandbox: Sandbox, anna: SocialAccount, workspace: Workspace
+) -> None:
+    deliveries = [publish(anna, f"number {i}") for i in range(3)]
+    sandbox.fault("twitter", "any", "revoke_token")
+    run(until=lambda: Delivery.objects.filter(state="blocked").exists())
+    anna.refresh_from_db()
+    assert anna.state == "needs_reauth"
+    assert (refreshes(sandbox), len(calls(sandbox, "publish")), texts(sandbox)) == ([400], 1, [])
+    assert Lane.objects.get().is_parked
+    assert not settled(*deliveries)
+
+    again = connect(sandbox, "anna", platform="twitter", workspace=workspace)
+    claims.unpark_lanes()
+    run_until_settled(*deliveries)
+
+    assert again.id == anna.id
+    assert sorted(texts(sandbox)) == ["number 0", "number 1", "number 2"]
+    assert [(one.state, one.tries) for one in deliveries] == [("published", 0)] * 3
+
+
+def test_a_suspended_account_is_not_refreshed(sandbox: Sandbox, anna: SocialAccount) -> None:
+    publish(anna)
+    sandbox.fault("twitter", "publish", "suspended")
+
+    run(until=lambda: Delivery.objects.filter(state="blocked").exists())
+
+    anna.refresh_from_db()
+    assert (anna.state, refreshes(sandbox)) == ("needs_reauth", [])
+    assert "suspended" in anna.state_reason

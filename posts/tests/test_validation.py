@@ -1,0 +1,164 @@
+"""POST /posts/validate: what would be sent where, as each platform counts, and nothing stored."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import Membership
+from accounts.tests.making import make_member, make_workspace, signed_in
+from integrations.models import SocialAccount
+from integrations.tests.making import make_account, make_host
+from posts.models import Delivery, Lane, Post, PostTag
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def account() -> SocialAccount:
+    return make_account()
+
+
+@pytest.fixture
+def client(account: SocialAccount) -> APIClient:
+    return signed_in(Membership.objects.get(workspace=account.workspace).user)
+
+
+def validate(client: APIClient, **body: Any) -> dict[str, Any]:
+    answer = client.post("/api/v2/posts/validate", body)
+    assert answer.status_code == 200, answer.content
+    assert [model.objects.count() for model in (Post, Delivery, Lane, PostTag)] == [0, 0, 0, 0]
+    verdict: dict[str, Any] = answer.json()
+    return verdict
+
+
+def test_what_is_fine_shows_what_would_be_sent(client: APIClient, account: SocialAccount) -> None:
+    verdict = validate(
+        client,
+        thread=["See https://example.com/a/long/address/that/counts/as/23", "Grüße 👨‍👩‍👧"],
+        first_comment="More",
+        platforms=["mastodon"],
+        post_options={"mastodon": {"visibility": "unlisted"}},
+        overrides={str(account.id): {"first_comment": "Less"}},
+        tags=["news"],
+    )
+
+    assert verdict == {
+        "valid": True,
+        "problems": [],
+        "platforms": {
+            "mastodon": [
+                {
+                    "account_id": str(account.id),
+                    "valid": True,
+                    "problems": [],
+                    "parts": [
+                        {
+                            "index": 0,
+                            "kind": "post",
+                            "text": "See https://example.com/a/long/address/that/counts/as/23",
+                            "length": 27,
+                            "limit": 500,
+                        },
+                        {"index": 1, "kind": "reply", "text": "Grüße 👨‍👩‍👧", "length": 7, "limit": 500},
+                        {"index": 2, "kind": "comment", "text": "Less", "length": 4, "limit": 500},
+                    ],
+                    "options": {"visibility": "unlisted"},
+                }
+            ]
+        },
+    }
+
+
+def test_a_fault_is_named_as_a_whole_and_for_its_account(client: APIClient, account: SocialAccount) -> None:
+    verdict = validate(client, content="x" * 503, accounts=[str(account.id)])
+
+    [shown] = verdict["platforms"]["mastodon"]
+    [fault] = shown["problems"]
+    assert (fault["field"], fault["code"], fault["params"]) == ("content", "too_long", {"limit": 500, "actual": 503})
+    assert (shown["valid"], shown["parts"][0]["length"], verdict["valid"]) == (False, 503, False)
+    of_account = {"platform": "mastodon", "account_id": str(account.id)}
+    assert verdict["problems"] == [{**fault, "params": {**fault["params"], **of_account}}]
+
+
+def test_each_account_is_measured_by_its_own_host(client: APIClient, account: SocialAccount) -> None:
+    host = make_host(host="roomy.test", info={"limits": {"max_characters": 5000}})
+    roomy = make_account(workspace=account.workspace, platform_host=host)
+
+    verdict = validate(client, content="x" * 501, accounts=[str(account.id), str(roomy.id)])
+
+    limits = {one["account_id"]: (one["parts"][0]["limit"], one["valid"]) for one in verdict["platforms"]["mastodon"]}
+    assert limits == {str(account.id): (500, False), str(roomy.id): (5000, True)}
+
+
+def test_a_platform_without_account_counts_by_its_stock_limits(client: APIClient) -> None:
+    SocialAccount.objects.all().delete()
+
+    verdict = validate(client, content="x" * 501, platforms=["mastodon"])
+
+    [shown] = verdict["platforms"]["mastodon"]
+    assert (shown["account_id"], shown["valid"]) == (None, False)
+    assert [fault["code"] for fault in shown["problems"]] == ["no_account", "too_long"]
+    assert shown["parts"] == [{"index": 0, "kind": "post", "text": "x" * 501, "length": 501, "limit": 500}]
+    codes = [(fault["code"], fault["params"]["platform"]) for fault in verdict["problems"]]
+    assert codes == [("no_account", "mastodon"), ("too_long", "mastodon")]
+
+
+def test_a_platform_that_is_not_built_shows_its_text_unmeasured(client: APIClient) -> None:
+    verdict = validate(client, content="Hello", platforms=["youtube"])
+
+    [shown] = verdict["platforms"]["youtube"]
+    assert shown["parts"] == [{"index": 0, "kind": "post", "text": "Hello", "length": None, "limit": None}]
+    assert [fault["code"] for fault in verdict["problems"]] == ["no_account"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "code"),
+    [
+        ({"platforms": ["mastodon"]}, "content", "required"),
+        ({"content": "Hello"}, "platforms", "required"),
+        ({"content": "Hello", "platforms": ["myspace"]}, "platforms", "unknown_platform"),
+        ({"content": "Hello", "accounts": [str(uuid4())]}, "accounts.0", "unknown_account"),
+        ({"content": "Hello", "scheduled_time": "2001-01-01T00:00:00Z"}, "scheduled_time", "in_past"),
+        ({"content": "Hello", "scheduled_time": "2030-01-01T00:00:00Z", "publish": True}, "publish", "contradiction"),
+        ({"content": "Hello", "post_options": {"mastodon": {"colour": "red"}}, "platforms": ["mastodon"]},
+         "post_options.mastodon.colour", "unknown_option"),
+        ({"content": "Hello", "overrides": {"nobody": {"content": "x"}}}, "overrides.nobody", "unknown_account"),
+    ],
+)  # fmt: skip
+def test_what_creation_would_refuse_is_an_answer_here(
+    client: APIClient, body: dict[str, Any], field: str, code: str
+) -> None:
+    verdict = validate(client, **body)
+
+    assert (field, code) in {(fault["field"], fault["code"]) for fault in verdict["problems"]}
+    assert verdict["valid"] is False
+
+
+def test_an_account_that_is_paused_says_so(client: APIClient, account: SocialAccount) -> None:
+    SocialAccount.objects.update(state="paused")
+
+    verdict = validate(client, content="Hello", accounts=[str(account.id)])
+
+    [shown] = verdict["platforms"]["mastodon"]
+    assert [fault["code"] for fault in shown["problems"]] == ["account_not_active"]
+
+
+def test_what_is_no_post_at_all_is_refused(client: APIClient) -> None:
+    answer = client.post("/api/v2/posts/validate", {"content": 5, "colour": "red"})
+
+    assert answer.status_code == 400
+    assert {fault["field"] for fault in answer.json()["errors"]} == {"content", "colour"}
+
+
+def test_a_foreign_account_is_unknown_and_a_viewer_may_ask(account: SocialAccount) -> None:
+    workspace = make_workspace()
+    client = signed_in(make_member(workspace, role="viewer"))  # type: ignore[arg-type]
+
+    verdict = validate(client, content="Hello", accounts=[str(account.id)])
+
+    assert [fault["code"] for fault in verdict["problems"]] == ["unknown_account"]
+    assert verdict["platforms"] == {}
