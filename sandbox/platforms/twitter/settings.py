@@ -1,0 +1,48 @@
+"""What can be changed about X while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.fields import BadField, Check, flag, one_of, whole
+
+NEW, OLD, BOTH = "new", "old", "both"
+
+
+@dataclass(slots=True)
+class Settings:
+    """`names`: those of the OpenAPI document 2.167 (`referenced_posts` …), of 2.166 (`referenced_tweets` …), or both.
+
+    `field_names`: whether `post.fields`, `tweet.fields` or either is taken. `subscribed`: the handles with X Premium,
+    who may write long posts. `self_serve`: the rules of the plans that are not Enterprise, for replies and cashtags;
+    `self_replies`: whether those let people reply to themselves.
+    """
+
+    names: str = NEW
+    field_names: str = BOTH
+    subscribed: list[str] = field(default_factory=list)
+    self_serve: bool = True
+    self_replies: bool = True
+    duplicate_window_s: int = 86_400
+    code_ttl_s: int = 30
+    token_ttl_s: int = 7_200
+
+
+def handles(name: str, value: Any) -> list[str]:
+    if isinstance(value, list) and all(isinstance(handle, str) for handle in value):
+        return [handle.removeprefix("@").lower() for handle in value]
+    raise BadField(f"{name}: must be a list of handles")
+
+
+SETTING_CHECKS: Mapping[str, Check] = {
+    "names": one_of((NEW, OLD, BOTH)),
+    "field_names": one_of((NEW, OLD, BOTH)),
+    "subscribed": handles,
+    "self_serve": flag,
+    "self_replies": flag,
+    "duplicate_window_s": whole(0, 1 << 31),
+    "code_ttl_s": whole(0, 1 << 31),
+    "token_ttl_s": whole(1, 1 << 31),
+}

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from sandbox.platforms.mastodon.rules import counted_length
+
+LINK = 23
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("", 0),
+        ("hello", 5),
+        ("a\nb", 3),
+        ("a\r\nb", 3),
+        ("日本語", 3),
+        ("e\u0301", 1),
+        ("👨‍👩‍👧‍👦", 1),
+        ("👍🏽🇩🇪", 2),
+        ("https://example.com", LINK),
+        ("http://example.com/a?b=c#d", LINK),
+        ("see https://example.com.", 4 + LINK + 1),
+        ("(https://example.com/a)", 1 + LINK + 1),
+        ("https://example.com/a_(b)", LINK),
+        ("https://example.com/a,b, c", LINK + 3),
+        ("https://example.com/?q=1&r=2!", LINK + 1),
+        ("https://münchen.example/straße", LINK),
+        ("https://example.com:8080/x", LINK),
+        ("https://a.example https://b.example", LINK + 1 + LINK),
+        ("https://a.example\nhttps://b.example", LINK + 1 + LINK),
+        ("HTTPS://EXAMPLE.COM/ABC", LINK),
+        ("example.com", 11),
+        ("ftp://example.com", 17),
+        ("https://localhost", 17),
+        ("xhttps://example.com", 20),
+        ("@alice hello", 12),
+        ("@alice@example.com hello", 12),
+        ("hi @alice@example.com!", 10),
+        ("mail alice@example.com", 22),
+        ("/@alice@example.com", 19),
+        ("@a@b.example @c@d.example", 5),
+        ("https://example.com/@alice", LINK),
+        ("https://example.com/@alice@other.example", LINK),
+    ],
+)
+def test_text_counts(text: str, length: int) -> None:
+    assert counted_length(text, "", LINK) == length
+
+
+def test_content_warning_counts_and_its_links_count_whole() -> None:
+    assert counted_length("https://example.com", "https://example.com", LINK) == LINK + 19
+
+
+def test_link_counts_what_the_server_reserves() -> None:
+    assert counted_length("x https://example.com", "", 5) == 7

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.tests.clients import MP4, Client, Control, Server
+
+
+@pytest.fixture
+def takahe(control: Control) -> Client:
+    control.put("instance", platform="mastodon", instance="mastodon-takahe", dialect="takahe")
+    return Server(control.origin, "mastodon-takahe", scopes="read write").sign_in("alice")
+
+
+def seen(answer: requests.Response) -> tuple[int, str]:
+    return answer.status_code, answer.headers["Content-Type"]
+
+
+def test_takahe_ignores_the_idempotency_key(control: Control, takahe: Client) -> None:
+    ids = {takahe.published("Twice", key="k")["id"] for _ in range(2)}
+
+    assert len(ids) == 2
+    assert control.texts() == ["Twice", "Twice"]
+
+
+@pytest.mark.parametrize(("text", "error"), [("", "Status is empty"), ("x" * 501, "Status is too long")])
+def test_takahe_refuses_text_with_400(control: Control, takahe: Client, text: str, error: str) -> None:
+    answer = takahe.publish(text)
+
+    assert (answer.status_code, answer.json()) == (400, {"error": error})
+    assert control.posts() == []
+
+
+def test_takahe_answers_a_bad_token_in_html(takahe: Client) -> None:
+    stranger = Client(takahe.server, "alice", "nonsense")
+
+    answer = stranger.publish()
+
+    assert seen(answer) == (400, "text/html; charset=utf-8")
+    assert answer.text == "Invalid Bearer token"
+    bare = takahe.server.call("POST", "/api/v1/statuses", json={"status": "x"})
+    assert (bare.status_code, bare.json()) == (401, {"error": "identity_token_required"})
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/statuses/5"),
+        ("DELETE", "/api/v1/statuses/5"),
+        ("GET", "/api/v1/media/5"),
+        ("GET", "/.well-known/oauth-authorization-server"),
+    ],
+)
+def test_takahe_answers_404_in_html(takahe: Client, method: str, path: str) -> None:
+    assert seen(takahe.call(method, path)) == (404, "text/html; charset=utf-8")
+
+
+def test_takahe_has_no_quotas_and_media_are_ready_at_once(takahe: Client) -> None:
+    answer = takahe.upload(MP4)
+
+    assert answer.status_code == 200
+    assert "X-RateLimit-Limit" not in answer.headers
+
+
+def test_takahe_rate_limited_gives_no_headers(control: Control, takahe: Client) -> None:
+    control.fault("rate_limited", retry_after=30)
+
+    answer = takahe.publish()
+
+    assert (answer.status_code, answer.json()) == (429, {"error": "Too many requests"})
+    assert not [name for name in answer.headers if "limit" in name.lower() or "retry" in name.lower()]
+
+
+def test_takahe_words_oauth_in_its_own_way(takahe: Client) -> None:
+    server: Any = takahe.server
+
+    assert server.authorize(client_id="unknown").status_code == 400
+    assert server.authorize(redirect_uri="https://evil.example/").status_code == 401
+    wrong = server.token(code=server.code(), client_secret="wrong")
+    assert (wrong.status_code, wrong.json()) == (401, {"error": "access_denied"})
+    app = server.call("POST", "/api/v1/apps", json={"client_name": "x"})
+    assert (app.status_code, app.json()) == (400, {"error": "invalid_input"})
+    client = {"client_id": server.app["client_id"], "client_secret": server.app["client_secret"]}
+    revoked = server.call("POST", "/oauth/revoke", data={**client, "token": takahe.access_token})
+    assert (revoked.status_code, revoked.text) == (200, "")

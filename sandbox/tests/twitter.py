@@ -1,0 +1,185 @@
+"""What the tests speak to X with, and the vendor's own descriptions where copies of them lie beside the project."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import requests
+import yaml
+
+from sandbox.oauth import s256
+from sandbox.tests.clients import REDIRECT_URI, ROOT, redirect_query
+
+CLIENT = ("sandbox-twitter", "sandbox-twitter-secret")
+SCOPES = "tweet.read tweet.write users.read offline.access"
+VERIFIER = "a-verifier-of-at-least-forty-three-characters-0123"
+SPECS = Path(os.environ.get("MASTABLASTA_SPECS") or ROOT.parent / "shared" / "specs")
+INVALID = "https://api.x.com/2/problems/invalid-request"
+
+
+@dataclass
+class X:
+    """X, seen from the development client."""
+
+    origin: str
+    instance: str = "twitter"
+    http: requests.Session = field(default_factory=requests.Session)
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        options.setdefault("timeout", 20)
+        return self.http.request(method, f"{self.origin}/{self.instance}{path}", **options)
+
+    def authorize(self, **changes: str | None) -> requests.Response:
+        """GET the authorize page without following its redirect; a change to None leaves the field out."""
+        query = {
+            "response_type": "code",
+            "client_id": CLIENT[0],
+            "redirect_uri": REDIRECT_URI,
+            "scope": SCOPES,
+            "state": "state-1",
+            "code_challenge": s256(VERIFIER),
+            "code_challenge_method": "S256",
+            "_consent": "ann",
+            **changes,
+        }
+        given = {name: value for name, value in query.items() if value is not None}
+        return self.call("GET", "/i/oauth2/authorize", params=given, allow_redirects=False)
+
+    def code(self, **changes: str | None) -> str:
+        return redirect_query(self.authorize(**changes))["code"]
+
+    def token(self, *, auth: tuple[str, str] | None = CLIENT, **changes: str | None) -> requests.Response:
+        """POST an exchange of a code; a change to None leaves the field out."""
+        form = {
+            "grant_type": "authorization_code",
+            "redirect_uri": REDIRECT_URI,
+            "code_verifier": VERIFIER,
+            **changes,
+        }
+        data = {name: value for name, value in form.items() if value is not None}
+        return self.call("POST", "/2/oauth2/token", data=data, auth=auth)
+
+    def refresh(self, refresh_token: str) -> requests.Response:
+        return self.token(
+            grant_type="refresh_token", redirect_uri=None, code_verifier=None, refresh_token=refresh_token
+        )
+
+    def sign_in(self, handle: str = "ann", scopes: str = SCOPES) -> Session:
+        tokens = self.token(code=self.code(_consent=handle, scope=scopes)).json()
+        return Session(self, handle, tokens["access_token"], tokens.get("refresh_token", ""))
+
+
+@dataclass
+class Session:
+    """A person's own session."""
+
+    x: X
+    handle: str
+    access_token: str
+    refresh_token: str = ""
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.access_token}", **options.pop("headers", {})}
+        return self.x.call(method, path, headers=headers, **options)
+
+    def me(self, **query: str) -> dict[str, Any]:
+        user: dict[str, Any] = self.call("GET", "/2/users/me", params=query).json()["data"]
+        return user
+
+    def post(self, text: str = "Hello", **fields: Any) -> requests.Response:
+        return self.call("POST", "/2/tweets", json={"text": text, **fields})
+
+    def posted(self, text: str = "Hello", **fields: Any) -> dict[str, Any]:
+        answer = self.post(text, **fields)
+        assert answer.status_code == 201, answer.text
+        data: dict[str, Any] = answer.json()["data"]
+        return data
+
+    def reply(self, parent_id: str, text: str = "Reply") -> requests.Response:
+        return self.post(text, reply={"in_reply_to_tweet_id": parent_id})
+
+    def replied(self, parent_id: str, text: str = "Reply") -> dict[str, Any]:
+        return self.posted(text, reply={"in_reply_to_tweet_id": parent_id})
+
+    def timeline(self, **query: Any) -> Any:
+        answer = self.call("GET", f"/2/users/{self.me()['id']}/tweets", params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def delete(self, post_id: str) -> requests.Response:
+        return self.call("DELETE", f"/2/tweets/{post_id}")
+
+
+def problem(answer: requests.Response) -> dict[str, Any]:
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def invalid(message: str, parameters: dict[str, list[str]]) -> dict[str, Any]:
+    """Return the body of an invalid request with this one error."""
+    return {
+        "errors": [{"parameters": parameters, "message": message}],
+        "title": "Invalid Request",
+        "detail": "One or more parameters to your request was invalid.",
+        "type": INVALID,
+        "status": 400,
+    }
+
+
+def forbidden(detail: str) -> dict[str, Any]:
+    return {"title": "Forbidden", "detail": detail, "type": "about:blank", "status": 403}
+
+
+@lru_cache
+def conformance(name: str) -> dict[str, Any]:
+    """Return the cases of twitter-text's `<name>.yml`; empty where there is no copy."""
+    path = SPECS / "twitter-text" / f"{name}.yml"
+    read: dict[str, Any] = yaml.safe_load(path.read_text())["tests"] if path.is_file() else {}
+    return read
+
+
+def cases(name: str, *sections: str) -> list[Any]:
+    """Return the cases of these sections for `parametrize`: one that skips where there is no copy."""
+    found = [case for section in sections for case in conformance(name).get(section, [])]
+    absent = pytest.param({}, marks=pytest.mark.skip(reason=f"no copy of twitter-text's {name}.yml in {SPECS}"))
+    return found or [absent]
+
+
+@lru_cache
+def specification() -> dict[str, Any]:
+    path = SPECS / "x-openapi.json"
+    if not path.is_file():
+        pytest.skip(f"no copy of X's OpenAPI description at {path}")
+    schemas = json.loads(path.read_text())
+    closed: dict[str, Any] = strict(schemas)
+    return closed
+
+
+def strict(schema: Any) -> Any:
+    """Return the schema with `nullable` as JSON Schema says it, and refusing every property it does not name."""
+    if isinstance(schema, list):
+        return [strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: strict(value) for name, value in schema.items()}
+    if made.get("nullable") is True and isinstance(made.get("type"), str):
+        made["type"] = [made["type"], "null"]
+    if made.get("type") == "object" and isinstance(made.get("properties"), dict):
+        made.setdefault("additionalProperties", False)
+    return made
+
+
+def check_answer(answer: requests.Response, method: str, path: str) -> None:
+    """Check a good answer against the schema of this operation."""
+    whole = specification()
+    content = whole["paths"][path][method]["responses"][str(answer.status_code)]["content"]
+    schema = {**content["application/json"]["schema"], "components": whole["components"]}
+    jsonschema.Draft7Validator(schema).validate(answer.json())
