@@ -1,0 +1,158 @@
+"""A real headless Chromium, spoken to over its DevTools pipe: what a page shows, complains of, and asks whom for."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+WHY_SKIPPED = "Chromium is not installed (Debian: apt-get install chromium)"
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--window-size=1300,1000",
+    "--remote-debugging-pipe",
+)
+
+
+@dataclass
+class Page:
+    """One tab. `complaints`: errors and warnings of its console; `asked`: the address of every request."""
+
+    send: Callable[..., dict[str, Any]]
+    complaints: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def sign_in(self, address: str, session: str) -> None:
+        self.send("Network.setCookie", name="sessionid", value=session, url=address)
+
+    def open(self, url: str, *, until: str = "document.readyState === 'complete'", timeout_s: float = 40) -> None:
+        """Go there and wait until the expression `until` is true."""
+        self.send("Page.navigate", url=url)
+        self.wait(until, timeout_s=timeout_s)
+
+    def wait(self, until: str, *, timeout_s: float = 40) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not self.run(until):
+            if time.monotonic() > deadline:
+                shown = self.run("document.body && document.body.innerText.slice(0, 2000)")
+                raise AssertionError(f"not {until} within {timeout_s} s; console: {self.complaints}; page: {shown}")
+            time.sleep(0.1)
+
+    def run(self, expression: str) -> Any:
+        """The value of a JavaScript expression in the page."""
+        return self.send("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def picture(self, path: Path) -> None:
+        path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot")["data"]))
+
+    def note(self, event: dict[str, Any]) -> None:
+        params = event.get("params", {})
+        if event.get("method") == "Network.requestWillBeSent":
+            self.asked.append(params["request"]["url"])
+        elif event.get("method") == "Log.entryAdded" and params["entry"]["level"] in {"error", "warning"}:
+            self.complaints.append(params["entry"]["text"])
+        elif event.get("method") == "Runtime.consoleAPICalled" and params["type"] in {"error", "warning", "assert"}:
+            self.complaints.append(str([one.get("value", one.get("description")) for one in params["args"]]))
+        elif event.get("method") == "Runtime.exceptionThrown":
+            self.complaints.append(json.dumps(params["exceptionDetails"])[:500])
+
+
+@contextmanager
+def browser() -> Iterator[Page]:
+    """Start Chromium with an empty profile and give its one tab; it ends with the block."""
+    to_them, from_us = os.pipe()
+    from_them, to_us = os.pipe()
+    with tempfile.TemporaryDirectory(prefix="mb-chromium-", ignore_cleanup_errors=True) as profile:
+
+        def as_3_and_4() -> None:
+            reading, writing = os.dup(to_them), os.dup(to_us)
+            os.dup2(reading, 3)
+            os.dup2(writing, 4)
+
+        process = subprocess.Popen(
+            [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            preexec_fn=as_3_and_4,
+            close_fds=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(to_them)
+        os.close(to_us)
+        try:
+            with os.fdopen(from_us, "wb", buffering=0) as out, os.fdopen(from_them, "rb", buffering=0) as incoming:
+                yield _attached(_Pipe(out, incoming))
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+class _Pipe:
+    """JSON messages, each ended by NUL, both ways."""
+
+    def __init__(self, out: Any, incoming: Any) -> None:
+        self.out, self.incoming = out, incoming
+        self.buffer = b""
+        self.number = 0
+        self.session = ""
+        self.note: Callable[[dict[str, Any]], None] = lambda _: None
+
+    def send(self, method: str, **params: Any) -> dict[str, Any]:
+        self.number += 1
+        message: dict[str, Any] = {"id": self.number, "method": method, "params": params}
+        if self.session:
+            message["sessionId"] = self.session
+        self.out.write(json.dumps(message).encode() + b"\0")
+        while True:
+            event = self._next()
+            if event.get("id") == self.number:
+                if "error" in event:
+                    raise AssertionError(f"{method}: {event['error']}")
+                result: dict[str, Any] = event["result"]
+                return result
+            self.note(event)
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self.buffer:
+            more = self.incoming.read(65536)
+            if not more:
+                raise AssertionError("Chromium has ended")
+            self.buffer += more
+        text, _, self.buffer = self.buffer.partition(b"\0")
+        event: dict[str, Any] = json.loads(text)
+        return event
+
+
+def _attached(pipe: _Pipe) -> Page:
+    targets = pipe.send("Target.getTargets")["targetInfos"]
+    tab = next(one["targetId"] for one in targets if one["type"] == "page")
+    pipe.session = pipe.send("Target.attachToTarget", targetId=tab, flatten=True)["sessionId"]
+    page = Page(pipe.send)
+    pipe.note = page.note
+    for domain in ("Page", "Network", "Log", "Runtime"):
+        pipe.send(f"{domain}.enable")
+    return page

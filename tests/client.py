@@ -1,0 +1,96 @@
+"""A person at the API of a running instance, as a program they wrote would be."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any, Self
+from uuid import uuid4
+
+
+class Refused(Exception):
+    """An answer outside 2xx."""
+
+    def __init__(self, status: int, answer: Any) -> None:
+        super().__init__(f"{status}: {json.dumps(answer)[:500]}")
+        self.status = status
+        self.answer = answer
+
+
+class Client:
+    """A person with a token; paths are below /api/v2/ unless they are whole addresses."""
+
+    def __init__(self, base: str, token: str = "") -> None:
+        self.base = base
+        self.token = token
+        self.user: dict[str, Any] = {}
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.call("GET", path + (f"?{urllib.parse.urlencode(query, doseq=True)}" if query else ""))
+
+    def post(self, path: str, body: Any = None, **headers: Any) -> Any:
+        return self.call("POST", path, {} if body is None else body, **headers)
+
+    def call(self, method: str, path: str, body: Any = None, timeout_s: float = 40, **headers: str) -> Any:
+        """Return the answer's JSON (None without one). Raises Refused."""
+        request = urllib.request.Request(
+            path if path.startswith("http") else f"{self.base}/api/v2/{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Accept": "application/json"}
+            | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
+            | {name.replace("_", "-"): value for name, value in headers.items()},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+                return _json(answer.read())
+        except urllib.error.HTTPError as error:
+            raise Refused(error.code, _json(error.read())) from None
+
+    def register(self, email: str = "", password: str = "") -> Self:
+        """Make a person (with a new address unless given) and sign in as them."""
+        email, password = email or f"{uuid4().hex[:12]}@example.org", password or f"pw-{uuid4().hex}"
+        answer = self.post("auth/register", {"email": email, "password": password, "name": "Test Person"})
+        self.token, self.user = answer["access_token"], answer["user"]
+        return self
+
+    def login(self, email: str, password: str) -> Self:
+        answer = self.post("auth/login", {"email": email, "password": password})
+        self.token, self.user = answer["access_token"], answer["user"]
+        return self
+
+    def connect_mastodon(self, handle: str) -> str:
+        return self.connect("mastodon", handle)
+
+    def connect(self, platform: str, handle: str) -> str:
+        """Connect the simulator's person `handle` (made if new) by the real OAuth walk; return the account's id."""
+        url = self.get(f"oauth/{platform}/authorize")["url"]
+        callback = _redirect(f"{url}&_consent={handle}")
+        account_id: str = self.call("GET", callback)["account_id"]
+        return account_id
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return text.decode(errors="replace")
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+def _redirect(url: str) -> str:
+    """Where `url` redirects to."""
+    try:
+        with urllib.request.build_opener(_NoRedirect).open(url, timeout=10) as answer:
+            raise Refused(answer.status, f"no redirect from {url}")
+    except urllib.error.HTTPError as error:
+        location = error.headers.get("Location")
+        if error.code not in {301, 302, 303, 307} or not location:
+            raise Refused(error.code, _json(error.read())) from None
+        return str(location)

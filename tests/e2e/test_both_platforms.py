@@ -1,0 +1,83 @@
+"""Through the API only: one text to two platforms, threads, and the rules of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.client import Client, Refused
+from tests.instance import Instance
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+PLATFORMS = ["mastodon", "twitter"]
+
+
+@pytest.fixture(scope="module")
+def instance(database_url: str) -> Iterator[Instance]:
+    with Instance(database_url) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(instance: Instance) -> Client:
+    person = instance.client()
+    for platform in PLATFORMS:
+        person.connect(platform, "ada")
+    return person
+
+
+def published(instance: Instance, client: Client, post_id: str) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        post: dict[str, Any] = client.get(f"posts/{post_id}")
+        return post if post["status"] == "published" else None
+
+    found: dict[str, Any] = instance.wait_for(look, 30, what="published")
+    return found
+
+
+def test_one_text_is_once_on_each_platform(instance: Instance, client: Client) -> None:
+    post = client.post("posts", {"content": "To everybody", "platforms": PLATFORMS, "publish": True})
+
+    shown = published(instance, client, post["id"])
+
+    for delivery in shown["deliveries"]:
+        [seen] = [row for row in instance.sandbox.posts(delivery["platform"]) if row["text"] == "To everybody"]
+        assert (delivery["platform_post_id"], seen["account"].lstrip("@")) == (seen["id"], "ada")
+    assert sorted(delivery["platform"] for delivery in shown["deliveries"]) == PLATFORMS
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_thread_of_five_is_a_chain(instance: Instance, client: Client, platform: str) -> None:
+    texts = [f"{platform} part {number}" for number in range(1, 6)]
+    post = client.post("posts", {"thread": texts, "platforms": [platform], "publish": True})
+
+    published(instance, client, post["id"])
+
+    seen = [row for row in instance.sandbox.posts(platform) if row["text"] in texts]
+    assert [row["text"] for row in seen] == texts
+    assert [row["reply_to"] for row in seen] == [None, *(row["id"] for row in seen[:-1])]
+
+
+@pytest.mark.parametrize("text", ["x" * 281, "漢" * 141, "👨‍👩‍👧" * 141])
+def test_what_is_too_long_for_x_is_refused_with_the_count_and_fine_for_mastodon(client: Client, text: str) -> None:
+    with pytest.raises(Refused) as caught:
+        client.post("posts", {"content": text, "platforms": PLATFORMS, "publish": True})
+
+    assert caught.value.status == 400
+    [fault] = caught.value.answer["errors"]
+    assert (fault["field"], fault["params"]["platform"], fault["params"]["limit"]) == ("content", "twitter", 280)
+    assert fault["params"]["actual"] in {281, 282}
+    assert client.post("posts", {"content": text, "platforms": ["mastodon"]})["warnings"] == []
+
+
+def test_each_platform_gets_its_own_text(instance: Instance, client: Client) -> None:
+    body = {"content": "long " * 80, "overrides": {"twitter": {"content": "short"}}, "platforms": PLATFORMS}
+    post = client.post("posts", {**body, "publish": True})
+
+    published(instance, client, post["id"])
+
+    assert "short" in [row["text"] for row in instance.sandbox.posts("twitter")]
+    assert ("long " * 80).strip() in [row["text"].strip() for row in instance.sandbox.posts("mastodon")]

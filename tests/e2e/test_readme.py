@@ -1,0 +1,48 @@
+"""What the README tells a newcomer to type works, letter by letter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.instance import ROOT, Instance
+
+pytestmark = pytest.mark.slow
+
+
+def commands(heading: str) -> str:
+    """The indented lines below a heading of the README."""
+    section = (ROOT / "README.md").read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
+    return "\n".join(line[4:] for line in section.splitlines() if line.startswith("    "))
+
+
+def documents(text: str) -> Iterator[Any]:
+    """The JSON documents that `text` is made of."""
+    while text := text.strip():
+        found, end = json.JSONDecoder().raw_decode(text)
+        yield found
+        text = text[end:]
+
+
+def test_first_post_with_curl(own_database_url: str) -> None:
+    with Instance(own_database_url) as instance:
+        script = commands("The first post")
+        assert "33766" in script
+        script = script.replace("33766", str(instance.port)).replace("33767", str(instance.sandbox_port))
+
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", "TOKEN=\n" + script],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+        assert done.returncode == 0, done.stderr
+        *_, post = documents(done.stdout)
+        assert post["status"] == "published"
+        assert [each["text"] for each in instance.sandbox.posts()] == ["Hello, world!"]

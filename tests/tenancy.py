@@ -1,0 +1,202 @@
+"""Every operation of the API, with what the tenancy walk (test_tenancy.py) needs to call it.
+
+A new operation is added here; the walk fails until it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Any
+
+from accounts.models import Workspace
+from accounts.tests.making import make_api_key
+
+
+class Kind(Enum):
+    PUBLIC = auto()  # nobody signs in for it
+    PERSONAL = auto()  # about the caller, whatever the workspace
+    WORKSPACE = auto()  # about rows of one workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """How to call one operation.
+
+    `thing` makes in a workspace what the path names or the list shows, and returns its id; the id stands for `{id}`
+    in the path. `body` is a valid one for that workspace. `path` stands for other parameters. `fixtures` are asked
+    for first. `viewer_may`: a write that a viewer may do. `only_reads`: a POST that stores nothing.
+    `begins_a_write`: a GET that a viewer may not. `takes_an_admin`: an editor may not. `is_of_one_person`: also
+    within the workspace only who made the thing reaches it.
+    """
+
+    kind: Kind = Kind.WORKSPACE
+    thing: Callable[[Workspace], Any] | None = None
+    body: Callable[[Workspace], Any] = lambda _: None
+    query: str = ""
+    path: dict[str, str] = field(default_factory=dict)
+    viewer_may: bool = False
+    only_reads: bool = False
+    begins_a_write: bool = False
+    takes_an_admin: bool = False
+    is_of_one_person: bool = False
+    fixtures: tuple[str, ...] = ()
+
+
+def key_of_owner(workspace: Workspace) -> Any:
+    key, _ = make_api_key(workspace.memberships.get(role="owner").user, workspace)
+    return key.id
+
+
+def account_of(workspace: Workspace) -> Any:
+    from integrations.tests.making import make_account
+
+    return make_account(workspace=workspace).id
+
+
+def account_nobody_signed_in_to(workspace: Workspace) -> Any:
+    """Its platform need not be told when it is disconnected."""
+    from integrations.tests.making import make_account
+
+    return make_account(workspace=workspace, credential=None).id
+
+
+def pending_account_of(workspace: Workspace) -> Any:
+    from integrations.tests.making import make_account
+
+    return make_account(workspace=workspace, state="pending", is_default=False).id
+
+
+def signed_in_account_of(workspace: Workspace) -> Any:
+    """An account of the simulator whose token can be refreshed."""
+    from django.conf import settings
+
+    from integrations.tests.making import connect
+    from tests.world import Sandbox
+
+    world = Sandbox(f"http://127.0.0.1:{settings.SANDBOX_PORT}")
+    world.instance("mastodon", rotating_tokens=True)
+    return connect(world, workspace=workspace).id
+
+
+def draft_of(workspace: Workspace) -> Any:
+    from posts.tests.making import make_post
+
+    return make_post(workspace=workspace).id
+
+
+def post_for_default_account(workspace: Workspace) -> dict[str, Any]:
+    if not workspace.social_accounts.exists():
+        account_of(workspace)
+    return {"content": "Hello", "platforms": ["mastodon"]}
+
+
+def scheduled_of(workspace: Workspace) -> Any:
+    from integrations.models import SocialAccount
+    from posts.tests.making import make_delivery
+
+    account = SocialAccount.objects.get(id=account_of(workspace))
+    return make_delivery(account, due_at=datetime(2030, 1, 31, 9, tzinfo=UTC)).post_id
+
+
+def attempt_of(workspace: Workspace) -> Any:
+    from django.utils import timezone
+
+    from mastablasta.core.ids import new_id
+    from posts.models import Attempt, Post
+    from posts.states import AttemptKind
+
+    post = Post.objects.get(pk=draft_of(workspace))
+    delivery = post.deliveries.get()
+    at = timezone.now()
+    Attempt.objects.create(delivery=delivery, number=1, kind=AttemptKind.SEND, lease_token=new_id(), started_at=at)
+    return post.id
+
+
+def delivery_in(state: str, **row: Any) -> Callable[[Workspace], Any]:
+    """Makes a post whose one delivery is in that state, and returns the post's id."""
+
+    def make(workspace: Workspace) -> Any:
+        from integrations.tests.making import make_account
+        from posts.models import Post
+        from posts.tests.making import make_delivery
+
+        delivery = make_delivery(make_account(workspace=workspace), state=state, **row)
+        status = {"queued": "scheduled"}.get(state, state)
+        Post.objects.filter(pk=delivery.post_id).update(status=status)
+        return delivery.post_id
+
+    return make
+
+
+def unconfirmed_delivery_of(workspace: Workspace) -> Any:
+    from django.utils import timezone
+
+    from posts.models import Delivery
+
+    at = timezone.now()
+    return Delivery.objects.get(post=delivery_in("unconfirmed", sent_at=at, doubted_at=at)(workspace)).id
+
+
+def public(body: dict[str, Any] | None = None) -> Operation:
+    return Operation(Kind.PUBLIC, body=lambda _: body)
+
+
+def personal(body: dict[str, Any] | None = None) -> Operation:
+    return Operation(Kind.PERSONAL, body=lambda _: body, viewer_may=True)
+
+
+OPERATIONS: dict[str, Operation] = {
+    "GET /status": public(),
+    "POST /auth/register": public({}),
+    "POST /auth/login": public({}),
+    "POST /auth/refresh": public({}),
+    "POST /auth/logout": personal({}),
+    "POST /auth/password": Operation(Kind.PERSONAL, viewer_may=True, fixtures=("known_password",), body=lambda _: {
+        "current_password": "correct horse battery", "new_password": "another long one"
+    }),
+    "GET /auth/me": personal(),
+    "PATCH /auth/me": personal({"name": "Ada"}),
+    "GET /workspaces": personal(),
+    "POST /workspaces": personal({"name": "Mine"}),
+    "GET /auth/api-keys": Operation(thing=key_of_owner, is_of_one_person=True),
+    "POST /auth/api-keys": Operation(body=lambda _: {"name": "Key"}, viewer_may=True),
+    "DELETE /auth/api-keys/{id}": Operation(thing=key_of_owner, viewer_may=True, is_of_one_person=True),
+    "GET /platforms": personal(),
+    "GET /accounts": Operation(thing=account_of),
+    "GET /accounts/{id}": Operation(thing=account_of),
+    "PATCH /accounts/{id}": Operation(thing=account_of, body=lambda _: {"status": "paused"}),
+    "DELETE /accounts/{id}": Operation(thing=account_nobody_signed_in_to),
+    "POST /accounts/{id}/refresh": Operation(thing=signed_in_account_of),
+    "POST /accounts/{id}/test": Operation(thing=signed_in_account_of),
+    "POST /accounts/{id}/activate": Operation(thing=pending_account_of),
+    "GET /oauth/{platform}/authorize": Operation(
+        path={"platform": "mastodon"}, fixtures=("sandbox",), begins_a_write=True
+    ),
+    "GET /oauth/{platform}/callback": Operation(Kind.PUBLIC, path={"platform": "mastodon"}),
+    "GET /posts": Operation(thing=draft_of),
+    "POST /posts": Operation(body=post_for_default_account),
+    "GET /posts/{id}": Operation(thing=draft_of),
+    "PUT /posts/{id}": Operation(thing=draft_of, body=post_for_default_account),
+    "PATCH /posts/{id}": Operation(thing=draft_of, body=lambda _: {"content": "Other"}),
+    "DELETE /posts/{id}": Operation(thing=draft_of),
+    "POST /posts/{id}/publish": Operation(thing=draft_of),
+    "POST /posts/{id}/cancel": Operation(thing=delivery_in("queued")),
+    "POST /posts/{id}/reschedule": Operation(
+        thing=delivery_in("queued"), body=lambda _: {"scheduled_time": "2030-01-31T09:00:00Z"}
+    ),
+    "POST /posts/{id}/duplicate": Operation(thing=draft_of),
+    "POST /posts/{id}/retry": Operation(thing=delivery_in("failed", error_retryable=True)),
+    "POST /posts/retry-failed": Operation(),
+    "POST /deliveries/{id}/resolve": Operation(
+        thing=unconfirmed_delivery_of, body=lambda _: {"outcome": "published"}
+    ),
+    "GET /posts/{id}/attempts": Operation(thing=attempt_of),
+    "POST /posts/validate": Operation(body=post_for_default_account, only_reads=True),
+    "GET /calendar": Operation(thing=scheduled_of, query="?from=2030-01-01&to=2030-01-31"),
+    "POST /schedule/conflicts": Operation(
+        body=lambda _: {"scheduled_time": "2030-01-31T09:00:00Z"}, only_reads=True
+    ),
+}  # fmt: skip

@@ -1,0 +1,270 @@
+"""Django admin: every page opens for a site admin and nobody else, shows no secret, costs the same however long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import ApiKey, Membership, Session, User, Workspace
+from accounts.roles import SiteRole
+from accounts.tests.making import PASSWORD, make_api_key, make_session, make_user, make_workspace, signed_in
+from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
+from integrations.tests.making import make_account, make_credential, make_host, make_oauth_state
+from mastablasta.core.ids import new_id
+from mastablasta.core.models import Heartbeat, IdempotencyKey
+from posts.models import Attempt, Delivery, Lane, Post, PostTag
+from posts.states import AttemptKind, DeliveryState
+from posts.tests.making import make_delivery, make_post
+from tests.browser import CHROMIUM, WHY_SKIPPED, browser
+from tests.serving import served
+from tests.test_description import BACKEND, foreign, keep_picture, session_of
+
+OURS = ("accounts", "core", "integrations", "posts", "webhooks", "media_library", "analytics")
+CANARY = "canary-7f3a"
+SECRETS = ("lease_token", "password", "sha256", "current_jti", "scope_sha256")
+pytestmark = pytest.mark.django_db
+
+
+def make_attempt() -> Attempt:
+    delivery = make_delivery()
+    at = timezone.now()
+    return Attempt.objects.create(
+        delivery=delivery, number=1, kind=AttemptKind.SEND, lease_token=new_id(), started_at=at, worker="w1"
+    )
+
+
+def make_key_of_request() -> IdempotencyKey:
+    at = timezone.now()
+    key = new_id().hex
+    return IdempotencyKey.objects.create(
+        scope_sha256=f"{CANARY}{key}", user=new_id(), workspace=new_id(), method_path="POST /api/v2/posts", key=key,
+        body_sha256=CANARY, status=201, answer=f'{{"content": "{CANARY}"}}', headers={"Location": CANARY},
+        locked_until=at, expires_at=at + timedelta(days=1),
+    )  # fmt: skip
+
+
+def make_held_delivery() -> Delivery:
+    at = timezone.now()
+    token = new_id()
+    return make_delivery(
+        state=DeliveryState.SENDING, lease_token=token, lease_expires_at=at, progress={"upload": CANARY}, parts=[]
+    )
+
+
+def make_lane() -> Lane:
+    delivery = make_delivery()
+    return Lane.objects.get(account=delivery.account)
+
+
+def make_state() -> OAuthState:
+    number = new_id().hex
+    return make_oauth_state(state=number, verifier_enc=CANARY, held_enc=CANARY, confirm_sha256=f"{CANARY}{number}"[:64])
+
+
+MAKE: dict[type[Model], Callable[[], Any]] = {
+    User: lambda: make_user(password=PASSWORD),
+    Workspace: make_workspace,
+    Membership: lambda: make_workspace().memberships.get(),
+    Session: lambda: make_session(make_user(), user_agent="Firefox"),
+    ApiKey: lambda: make_api_key(make_user(), make_workspace())[0],
+    PlatformHost: lambda: make_host(host=f"{new_id().hex}.test", client_secret_enc=CANARY),
+    Credential: lambda: make_credential(access_enc=CANARY, refresh_enc=CANARY),
+    SocialAccount: lambda: make_account(facts={"page_token": CANARY}),
+    OAuthState: make_state,
+    Post: make_post,
+    PostTag: lambda: PostTag.objects.create(post=make_post(), name="tag"),
+    Delivery: make_held_delivery,
+    Attempt: make_attempt,
+    Lane: make_lane,
+    Heartbeat: lambda: Heartbeat.objects.create(name=new_id().hex, at=timezone.now()),
+    IdempotencyKey: make_key_of_request,
+}
+BY_HAND = {User: {"add", "change", "delete"}, Membership: {"add", "change", "delete"}, Workspace: {"change"}}
+MODELS = sorted(MAKE, key=lambda model: model._meta.label)
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+
+
+def client_of(role: SiteRole) -> Client:
+    client = Client()
+    client.force_login(make_user(site_role=role), backend=BACKEND)
+    return client
+
+
+@pytest.fixture
+def operator() -> Client:
+    """A browser of a site admin."""
+    return client_of(SiteRole.ADMIN)
+
+
+def address(model: type[Model], page: str, *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def test_every_model_of_ours_has_a_page():
+    registered = {model for model in admin.site._registry if model._meta.app_label in OURS}
+
+    assert registered == set(MAKE)
+
+
+@each_model
+def test_list_and_row_open_for_a_site_admin_and_show_no_secret(operator, model):
+    row = MAKE[model]()
+    secrets = [CANARY, *(str(found) for name in SECRETS if (found := getattr(row, name, None)))]
+
+    shown = operator.get(address(model, "changelist"))
+    found = operator.get(address(model, "changelist"), {"q": "x"})
+    opened = operator.get(address(model, "change", row.pk))
+    history = operator.get(address(model, "history", row.pk))
+
+    assert [one.status_code for one in (shown, found, opened, history)] == [200] * 4
+    for response in (shown, opened, history):
+        assert [secret for secret in secrets if secret in response.content.decode()] == []
+
+
+@each_model
+@pytest.mark.parametrize("who", [SiteRole.EDITOR, SiteRole.VIEWER, None])
+def test_nobody_else_is_let_in(model, who):
+    row = MAKE[model]()
+    client = client_of(who) if who else Client()
+
+    for page in (address(model, "changelist"), address(model, "change", row.pk), address(model, "add")):
+        response = client.get(page)
+        assert (response.status_code, response.headers["Location"].split("?")[0]) == (302, "/admin/login/")
+
+
+@each_model
+def test_only_what_is_no_truth_of_the_program_is_written_by_hand(operator, model):
+    row = MAKE[model]()
+    may = BY_HAND.get(model, set())
+
+    assert operator.get(address(model, "add")).status_code == (200 if "add" in may else 403)
+    assert operator.get(address(model, "delete", row.pk)).status_code == (200 if "delete" in may else 403)
+    assert operator.post(address(model, "change", row.pk), {}).status_code == (200 if "change" in may else 403)
+
+
+@each_model
+def test_list_costs_the_same_for_one_row_and_thirty(operator, model):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as context:
+            assert operator.get(address(model, "changelist")).status_code == 200
+        return len(context)
+
+    MAKE[model]()
+    queries()
+    first = queries()
+    for _ in range(29):
+        MAKE[model]()
+
+    assert queries() == first
+
+
+def test_index_names_the_program(operator):
+    page = operator.get("/admin/").content.decode()
+
+    assert "MastaBlasta" in page
+    assert "Groups" not in page
+
+
+def test_person_who_is_no_site_admin_any_more_is_out_at_once():
+    person = make_user(site_role=SiteRole.ADMIN)
+    client = Client()
+    client.force_login(person, backend=BACKEND)
+
+    User.objects.update(site_role=SiteRole.EDITOR)
+
+    assert client.get("/admin/").status_code == 302
+
+
+def test_making_a_person(operator):
+    fields = {"email": "Ada@Example.TEST", "name": "Ada", "site_role": "viewer"}
+    passwords = {"password1": "analytical-engine", "password2": "analytical-engine"}
+
+    response = operator.post("/admin/accounts/user/add/", {**fields, **passwords})
+
+    assert response.status_code == 302, response.context["adminform"].form.errors
+    ada = User.objects.get(email="ada@example.test")
+    assert (ada.name, ada.site_role, ada.check_password("analytical-engine")) == ("Ada", "viewer", True)
+
+
+@pytest.mark.parametrize("password", ["short", "x1" * 65, "password"])
+def test_rules_for_passwords_hold_here_too(operator, password):
+    fields = {"email": "ada@example.test", "site_role": "editor", "password1": password, "password2": password}
+
+    response = operator.post("/admin/accounts/user/add/", fields)
+
+    assert response.status_code == 200
+    assert not User.objects.filter(email="ada@example.test").exists()
+
+
+def test_changing_a_person_keeps_the_password_and_lower_case(operator):
+    person = make_user(password=PASSWORD)
+    page = operator.get(address(User, "change", person.pk))
+    inline = page.context["inline_admin_formsets"][0].formset.management_form.initial
+    management = {f"memberships-{name}": value for name, value in inline.items()}
+
+    response = operator.post(
+        address(User, "change", person.pk),
+        {"email": "New@Example.test", "name": "New", "site_role": "viewer", "timezone": "UTC", **management},
+    )
+
+    person.refresh_from_db()
+    assert response.status_code == 302
+    assert (person.email, person.site_role, person.is_active) == ("new@example.test", "viewer", False)
+    assert person.check_password(PASSWORD)
+
+
+def test_new_password_signs_the_person_out_everywhere(operator):
+    person = make_workspace(owner=make_user(password=PASSWORD)).members.get()
+    api = signed_in(person)
+    assert api.get("/api/v2/auth/me").status_code == 200
+
+    new = {"password1": "analytical-engine", "password2": "analytical-engine", "usable_password": "true"}
+    response = operator.post(f"/admin/accounts/user/{person.pk}/password/", new)
+
+    person.refresh_from_db()
+    assert response.status_code == 302
+    assert person.check_password("analytical-engine")
+    assert api.get("/api/v2/auth/me").json()["code"] == "session_ended"
+
+
+@pytest.mark.parametrize(("model", "action"), [(Session, "sign_out"), (ApiKey, "revoke")])
+def test_actions_end_what_was_chosen_and_nothing_else(operator, model, action):
+    chosen, other = MAKE[model](), MAKE[model]()
+
+    response = operator.post(address(model, "changelist"), {"action": action, "_selected_action": [str(chosen.pk)]})
+
+    assert response.status_code == 302
+    assert list(model.objects.filter(revoked_at=None)) == [other]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED)
+@pytest.mark.django_db(transaction=True)
+def test_admin_in_chromium_is_quiet_and_asks_nobody_else():
+    person = make_user(site_role=SiteRole.ADMIN)
+    for _ in range(5):
+        make_delivery()
+
+    with served() as base, browser() as page:
+        page.sign_in(base, session_of(person))
+        for name, path in {
+            "deliveries": address(Delivery, "changelist"),
+            "person": address(User, "change", person.pk),
+            "post": address(Post, "change", Post.objects.first().pk),
+        }.items():
+            page.open(f"{base}{path}")
+            page.wait("document.body.innerText.includes('MastaBlasta')")
+            keep_picture(page, f"{name}.png")
+
+        assert page.complaints == []
+        assert foreign(page, base) == []

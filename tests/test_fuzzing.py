@@ -1,0 +1,95 @@
+"""Schemathesis asks every operation of the served description, rightly and wrongly, and holds it to what it says."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from accounts.models import User, Workspace
+from accounts.tests.making import make_api_key, make_session, make_user, make_workspace
+from accounts.tokens import tokens_for
+from integrations.tests.making import connect
+from posts.tests.making import make_post
+from tests.serving import served
+from tests.world import Sandbox
+
+SEED = 20_300_131
+RUN = "from schemathesis.cli import schemathesis; schemathesis(prog_name='schemathesis')"
+PASSWORD = "correct horse battery"
+
+# What a description cannot say (what is written must make sense to the platforms, times must be ahead, a cursor is one
+# of ours and goes with no offset): requests that fit it may be refused with 400 all the same.
+BEYOND_THE_SCHEMA = (
+    "POST /api/v2/auth/register",
+    "POST /api/v2/auth/password",
+    "POST /api/v2/auth/api-keys",
+    "PATCH /api/v2/auth/me",
+    "GET /api/v2/oauth/{platform}/authorize",
+    "GET /api/v2/oauth/{platform}/callback",
+    "POST /api/v2/posts",
+    "PUT /api/v2/posts/{id}",
+    "PATCH /api/v2/posts/{id}",
+    "POST /api/v2/posts/{id}/publish",
+    "POST /api/v2/posts/{id}/reschedule",
+    "POST /api/v2/posts/validate",
+    "POST /api/v2/schedule/conflicts",
+    "GET /api/v2/calendar",
+    "GET /api/v2/accounts",
+    "GET /api/v2/auth/api-keys",
+    "GET /api/v2/posts",
+    "GET /api/v2/posts/{id}/attempts",
+    "GET /api/v2/workspaces",
+)
+SIGNS_OUT = "/api/v2/auth/logout"  # asked last: nothing works after it
+
+
+def configuration(post: str, account: str, key: str, instance: str) -> str:
+    """Real rows for the paths to name, and what is expected beyond schemathesis's own rules."""
+    accepted = ["2xx", "3xx", 401, 403, 404, 409, 412, 422, 429, 502]
+    lines = ["[checks.not_a_server_error]", 'expected-statuses = ["2xx", "3xx", "4xx", 502]']  # a platform is silent
+    lines += ["[checks.positive_data_acceptance]", f"expected-statuses = {json.dumps(accepted)}"]
+    for name in BEYOND_THE_SCHEMA:
+        lines += ["[[operations]]", f"include-name = {json.dumps(name)}"]
+        lines += ["[operations.checks.positive_data_acceptance]", f"expected-statuses = {json.dumps([*accepted, 400])}"]
+    for prefix, value in {"posts": post, "accounts": account, "auth/api-keys": key}.items():
+        lines += ["[[operations]]", f'include-path-regex = "^/api/v2/{prefix}/{{id}}"']
+        lines += [f'parameters = {{ "path.id" = "{value}" }}']
+    lines += ["[[operations]]", 'include-path = "/api/v2/oauth/{platform}/authorize"']
+    lines += [f'parameters = {{ "query.instance" = "{instance}" }}']  # no name of a stranger is looked up
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(300)
+def test_api_does_as_it_is_described(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch):
+    person: User = make_user(password=PASSWORD)
+    workspace: Workspace = make_workspace(owner=person)
+    account = connect(sandbox, "anna", workspace=workspace)
+    post = make_post(workspace=workspace, accounts=[account])
+    key, _ = make_api_key(person, workspace)
+    token = tokens_for(make_session(person))["access_token"]
+
+    monkeypatch.setattr(logging.root.manager, "disable", logging.WARNING)  # some 3,000 requests
+    with served() as address, tempfile.TemporaryDirectory(prefix="mb-fuzz-") as folder:
+        config = Path(folder) / "schemathesis.toml"
+        config.write_text(configuration(str(post.id), str(account.id), str(key.id), f"{sandbox.url}/mastodon"))
+        for which in (["--exclude-path", SIGNS_OUT], ["--include-path", SIGNS_OUT]):
+            done = subprocess.run(
+                [
+                    sys.executable, "-c", RUN, "--config-file", str(config), "run", f"{address}/api/v2/schema",
+                    "-H", f"Authorization: Bearer {token}", "-H", f"X-Workspace: {workspace.id}",
+                    "--phases", "examples,coverage,fuzzing", "--max-examples", "5", "--seed", str(SEED),
+                    "--continue-on-failure", "--generation-database", "none", "--no-color", "--warnings", "off", *which,
+                ],
+                cwd=folder, env={**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+
+            assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]

@@ -1,0 +1,240 @@
+"""A walk over every operation that the API describes: nobody reaches another workspace, nobody exceeds their role.
+
+What the walk needs to call an operation stands in tests/tenancy.py; an operation that is not there fails.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from functools import cache
+from typing import Any
+
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.test import APIClient
+
+from accounts.models import User, Workspace
+from accounts.roles import Role, SiteRole
+from accounts.tests.making import PASSWORD, make_api_key, make_member, make_workspace, signed_in, with_key
+from tests.tenancy import OPERATIONS, Kind, Operation
+
+PREFIX = "/api/v2"
+METHODS = ("get", "post", "put", "patch", "delete")
+READS = ("GET",)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
+
+
+@cache
+def described() -> frozenset[str]:
+    """Every operation of the schema, as `GET /posts/{id}`."""
+    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    return frozenset(
+        f"{method.upper()} {path.removeprefix(PREFIX)}"
+        for path, operations in paths.items()
+        for method in operations
+        if method in METHODS
+    )
+
+
+def names(*, kinds: tuple[Kind, ...] = tuple(Kind), named: bool = False, write: bool | None = None) -> list[str]:
+    """Operations of these kinds; `named`: whose path names a thing; `write`: by whether they change anything."""
+    return [
+        name
+        for name, operation in OPERATIONS.items()
+        if operation.kind in kinds
+        and (not named or "{id}" in name)
+        and (write is None or write is not (name.startswith(READS) or operation.only_reads))
+    ]
+
+
+WRITES = names(kinds=(Kind.PERSONAL, Kind.WORKSPACE), write=True)
+
+
+@pytest.fixture
+def known_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody's password is PASSWORD."""
+    monkeypatch.setattr(User, "check_password", lambda self, text: text == PASSWORD)
+
+
+@pytest.fixture
+def ask(request: pytest.FixtureRequest) -> Any:
+    """Call the operation `name` as `client` about `thing`, with a body that is valid for `workspace`."""
+
+    def asked(
+        name: str, client: APIClient, *, thing: Any = None, workspace: Workspace | None = None, **headers: str
+    ) -> Any:
+        operation = OPERATIONS[name]
+        for fixture in operation.fixtures:
+            request.getfixturevalue(fixture)
+        method, path = name.split(" ")
+        path = path.format(id=thing, **operation.path)
+        body = operation.body(workspace) if workspace is not None else None
+        call = getattr(client, method.lower())
+        return call(f"{PREFIX}{path}{operation.query}", *([] if method in READS else [body]), headers=headers)
+
+    return asked
+
+
+def thing_of(name: str, workspace: Workspace) -> Any:
+    make = OPERATIONS[name].thing
+    return make(workspace) if make else None
+
+
+def owner_of(workspace: Workspace) -> User:
+    return workspace.memberships.get(role=Role.OWNER).user
+
+
+def is_2xx(response: Any) -> bool:
+    return 200 <= response.status_code < 300
+
+
+def test_every_operation_is_in_the_walk_and_none_that_is_gone():
+    assert described() == set(OPERATIONS)
+
+
+def test_operations_whose_path_names_a_thing_say_how_to_make_one():
+    assert [name for name in names(named=True) if OPERATIONS[name].thing is None] == []
+    assert all(set(re.findall(r"{(\w+)}", name)) <= {"id", *OPERATIONS[name].path} for name in OPERATIONS)
+
+
+@pytest.mark.parametrize("name", names(kinds=(Kind.PERSONAL, Kind.WORKSPACE)))
+def test_anonymous_is_401(ask, name):
+    workspace = make_workspace()
+
+    response = ask(name, APIClient(), thing=thing_of(name, workspace), workspace=workspace)
+
+    assert (response.status_code, response.json()["code"]) == (401, "not_authenticated")
+
+
+@pytest.mark.parametrize("name", names(kinds=(Kind.PUBLIC,)))
+def test_public_operation_asks_nobody_to_sign_in(ask, name):
+    assert ask(name, APIClient(raise_request_exception=False)).json().get("code") != "not_authenticated"
+
+
+@pytest.mark.parametrize("name", names(kinds=(Kind.PERSONAL, Kind.WORKSPACE)))
+def test_owner_is_let_through(ask, name):
+    workspace = make_workspace()
+
+    response = ask(name, signed_in(owner_of(workspace)), thing=thing_of(name, workspace), workspace=workspace)
+
+    assert is_2xx(response), response.content
+
+
+@pytest.mark.parametrize("name", names(kinds=(Kind.PERSONAL, Kind.WORKSPACE)))
+@pytest.mark.parametrize("which", ["foreign", "unknown"])
+def test_x_workspace_that_is_not_ones_own_is_404(ask, name, which):
+    foreign, own = make_workspace(), make_workspace()
+    named = foreign.id if which == "foreign" else uuid.uuid4()
+    thing = thing_of(name, foreign)
+
+    response = ask(name, signed_in(owner_of(own)), thing=thing, workspace=foreign, **{"X-Workspace": str(named)})
+
+    assert (response.status_code, response.json()["code"]) == (404, "workspace_not_found")
+
+
+@pytest.mark.parametrize("name", names(named=True))
+@pytest.mark.parametrize("proof", ["token", "key"])
+def test_id_of_another_workspace_is_404_and_untouched(ask, name, proof):
+    foreign, own = make_workspace(), make_workspace()
+    thing = thing_of(name, foreign)
+    client = signed_in(owner_of(own))
+    if proof == "key":
+        client = with_key(make_api_key(owner_of(own), own)[1])
+
+    response = ask(name, client, thing=thing, workspace=foreign)
+    unknown = ask(name, client, thing=uuid.uuid4(), workspace=foreign)
+
+    refused = {404, 403} if proof == "key" and response.json()["code"] == "sign_in_required" else {404}
+    assert response.status_code in refused
+    assert without_request(response) == without_request(unknown)  # nothing tells that it exists
+    assert is_2xx(ask(name, signed_in(owner_of(foreign)), thing=thing, workspace=foreign))
+
+
+def without_request(response: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {**response.json(), "status": response.status_code}
+    del body["request_id"]
+    return body
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in names(kinds=(Kind.WORKSPACE,), write=False) if "{" not in n and n.startswith(READS)]
+)
+def test_list_shows_ones_own_and_nothing_foreign(ask, name):
+    foreign, own = make_workspace(), make_workspace()
+    theirs, ours = thing_of(name, foreign), thing_of(name, own)
+
+    response = ask(name, signed_in(owner_of(own)))
+
+    assert is_2xx(response)
+    assert str(ours) in response.content.decode()
+    assert str(theirs) not in response.content.decode()
+    assert response.json()["total"] == 1
+
+
+@pytest.mark.parametrize("name", [name for name in WRITES if not OPERATIONS[name].viewer_may])
+@pytest.mark.parametrize("cap", ["membership", "site", "key"])
+def test_viewer_writes_nothing(ask, name, cap):
+    workspace = make_workspace()
+    client = {
+        "membership": lambda: signed_in(make_member(workspace, role=Role.VIEWER)),
+        "site": lambda: signed_in(make_member(workspace, role=Role.OWNER, site_role=SiteRole.VIEWER)),
+        "key": lambda: with_key(make_api_key(owner_of(workspace), workspace, role=Role.VIEWER)[1]),
+    }[cap]()
+
+    response = ask(name, client, thing=thing_of(name, workspace), workspace=workspace)
+
+    assert (response.status_code, response.json()["code"]) == (403, "role_too_low")
+
+
+@pytest.mark.parametrize("name", [name for name in WRITES if OPERATIONS[name].viewer_may])
+def test_what_a_viewer_may_write_is_their_own_and_takes_a_sign_in(ask, name):
+    workspace = make_workspace()
+    viewer = make_member(workspace, role=Role.VIEWER)
+    thing = thing_of(name, workspace)
+
+    response = ask(name, signed_in(viewer), thing=thing, workspace=workspace)
+    by_key = ask(name, with_key(make_api_key(viewer, workspace)[1]), thing=thing, workspace=workspace)
+
+    assert response.status_code == 404 if OPERATIONS[name].is_of_one_person else is_2xx(response)
+    assert (by_key.status_code, by_key.json()["code"]) == (403, "sign_in_required")
+
+
+@pytest.mark.parametrize("name", names(kinds=(Kind.WORKSPACE,), write=False))
+def test_viewer_reads_everything(ask, name):
+    workspace = make_workspace()
+    viewer = make_member(workspace, role=Role.VIEWER)
+
+    response = ask(name, signed_in(viewer), thing=thing_of(name, workspace), workspace=workspace)
+
+    if OPERATIONS[name].begins_a_write:
+        assert response.status_code == 403
+    else:
+        assert is_2xx(response)
+
+
+@pytest.mark.parametrize("name", names(kinds=(Kind.PERSONAL, Kind.WORKSPACE), write=False))
+def test_browsable_page_opens_for_owner_and_viewer(ask, name):
+    workspace = make_workspace()
+    thing = thing_of(name, workspace)
+
+    for person in (owner_of(workspace), make_member(workspace, role=Role.VIEWER)):
+        client = APIClient(raise_request_exception=False)
+        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+        response = ask(name, client, thing=thing, workspace=workspace, Accept="text/html")
+
+        assert response.headers["Content-Type"].startswith("text/html")
+        assert response.status_code in {200, 403}
+        assert b"<html" in response.content
+
+
+@pytest.mark.parametrize("name", names(kinds=(Kind.WORKSPACE,)))
+def test_editor_is_let_through_but_where_it_takes_an_admin(ask, name):
+    workspace = make_workspace()
+    operation: Operation = OPERATIONS[name]
+    if operation.is_of_one_person:
+        return
+
+    response = ask(name, signed_in(make_member(workspace)), thing=thing_of(name, workspace), workspace=workspace)
+
+    assert response.status_code == 403 if operation.takes_an_admin else is_2xx(response)

@@ -1,0 +1,98 @@
+"""The simulator as a process of its own, and what a test asks of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlencode
+
+ROOT = Path(__file__).resolve().parent.parent
+Rows = list[dict[str, Any]]
+
+
+class Sandbox:
+    """A client of the simulator's `/_control`. Every call raises urllib's HTTPError when it is refused."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def posts(self, platform: str = "", account: str = "") -> Rows:
+        """What the world can see, oldest first."""
+        return cast("Rows", self._call("GET", "posts", platform=platform, account=account))
+
+    def requests(self, platform: str = "") -> Rows:
+        """The calls that the platforms received, oldest first."""
+        return cast("Rows", self._call("GET", "requests", platform=platform))
+
+    def fault(self, platform: str, operation: str, effect: str, **more: Any) -> Any:
+        """Let the next calls go wrong: `fault("mastodon", "publish", "status_503", times=2)`."""
+        return self._call("POST", "faults", {"platform": platform, "operation": operation, "effect": effect, **more})
+
+    def clear_faults(self) -> Any:
+        return self._call("DELETE", "faults")
+
+    def limits(self, **limits: Any) -> Any:
+        """`quotas`, `duplicates`, `idempotency` (booleans), `lookup_lag_ms`."""
+        return self._call("PUT", "limits", limits)
+
+    def latency(self, ms: int) -> Any:
+        return self._call("PUT", "latency", {"ms": ms})
+
+    def metrics(self, platform: str, id: str, **counters: int) -> Any:
+        return self._call("PUT", "metrics", {"platform": platform, "id": id, **counters})
+
+    def accounts(self, platform: str, handle: str, **more: Any) -> Any:
+        """A new person on that platform."""
+        return self._call("POST", "accounts", {"platform": platform, "handle": handle, **more})
+
+    def instance(self, platform: str, **settings: Any) -> Any:
+        """Change a server: `instance("mastodon", rotating_tokens=True)`; `instance="name"` means another server."""
+        return self._call("PUT", "instance", {"platform": platform, **settings})
+
+    def reset(self) -> Any:
+        return self._call("POST", "reset")
+
+    def _call(self, method: str, path: str, body: Any = None, **query: str) -> Any:
+        question = urlencode({name: value for name, value in query.items() if value})
+        request = urllib.request.Request(
+            f"{self.url}/_control/{path}" + (f"?{question}" if question else ""),
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+
+@contextmanager
+def running_sandbox(port: int) -> Iterator[Sandbox]:
+    """Start a simulator on `port`; it ends with the block."""
+    process = subprocess.Popen([sys.executable, "-m", "sandbox", "--port", str(port)], cwd=ROOT)
+    try:
+        world = Sandbox(f"http://127.0.0.1:{port}")
+        until = time.monotonic() + 15
+        while True:
+            try:
+                world.posts()
+                break
+            except (urllib.error.URLError, ConnectionError):
+                if process.poll() is not None or time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+        yield world
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
