@@ -44,13 +44,22 @@ def accounts(client: Client) -> list[str]:
 
 
 def victim_of(instance: Instance, name: str) -> int:
+    """The process to kill; of the queue's workers one that publishes ("busy worker") or waits, if there is one.
+
+    The last kill may have ended the whole cluster, which is then being started again: waits until it is there.
+    """
     if not name.endswith(" worker"):
         return instance.pid(name)
-    is_busy = name == "busy worker"
-    workers = instance.pids("q2_worker")
-    titles = {pid: " ".join(psutil.Process(pid).cmdline()).strip() for pid in workers if psutil.pid_exists(pid)}
-    fitting = [pid for pid, title in titles.items() if title.endswith("idle") != is_busy]
-    return (fitting or workers)[0]
+    workers: list[int] = instance.wait_for(lambda: instance.pids("q2_worker"), 30, what="a queue worker")
+    return next((pid for pid in workers if is_busy(pid) == (name == "busy worker")), workers[0])
+
+
+def is_busy(pid: int) -> bool:
+    """Whether a queue worker has a task in hand; its process title says so."""
+    try:
+        return not " ".join(psutil.Process(pid).cmdline()).strip().endswith("idle")
+    except psutil.Error:
+        return False
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -10,13 +10,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.instance import ROOT, Client, Instance
 from tests.ports import free_port
-from tests.world import running_sandbox
+from tests.world import Sandbox, running_sandbox
 
 pytestmark = pytest.mark.slow
 
@@ -207,19 +208,24 @@ def test_stop_while_publishing_loses_and_doubles_nothing(own_database_url: str) 
         world.limits(idempotency=False, quotas=False)
         client = instance.client()
         accounts = [client.connect_mastodon(f"person{number}") for number in range(12)]
-        world.latency(1500)
+        world.latency(3000)  # 2 x 4 threads: a second round is sure to be outstanding when the first is under way
+        due_at = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
         for number, account in enumerate(accounts):
-            client.post("posts", {"content": f"post {number}", "accounts": [account], "publish": True})
-        calls = len(world.requests("mastodon"))
-        instance.wait_for(lambda: len(world.requests("mastodon")) > calls, 10, what="publishing")
+            client.post("posts", {"content": f"post {number}", "accounts": [account], "scheduled_time": due_at})
+        instance.wait_for(lambda: publishes(world), 20, what="publishing")
 
         assert instance.stop() < 20
         out_at_stop = len(world.posts())
+        world.latency(0)
         instance.start()
         instance.wait_for(lambda: len(world.posts()) >= 12, 40, what="published")
 
         assert out_at_stop < 12
         assert sorted(post["text"] for post in world.posts()) == sorted(f"post {number}" for number in range(12))
+
+
+def publishes(world: Sandbox) -> int:
+    return sum(request["operation"] == "publish" for request in world.requests("mastodon"))
 
 
 def production(url: str, **settings: str) -> Instance:

@@ -36,21 +36,23 @@ def client(instance: Instance) -> Client:
     return instance.client()
 
 
+def creates(instance: Instance) -> int:
+    """How many calls that make a part visible have reached the platform."""
+    return sum(request["operation"] == "publish" for request in instance.sandbox.requests(PLATFORM))
+
+
 @pytest.mark.parametrize("boundary", range(6))
 @pytest.mark.parametrize("turn", range(TIMES))
 def test_a_thread_survives_a_kill_at_every_boundary(
     instance: Instance, client: Client, boundary: int, turn: int
 ) -> None:
+    # The kill before this one may have ended the whole cluster: this one is for a worker that is at work.
+    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 2, 30, what="whole again")
     handle = f"thread{boundary}{turn}"
     account = client.connect(PLATFORM, handle)
+    begun = creates(instance)
     post = client.post("posts", {"thread": TEXTS, "accounts": [account], "publish": True})
-
-    def reached() -> bool:
-        creates = [r for r in instance.sandbox.requests(PLATFORM) if r["operation"] == "publish"]
-        return len(creates) >= begun + boundary
-
-    begun = len([r for r in instance.sandbox.requests(PLATFORM) if r["operation"] == "publish"])
-    instance.wait_for(reached, 20, what=f"at part {boundary}")
+    instance.wait_for(lambda: creates(instance) >= begun + boundary, 20, what=f"at part {boundary}")
     time.sleep(0.02 * turn)
     os.kill(victim_of(instance, "busy worker"), signal.SIGKILL)
 
