@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
+from integrations.models import Credential, OAuthState, PlatformHost, RateBudget, SocialAccount
 from mastablasta.core.administration import ReadOnlyPage
 
 
 @admin.register(PlatformHost)
 class PlatformHostPage(ReadOnlyPage):
     hidden = ("client_secret_enc",)
-    list_display = ("host", "platform", "base_url", "info_at", "paused_at", "paused_reason")
-    list_filter = ("platform", ("paused_at", admin.EmptyFieldListFilter))
+    list_display = ("host", "platform", "base_url", "info_at", "paused_at", "paused_reason", "circuit_opened_at")
+    list_filter = (
+        "platform",
+        ("paused_at", admin.EmptyFieldListFilter),
+        ("circuit_opened_at", admin.EmptyFieldListFilter),
+    )
     search_fields = ("host", "base_url")
     date_hierarchy = "created_at"
 
@@ -49,3 +53,11 @@ class OAuthStatePage(ReadOnlyPage):
     search_fields = ("user__email", "workspace__name", "platform_host__host")
     date_hierarchy = "created_at"
     list_select_related = ("user", "workspace", "platform_host")
+
+
+@admin.register(RateBudget)
+class RateBudgetPage(ReadOnlyPage):
+    """What our apps have left at the platforms."""
+
+    list_display = ("key", "limit", "remaining", "resets_at")
+    search_fields = ("key",)

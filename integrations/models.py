@@ -16,7 +16,9 @@ from mastablasta.core.models import Row
 class PlatformHost(Row):
     """One server of a platform ('mastodon.social'), with the app that we registered there and what it allows.
 
-    `base_url` is how the server is reached, without a trailing slash; `host` what people call it.
+    `base_url` is how the server is reached, without a trailing slash; `host` what people call it. `failures`: calls in
+    a row that it did not answer. While `circuit_opened_at` is set nobody calls it but `probe_account`, the next one at
+    `probe_at`. `limited_until`: until then it takes no call of our app, whosever account.
     """
 
     platform = models.CharField(max_length=20)
@@ -30,12 +32,40 @@ class PlatformHost(Row):
     info_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_reason = models.CharField(max_length=500, blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    circuit_opened_at = models.DateTimeField(null=True, blank=True)
+    probe_at = models.DateTimeField(null=True, blank=True)
+    probe_account = models.UUIDField(null=True, blank=True)
+    limited_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["platform", "host"], name="platform_host_once")]
+        indexes = [
+            models.Index(
+                fields=["probe_at"], condition=Q(circuit_opened_at__isnull=False), name="platform_host_circuit"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.platform} at {self.host}"
+
+
+class RateBudget(models.Model):
+    """How many calls our app has left at a host in the running window, shared by all workers.
+
+    One conditional UPDATE reserves; what is not in a row yet has its whole window.
+    """
+
+    key = models.CharField(max_length=300, primary_key=True)
+    limit = models.PositiveIntegerField()
+    remaining = models.IntegerField()
+    resets_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(remaining__gte=0), name="rate_budget_not_overdrawn")]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.remaining} of {self.limit}"
 
 
 class Credential(Row):

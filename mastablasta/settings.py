@@ -287,6 +287,8 @@ else:
 # --- publishing ------------------------------------------------------------------------------------------------------
 PUBLISH_THREADS = env.number("PUBLISH_THREADS", 128, at_least=1)
 PUBLISH_MAX_RETRIES = env.number("PUBLISH_MAX_RETRIES", 3)
+MISSED_POST_POLICY = env.choice("MISSED_POST_POLICY", ("send", "hold"), "send")
+MISSED_POST_HOURS = env.number("MISSED_POST_HOURS", 12)
 OUTBOUND_ALLOW_HOSTS = env.items("OUTBOUND_ALLOW_HOSTS")
 
 

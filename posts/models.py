@@ -131,6 +131,8 @@ class Delivery(Row):
     used, `attempt_count` every look (send, poll, question), `visible_calls` calls that could have made it visible.
     `sent_at` is the mark: a visible step is open since then. `doubted_at`: since when nobody knows whether it is out.
     `is_one_step`: the first call of a send is the visible one, so the claim's own commit can be the mark.
+    `released_at`: a person asked for it once more; the missed-post rule counts from then. `losses`: workers in a row
+    that vanished with it.
     """
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="deliveries")
@@ -141,6 +143,8 @@ class Delivery(Row):
     due_at = models.DateTimeField(null=True, blank=True)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     is_one_step = models.BooleanField(default=False)
+    released_at = models.DateTimeField(null=True, blank=True)
+    losses = models.PositiveSmallIntegerField(default=0)
     generation = models.PositiveIntegerField(default=1)
     tries = models.PositiveIntegerField(default=0)
     attempt_count = models.PositiveIntegerField(default=0)
@@ -235,13 +239,16 @@ class Lane(models.Model):
     """The queue of one account: when to look at it again, and who holds it. Claims touch nothing else first.
 
     `ready_at` null = nothing waits. `blocked_until` = the platform asked us to stay away. `is_parked` = the account or
-    its host cannot be used. At most one delivery of an account is in flight, in due order.
+    its host cannot be used. At most one delivery of an account is in flight, in due order. `window_spent`: visible
+    calls in the platform's rate window that ends at `window_ends_at`.
     """
 
     account = models.OneToOneField(SocialAccount, primary_key=True, on_delete=models.CASCADE, related_name="lane")
     ready_at = models.DateTimeField(null=True, blank=True)
     blocked_until = models.DateTimeField(null=True, blank=True)
     is_parked = models.BooleanField(default=False)
+    window_ends_at = models.DateTimeField(null=True, blank=True)
+    window_spent = models.PositiveIntegerField(default=0)
     lease_token = models.UUIDField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
 

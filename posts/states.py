@@ -35,7 +35,8 @@ DELIVERY_MOVES = StateTable(
         S.QUEUED: {S.SENDING, S.BLOCKED, S.HELD, S.DRAFT, S.CANCELLED},
         S.BLOCKED: {S.QUEUED, S.HELD, S.DRAFT, S.CANCELLED},
         S.HELD: {S.QUEUED, S.DRAFT, S.CANCELLED},
-        S.SENDING: {S.PUBLISHED, S.PROCESSING, S.QUEUED, S.REJECTED, S.FAILED, S.BLOCKED, S.UNKNOWN},
+        # held, blocked: the claim found it so, before any call
+        S.SENDING: {S.PUBLISHED, S.PROCESSING, S.QUEUED, S.REJECTED, S.FAILED, S.BLOCKED, S.HELD, S.UNKNOWN},
         S.PROCESSING: {S.PROCESSING, S.PUBLISHED, S.REJECTED, S.FAILED, S.UNKNOWN},
         # never blocked or cancelled: an account in trouble only keeps it from being claimed
         S.UNKNOWN: {S.UNKNOWN, S.PUBLISHED, S.QUEUED, S.UNCONFIRMED, S.FAILED},

@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts.models import ApiKey, Membership, Session, User, Workspace
 from accounts.roles import SiteRole
 from accounts.tests.making import PASSWORD, make_api_key, make_session, make_user, make_workspace, signed_in
-from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
+from integrations.models import Credential, OAuthState, PlatformHost, RateBudget, SocialAccount
 from integrations.tests.making import make_account, make_credential, make_host, make_oauth_state
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import Heartbeat, IdempotencyKey
@@ -81,6 +81,9 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     Credential: lambda: make_credential(access_enc=CANARY, refresh_enc=CANARY),
     SocialAccount: lambda: make_account(facts={"page_token": CANARY}),
     OAuthState: make_state,
+    RateBudget: lambda: RateBudget.objects.create(
+        key=f"x:{new_id().hex}:publish", limit=9, remaining=4, resets_at=timezone.now()
+    ),
     Post: make_post,
     PostTag: lambda: PostTag.objects.create(post=make_post(), name="tag"),
     Delivery: make_held_delivery,

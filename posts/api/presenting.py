@@ -16,7 +16,7 @@ DELIVERY_COLUMNS = (
     "id", "post_id", "account_id", "platform", "state", "tries", "visible_calls", "next_attempt_at", "remote_id", "url",
     "parts", "warnings",
     "published_at", "error_code", "error_kind", "error_message", "error_retryable", "account__state",
-    "account__platform_host__paused_at",
+    "account__platform_host__paused_at", "account__platform_host__circuit_opened_at",
 )  # fmt: skip
 
 
@@ -119,7 +119,8 @@ def waiting_for(row: Mapping[str, Any]) -> str | None:
         return "person"
     if state not in {DeliveryState.QUEUED, DeliveryState.BLOCKED}:
         return None
-    if row["account__platform_host__paused_at"] is not None:
+    host = ("account__platform_host__paused_at", "account__platform_host__circuit_opened_at")
+    if any(row[name] is not None for name in host):
         return "platform"
     if row["account__state"] != "active" or state == DeliveryState.BLOCKED:
         return "account"

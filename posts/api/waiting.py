@@ -28,7 +28,13 @@ LONGEST_S = 30
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.5
 SETTLED = {"published", "failed", "unconfirmed", "cancelled"}
 STUCK = {"account", "platform", "person"}  # nothing happens until somebody acts: no use in waiting on
-COLUMNS = ("state", "error_kind", "account__state", "account__platform_host__paused_at")
+COLUMNS = (
+    "state",
+    "error_kind",
+    "account__state",
+    "account__platform_host__paused_at",
+    "account__platform_host__circuit_opened_at",
+)
 MESSAGES = {
     PostStatus.PUBLISHED: "The post is published.",
     PostStatus.PARTIALLY_PUBLISHED: "The post is published on some of its accounts; see results.",

@@ -21,9 +21,12 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from integrations.services import circuits
 from posts.states import CLAIMABLE, DELIVERY_MOVES, NOT_OUT, OUT, DeliveryState
 
 LEASE = timedelta(seconds=20)
+MOST_LOSSES = 3
+GIVEN_UP = f"{MOST_LOSSES} workers in a row ended while they had this in hand; it may be what ended them."
 NOTIFY_CHANNEL = "mastablasta_due"
 
 CLAIMABLE_SQL = "({})".format(", ".join(f"'{state.value}'" for state in CLAIMABLE))
@@ -77,6 +80,7 @@ class Result:
     """What became of a claimed delivery: its new row, the closed Attempt and what it means for the lane.
 
     `blocked_until`: no call for this account before it. `park`: no call at all until the account is usable again.
+    `spent` visible calls count against `rate` (calls, seconds); an account that has used up its window rests.
     """
 
     delivery_id: UUID
@@ -110,6 +114,8 @@ class Result:
     retry_at: datetime | None = None
     blocked_until: datetime | None = None
     park: bool = False
+    spent: int = 0
+    rate: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         DELIVERY_MOVES.check(self.from_state, self.state)
@@ -147,7 +153,8 @@ class Dialect(ABC):
     def renew(self, tokens: list[UUID], *, expires_at: datetime) -> None: ...
 
     @abstractmethod
-    def take_over(self, *, at: datetime, limit: int) -> int: ...
+    def take_over(self, *, at: datetime, limit: int) -> tuple[int, set[UUID]]:
+        """How many lanes were freed, and the posts of deliveries that were given up."""
 
     @abstractmethod
     def lock_lanes(self, accounts: list[UUID]) -> None: ...
@@ -200,8 +207,13 @@ def renew(tokens: list[UUID], *, at: datetime) -> None:
 
 
 def take_over(*, at: datetime, limit: int = 1000) -> int:
-    """Free what dead workers held, and return how many: unmarked = due again, marked = to be reconciled."""
-    return _dialect().take_over(at=at, limit=limit)
+    """Free what dead workers held, and return how many: unmarked = due again, marked = to be reconciled.
+
+    What MOST_LOSSES workers in a row vanished with may be what ends them: it is given up, for a person to look at.
+    """
+    freed, given_up = _dialect().take_over(at=at, limit=limit)
+    settle_posts(given_up, at=at)
+    return freed
 
 
 # --- everybody's side ---
@@ -274,9 +286,14 @@ def unpark_lanes(*, at: datetime | None = None) -> int:
     at = at or timezone.now()
     usable = list(
         Lane.objects.filter(
-            is_parked=True, account__state="active", account__platform_host__paused_at=None
+            is_parked=True,
+            account__state="active",
+            account__platform_host__paused_at=None,
+            account__platform_host__circuit_opened_at=None,
         ).values_list("account", flat=True)
     )
+    probes = _probes(at=at)
+    usable += probes
     if not usable:
         return 0
     with transaction.atomic():
@@ -291,3 +308,16 @@ def unpark_lanes(*, at: datetime | None = None) -> int:
         settle_lanes(usable)
         settle_posts(posts, at=at)
     return len(usable)
+
+
+def _probes(*, at: datetime) -> list[UUID]:
+    """For each host whose circuit wants a probe: the account whose turn is first, let through alone."""
+    from posts.models import Delivery
+
+    waiting = Delivery.objects.due(at).filter(account__lane__is_parked=True, account__state="active")
+    probes = []
+    for host in circuits.hosts_to_probe(at=at):
+        account = waiting.filter(account__platform_host=host).values_list("account", flat=True).first()
+        if account is not None and circuits.send_probe(host, account=account, at=at):
+            probes.append(account)
+    return probes

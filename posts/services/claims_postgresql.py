@@ -16,6 +16,8 @@ from django.db import connection
 
 from posts.services.claims import (
     CLAIMABLE_SQL,
+    GIVEN_UP,
+    MOST_LOSSES,
     NOTIFY_CHANNEL,
     POST_STATUS_SQL,
     Claimed,
@@ -85,7 +87,8 @@ done AS (
          progress = r.progress::jsonb, parts = r.parts::jsonb, warnings = r.warnings::jsonb,
          parts_done = r.parts_done, remote_id = r.remote_id,
          url = r.url, published_at = r.published_at, error_code = r.error_code, error_kind = r.error_kind,
-         error_message = r.error_message, error_retryable = r.error_retryable, updated_at = %(at)s
+         error_message = r.error_message, error_retryable = r.error_retryable, losses = 0,
+         updated_at = %(at)s
     FROM r WHERE d.id = r.id AND d.lease_token = r.token
   RETURNING d.id),
 closed AS (
@@ -98,9 +101,17 @@ SELECT id FROM done
 
 FREE_LANES = """
 UPDATE posts_lane l SET lease_token = NULL, lease_expires_at = NULL, is_parked = l.is_parked OR r.park,
-       blocked_until = GREATEST(l.blocked_until, r.blocked_until)
-  FROM unnest(%(account_id)s::uuid[], %(token)s::uuid[], %(blocked_until)s::timestamptz[], %(park)s::bool[])
-    AS r(account_id, token, blocked_until, park)
+       window_ends_at = w.ends_at, window_spent = w.spent,
+       blocked_until = GREATEST(l.blocked_until, r.blocked_until, CASE WHEN w.spent >= r.calls THEN w.ends_at END)
+  FROM unnest(%(account_id)s::uuid[], %(token)s::uuid[], %(blocked_until)s::timestamptz[], %(park)s::bool[],
+              %(spent)s::int[], %(rate_calls)s::int[], %(rate_s)s::int[])
+    AS r(account_id, token, blocked_until, park, spent, calls, seconds)
+  JOIN posts_lane o ON o.account_id = r.account_id
+ CROSS JOIN LATERAL (SELECT o.window_ends_at IS NOT NULL AND o.window_ends_at > %(at)s AS runs) is_open
+ CROSS JOIN LATERAL (SELECT
+    CASE WHEN is_open.runs OR r.calls IS NULL OR r.spent = 0 THEN o.window_ends_at
+         ELSE %(at)s + make_interval(secs => r.seconds) END AS ends_at,
+    CASE WHEN is_open.runs THEN o.window_spent + r.spent ELSE r.spent END AS spent) w
  WHERE l.account_id = r.account_id AND l.lease_token = r.token
 """
 
@@ -121,16 +132,26 @@ WITH lane AS MATERIALIZED (
   SELECT account_id, lease_token FROM posts_lane WHERE lease_expires_at <= %(at)s
    ORDER BY account_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
 orphan AS MATERIALIZED (
-  SELECT d.id, d.sent_at, d.attempt_count, d.state = 'sending' AND d.sent_at IS NOT NULL AS is_doubtful
+  SELECT d.id, d.sent_at, d.attempt_count, d.state = 'sending' AND d.sent_at IS NOT NULL AS is_doubtful,
+         CASE WHEN d.losses + 1 < %(most)s THEN NULL
+              WHEN d.state = 'sending' AND d.sent_at IS NULL THEN 'failed'
+              WHEN d.state = 'unknown' THEN 'unconfirmed' END AS given_up
     FROM posts_delivery d
     JOIN lane ON lane.account_id = d.account_id AND lane.lease_token = d.lease_token),
 freed AS (
   UPDATE posts_delivery d
-     SET state = CASE WHEN d.state <> 'sending' THEN d.state WHEN d.sent_at IS NULL THEN 'queued' ELSE 'unknown' END,
+     SET state = CASE WHEN orphan.given_up IS NOT NULL THEN orphan.given_up WHEN d.state <> 'sending' THEN d.state
+                      WHEN d.sent_at IS NULL THEN 'queued' ELSE 'unknown' END,
+         losses = d.losses + 1,
+         error_code = CASE WHEN orphan.given_up IS NULL THEN d.error_code ELSE 'worker_lost' END,
+         error_kind = CASE WHEN orphan.given_up IS NULL THEN d.error_kind ELSE 'internal' END,
+         error_message = CASE WHEN orphan.given_up IS NULL THEN d.error_message ELSE %(message)s END,
+         error_retryable = CASE WHEN orphan.given_up IS NULL THEN d.error_retryable
+                                ELSE orphan.given_up = 'failed' END,
          visible_calls = d.visible_calls + orphan.is_doubtful::int,
          doubted_at = CASE WHEN orphan.is_doubtful THEN %(at)s ELSE d.doubted_at END,
          next_attempt_at = %(at)s, lease_token = NULL, lease_expires_at = NULL, updated_at = %(at)s
-    FROM orphan WHERE d.id = orphan.id),
+    FROM orphan WHERE d.id = orphan.id RETURNING d.post_id, orphan.given_up),
 closed AS (
   UPDATE posts_attempt a
      SET ended_at = %(at)s, sent_at = CASE WHEN orphan.is_doubtful THEN orphan.sent_at END,
@@ -139,12 +160,12 @@ closed AS (
     FROM orphan WHERE a.delivery_id = orphan.id AND a.number = orphan.attempt_count AND a.ended_at IS NULL),
 open AS (
   UPDATE posts_lane l SET lease_token = NULL, lease_expires_at = NULL FROM lane WHERE l.account_id = lane.account_id)
-SELECT account_id FROM lane
+SELECT account_id, NULL FROM lane UNION ALL SELECT NULL, post_id FROM freed WHERE given_up IS NOT NULL
 """
 
 HINT = """
-INSERT INTO posts_lane (account_id, ready_at, is_parked)
-SELECT account_id, ready_at, false FROM unnest(%s::uuid[], %s::timestamptz[]) AS r(account_id, ready_at)
+INSERT INTO posts_lane (account_id, ready_at, is_parked, window_spent)
+SELECT account_id, ready_at, false, 0 FROM unnest(%s::uuid[], %s::timestamptz[]) AS r(account_id, ready_at)
  ORDER BY account_id
 ON CONFLICT (account_id) DO UPDATE SET ready_at = CASE WHEN posts_lane.is_parked THEN NULL
   ELSE GREATEST(LEAST(posts_lane.ready_at, EXCLUDED.ready_at), posts_lane.blocked_until) END
@@ -218,7 +239,9 @@ class PostgreSQL(Dialect):
             "warnings": [_json(r.warnings) for r in results],
             "parts_done": [len(r.parts or ()) for r in results],
         }
-        values |= _columns(results, "account_id", "blocked_until", "park")
+        values |= _columns(results, "account_id", "blocked_until", "park", "spent")
+        values["rate_calls"] = [r.rate[0] if r.rate else None for r in results]
+        values["rate_s"] = [r.rate[1] if r.rate else None for r in results]
         values["accounts"] = sorted({r.account_id for r in results})
         with connection.cursor() as cursor:
             cursor.execute(";".join([LOCK_LANES, FINISH, FREE_LANES, SETTLE_LANES]), values)
@@ -229,13 +252,14 @@ class PostgreSQL(Dialect):
         with connection.cursor() as cursor:
             cursor.execute(RENEW, {"tokens": tokens, "expires_at": expires_at})
 
-    def take_over(self, *, at: datetime, limit: int) -> int:
+    def take_over(self, *, at: datetime, limit: int) -> tuple[int, set[UUID]]:
         with connection.cursor() as cursor:
-            cursor.execute(TAKE_OVER, {"at": at, "limit": limit})
-            accounts = [row[0] for row in cursor.fetchall()]
+            cursor.execute(TAKE_OVER, {"at": at, "limit": limit, "most": MOST_LOSSES, "message": GIVEN_UP})
+            rows = cursor.fetchall()
+            accounts = [account for account, _ in rows if account is not None]
             if accounts:
                 cursor.execute(SETTLE_LANES, {"accounts": accounts})
-        return len(accounts)
+        return len(accounts), {post for _, post in rows if post is not None}
 
     def lock_lanes(self, accounts: list[UUID]) -> None:
         with connection.cursor() as cursor:

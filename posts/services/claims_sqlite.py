@@ -6,15 +6,21 @@ Callers run every step inside `atomic()`, which is IMMEDIATE by settings: reads 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Min, Q
+from django.db.models import F, Min, Q, QuerySet
 
 from posts.models import Attempt, Delivery, Lane, Post
-from posts.services.claims import POST_STATUS_SQL, Claimed, Dialect, Result, Save
+from posts.services.claims import GIVEN_UP, MOST_LOSSES, POST_STATUS_SQL, Claimed, Dialect, Result, Save
 from posts.states import ATTEMPT_KIND, CLAIMABLE, AttemptOutcome, DeliveryState
+
+# What becomes of it when too many workers vanished with it; by state, and whether it is marked.
+GIVEN_UP_AS: dict[tuple[str, bool], DeliveryState] = {
+    (DeliveryState.SENDING, False): DeliveryState.FAILED,
+    (DeliveryState.UNKNOWN, True): DeliveryState.UNCONFIRMED,
+}
 
 
 class SQLite(Dialect):
@@ -81,7 +87,7 @@ class SQLite(Dialect):
                 warnings=list(r.warnings),
                 remote_id=r.remote_id, url=r.url, published_at=r.published_at, error_code=r.error_code,
                 error_kind=r.error_kind, error_message=r.error_message, error_retryable=r.error_retryable,
-                updated_at=at,
+                losses=0, updated_at=at,
             ):  # fmt: skip
                 lane.update(lease_token=None, lease_expires_at=None)
                 continue
@@ -92,10 +98,9 @@ class SQLite(Dialect):
             )  # fmt: skip
             if r.park:
                 lane.update(is_parked=True)
-            if r.blocked_until is not None:
-                lane.filter(Q(blocked_until=None) | Q(blocked_until__lt=r.blocked_until)).update(
-                    blocked_until=r.blocked_until
-                )
+            for until in (r.blocked_until, _spend(lane, r, at=at)):
+                if until is not None:
+                    lane.filter(Q(blocked_until=None) | Q(blocked_until__lt=until)).update(blocked_until=until)
             lane.update(lease_token=None, lease_expires_at=None)
         self.settle_lanes(sorted({r.account_id for r in results}))
         return written
@@ -104,7 +109,8 @@ class SQLite(Dialect):
         Lane.objects.filter(lease_token__in=tokens).update(lease_expires_at=expires_at)
         Delivery.objects.filter(lease_token__in=tokens).update(lease_expires_at=expires_at)
 
-    def take_over(self, *, at: datetime, limit: int) -> int:
+    def take_over(self, *, at: datetime, limit: int) -> tuple[int, set[UUID]]:
+        given_up = set()
         lanes = list(Lane.objects.filter(lease_expires_at__lte=at).order_by("account")[:limit])
         for lane in lanes:
             for orphan in Delivery.objects.filter(account=lane.account_id, lease_token=lane.lease_token):
@@ -114,7 +120,13 @@ class SQLite(Dialect):
                     message="The worker that held this is gone.",
                     outcome=AttemptOutcome.UNKNOWN if is_doubtful else AttemptOutcome.ABANDONED,
                 )  # fmt: skip
-                if is_doubtful:
+                orphan.losses += 1
+                state = GIVEN_UP_AS.get((orphan.state, orphan.sent_at is not None))
+                if state is not None and orphan.losses >= MOST_LOSSES:
+                    orphan.error_code, orphan.error_kind, orphan.error_message = "worker_lost", "internal", GIVEN_UP
+                    orphan.state, orphan.error_retryable = state, state == DeliveryState.FAILED
+                    given_up.add(orphan.post_id)
+                elif is_doubtful:
                     orphan.state, orphan.doubted_at = DeliveryState.UNKNOWN, at
                     orphan.visible_calls += 1
                 elif orphan.state == DeliveryState.SENDING:
@@ -124,7 +136,7 @@ class SQLite(Dialect):
         accounts = [lane.account_id for lane in lanes]
         Lane.objects.filter(account__in=accounts).update(lease_token=None, lease_expires_at=None)
         self.settle_lanes(accounts)
-        return len(accounts)
+        return len(accounts), given_up
 
     def lock_lanes(self, accounts: list[UUID]) -> None:
         """Nothing to do: the transaction is the lock."""
@@ -179,3 +191,16 @@ class SQLite(Dialect):
             or row["account__lane__ready_at"] > max(row["due"], row["account__lane__blocked_until"] or row["due"])
         ]
         return late[:limit]
+
+
+def _spend(lane: QuerySet[Lane], result: Result, *, at: datetime) -> datetime | None:
+    """Count the visible calls in the account's rate window; returns its end when it is used up."""
+    row = lane.first()
+    if result.rate is None or not result.spent or row is None:
+        return None
+    calls, seconds = result.rate
+    if row.window_ends_at is None or row.window_ends_at <= at:
+        row.window_ends_at, row.window_spent = at + timedelta(seconds=seconds), 0
+    row.window_spent += result.spent
+    lane.update(window_ends_at=row.window_ends_at, window_spent=row.window_spent)
+    return row.window_ends_at if row.window_spent >= calls else None

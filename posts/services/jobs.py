@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 
+from integrations import registry
+from integrations.capabilities import RateRule
 from integrations.contract import Content, Target
 from integrations.models import PlatformHost
+from integrations.services import budgets
 from posts.models import Delivery
 from posts.services.claims import Claimed, Result
 from posts.services.composing import content_for
+from posts.services.obstacles import Obstacle, rules_of
 from posts.states import ATTEMPT_KIND, AttemptKind, AttemptOutcome, DeliveryState
 
 CLOCK_SKEW = timedelta(seconds=60)
+LATE = timedelta(seconds=60)  # what is later than this is backlog, and goes out at its platform's pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,8 @@ class Grant:
 class Job:
     """A claimed delivery, ready to be worked on. `known`: ids at the platform that belong to other deliveries.
 
-    `obstacle`: why the account cannot be used at all, or "".
+    `obstacle`: why it cannot be sent now, or None. `spacing_s`: how long its account rests after a late post.
+    `rate`: the platform's own limit, as (visible calls, seconds), or None.
     """
 
     claimed: Claimed
@@ -52,7 +59,10 @@ class Job:
     progress: Mapping[str, Any]
     parts: Sequence[Mapping[str, Any]]
     is_one_step: bool
-    obstacle: str = ""
+    host_id: UUID
+    obstacle: Obstacle | None = None
+    spacing_s: float = 0.0
+    rate: tuple[int, int] | None = None
     known: frozenset[str] = frozenset()
 
     @property
@@ -85,6 +95,7 @@ class Job:
             visible_calls=self.visible_calls,
             progress=self.progress or None,
             parts=self.parts or None,
+            rate=self.rate,
         )
         return replace(result, **changes)
 
@@ -107,12 +118,12 @@ class Job:
 
 
 _COLUMNS = (
-    "id", "platform", "generation", "tries", "visible_calls", "sent_at", "doubted_at", "progress", "parts",
-    "is_one_step", "post__content", "post__post_type", "post__post_options", "post__overrides", "post__thread",
-    "post__first_comment", "account__state", "account__state_reason", "account__remote_id", "account__handle",
-    "account__facts", "account__platform_host_id", "account__credential_id", "account__credential__version",
-    "account__credential__access_enc", "account__credential__refresh_enc", "account__credential__expires_at",
-    "account__credential__state",
+    "id", "workspace_id", "platform", "generation", "tries", "visible_calls", "sent_at", "doubted_at", "progress",
+    "parts", "is_one_step", "due_at", "released_at", "attempt_count", "post__content", "post__post_type",
+    "post__post_options", "post__overrides", "post__thread", "post__first_comment", "account__state",
+    "account__state_reason", "account__remote_id", "account__handle", "account__facts", "account__platform_host_id",
+    "account__credential_id", "account__credential__version", "account__credential__access_enc",
+    "account__credential__refresh_enc", "account__credential__expires_at", "account__credential__state",
 )  # fmt: skip
 
 
@@ -126,11 +137,87 @@ def load_jobs(claimed: Sequence[Claimed], *, at: datetime, hosts: dict[UUID, Pla
     rows = {
         row["id"]: row for row in Delivery.objects.filter(id__in=[c.delivery_id for c in claimed]).values(*_COLUMNS)
     }
-    missing = {row["account__platform_host_id"] for row in rows.values()} - hosts.keys()
-    if missing:
-        hosts.update(PlatformHost.objects.in_bulk(list(missing)))
+    wanted = {row["account__platform_host_id"] for row in rows.values()}
+    # What stands open may have been closed meanwhile, or lets just this account through: that is looked up each time.
+    stale = {host for host in wanted if host not in hosts or hosts[host].circuit_opened_at is not None}
+    if stale:
+        hosts.update(PlatformHost.objects.in_bulk(list(stale)))
+    obstacles = _obstacles([(c, rows[c.delivery_id]) for c in claimed if c.delivery_id in rows], at=at, hosts=hosts)
     known = _known_ids([c for c in claimed if ATTEMPT_KIND[c.state] == AttemptKind.RECONCILE])
-    return [_job(c, rows[c.delivery_id], at=at, hosts=hosts, known=known) for c in claimed if c.delivery_id in rows]
+    return [
+        _job(
+            c, rows[c.delivery_id], at=at, host=hosts[rows[c.delivery_id]["account__platform_host_id"]],
+            obstacle=obstacles.get(c.delivery_id), known=known.get(c.delivery_id, frozenset()),
+        )
+        for c in claimed
+        if c.delivery_id in rows
+    ]  # fmt: skip
+
+
+def _obstacles(
+    claimed: Sequence[tuple[Claimed, Mapping[str, Any]]], *, at: datetime, hosts: Mapping[UUID, PlatformHost]
+) -> dict[UUID, Obstacle]:
+    """What stands against each, by delivery; in the order in which a person would want to hear it."""
+    found: dict[UUID, Obstacle] = {}
+    late = {}
+    for one, row in claimed:
+        host = hosts[row["account__platform_host_id"]]
+        if obstacle := _obstacle_of_account(one, row, host, at=at):
+            found[one.delivery_id] = obstacle
+        if _is_send(one) and not row["parts"] and at - _promised_at(row) > LATE:
+            late[one.delivery_id] = row
+    if late:
+        rules = rules_of(row["workspace_id"] for row in late.values())
+        for delivery_id, row in late.items():
+            is_first_look = row["attempt_count"] == 1  # the claim counted this one
+            rule = rules[row["workspace_id"]]
+            if held := rule.obstacle(_promised_at(row), at=at, is_first_look=is_first_look):
+                found[delivery_id] = held
+    return found | _over_budget([pair for pair in claimed if pair[0].delivery_id not in found], at=at, hosts=hosts)
+
+
+def _over_budget(
+    claimed: Sequence[tuple[Claimed, Mapping[str, Any]]], *, at: datetime, hosts: Mapping[UUID, PlatformHost]
+) -> dict[UUID, Obstacle]:
+    """Reserve the sends in what our app may still publish at each host; what is beyond waits for the next window."""
+    wanted: dict[UUID, list[UUID]] = {}
+    for one, row in claimed:
+        if _is_send(one) and app_rule(row["platform"]) is not None:
+            wanted.setdefault(row["account__platform_host_id"], []).append(one.delivery_id)
+    found: dict[UUID, Obstacle] = {}
+    for host_id, deliveries in sorted(wanted.items()):
+        host = hosts[host_id]
+        rule = app_rule(host.platform)
+        assert rule is not None  # noqa: S101  asked above
+        granted, until = budgets.reserve(f"{host.platform}:{host.host}:publish", rule, calls=len(deliveries), at=at)
+        message = f"This server's {rule.limit} posts at {host.host} are used up until {until:%Y-%m-%d %H:%M} UTC."
+        found |= {delivery: Obstacle("window", message, until) for delivery in deliveries[granted:]}
+    return found
+
+
+def _obstacle_of_account(
+    claimed: Claimed, row: Mapping[str, Any], host: PlatformHost, *, at: datetime
+) -> Obstacle | None:
+    if row["account__state"] != "active":
+        return Obstacle("account", row["account__state_reason"] or "The account is not active.")
+    if row["account__credential_id"] is None or row["account__credential__state"] != "live":
+        return Obstacle("account", "The account has to be connected again.")
+    if host.paused_at is not None:
+        return Obstacle("account", host.paused_reason or "The platform is paused.")
+    if host.circuit_opened_at is not None and host.probe_account != claimed.account_id:
+        return Obstacle("host", f"{host.host} does not answer; this goes on when it does.")
+    if host.limited_until is not None and host.limited_until > at:
+        return Obstacle("window", f"{host.host} takes no more calls of this server for now.", host.limited_until)
+    return None
+
+
+def _is_send(claimed: Claimed) -> bool:
+    return ATTEMPT_KIND[claimed.state] == AttemptKind.SEND
+
+
+def _promised_at(row: Mapping[str, Any]) -> datetime:
+    due_at: datetime = row["due_at"]
+    return max(due_at, row["released_at"] or due_at)
 
 
 def _job(
@@ -138,10 +225,10 @@ def _job(
     row: Mapping[str, Any],
     *,
     at: datetime,
-    hosts: Mapping[UUID, PlatformHost],
-    known: Mapping[UUID, frozenset[str]],
+    host: PlatformHost,
+    obstacle: Obstacle | None,
+    known: frozenset[str],
 ) -> Job:
-    host = hosts[row["account__platform_host_id"]]
     credential_id = row["account__credential_id"]
     grant = None
     if credential_id is not None and row["account__credential__state"] == "live":
@@ -152,13 +239,8 @@ def _job(
             row["account__credential__expires_at"],
             bool(row["account__credential__refresh_enc"]),
         )
-    obstacle = ""
-    if row["account__state"] != "active":
-        obstacle = row["account__state_reason"] or "The account is not active."
-    elif grant is None:
-        obstacle = "The account has to be connected again."
-    elif host.paused_at is not None:
-        obstacle = host.paused_reason or "The platform is paused."
+    rate = publish_rate(row["platform"])
+    is_late = at - _promised_at(row) > LATE
     post = {name.removeprefix("post__"): value for name, value in row.items() if name.startswith("post__")}
     return Job(
         claimed=claimed,
@@ -182,9 +264,30 @@ def _job(
         progress=row["progress"] or {},
         parts=row["parts"] or (),
         is_one_step=row["is_one_step"],
+        host_id=host.id,
         obstacle=obstacle,
-        known=known.get(claimed.delivery_id, frozenset()),
+        spacing_s=max(1.0, rate[1] / rate[0] if rate else 0.0) if is_late else 0.0,
+        rate=rate,
+        known=known,
     )
+
+
+@cache
+def app_rule(platform: str) -> RateRule | None:
+    """How often our app may publish there, whosever account; None = as often as it likes."""
+    rules = registry.capabilities(platform).rates
+    return next((rule for rule in rules if rule.scope == "app" and rule.operation == "publish"), None)
+
+
+@cache
+def publish_rate(platform: str) -> tuple[int, int] | None:
+    """How many visible calls one account may make in how many seconds, by the platform's tightest rule."""
+    rules = [
+        (rule.limit, rule.window_s)
+        for rule in registry.capabilities(platform).rates
+        if rule.scope == "account" and rule.operation == "publish"
+    ]
+    return min(rules, key=lambda rule: rule[0] / rule[1], default=None)
 
 
 def _known_ids(claimed: Sequence[Claimed]) -> dict[UUID, frozenset[str]]:

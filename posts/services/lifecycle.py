@@ -244,7 +244,7 @@ def retry_post(post: Post, *, at: datetime) -> Post:
 def retry_failed(workspace: Workspace, *, at: datetime, limit: int = 1000) -> tuple[list[UUID], list[StillFailed]]:
     """Retry every failed post of the workspace that may be retried; tell the others, and what each waits for."""
     stuck = Delivery.objects.in_workspace(workspace).filter(
-        post__deleted_at=None, state__in=[*NOT_OUT, S.UNCONFIRMED, S.BLOCKED]
+        post__deleted_at=None, state__in=[*NOT_OUT, S.UNCONFIRMED, S.BLOCKED, S.HELD]
     )
     retried: list[UUID] = []
     still: list[StillFailed] = []
@@ -254,7 +254,7 @@ def retry_failed(workspace: Workspace, *, at: datetime, limit: int = 1000) -> tu
             retry_post(post, at=at)
             retried.append(post.id)
         except Conflict as reason:
-            waiting = stuck.filter(post=post, state=S.BLOCKED).first()
+            waiting = stuck.filter(post=post, state__in=[S.BLOCKED, S.HELD]).first()
             still.append(StillFailed(post.id, waiting.error_message if waiting else reason.detail))
     return retried, still
 
@@ -263,7 +263,7 @@ def _requeue(deliveries: Sequence[Delivery], *, at: datetime) -> None:
     for delivery in deliveries:
         DELIVERY_MOVES.check(delivery.state, S.QUEUED)
         Delivery.objects.filter(id=delivery.id, state=delivery.state).update(
-            state=S.QUEUED, due_at=delivery.due_at or at, next_attempt_at=at, tries=0, updated_at=at,
+            state=S.QUEUED, due_at=delivery.due_at or at, released_at=at, next_attempt_at=at, tries=0, updated_at=at,
             error_code="", error_kind="", error_message="", error_retryable=False,
         )  # fmt: skip
     accounts = sorted(d.account_id for d in deliveries)
@@ -276,8 +276,10 @@ def resolve_delivery(delivery: Delivery, *, is_published: bool, url: str = "", b
     """A person has looked: it is out (maybe under `url`), or is not and may be retried; nothing is sent by itself."""
     with transaction.atomic():
         scheduling.lock(delivery.post)
-        current = Delivery.objects.get(id=delivery.id)
-        if current.state != S.UNCONFIRMED:
+        current = Delivery.objects.select_related("account").get(id=delivery.id)
+        # Signed out, its platform cannot be asked, maybe never again: then a person's word settles the doubt.
+        is_unasked = current.state == S.UNKNOWN and current.lease_token is None and current.account.state != "active"
+        if current.state != S.UNCONFIRMED and not is_unasked:
             raise Conflict("not_unconfirmed", "Only an unconfirmed delivery can be resolved.")
         if url and not url.startswith(("https://", "http://")):
             raise Invalid.field(
@@ -292,9 +294,10 @@ def resolve_delivery(delivery: Delivery, *, is_published: bool, url: str = "", b
         else:
             message = "A person looked: it is not out."
             changes = {"state": S.FAILED, "error_code": "not_sent", "error_message": message, "error_retryable": True}
-        Delivery.objects.filter(id=current.id, state=S.UNCONFIRMED).update(
+        Delivery.objects.filter(id=current.id, state=current.state).update(
             **changes, sent_at=None, doubted_at=None, updated_at=at
         )
+        claims.settle_lanes([current.account_id])
         claims.settle_posts([current.post_id], at=at)
     delivery.refresh_from_db()
     return delivery

@@ -53,7 +53,7 @@ def next_look(doubted_at: datetime, settle_s: int, *, at: datetime) -> datetime:
 
 def after_send(job: Job, answer: SendAnswer, *, at: datetime, visible: Visible) -> Result:
     """The result of a send. `job.parts` are those that are out by now."""
-    calls = {"visible_calls": job.visible_calls + visible.calls, "attempt_sent_at": visible.first_at}
+    calls = _calls(job, visible)
     if isinstance(answer, Published):
         return _published(job, at=at, **calls)
     if isinstance(answer, Pending):
@@ -100,7 +100,7 @@ def _incomplete(job: Job, outcome: str, reason: str, *, at: datetime, **said: An
 
 def after_poll(job: Job, answer: SendAnswer, *, at: datetime, visible: Visible) -> Result:
     """The result of asking whether the platform has finished."""
-    calls = {"visible_calls": job.visible_calls + visible.calls, "attempt_sent_at": visible.first_at}
+    calls = _calls(job, visible)
     sent_at = visible.open_since or job.sent_at
     if isinstance(answer, Published):
         return _published(job, at=at, **calls)
@@ -151,9 +151,19 @@ def after_reconcile(job: Job, answer: ReconcileAnswer, *, at: datetime, settle_s
     )  # fmt: skip
 
 
+def _calls(job: Job, visible: Visible) -> dict[str, Any]:
+    return {
+        "visible_calls": job.visible_calls + visible.calls,
+        "attempt_sent_at": visible.first_at,
+        "spent": visible.calls,
+    }
+
+
 def _published(job: Job, *, at: datetime, **calls: Any) -> Result:
-    """All parts are out; the delivery goes by its root's name."""
+    """All parts are out; the delivery goes by its root's name. After a late one its account rests: backlog is paced."""
     root = job.parts[0]
+    if job.spacing_s:
+        calls["blocked_until"] = at + timedelta(seconds=job.spacing_s)
     return job.result(
         DeliveryState.PUBLISHED, AttemptOutcome.PUBLISHED, at=at, remote_id=root["remote_id"], url=root["url"],
         published_at=at, **calls,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,12 +23,15 @@ from django.utils import timezone
 
 from integrations.contract import LeaseLost
 from integrations.models import PlatformHost
+from integrations.services.circuits import is_silence
 from mastablasta.core.models import Heartbeat
 from posts.services import claims
 from posts.services.consequences import bear
 from posts.services.desk import Ask, Desk, Done
 from posts.services.jobs import Job, load_jobs
+from posts.services.obstacles import Obstacle
 from posts.services.sending import obstructed, work_on
+from posts.services.weighing import note, weigh
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +44,10 @@ BEAT_S = 1.0
 RENEW_S = 5.0
 TAKE_OVER_S = 1.0
 STOP_S = 12.0  # how long in-flight calls may end after a stop; longer than a call's total deadline
-HOSTS_S = 10.0  # how long what is known of a host is believed
+HOSTS_S = 1.0  # how long what is known of a host is believed
+STUCK_S = 0.5  # a host that has answered nobody for so long is stuck; its calls do not count as used threads
+STUCK_SHARE = 4  # and it gets a fourth of the threads at most
+STUCK_AGAIN_S = 3.0  # what is more than that is looked at again after so long
 
 
 @dataclass(slots=True)
@@ -68,16 +75,32 @@ def drain(
     return _Drain(worker, should_stop, at_most_s, threads or settings.PUBLISH_THREADS).run()
 
 
-_pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
+_pools: dict[tuple[int, int], tuple[ThreadPoolExecutor, ThreadPoolExecutor]] = {}
 
 
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """This process's threads; kept, since each keeps its sessions. Never inherited over a fork."""
+def _pool(threads: int) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
+    """This process's threads, and as many in reserve for when the first hang; a thread starts when it is needed.
+
+    Kept, since each keeps its sessions. Never inherited over a fork.
+    """
     key = (os.getpid(), threads)
     if key not in _pools:
         _pools.clear()
-        _pools[key] = ThreadPoolExecutor(threads, thread_name_prefix="publish")
+        _pools[key] = (
+            ThreadPoolExecutor(threads, thread_name_prefix="publish"),
+            ThreadPoolExecutor(threads, thread_name_prefix="reserve"),
+        )
     return _pools[key]
+
+
+@dataclass(slots=True)
+class Flight:
+    """A job in the hands of a thread, or waiting for one."""
+
+    job: Job
+    future: Future[None]
+    begun_at: float
+    premarked_until: float
 
 
 class _Drain:
@@ -86,10 +109,12 @@ class _Drain:
         self.should_stop = should_stop
         self.ends_at = time.monotonic() + at_most_s
         self.threads = threads
-        self.pool = _pool(threads)
+        self.pool, self.reserve = _pool(threads)
         self.desk = Desk()
         self.report = DrainReport()
-        self.in_flight: dict[UUID, tuple[Future[None], Job]] = {}
+        self.in_flight: dict[UUID, Flight] = {}
+        self.answered_at: dict[UUID, float] = {}
+        self.stuck: Counter[UUID] = Counter()
         self.done: list[Done] = []
         self.asks: list[Ask] = []
         self.hosts: dict[UUID, PlatformHost] = {}
@@ -98,7 +123,7 @@ class _Drain:
         self.next_ready_at: datetime | None = None
         now = time.monotonic()
         self.tick_at = self.active_at = now
-        self.turns: dict[str, float] = dict.fromkeys(("beat", "renew", "take_over", "hosts", "look"), 0.0)
+        self.turns: dict[str, float] = dict.fromkeys(("beat", "renew", "take_over", "hosts", "stuck"), 0.0)
         self.turns["renew"] = now + RENEW_S
 
     def run(self) -> DrainReport:
@@ -129,9 +154,9 @@ class _Drain:
         self.is_stopping = True
         self.ends_at = min(self.ends_at, time.monotonic())
         at = timezone.now()
-        for future, job in list(self.in_flight.values()):
-            if future.cancel():
-                self.desk.leave(Done(job, job.handed_back(at=at)))
+        for flight in list(self.in_flight.values()):
+            if flight.future.cancel():
+                self.desk.leave(Done(flight.job, flight.job.handed_back(at=at)))
                 self.report.handed_back += 1
 
     def _wait(self) -> None:
@@ -159,7 +184,8 @@ class _Drain:
         if self.is_stopping:
             return 0
         ended = sum(done.job.claimed.delivery_id in self.in_flight for done in self.done)
-        return max(0, self.threads + BUFFER - len(self.in_flight) + ended)
+        extra = min(self.threads, self.stuck.total())
+        return max(0, self.threads + BUFFER + extra - len(self.in_flight) + ended)
 
     # --- one commit ---
     def _tick(self) -> None:
@@ -167,6 +193,7 @@ class _Drain:
         done, asks = self.desk.take()
         self.done += done
         self.asks += asks
+        self._look_for_stuck(done)
         try:
             self._keep()
             if self.done or self.asks or self._something_is_due():
@@ -184,7 +211,7 @@ class _Drain:
         if self._is_turn("beat", BEAT_S):
             Heartbeat.objects.beat(f"drain:{self.worker}", at=timezone.now(), in_flight=len(self.in_flight))
         if self._is_turn("hosts", HOSTS_S):
-            self.hosts.clear()
+            self.hosts = PlatformHost.objects.in_bulk({flight.job.host_id for flight in self.in_flight.values()})
         if self._is_turn("take_over", TAKE_OVER_S):
             lease_ends_at = claims.next_lease_end()
             if lease_ends_at is not None and lease_ends_at <= timezone.now():
@@ -193,7 +220,7 @@ class _Drain:
                         self.more_may_be_due = True
         if self.in_flight and self._is_turn("renew", RENEW_S):
             with transaction.atomic():
-                claims.renew(list({job.claimed.token for _, job in self.in_flight.values()}), at=timezone.now())
+                claims.renew(list({flight.job.claimed.token for flight in self.in_flight.values()}), at=timezone.now())
 
     def _something_is_due(self) -> bool:
         """Whether a claim would find something; reads only, so an idle drain takes no write lock."""
@@ -207,6 +234,7 @@ class _Drain:
     def _commit(self, *, claims_more: bool = True) -> None:
         at = timezone.now()
         free = self._free_slots() if claims_more and (self.more_may_be_due or self.done) else 0
+        self.done, weights = weigh(self.done, self.hosts)
         with transaction.atomic():
             written = claims.finish([d.result for d in self.done if d.result is not None], at=at)
             bear(self.done, written, at=at)
@@ -216,6 +244,7 @@ class _Drain:
             jobs = load_jobs(claimed, at=at, hosts=self.hosts)
             touched = {d.job.claimed.post_id for d in self.done if d.job.claimed.delivery_id in written}
             claims.settle_posts(touched | {c.post_id for c in claimed}, at=at)
+            note(weights, self.hosts, at=at)
         self._committed(answers, jobs, len(claimed), free)
 
     def _commit_one_by_one(self) -> None:
@@ -271,11 +300,42 @@ class _Drain:
         self.report.claimed += claimed
         premarked_until = time.monotonic() + 2.0
         for job in jobs:
-            if job.obstacle:
-                self.done.append(Done(job, obstructed(job, at=timezone.now())))
+            obstacle = job.obstacle or self._stuck_obstacle(job)
+            if obstacle:
+                self.done.append(Done(job, obstructed(job, obstacle, at=timezone.now())))
                 continue
-            future = self.pool.submit(work_on, job, self.desk, premarked_until=premarked_until)
-            self.in_flight[job.claimed.delivery_id] = (future, job)
+            self._start(job, premarked_until)
+
+    # --- hosts that hang ---
+    def _look_for_stuck(self, done: list[Done]) -> None:
+        """A host that answers nobody must not keep all threads: others go on in the reserve."""
+        now = time.monotonic()
+        self.answered_at |= {end.job.host_id: now for end in done if not is_silence(end.failure)}
+        if not self._is_turn("stuck", 0.1):
+            return
+        since = now - STUCK_S
+        self.stuck = Counter(
+            flight.job.host_id
+            for flight in self.in_flight.values()
+            if max(flight.begun_at, self.answered_at.get(flight.job.host_id, 0.0)) < since and flight.future.running()
+        )
+        if not self.stuck:
+            return
+        for delivery_id, flight in list(self.in_flight.items()):
+            if flight.job.host_id not in self.stuck and flight.future.cancel():
+                del self.in_flight[delivery_id]
+                self._start(flight.job, flight.premarked_until)
+
+    def _stuck_obstacle(self, job: Job) -> Obstacle | None:
+        if self.stuck[job.host_id] < max(1, self.threads // STUCK_SHARE):
+            return None
+        until = timezone.now() + timedelta(seconds=STUCK_AGAIN_S)
+        return Obstacle("slow", f"{job.target.host} answers too slowly to take more at once.", until)
+
+    def _start(self, job: Job, premarked_until: float) -> None:
+        pool = self.reserve if self.stuck else self.pool
+        future = pool.submit(work_on, job, self.desk, premarked_until=premarked_until)
+        self.in_flight[job.claimed.delivery_id] = Flight(job, future, time.monotonic(), premarked_until)
 
     def _leave(self) -> None:
         try:

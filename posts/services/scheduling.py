@@ -58,7 +58,8 @@ def queue(post: Post, *, due_at: datetime, at: datetime) -> None:
     """Promise `due_at` for every delivery that waits; inside the caller's transaction, which holds their lanes."""
     waiting = post.deliveries.filter(state__in=WAITING)
     accounts = list(waiting.values_list("account", flat=True))
-    waiting.update(state=DeliveryState.QUEUED, due_at=due_at, next_attempt_at=due_at, updated_at=at)
+    waiting.filter(state=DeliveryState.HELD).update(error_code="", error_kind="", error_message="")
+    waiting.update(state=DeliveryState.QUEUED, due_at=due_at, released_at=None, next_attempt_at=due_at, updated_at=at)
     post.scheduled_at, post.status = due_at, PostStatus.SCHEDULED
     Post.objects.filter(id=post.id).update(scheduled_at=due_at, status=PostStatus.SCHEDULED, updated_at=at)
     claims.hint(dict.fromkeys(sorted(accounts), due_at))

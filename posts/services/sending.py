@@ -18,6 +18,7 @@ from posts.services import outcomes
 from posts.services.claims import Result
 from posts.services.desk import Desk, Done, Ledger
 from posts.services.jobs import Grant, Job
+from posts.services.obstacles import Obstacle
 from posts.states import AttemptKind, AttemptOutcome, DeliveryState
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,9 @@ Answer = Published | Pending | Found | Absent | CannotTell
 
 class RefreshUnderWay(Exception):
     """Another worker is refreshing this grant; the job is to come back in a moment."""
+
+
+CODES = {"account": "account_not_usable", "host": "host_silent", "window": "rate_limited", "slow": "host_slow"}
 
 
 def work_on(job: Job, desk: Desk, *, premarked_until: float) -> None:
@@ -62,14 +66,28 @@ def _done(job: Job, desk: Desk, ledger: Ledger) -> Done:
     return Done(job, _after(job, answer, ledger))
 
 
-def obstructed(job: Job, *, at: datetime) -> Result:
-    """The account or its platform cannot be used: wait for that, without a call."""
-    if job.kind == AttemptKind.SEND:
+def obstructed(job: Job, obstacle: Obstacle, *, at: datetime) -> Result:
+    """It cannot be sent now: wait for what is in the way, without a call."""
+    is_send = job.kind == AttemptKind.SEND
+    says = {"message": obstacle.message, "error_message": obstacle.message}
+    if obstacle.kind == "held":
         return job.result(
-            DeliveryState.BLOCKED, AttemptOutcome.ABANDONED, at=at, park=True, code="account_not_usable",
-            error_code="account_not_usable", error_kind="needs_reconnect", error_message=job.obstacle,
+            DeliveryState.HELD, AttemptOutcome.ABANDONED, at=at, code="missed", error_code="missed",
+            error_kind="held", error_retryable=True, **says,
         )  # fmt: skip
-    return replace(job.handed_back(at=at, code="account_not_usable", message=job.obstacle), park=True)
+    if obstacle.kind == "account" and is_send:
+        code = CODES["account"]
+        return job.result(
+            DeliveryState.BLOCKED, AttemptOutcome.ABANDONED, at=at, park=True, code=code, error_code=code,
+            error_kind="needs_reconnect", **says,
+        )  # fmt: skip
+    code = CODES[obstacle.kind]
+    back = job.handed_back(at=at, again_at=obstacle.until, code=code, message=obstacle.message)
+    waits = replace(back, park=obstacle.until is None, blocked_until=obstacle.until, retry_at=obstacle.until)
+    if not is_send or obstacle.kind == "slow":
+        return waits
+    kind = "rate_limited" if obstacle.kind == "window" else "unavailable"
+    return replace(waits, error_code=code, error_kind=kind, error_message=obstacle.message)
 
 
 def _after(job: Job, answer: Answer | CallFailed, ledger: Ledger) -> Result:

@@ -44,6 +44,7 @@ def make_job(state: str, **overrides: Any) -> Job:
         "progress": {},
         "parts": (),
         "is_one_step": True,
+        "host_id": uuid4(),
     }
     return Job(**{**defaults, **overrides})
 
