@@ -275,8 +275,8 @@ class Grantor:
     places: tuple[Identity, ...]
 
 
-class OAuthFlow(ABC):
-    """How a person connects an account of one platform, at one host.
+class SignIn(ABC):
+    """How a platform's grants come about and live, at one host.
 
     Every method that talks to the platform may raise what integrations.errors lists.
     """
@@ -291,11 +291,6 @@ class OAuthFlow(ABC):
     def address_of(cls, instance: str) -> str:
         """The base URL of the host that a person means; "" = they named none. Pure. Raises Refused."""
 
-    @property
-    @abstractmethod
-    def scopes(self) -> tuple[str, ...]:
-        """What we ask for at this host."""
-
     @abstractmethod
     def host_info(self) -> Mapping[str, Any]:
         """What the host says of itself (addresses, limits), in the shape that this platform's code reads.
@@ -303,6 +298,27 @@ class OAuthFlow(ABC):
         With `base_url` where it is to be reached elsewhere. Raises Unavailable, with code `not_this_platform` when
         it is no host of this platform.
         """
+
+    @abstractmethod
+    def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:
+        """Return the new pair. Raises NeedsReconnect when the grant is dead, Unavailable when nobody can say now."""
+
+    @abstractmethod
+    def revoke(self, app: ClientApp, *, token: str) -> None:
+        """End the grant at the platform; already ended = success."""
+
+    @abstractmethod
+    def who_am_i(self, access_token: str) -> Grantor:
+        """Whose token this is, and the places that they may publish to."""
+
+
+class OAuthFlow(SignIn):
+    """Connecting by OAuth: the person says yes at the platform and comes back with a code."""
+
+    @property
+    @abstractmethod
+    def scopes(self) -> tuple[str, ...]:
+        """What we ask for at this host."""
 
     @abstractmethod
     def register(self, *, redirect_uri: str) -> ClientApp:
@@ -316,14 +332,13 @@ class OAuthFlow(ABC):
     def exchange(self, app: ClientApp, *, code: str, redirect_uri: str, verifier: str) -> Tokens:
         """Turn the code into tokens. Raises ExchangeRefused when the platform does not take it."""
 
-    @abstractmethod
-    def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:
-        """Return the new pair. Raises NeedsReconnect when the grant is dead, Unavailable when nobody can say now."""
+
+class PasswordSignIn(SignIn):
+    """Connecting by a password that the person made for this at the platform; it is used once and never kept."""
 
     @abstractmethod
-    def revoke(self, app: ClientApp, *, token: str) -> None:
-        """End the grant at the platform; already ended = success."""
+    def sign_in(self, *, identifier: str, password: str) -> tuple[Tokens, str]:
+        """Return the tokens, and the base URL where the account is at home ("" = here).
 
-    @abstractmethod
-    def who_am_i(self, access_token: str) -> Grantor:
-        """Whose token this is, and the places that they may publish to."""
+        Raises ExchangeRefused when the platform does not take them.
+        """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from integrations.capabilities import Capabilities
-    from integrations.contract import Connector, OAuthFlow
+    from integrations.contract import Connector, OAuthFlow, PasswordSignIn, SignIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Entry:
 
     label: str
     connector: str = ""
-    oauth: str = ""
+    sign_in: str = ""
 
 
 PLATFORMS: dict[str, Entry] = {
@@ -36,13 +36,21 @@ PLATFORMS: dict[str, Entry] = {
         "integrations.platforms.mastodon.connector.MastodonConnector",
         "integrations.platforms.mastodon.oauth.MastodonOAuth",
     ),
-    "bluesky": Entry("Bluesky"),
+    "bluesky": Entry(
+        "Bluesky",
+        "integrations.platforms.bluesky.connector.BlueskyConnector",
+        "integrations.platforms.bluesky.sign_in.BlueskySignIn",
+    ),
 }
 PLATFORM_SLUGS: tuple[str, ...] = tuple(PLATFORMS)
 
 
 class NotBuilt(LookupError):
     """The platform is known, but this version cannot speak to it."""
+
+
+class OtherSignIn(LookupError):
+    """The platform is connected in another way."""
 
 
 def is_platform(slug: str) -> bool:
@@ -61,9 +69,29 @@ def connector_class(slug: str) -> type[Connector]:
 
 
 @cache
+def sign_in(slug: str) -> type[SignIn]:
+    """Raises NotBuilt."""
+    found: type[SignIn] = _load(PLATFORMS[slug].sign_in, slug)
+    return found
+
+
 def oauth_flow(slug: str) -> type[OAuthFlow]:
-    """Raises NotBuilt, also for platforms that people connect without a redirect."""
-    found: type[OAuthFlow] = _load(PLATFORMS[slug].oauth, slug)
+    """Raises NotBuilt, and OtherSignIn for platforms that people connect without a redirect."""
+    from integrations.contract import OAuthFlow
+
+    found = sign_in(slug)
+    if not issubclass(found, OAuthFlow):
+        raise OtherSignIn(slug)
+    return found
+
+
+def password_sign_in(slug: str) -> type[PasswordSignIn]:
+    """Raises NotBuilt, and OtherSignIn for platforms that people connect by OAuth."""
+    from integrations.contract import PasswordSignIn
+
+    found = sign_in(slug)
+    if not issubclass(found, PasswordSignIn):
+        raise OtherSignIn(slug)
     return found
 
 

@@ -79,6 +79,12 @@ def _fault(given: Any, schema: Mapping[str, Any]) -> tuple[str, str, dict[str, A
     if "maxLength" in schema and len(value) > schema["maxLength"]:
         limit = schema["maxLength"]
         return "too_long", f"At most {limit} characters.", {"limit": limit, "actual": len(value)}
+    if "maxItems" in schema and len(value) > schema["maxItems"]:
+        limit = schema["maxItems"]
+        return "too_many", f"At most {limit}.", {"limit": limit, "actual": len(value)}
+    for item in value if "items" in schema else ():
+        if fault := _fault(item, schema["items"]):
+            return fault
     if "minimum" in schema and value < schema["minimum"]:
         return "too_small", f"At least {schema['minimum']}.", {"limit": schema["minimum"], "actual": value}
     if "maximum" in schema and value > schema["maximum"]:

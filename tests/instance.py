@@ -224,7 +224,7 @@ class Instance:
     # --- people ---
     def client(self) -> Client:
         """A newly registered person."""
-        return Client(self.url).register()
+        return Client(self.url, sandbox_url=self.sandbox.url).register()
 
 
 def _role(process: psutil.Process) -> str:

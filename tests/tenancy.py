@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any
+from uuid import uuid4
 
 from accounts.models import Workspace
 from accounts.tests.making import make_api_key
@@ -79,6 +80,16 @@ def signed_in_account_of(workspace: Workspace) -> Any:
     world = Sandbox(f"http://127.0.0.1:{settings.SANDBOX_PORT}")
     world.instance("mastodon", rotating_tokens=True)
     return connect(world, workspace=workspace).id
+
+
+def app_password_of(_: Workspace) -> dict[str, Any]:
+    from django.conf import settings
+
+    from tests.world import Sandbox
+
+    world = Sandbox(f"http://127.0.0.1:{settings.SANDBOX_PORT}")
+    person = world.accounts("bluesky", f"person-{uuid4().hex[:8]}")
+    return {"platform": "bluesky", "handle": person["handle"], "app_password": person["app_password"]}
 
 
 def draft_of(workspace: Workspace) -> Any:
@@ -166,6 +177,7 @@ OPERATIONS: dict[str, Operation] = {
     "DELETE /auth/api-keys/{id}": Operation(thing=key_of_owner, viewer_may=True, is_of_one_person=True),
     "GET /platforms": personal(),
     "GET /accounts": Operation(thing=account_of),
+    "POST /accounts": Operation(body=app_password_of),
     "GET /accounts/{id}": Operation(thing=account_of),
     "PATCH /accounts/{id}": Operation(thing=account_of, body=lambda _: {"status": "paused"}),
     "DELETE /accounts/{id}": Operation(thing=account_nobody_signed_in_to),

@@ -42,6 +42,7 @@ BEYOND_THE_SCHEMA = (
     "POST /api/v2/schedule/conflicts",
     "GET /api/v2/calendar",
     "GET /api/v2/accounts",
+    "POST /api/v2/accounts",
     "GET /api/v2/auth/api-keys",
     "GET /api/v2/posts",
     "GET /api/v2/posts/{id}/attempts",

@@ -23,6 +23,7 @@ class Sandbox:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._people: dict[tuple[str, str], dict[str, Any]] = {}
 
     def posts(self, platform: str = "", account: str = "") -> Rows:
         """What the world can see, oldest first."""
@@ -53,11 +54,18 @@ class Sandbox:
         """A new person on that platform."""
         return self._call("POST", "accounts", {"platform": platform, "handle": handle, **more})
 
+    def person(self, platform: str, handle: str) -> dict[str, Any]:
+        """Somebody on that platform, with what they sign in with; made at the first call of this object for them."""
+        if (platform, handle) not in self._people:
+            self._people[platform, handle] = self.accounts(platform, handle)
+        return self._people[platform, handle]
+
     def instance(self, platform: str, **settings: Any) -> Any:
         """Change a server: `instance("mastodon", rotating_tokens=True)`; `instance="name"` means another server."""
         return self._call("PUT", "instance", {"platform": platform, **settings})
 
     def reset(self) -> Any:
+        self._people.clear()
         return self._call("POST", "reset")
 
     def _call(self, method: str, path: str, body: Any = None, **query: str) -> Any:

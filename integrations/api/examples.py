@@ -20,6 +20,14 @@ ACCOUNT: dict[str, Any] = {
     "checked_at": "2030-01-31T09:00:00Z",
     "error": None,
 }
+SIGN_IN = {"platform": "bluesky", "handle": "ada.bsky.social", "app_password": "abcd-efgh-ijkl-mnop"}
+SIGNED_IN = {
+    **ACCOUNT,
+    "platform": "bluesky",
+    "handle": "@ada.bsky.social",
+    "scopes": ["com.atproto.appPass"],
+    "token_expires_at": "2030-01-31T11:00:00Z",
+}
 PAUSED = {**ACCOUNT, "status": "paused", "error": "Paused by a person; set its status to active to go on."}
 PLATFORM: dict[str, Any] = {
     "slug": "mastodon",

@@ -8,6 +8,8 @@ from rest_framework import serializers
 
 from integrations.api.examples import ACCOUNT
 from integrations.models import SocialAccount
+from integrations.registry import PLATFORMS
+from integrations.services.platforms import BY_PASSWORD
 from integrations.states import AccountState
 from mastablasta.core.api.fields import OffsetDateTimeField
 from mastablasta.core.api.serializers import StrictModelSerializer, StrictSerializer
@@ -58,6 +60,19 @@ class AccountChangeSerializer(AccountSerializer):
     status = serializers.ChoiceField(
         [(state.value, state.label) for state in (AccountState.ACTIVE, AccountState.PAUSED)],
         help_text="`paused`: what is due waits. `active`: it goes on.",
+    )
+
+
+class AccountSignInSerializer(StrictSerializer):
+    """A connection without a redirect."""
+
+    platform = serializers.ChoiceField([(slug, PLATFORMS[slug].label) for slug in BY_PASSWORD])
+    handle = serializers.CharField(max_length=253, help_text="`ada.bsky.social`, with or without @.")
+    app_password = serializers.CharField(
+        max_length=200, help_text="Made for this in the app's settings; never the account's own. It is not kept."
+    )
+    service = serializers.CharField(
+        max_length=300, required=False, help_text="Where the account signs in; left out: https://bsky.social."
     )
 
 

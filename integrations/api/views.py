@@ -17,11 +17,22 @@ from accounts.api.views import CallerView, PublicView, WorkspaceView
 from accounts.models import User
 from accounts.roles import Action
 from integrations import services
-from integrations.api.examples import ACCOUNT, CONNECTED, NOT_REVOKED, PAUSED, STARTED, answer, question
+from integrations.api.examples import (
+    ACCOUNT,
+    CONNECTED,
+    NOT_REVOKED,
+    PAUSED,
+    SIGN_IN,
+    SIGNED_IN,
+    STARTED,
+    answer,
+    question,
+)
 from integrations.api.filters import AccountFilter
 from integrations.api.serializers import (
     AccountChangeSerializer,
     AccountSerializer,
+    AccountSignInSerializer,
     ConfirmSerializer,
     ConnectedSerializer,
     DisconnectedSerializer,
@@ -41,6 +52,8 @@ class AccountList(WorkspaceView):
     rows_name = "accounts"
     serializer_class = AccountSerializer
     filterset_class = AccountFilter
+    is_one_transaction = False
+    refusals = {"POST": (502,)}
 
     def narrow(self, rows: Any) -> Any:
         shown = rows if "status" in self.request.query_params else rows.connected()
@@ -49,6 +62,28 @@ class AccountList(WorkspaceView):
     @extend_schema(summary="List connected accounts, oldest first")
     def get(self, request: Request) -> Response:
         return self.list_rows()
+
+    @extend_schema(
+        summary="Connect an account by an app password",
+        description="For platforms without a redirect. Connecting the same account again renews its sign-in. 502 when "
+        "the service does not answer.",
+        request=AccountSignInSerializer,
+        responses={201: AccountSerializer},
+        examples=[question("Bluesky", SIGN_IN), answer("Connected", SIGNED_IN, status=201)],
+    )
+    def post(self, request: Request) -> Response:
+        fields = self.body(AccountSignInSerializer)
+        account = services.sign_in(
+            workspace=self.workspace,
+            user=self.caller.user,
+            platform=fields["platform"],
+            handle=fields["handle"],
+            app_password=fields["app_password"],
+            service=fields.get("service"),
+            at=timezone.now(),
+        )
+        row = self.narrow(SocialAccount.objects.in_workspace(self.workspace)).get(id=account.id)
+        return Response(AccountSerializer(row).data, status=201)
 
 
 class AccountView(WorkspaceView):

@@ -18,6 +18,7 @@ from integrations.services.connecting import (
 from integrations.services.disconnecting import disconnect
 from integrations.services.hosts import pause_host, refresh_host_info, resume_host
 from integrations.services.platforms import is_configured
+from integrations.services.signing_in import sign_in
 from integrations.services.tokens import (
     RefreshTurn,
     begin_refresh,
@@ -54,6 +55,7 @@ __all__ = [
     "refresh_host_info",
     "resume_host",
     "sha256_of",
+    "sign_in",
     "start_connect",
     "store_refresh",
 ]

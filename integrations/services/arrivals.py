@@ -6,18 +6,33 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from integrations.contract import Grantor, Identity, Tokens
-from integrations.models import Credential, OAuthState, SocialAccount
+from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
 from integrations.services.accounts import lock_defaults
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """For whom somebody signs in at which host. `scopes`: what was asked for."""
+
+    workspace_id: UUID
+    user_id: UUID
+    platform_host: PlatformHost
+    scopes: tuple[str, ...] = ()
+
+
+def errand_of(sign_in: OAuthState) -> Errand:
+    return Errand(sign_in.workspace_id, sign_in.user_id, sign_in.platform_host, tuple(sign_in.scopes))
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A sign-in that the platform has confirmed: the tokens, and whose they are. Nothing of it is stored yet."""
 
-    sign_in: OAuthState
+    errand: Errand
     tokens: Tokens
     grantor: Grantor
 
@@ -38,7 +53,7 @@ def unpacked(sign_in: OAuthState) -> Arrival:
         tokens["expires_at"] = datetime.fromisoformat(tokens["expires_at"])
     places = tuple(Identity(**place) for place in packed["grantor"]["places"])
     return Arrival(
-        sign_in,
+        errand_of(sign_in),
         Tokens(**{**tokens, "scopes": tuple(tokens["scopes"])}),
         Grantor(packed["grantor"]["subject"], places),
     )
@@ -49,24 +64,24 @@ def store(arrival: Arrival, *, at: datetime) -> list[SocialAccount]:
 
     An account that was connected before keeps its row. Its only place is active at once, of several the new ones wait.
     """
-    sign_in = arrival.sign_in
+    errand = arrival.errand
     # One sign-in at a time in a workspace: of two that end together only one account becomes the default.
-    lock_defaults(sign_in.workspace_id)
+    lock_defaults(errand.workspace_id)
     credential = _store_credential(arrival, at=at)
     is_only = len(arrival.grantor.places) == 1
-    return [_store_account(sign_in, credential, place, is_only=is_only, at=at) for place in arrival.grantor.places]
+    return [_store_account(errand, credential, place, is_only=is_only, at=at) for place in arrival.grantor.places]
 
 
 def _store_credential(arrival: Arrival, *, at: datetime) -> Credential:
     """The grant, new or renewed. A renewed one keeps its refresh token when the platform gave no new one."""
-    sign_in, tokens = arrival.sign_in, arrival.tokens
+    errand, tokens = arrival.errand, arrival.tokens
     # Locked: a refresh that ends in between would lose its pair, or give two pairs one version.
     rows = Credential.objects.select_for_update(of=("self",))
     credential = rows.filter(
-        workspace=sign_in.workspace_id, platform_host=sign_in.platform_host_id, subject=arrival.grantor.subject
+        workspace=errand.workspace_id, platform_host=errand.platform_host, subject=arrival.grantor.subject
     ).first() or Credential(
-        workspace_id=sign_in.workspace_id,
-        platform_host_id=sign_in.platform_host_id,
+        workspace_id=errand.workspace_id,
+        platform_host=errand.platform_host,
         subject=arrival.grantor.subject,
         version=0,
     )
@@ -75,7 +90,7 @@ def _store_credential(arrival: Arrival, *, at: datetime) -> Credential:
     if tokens.refresh_token:
         credential.refresh_enc = tokens.refresh_token
     credential.expires_at = tokens.expires_at
-    credential.scopes = list(tokens.scopes or sign_in.scopes)
+    credential.scopes = list(tokens.scopes or errand.scopes)
     credential.state = CredentialState.LIVE
     credential.refresh_lease = credential.refresh_lease_expires_at = None
     credential.refreshed_at = at
@@ -85,13 +100,13 @@ def _store_credential(arrival: Arrival, *, at: datetime) -> Credential:
 
 
 def _store_account(
-    sign_in: OAuthState, credential: Credential, place: Identity, *, is_only: bool, at: datetime
+    errand: Errand, credential: Credential, place: Identity, *, is_only: bool, at: datetime
 ) -> SocialAccount:
-    host = sign_in.platform_host
+    host = errand.platform_host
     account = SocialAccount.objects.filter(
-        workspace=sign_in.workspace_id, platform=host.platform, platform_host=host, remote_id=place.remote_id
+        workspace=errand.workspace_id, platform=host.platform, platform_host=host, remote_id=place.remote_id
     ).first() or SocialAccount(
-        workspace_id=sign_in.workspace_id,
+        workspace_id=errand.workspace_id,
         platform=host.platform,
         platform_host=host,
         remote_id=place.remote_id,
@@ -108,7 +123,7 @@ def _store_account(
     account.display_name = place.name
     account.avatar_url = place.avatar_url
     account.facts = dict(place.facts)
-    account.connected_by_id = sign_in.user_id
+    account.connected_by_id = errand.user_id
     account.connected_at = account.checked_at = at
     account.save()
     return account

@@ -35,7 +35,7 @@ def check_account(account: SocialAccount, *, at: datetime) -> None:
     A sign-in that it refuses has to be made again. Raises Conflict (needs_reauth, other_identity, place_gone,
     disconnected), Unreachable: then the account is as it was.
     """
-    hosts.flow_class_of(account.platform)
+    hosts.require_built(account.platform)
     grant, grantor = _ask(fresh_credentials(_grant_of(account), at=at), at=at)
     if grantor.subject != grant.subject:
         reason = f"The sign-in belongs to somebody else at {grant.platform_host.host} now; connect the account again."
@@ -75,7 +75,7 @@ def _ask(grant: Credential, *, at: datetime) -> tuple[Credential, Grantor]:
 
 def _who(grant: Credential) -> Grantor:
     host = grant.platform_host
-    flow = registry.oauth_flow(host.platform)(Http(host.base_url), host.info)
+    flow = registry.sign_in(host.platform)(Http(host.base_url), host.info)
     try:
         return flow.who_am_i(str(grant.access_enc))
     except NeedsReconnect:

@@ -21,7 +21,7 @@ from integrations.contract import ClientApp
 from integrations.errors import CallFailed, ExchangeRefused
 from integrations.models import OAuthState, SocialAccount
 from integrations.services import hosts
-from integrations.services.arrivals import Arrival, packed, store, unpacked
+from integrations.services.arrivals import Arrival, errand_of, packed, store, unpacked
 from mastablasta.core.errors import Invalid
 from mastablasta.core.outbound import Http
 
@@ -57,8 +57,9 @@ def start_connect(*, workspace: Workspace, user: User, platform: str, instance: 
 
     `instance` names the host where a platform has many. Raises NotThere, Invalid, Unreachable.
     """
-    hosts.flow_class_of(platform)
+    flow_class = hosts.flow_class_of(platform)
     host, flow = hosts.reach(platform, hosts.base_url_of(platform, instance), at=at)
+    assert isinstance(flow, flow_class)  # noqa: S101  the registry names one class a platform
     redirect_uri = hosts.redirect_uri_of(platform)
     app = hosts.our_app(host, flow, redirect_uri=redirect_uri, at=at)
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
@@ -86,7 +87,7 @@ def finish_connect(
     with this request, if anybody. Raises Invalid: state_missing, state_invalid, state_expired, state_used,
     state_foreign, access_denied, exchange_failed.
     """
-    arrival = _arrive(platform=platform, code=code, state=state, error=error, caller=caller, at=at)
+    _, arrival = _arrive(platform=platform, code=code, state=state, error=error, caller=caller, at=at)
     with transaction.atomic():
         return store(arrival, at=at)
 
@@ -99,8 +100,8 @@ def hold_connect(
     For a browser that does not show who began: somebody may have been sent here with another's link, and shall see
     into whose workspace their account would go.
     """
-    arrival = _arrive(platform=platform, code=code, state=state, error=error, caller=caller, at=at)
-    sign_in, token = arrival.sign_in, secrets.token_urlsafe(32)
+    sign_in, arrival = _arrive(platform=platform, code=code, state=state, error=error, caller=caller, at=at)
+    token = secrets.token_urlsafe(32)
     held_until = at + STATE_LIFETIME
     OAuthState.objects.filter(id=sign_in.id).update(
         held_enc=packed(arrival), confirm_sha256=sha256_of(token), expires_at=held_until, updated_at=at
@@ -164,7 +165,9 @@ def _refused(code: str, sentence: str = "") -> Invalid:
     return Invalid(code, sentence or _SENTENCES[code])
 
 
-def _arrive(*, platform: str, code: str, state: str, error: str, caller: User | None, at: datetime) -> Arrival:
+def _arrive(
+    *, platform: str, code: str, state: str, error: str, caller: User | None, at: datetime
+) -> tuple[OAuthState, Arrival]:
     """Use up the state, then ask the platform for tokens and whose they are."""
     hosts.flow_class_of(platform)
     sign_in = _use_up(platform, state, caller, at=at)
@@ -190,7 +193,7 @@ def _arrive(*, platform: str, code: str, state: str, error: str, caller: User | 
         raise _refused("exchange_failed", sentence) from failure
     if not grantor.places:
         raise _refused("exchange_failed", "This sign-in has no place to publish to; begin again with another one.")
-    return Arrival(sign_in, tokens, grantor)
+    return sign_in, Arrival(errand_of(sign_in), tokens, grantor)
 
 
 def _use_up(platform: str, state: str, caller: User | None, *, at: datetime) -> OAuthState:

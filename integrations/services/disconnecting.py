@@ -122,7 +122,7 @@ def _end(grant: Credential, account: SocialAccount) -> Ended | None:
 def _revoke(ended: Ended) -> list[FieldProblem]:
     label = registry.PLATFORMS[ended.platform].label
     try:
-        flow = registry.oauth_flow(ended.platform)(Http(ended.host.base_url), ended.host.info)
+        flow = registry.sign_in(ended.platform)(Http(ended.host.base_url), ended.host.info)
         for token in ended.tokens:
             flow.revoke(ended.app, token=token)
     except (registry.NotBuilt, NeedsReconnect):

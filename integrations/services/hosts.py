@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from integrations import registry
-from integrations.contract import ClientApp, OAuthFlow
+from integrations.contract import ClientApp, OAuthFlow, SignIn
 from integrations.errors import CallFailed, OperatorProblem
 from integrations.models import PlatformHost
 from integrations.services.platforms import APP_SETTINGS, operators_app
@@ -24,19 +24,28 @@ INFO_LIFETIME = timedelta(hours=24)
 _MISTYPED = {"refused_address", "dns_failure", "not_this_platform"}
 
 
-def flow_class_of(platform: str) -> type[OAuthFlow]:
+def require_built(platform: str) -> None:
     """Raises NotThere (no such platform) or Invalid (platform_not_available)."""
     if not registry.is_platform(platform):
         valid = ", ".join(registry.PLATFORM_SLUGS)
         raise NotThere("unknown_platform", f"{platform!r} is no platform; valid: {valid}.")
+    if not registry.is_built(platform):
+        label = registry.PLATFORMS[platform].label
+        raise Invalid("platform_not_available", f"{label} cannot be connected in this version.")
+
+
+def flow_class_of(platform: str) -> type[OAuthFlow]:
+    """Raises as require_built does, and Invalid (no_redirect) where people connect in another way."""
+    require_built(platform)
     try:
         return registry.oauth_flow(platform)
-    except registry.NotBuilt:
+    except registry.OtherSignIn:
         label = registry.PLATFORMS[platform].label
-        raise Invalid("platform_not_available", f"{label} cannot be connected in this version.") from None
+        sentence = f"{label} is connected without a redirect: POST /api/v2/accounts with handle and app_password."
+        raise Invalid("no_redirect", sentence) from None
 
 
-def base_url_of(platform: str, instance: str | None) -> str:
+def base_url_of(platform: str, instance: str | None, *, field: str = "instance") -> str:
     """Return where the host is that a person named: in development the simulator, when they named none or it.
 
     Raises Invalid.
@@ -45,18 +54,18 @@ def base_url_of(platform: str, instance: str | None) -> str:
     if simulator and (not instance or instance.strip().rstrip("/") == simulator):
         return simulator
     try:
-        return registry.oauth_flow(platform).address_of(instance or "")
+        return registry.sign_in(platform).address_of(instance or "")
     except Refused as refused:
-        raise Invalid.field("instance", "invalid_instance", f"instance: {refused}.") from None
+        raise Invalid.field(field, f"invalid_{field}", f"{field}: {refused}.") from None
 
 
-def reach(platform: str, base_url: str, *, at: datetime) -> tuple[PlatformHost, OAuthFlow]:
+def reach(platform: str, base_url: str, *, at: datetime, field: str = "instance") -> tuple[PlatformHost, SignIn]:
     """Return the host and the way to talk to it; asks it who it is at most once in 24 h. Raises Invalid, Unreachable.
 
     A host is stored only once it has answered as one of this platform. One that does not answer now, but did before,
-    is taken as it was.
+    is taken as it was. `field` is where a person named it.
     """
-    flow_class = registry.oauth_flow(platform)
+    flow_class = registry.sign_in(platform)
     known = PlatformHost.objects.filter(platform=platform, host=host_name(base_url)).first()
     if known is not None and known.info_at is not None and known.info_at > at - INFO_LIFETIME:
         return known, flow_class(Http(base_url), known.info)
@@ -68,7 +77,7 @@ def reach(platform: str, base_url: str, *, at: datetime) -> tuple[PlatformHost, 
     except CallFailed as error:
         if known is not None and known.info:
             return known, flow_class(Http(base_url), known.info)
-        raise refused_instance(error) from error
+        raise refused_instance(error, field=field) from error
     host, _ = PlatformHost.objects.update_or_create(
         platform=platform,
         host=host_name(base_url),
@@ -127,7 +136,7 @@ def refresh_host_info(*, at: datetime, most: int = 20) -> int:
         if not registry.is_built(host.platform):
             continue
         try:
-            info = registry.oauth_flow(host.platform)(Http(host.base_url), host.info).host_info()
+            info = registry.sign_in(host.platform)(Http(host.base_url), host.info).host_info()
         except CallFailed:
             # Tried: the next is a day later, so that a dead host does not stand before the others for ever.
             PlatformHost.objects.filter(id=host.id).update(info_at=at)
@@ -165,10 +174,10 @@ def redirect_uri_of(platform: str) -> str:
     return f"{settings.PUBLIC_URL}/api/v2/oauth/{platform}/callback"
 
 
-def refused_instance(error: CallFailed) -> DomainError:
-    """What a person is told when the host that they named cannot be used."""
+def refused_instance(error: CallFailed, *, field: str = "instance") -> DomainError:
+    """What a person is told when the host that they named in `field` cannot be used."""
     if error.code in _MISTYPED:
-        return Invalid.field("instance", error.code, f"instance: {error.message}.".replace("..", "."))
+        return Invalid.field(field, error.code, f"{field}: {error.message}.".replace("..", "."))
     if isinstance(error, OperatorProblem):
         return Unreachable(error.code, error.message)
     return Unreachable("instance_unreachable", f"The server cannot be used right now: {error.message}")

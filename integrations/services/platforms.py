@@ -16,6 +16,7 @@ APP_SETTINGS: dict[str, tuple[str, str]] = {
     "linkedin": ("LINKEDIN_CLIENT_ID", "LINKEDIN_CLIENT_SECRET"),
     "youtube": ("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"),
 }
+BY_PASSWORD = ("bluesky",)  # connected by an app password, without a redirect
 
 
 def operators_app(slug: str) -> ClientApp | None:

@@ -37,8 +37,9 @@ LOOK_AGAIN_S = 0.1
 SOON = timedelta(minutes=15)
 RETRY_AFTER = timedelta(minutes=5)
 
-NEEDS_REAUTH = "This account has to be connected again: GET /api/v2/oauth/{platform}/authorize."
-DISCONNECTED = "This account is disconnected; connect it again: GET /api/v2/oauth/{platform}/authorize."
+AGAIN = "GET /api/v2/oauth/{platform}/authorize, or for Bluesky POST /api/v2/accounts"
+NEEDS_REAUTH = f"This account has to be connected again: {AGAIN}."
+DISCONNECTED = f"This account is disconnected; connect it again: {AGAIN}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def perform_refresh(turn: RefreshTurn) -> Tokens:
     """
     if not turn.refresh_token:
         raise NeedsReconnect("The platform gave no refresh token.", code="no_refresh_token", can_refresh=False)
-    flow = registry.oauth_flow(turn.platform)(Http(turn.base_url), turn.info)
+    flow = registry.sign_in(turn.platform)(Http(turn.base_url), turn.info)
     return flow.refresh(turn.app, refresh_token=turn.refresh_token)
 
 

@@ -12,6 +12,7 @@ from accounts.models import Membership, User, Workspace
 from accounts.tests.making import make_workspace
 from integrations import registry, services
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
+from integrations.services.platforms import BY_PASSWORD
 from integrations.states import AccountState
 from integrations.testing import consent
 from tests.world import Sandbox
@@ -115,6 +116,12 @@ def connect(
     """Sign `handle` (a new person, if need be) in at the simulator, as a browser would, and return the account."""
     workspace = workspace or make_workspace()
     user = user or Membership.objects.filter(workspace=workspace).select_related("user").earliest("created_at").user
+    if platform in BY_PASSWORD:
+        person = sandbox.person(platform, handle)
+        return services.sign_in(
+            workspace=workspace, user=user, platform=platform, handle=person["handle"],
+            app_password=person["app_password"], service=instance or f"{sandbox.url}/{platform}", at=timezone.now(),
+        )  # fmt: skip
     started = services.start_connect(
         workspace=workspace,
         user=user,

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from integrations import registry
-from integrations.contract import Connector, OAuthFlow
+from integrations.contract import Connector, OAuthFlow, PasswordSignIn
+from integrations.services.platforms import BY_PASSWORD
 
 
 def test_platforms_are_those_of_the_contract() -> None:
@@ -23,8 +24,10 @@ def test_what_is_built_can_be_loaded(slug: str) -> None:
     capabilities = registry.capabilities(slug)
     assert (capabilities.slug, capabilities.label) == (slug, registry.PLATFORMS[slug].label)
     assert all(source.url.startswith("https://") and source.read for source in (capabilities.text.source,))
-    if registry.PLATFORMS[slug].oauth:
-        assert issubclass(registry.oauth_flow(slug), OAuthFlow)
+    is_by_password = slug in BY_PASSWORD
+    assert issubclass(registry.sign_in(slug), PasswordSignIn if is_by_password else OAuthFlow)
+    with pytest.raises(registry.OtherSignIn):
+        (registry.oauth_flow if is_by_password else registry.password_sign_in)(slug)
 
 
 @pytest.mark.parametrize("slug", [slug for slug in registry.PLATFORM_SLUGS if not registry.is_built(slug)])

@@ -281,13 +281,13 @@ def app_rule(platform: str) -> RateRule | None:
 
 @cache
 def publish_rate(platform: str) -> tuple[int, int] | None:
-    """How many visible calls one account may make in how many seconds, by the platform's tightest rule."""
+    """How many visible calls one account may make in how many seconds, by the platform's shortest window."""
     rules = [
         (rule.limit, rule.window_s)
         for rule in registry.capabilities(platform).rates
         if rule.scope == "account" and rule.operation == "publish"
     ]
-    return min(rules, key=lambda rule: rule[0] / rule[1], default=None)
+    return min(rules, key=lambda rule: rule[1], default=None)
 
 
 def _known_ids(claimed: Sequence[Claimed]) -> dict[UUID, frozenset[str]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import regex
+
+from integrations.protocols.domains import TLDS
 
 MAX_LABEL = 63
 MAX_URL = 4096
@@ -44,9 +45,7 @@ _SHORT = regex.compile(rf"[Hh][Tt][Tt][Pp][Ss]?://[Tt]\.[Cc][Oo]/([A-Za-z0-9]+)(
 _ASCII_LETTERS = regex.compile(r"[A-Za-z]++")
 _PUNYCODE = regex.compile(r"[Xx][Nn]--[-0-9A-Za-z]++")
 _NOT_AFTER_TLD = regex.compile(r"[0-9A-Za-z@+-]")
-_LINES = Path(__file__).with_name("tlds.txt").read_text(encoding="utf-8").splitlines()
-_TLDS = frozenset(line for line in _LINES if not line.startswith("#"))
-_LONGEST_FOREIGN = max(len(tld) for tld in _TLDS if not tld.isascii())
+_LONGEST_FOREIGN = max(len(tld) for tld in TLDS if not tld.isascii())
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +140,10 @@ def _tld_end(text: str, start: int) -> int | None:
     if (punycode := _PUNYCODE.match(text, start)) is not None:
         return int(punycode.end())
     letters = _ASCII_LETTERS.match(text, start)
-    if letters is not None and letters[0].lower() in _TLDS and not _NOT_AFTER_TLD.match(text, letters.end()):
+    if letters is not None and letters[0].lower() in TLDS and not _NOT_AFTER_TLD.match(text, letters.end()):
         return int(letters.end())
     for end in range(min(start + _LONGEST_FOREIGN, len(text)), start, -1):
-        if text[start:end].lower() in _TLDS and not _NOT_AFTER_TLD.match(text, end):
+        if text[start:end].lower() in TLDS and not _NOT_AFTER_TLD.match(text, end):
             return end
     return None
 

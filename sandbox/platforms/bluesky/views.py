@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.clock import rfc3339
+from sandbox.feed import PAGE_HEADERS, article
+from sandbox.feed import page as feed_page
 from sandbox.platforms.bluesky import errors
 from sandbox.platforms.bluesky.accounts import Account, Record
 from sandbox.platforms.bluesky.queries import limit_in, listed, params
@@ -12,7 +14,7 @@ from sandbox.platforms.bluesky.server import ROUTES, Bluesky
 from sandbox.platforms.bluesky.syntax import POSTS, is_at_uri, ms_of
 from sandbox.records import Post
 from sandbox.routing import Operation
-from sandbox.wire import Answer, Request, json_answer
+from sandbox.wire import Answer, Request, html_answer, json_answer
 
 MAX_POSTS = 25
 FILTERS = (
@@ -166,3 +168,13 @@ def answered(server: Bluesky, uri: str, at_ms: int) -> dict[str, Any]:
     if post is None:
         return {"$type": "app.bsky.feed.defs#notFoundPost", "uri": uri, "notFound": True}
     return {"$type": "app.bsky.feed.defs#postView", **post_view(server, post)}
+
+
+# The page that a post's address leads to, as https://bsky.app/profile/<did>/post/<rkey> does.
+@ROUTES.add("GET", "/profile/{did}/post/{rkey}", Operation.OTHER)
+def post_page(server: Bluesky, request: Request) -> Answer:
+    post = server.site.posts.get(f"at://{request.args['did']}/{POSTS}/{request.args['rkey']}")
+    if post is None:
+        raise errors.refuse(404, "NotFound", "Post not found")
+    page = feed_page(f"{post.person.name} on Bluesky", f"<main>{article(post, server)}</main>")
+    return html_answer(200, page, [(name.encode(), value.encode()) for name, value in PAGE_HEADERS.items()])

@@ -1,0 +1,72 @@
+"""What a service's refusals mean: the name in `error` counts, the status only where there is none.
+
+Sources: https://atproto.com/specs/xrpc#error-responses, https://docs.bsky.app/docs/advanced-guides/rate-limits and
+answers of the reference server (read 2026-11-23).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Rejected, Unavailable
+from mastablasta.core.outbound import Answer
+
+DEFAULT_BLOCK = timedelta(minutes=1)
+LONGEST_BLOCK = timedelta(hours=24)
+
+# A fresh token may help: https://docs.bsky.app/docs/api/com-atproto-server-refresh-session
+TOKEN_REFUSED = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired", "BadJwt"})
+# Only the person can help.
+_ACCOUNT: dict[str, tuple[str, str]] = {
+    "AccountTakedown": ("account_taken_down", "The service has taken the account down."),
+    "AccountDeactivated": ("account_deactivated", "The account is deactivated; activate it in its app."),
+    "AccountSuspended": ("account_suspended", "The service has suspended the account."),
+    "AccountNotFound": ("account_moved", "The account is no longer at this service; connect it at its new one."),
+}
+
+_REJECTED = {"PayloadTooLarge": "too_large", "BlobNotFound": "blob_gone", "InvalidSwap": "key_taken"}
+
+
+def error_name(answer: Answer) -> str:
+    name = answer.fields().get("error")
+    return name if isinstance(name, str) else ""
+
+
+def said(answer: Answer) -> str:
+    """What the service says, for people."""
+    message = answer.fields().get("message")
+    return message[:300] if isinstance(message, str) and message else f"status {answer.status}"
+
+
+def refusal(answer: Answer) -> CallFailed:
+    """Return what to raise for an answer that is no 2xx."""
+    name, status = error_name(answer), answer.status
+    if answer.server_trouble or status == 408:
+        return answer.in_doubt("is a fault of the service", code="server_error")
+    if status == 429 or name == "RateLimitExceeded":
+        return RateLimited("The service asks to wait.", until=open_again_at(answer), http_status=status)
+    if name in _ACCOUNT:
+        code, sentence = _ACCOUNT[name]
+        return NeedsReconnect(sentence, code=code, http_status=status, can_refresh=False)
+    if name in TOKEN_REFUSED or (status == 401 and not name):
+        return NeedsReconnect(
+            "The service no longer accepts the account's session.", code="token_refused", http_status=status
+        )
+    if name == "ScopeMissingError":
+        sentence = f"The session lacks a permission: {said(answer)}"
+        return NeedsReconnect(sentence, code="scope_missing", http_status=status, can_refresh=False)
+    if status < 400:
+        return Unavailable("The service points to another address.", code="redirected", http_status=status)
+    if not name:
+        return answer.in_doubt("is none of a Bluesky service", code="unreadable")
+    return Rejected(f"Bluesky refused it: {said(answer)}", code=_REJECTED.get(name, "rejected"), http_status=status)
+
+
+def open_again_at(answer: Answer) -> datetime:
+    """When the window opens: Retry-After, else RateLimit-Reset (epoch seconds), else in a minute; within a day."""
+    until = answer.retry_after()
+    reset = answer.headers.get("ratelimit-reset", "")
+    if until is None and reset.isdigit() and len(reset) < 12:
+        until = answer.on_our_clock(datetime.fromtimestamp(int(reset), UTC))
+    until = until or answer.received_at + DEFAULT_BLOCK
+    return min(max(until, answer.received_at + timedelta(seconds=1)), answer.received_at + LONGEST_BLOCK)

@@ -1,0 +1,198 @@
+"""Bluesky, and every service that speaks its protocol: from our words to records and back.
+
+A post is a record under a key of our own choosing, written only if nothing is there: sent twice it is there once, and
+whether it is there can be asked at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from integrations.capabilities import Capabilities
+from integrations.contract import (
+    Absent,
+    CannotTell,
+    Connector,
+    Content,
+    Found,
+    Measure,
+    Pending,
+    Progress,
+    Published,
+    SentPart,
+    Step,
+    Target,
+)
+from integrations.errors import CallFailed, OutcomeUnknown, Rejected
+from integrations.platforms.bluesky.addresses import post_url
+from integrations.platforms.bluesky.answers import error_name, refusal
+from integrations.platforms.bluesky.capabilities import CAPABILITIES, MAX_BYTES, MAX_GRAPHEMES
+from integrations.platforms.bluesky.keys import record_key
+from integrations.platforms.bluesky.text import facets, graphemes, has_mentions
+from integrations.validation import general_problems, too_long
+from mastablasta.core.errors import FieldProblem
+from mastablasta.core.outbound import Answer
+
+POSTS = "app.bsky.feed.post"
+PUT = "/xrpc/com.atproto.repo.putRecord"
+GET = "/xrpc/com.atproto.repo.getRecord"
+DELETE = "/xrpc/com.atproto.repo.deleteRecord"
+RESOLVE = "/xrpc/com.atproto.identity.resolveHandle"
+
+
+class BlueskyConnector(Connector):
+    """Source: https://docs.bsky.app/docs/api/com-atproto-repo-put-record (read 2026-11-23)."""
+
+    capabilities: ClassVar[Capabilities] = CAPABILITIES
+
+    @classmethod
+    def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
+        problems = general_problems(content, cls.capabilities)
+        for index, part in enumerate(content.parts):
+            measure = cls.measure(content, index, target)
+            size = len(part.text.encode())
+            if measure.length > measure.limit:
+                problems.append(too_long(content, index, limit=measure.limit, actual=measure.length, where="Bluesky"))
+            elif size > MAX_BYTES:
+                message = f"Bluesky takes at most {MAX_BYTES} bytes of text; this has {size}."
+                params = {"limit": MAX_BYTES, "actual": size}
+                problems.append(FieldProblem(part.field, "too_many_bytes", message, params))
+            if part.media:
+                message = "Media cannot be sent to Bluesky in this version; leave them out here."
+                problems.append(FieldProblem(part.field, "media_not_supported", message))
+        return problems
+
+    @classmethod
+    def measure(cls, content: Content, index: int, target: Target | None) -> Measure:  # noqa: ARG003  the same everywhere
+        """Characters as people see them."""
+        return Measure(graphemes(content.parts[index].text), MAX_GRAPHEMES)
+
+    @classmethod
+    def is_one_step(cls, content: Content) -> bool:
+        """Whoever is mentioned has to be looked up before."""
+        return super().is_one_step(content) and not has_mentions(content.parts[0].text)
+
+    def publish(self, step: Step, *, progress: Progress) -> Published | Pending:  # noqa: ARG002  the key is enough
+        """Write the part's record where nothing is; what is there already under its key is this part."""
+        key = record_key(step.key)
+        body = {
+            "repo": self.target.remote_id,
+            "collection": POSTS,
+            "rkey": key,
+            "record": self._record(step),
+            "swapRecord": None,
+        }
+        answer = self.http.post(PUT, json=body, visible=True)
+        if answer.is_ok:
+            uri, cid = _reference(answer.fields())
+            if not uri:
+                raise answer.in_doubt("names no record", code="no_id")
+            return Published(uri, post_url(self.target.base_url, self.target.remote_id, key), {"cid": cid})
+        if error_name(answer) != "InvalidSwap":
+            raise refusal(answer)
+        found = self._look_up(step)
+        if isinstance(found, Found):
+            return Published(found.remote_id, found.url, found.facts)
+        raise OutcomeUnknown("Bluesky says that this is there, and does not show it.", code="not_shown_yet")
+
+    def resume(self, step: Step, *, progress: Progress) -> Published | Pending:
+        """Text is never pending here."""
+        return self.publish(step, progress=progress)
+
+    def reconcile(
+        self,
+        step: Step,
+        *,
+        progress: Progress,  # noqa: ARG002  the key is enough
+        since: datetime,  # noqa: ARG002
+        known: frozenset[str],  # noqa: ARG002
+    ) -> Found | Absent | CannotTell:
+        """Ask the repository for the part's own key; it is never late.
+
+        Source: https://docs.bsky.app/docs/api/com-atproto-repo-get-record (read 2026-11-23).
+        """
+        try:
+            return self._look_up(step)
+        except _SomethingElse:
+            return CannotTell("something else is under its key")
+
+    def delete(self, remote_id: str) -> None:
+        """Source: https://docs.bsky.app/docs/api/com-atproto-repo-delete-record (read 2026-11-23)."""
+        body = {"repo": self.target.remote_id, "collection": POSTS, "rkey": remote_id.rpartition("/")[2]}
+        answer = self.http.post(DELETE, json=body)
+        if not answer.is_ok and error_name(answer) != "RecordNotFound":
+            raise refusal(answer)
+
+    def _look_up(self, step: Step) -> Found | Absent:
+        """The record under the part's key. Raises _SomethingElse where its text is another."""
+        key = record_key(step.key)
+        params = {"repo": self.target.remote_id, "collection": POSTS, "rkey": key}
+        answer = self.http.get(GET, params=params)
+        if answer.is_ok:
+            read = answer.json()
+            uri, cid = _reference(read)
+            value = read.get("value") if isinstance(read, dict) else None
+            if not uri or not isinstance(value, Mapping):
+                raise answer.in_doubt("is no record", code="unreadable")
+            if value.get("text") != step.part.text:
+                raise _SomethingElse
+            return Found(uri, post_url(self.target.base_url, self.target.remote_id, key), {"cid": cid})
+        if error_name(answer) == "RecordNotFound" or _is_old_not_found(answer):
+            return Absent()
+        raise refusal(answer)
+
+    def _record(self, step: Step) -> dict[str, Any]:
+        """Source: https://github.com/bluesky-social/atproto, lexicons/app/bsky/feed/post.json (read 2026-11-23)."""
+        options = step.content.options
+        record: dict[str, Any] = {
+            "$type": POSTS,
+            "text": step.part.text,
+            "createdAt": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
+        if marks := facets(step.part.text, did_of=self._did_of):
+            record["facets"] = marks
+        if langs := options.get("langs"):
+            record["langs"] = list(langs)
+        if labels := options.get("labels"):
+            values = [{"val": label} for label in labels]
+            record["labels"] = {"$type": "com.atproto.label.defs#selfLabels", "values": values}
+        if step.parent is not None:
+            record["reply"] = {"root": _ref(step.sent[0]), "parent": _ref(step.parent)}
+        return record
+
+    def _did_of(self, handle: str) -> str | None:
+        """Source: https://docs.bsky.app/docs/api/com-atproto-identity-resolve-handle (read 2026-11-23)."""
+        answer = self.http.get(RESOLVE, params={"handle": handle})
+        if answer.is_ok:
+            did = answer.fields().get("did")
+            return did if isinstance(did, str) and did.startswith("did:") else None
+        failure: CallFailed = refusal(answer)
+        if isinstance(failure, Rejected):
+            return None
+        raise failure
+
+
+class _SomethingElse(Rejected):
+    """Another record is under our key: what would be written is refused, whatever it is."""
+
+    def __init__(self) -> None:
+        super().__init__("Something else is in this post's place in the repository.", code="key_taken")
+
+
+def _reference(read: Any) -> tuple[str, str]:
+    """The `uri` and `cid` of an answer; "" where it has none."""
+    fields = read if isinstance(read, Mapping) else {}
+    uri, cid = fields.get("uri"), fields.get("cid")
+    is_whole = isinstance(uri, str) and uri.startswith("at://") and isinstance(cid, str) and bool(cid)
+    return (str(uri), str(cid)) if is_whole else ("", "")
+
+
+def _ref(part: SentPart) -> dict[str, str]:
+    return {"uri": part.remote_id, "cid": str(part.facts.get("cid", ""))}
+
+
+def _is_old_not_found(answer: Answer) -> bool:
+    """Servers before 0.4 say InvalidRequest, in words."""
+    return error_name(answer) == "InvalidRequest" and "could not locate record" in answer.text.lower()

@@ -1,0 +1,128 @@
+"""Connecting an account of Bluesky by an app password: a session that is kept and refreshed, never the password.
+
+Sources: https://docs.bsky.app/docs/api/com-atproto-server-create-session and its neighbours (read 2026-11-23).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from integrations.contract import ClientApp, Grantor, Identity, PasswordSignIn, Tokens
+from integrations.errors import ExchangeRefused, NeedsReconnect, RateLimited, Unavailable
+from integrations.platforms.bluesky.addresses import SERVICE, pages_of
+from integrations.platforms.bluesky.answers import TOKEN_REFUSED, error_name, refusal, said
+from integrations.protocols.oauth2 import for_tokens, web_address
+from mastablasta.core.outbound import Answer, split_url
+
+CREATE = "/xrpc/com.atproto.server.createSession"
+REFRESH = "/xrpc/com.atproto.server.refreshSession"
+DELETE = "/xrpc/com.atproto.server.deleteSession"
+SESSION = "/xrpc/com.atproto.server.getSession"
+DESCRIBE = "/xrpc/com.atproto.server.describeServer"
+PROFILE = "/xrpc/app.bsky.actor.getProfile"
+ACCESS_LIVES = timedelta(hours=2)  # of the reference server; one that ends earlier is refreshed when it is refused
+
+
+class BlueskySignIn(PasswordSignIn):
+    """`info` holds what the service says of itself: `did`."""
+
+    @classmethod
+    def address_of(cls, instance: str) -> str:
+        named = instance.strip().rstrip("/")
+        if not named:
+            return SERVICE
+        origin, _ = split_url(named if "://" in named else f"https://{named}")
+        return str(origin)
+
+    def host_info(self) -> Mapping[str, Any]:
+        """Source: https://docs.bsky.app/docs/api/com-atproto-server-describe-server (read 2026-11-23)."""
+        answer = self.http.get(DESCRIBE)
+        did = answer.fields().get("did")
+        if answer.server_trouble or answer.status == 429:
+            raise for_tokens(refusal(answer))
+        if not answer.is_ok or not isinstance(did, str) or not did.startswith("did:"):
+            sentence = "There is no Bluesky service at this address."
+            raise Unavailable(sentence, code="not_this_platform", http_status=answer.status)
+        return {"did": did}
+
+    def sign_in(self, *, identifier: str, password: str) -> tuple[Tokens, str]:
+        answer = self.http.post(CREATE, json={"identifier": identifier, "password": password})
+        if not answer.is_ok:
+            raise _refused_sign_in(answer)
+        return _tokens(answer), _home_of(answer.fields())
+
+    def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:  # noqa: ARG002  there is no app
+        """Return the new pair; the old one gives the same successor for two hours, so a lost answer does no harm."""
+        answer = self.http.with_token(refresh_token).post(REFRESH)
+        if answer.is_ok:
+            return _tokens(answer)
+        if error_name(answer) in TOKEN_REFUSED:
+            sentence = "The service ended the account's session; connect it again with an app password."
+            raise NeedsReconnect(sentence, code="session_ended", http_status=answer.status, can_refresh=False)
+        raise for_tokens(refusal(answer))
+
+    def revoke(self, app: ClientApp, *, token: str) -> None:  # noqa: ARG002  there is no app
+        """End the session by its refresh token; the access token ends with its time."""
+        answer = self.http.with_token(token).post(DELETE)
+        if not answer.is_ok and error_name(answer) not in TOKEN_REFUSED:
+            raise for_tokens(refusal(answer))
+
+    def who_am_i(self, access_token: str) -> Grantor:
+        http = self.http.with_token(access_token)
+        answer = http.get(SESSION)
+        if not answer.is_ok:
+            raise refusal(answer)
+        session = answer.fields()
+        did, handle = session.get("did"), session.get("handle")
+        if not isinstance(did, str) or not did.startswith("did:") or not isinstance(handle, str):
+            raise answer.in_doubt("names no account", code="unreadable")
+        profile = http.get(PROFILE, params={"actor": did})
+        shown = profile.fields() if profile.is_ok else {}
+        place = Identity(
+            remote_id=did,
+            handle=f"@{handle}"[:255],
+            name=str(shown.get("displayName") or handle)[:255],
+            avatar_url=web_address(shown.get("avatar")),
+            facts={
+                "url": f"{pages_of(self.http.base_url)}/profile/{did}",
+                "active": session.get("active") is not False,
+            },
+        )
+        return Grantor(did, (place,))
+
+
+def _refused_sign_in(answer: Answer) -> Exception:
+    name = error_name(answer)
+    if name == "AuthFactorTokenRequired":
+        sentence = "This is the account's main password; make an app password in its settings and give that"
+        return ExchangeRefused(sentence, code="app_password_needed", http_status=answer.status)
+    if name in {"AuthenticationRequired", "InvalidRequest", "InvalidToken"}:
+        sentence = "The service knows no such handle with this app password"
+        return ExchangeRefused(sentence, code="wrong_password", http_status=answer.status)
+    failure = refusal(answer)
+    if isinstance(failure, NeedsReconnect):
+        return ExchangeRefused(failure.message.rstrip("."), code=failure.code, http_status=answer.status)
+    if isinstance(failure, RateLimited):
+        sentence = f"The service takes no more sign-ins of this account until {failure.until:%H:%M} UTC"
+        return ExchangeRefused(sentence, code="rate_limited", http_status=answer.status)
+    return for_tokens(failure)
+
+
+def _tokens(answer: Answer) -> Tokens:
+    fields = answer.fields()
+    access, refresh = fields.get("accessJwt"), fields.get("refreshJwt")
+    if not isinstance(access, str) or not isinstance(refresh, str) or not access or not refresh:
+        raise Unavailable(f"the answer of {answer.url} holds no session: {said(answer)}", code="unreadable")
+    return Tokens(access, refresh, answer.received_at + ACCESS_LIVES, ("com.atproto.appPass",))
+
+
+def _home_of(session: Mapping[str, Any]) -> str:
+    """The address of the account's own server, where its document names one; "" = where it signed in."""
+    document = session.get("didDoc")
+    services = document.get("service") if isinstance(document, Mapping) else None
+    for service in services if isinstance(services, list) else ():
+        if isinstance(service, Mapping) and str(service.get("id", "")).endswith("#atproto_pds"):
+            return web_address(service.get("serviceEndpoint")).rstrip("/")
+    return ""

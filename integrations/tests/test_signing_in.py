@@ -1,0 +1,134 @@
+"""Connecting by an app password, over the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import User, Workspace
+from accounts.tests.making import signed_in
+from integrations.models import Credential, PlatformHost, SocialAccount
+from tests.world import Sandbox
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def client(owner: User) -> APIClient:
+    return signed_in(owner)
+
+
+def body_of(person: dict[str, Any], **overrides: Any) -> dict[str, Any]:
+    body = {"platform": "bluesky", "handle": person["handle"], "app_password": person["app_password"]}
+    return {**body, **overrides}
+
+
+def post(client: APIClient, body: dict[str, Any]) -> Any:
+    return client.post("/api/v2/accounts", body, format="json")
+
+
+def test_an_account_is_connected_and_active(client: APIClient, workspace: Workspace, sandbox: Sandbox) -> None:
+    person = sandbox.accounts("bluesky", "anna", name="Anna Amsel")
+
+    answer = post(client, body_of(person, handle=f"@{person['handle']}"))
+
+    assert answer.status_code == 201, answer.content
+    shown = answer.json()
+    account = SocialAccount.objects.get()
+    assert (shown["id"], shown["platform"], shown["status"]) == (str(account.id), "bluesky", "active")
+    assert (shown["handle"], shown["name"], shown["is_default"]) == ("@anna.bsky.social", "Anna Amsel", True)
+    assert (account.workspace_id, account.remote_id) == (workspace.id, person["did"])
+    assert person["app_password"] not in answer.content.decode()
+    grant = Credential.objects.get()
+    assert person["app_password"] not in {grant.access_enc, grant.refresh_enc}
+    assert grant.expires_at is not None
+
+
+def test_the_same_account_again_keeps_its_row(client: APIClient, sandbox: Sandbox) -> None:
+    person = sandbox.accounts("bluesky", "anna")
+    first = post(client, body_of(person)).json()
+
+    second = post(client, body_of(person)).json()
+
+    assert first["id"] == second["id"]
+    assert (SocialAccount.objects.count(), Credential.objects.get().version) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "code"),
+    [
+        ({"app_password": "wrong"}, "app_password", "wrong_password"),
+        ({"handle": "nobody.bsky.social"}, "app_password", "wrong_password"),
+        ({"platform": "mastodon"}, "platform", "invalid_choice"),
+        ({"platform": None}, "platform", "null"),
+        ({"handle": ""}, "handle", "blank"),
+        ({"service": "ftp://example.org"}, "service", None),
+        ({"password": "main"}, "password", None),
+    ],
+)
+def test_what_is_wrong_is_named_and_nothing_is_stored(
+    client: APIClient, sandbox: Sandbox, change: dict[str, Any], field: str, code: str | None
+) -> None:
+    person = sandbox.accounts("bluesky", "anna")
+
+    answer = post(client, body_of(person, **change))
+
+    problem = answer.json()
+    assert answer.status_code == 400, problem
+    assert [one["field"] for one in problem["errors"]] == [field]
+    assert code in {None, problem["errors"][0]["code"]}
+    assert person["app_password"] not in answer.content.decode()
+    assert (SocialAccount.objects.count(), Credential.objects.count()) == (0, 0)
+
+
+def test_a_server_of_another_kind_is_refused(client: APIClient, sandbox: Sandbox) -> None:
+    person = sandbox.accounts("bluesky", "anna")
+
+    answer = post(client, body_of(person, service=f"{sandbox.url}"))
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "service"
+    assert PlatformHost.objects.count() == 0
+
+
+def test_a_service_that_does_not_answer_is_no_fault_of_the_person(client: APIClient, sandbox: Sandbox) -> None:
+    person = sandbox.accounts("bluesky", "anna")
+    sandbox.fault("bluesky", "any", "status_503")
+
+    answer = post(client, body_of(person))
+
+    assert answer.status_code == 502
+    assert SocialAccount.objects.count() == 0
+
+
+def test_oauth_says_how_it_is_done(client: APIClient) -> None:
+    answer = client.get("/api/v2/oauth/bluesky/authorize")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "no_redirect")
+    assert "POST /api/v2/accounts" in answer.json()["detail"]
+
+
+def test_disconnecting_ends_the_session(client: APIClient, sandbox: Sandbox) -> None:
+    account = post(client, body_of(sandbox.accounts("bluesky", "anna"))).json()
+
+    answer = client.delete(f"/api/v2/accounts/{account['id']}")
+
+    assert answer.status_code == 204, answer.content
+    assert [
+        call["path"].rpartition(".")[2] for call in sandbox.requests("bluesky") if call["operation"] == "token"
+    ] == [
+        "createSession",
+        "deleteSession",
+        "deleteSession",
+    ]
+    assert Credential.objects.count() == 0
+
+
+def test_testing_and_refreshing_work(client: APIClient, sandbox: Sandbox) -> None:
+    account = post(client, body_of(sandbox.accounts("bluesky", "anna"))).json()
+
+    for call in ("test", "refresh"):
+        answer = client.post(f"/api/v2/accounts/{account['id']}/{call}", {}, format="json")
+        assert (answer.status_code, answer.json()["status"]) == (200, "active"), answer.content

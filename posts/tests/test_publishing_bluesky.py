@@ -1,0 +1,164 @@
+"""drain() against Bluesky: sent under a key of our own, so that every doubt can be settled at once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Workspace
+from accounts.tests.making import make_workspace
+from integrations.models import Credential, SocialAccount
+from integrations.tests.making import connect
+from posts.models import Delivery, Post
+from posts.services import claims, lifecycle
+from posts.tests.making import make_delivery
+from posts.tests.test_publishing import outcomes, publish, run, run_until_settled
+from tests.world import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return make_workspace()
+
+
+@pytest.fixture
+def anna(sandbox: Sandbox, workspace: Workspace) -> SocialAccount:
+    return connect(sandbox, "anna", platform="bluesky", workspace=workspace)
+
+
+def calls(sandbox: Sandbox, *operations: str) -> list[dict[str, Any]]:
+    return [call for call in sandbox.requests("bluesky") if not operations or call["operation"] in operations]
+
+
+def texts(sandbox: Sandbox) -> list[str]:
+    return [post["text"] for post in sandbox.posts("bluesky")]
+
+
+def test_a_due_post_is_out_once_and_named(sandbox: Sandbox, anna: SocialAccount) -> None:
+    delivery = publish(anna, "Grüße an alle 👋 #hallo https://example.com")
+
+    run_until_settled(delivery)
+
+    [seen] = sandbox.posts("bluesky")
+    assert (delivery.state, delivery.remote_id) == ("published", seen["id"])
+    assert delivery.url.startswith(f"{sandbox.url}/bluesky/profile/{anna.remote_id}/post/")
+    assert [call["operation"] for call in calls(sandbox, "publish", "lookup")] == ["publish"]
+
+
+def test_somebody_is_mentioned(sandbox: Sandbox, anna: SocialAccount) -> None:
+    berta = sandbox.accounts("bluesky", "berta")["handle"]
+    delivery = publish(anna, f"Hello @{berta}", is_one_step=False)
+
+    run_until_settled(delivery)
+
+    assert texts(sandbox) == [f"Hello @{berta}"]
+
+
+@pytest.mark.parametrize("effect", ["accept_then_reset", "accept_then_500", "garbage_200"])
+def test_a_lost_answer_is_looked_up_and_nothing_is_sent_again(
+    sandbox: Sandbox, anna: SocialAccount, effect: str
+) -> None:
+    delivery = publish(anna)
+    sandbox.fault("bluesky", "publish", effect)
+
+    run_until_settled(delivery)
+
+    [seen] = sandbox.posts("bluesky")
+    assert (delivery.state, delivery.remote_id) == ("published", seen["id"])
+    assert outcomes(delivery) == [("send", "unknown"), ("reconcile", "published")]
+    assert [call["operation"] for call in calls(sandbox, "publish", "lookup")] == ["publish", "lookup"]
+
+
+@pytest.mark.parametrize("effect", ["reset_before", "status_503", "html_502", "publish_without_id"])
+def test_a_lost_request_is_looked_up_and_sent_again_at_once(sandbox: Sandbox, anna: SocialAccount, effect: str) -> None:
+    delivery = publish(anna)
+    sandbox.fault("bluesky", "publish", effect)
+
+    run_until_settled(delivery)
+
+    assert (delivery.state, delivery.tries, texts(sandbox)) == ("published", 1, ["Hello"])
+    assert [call["operation"] for call in calls(sandbox, "publish", "lookup")] == ["publish", "lookup", "publish"]
+
+
+def test_a_closed_window_sees_no_call_and_uses_no_retry(sandbox: Sandbox, anna: SocialAccount) -> None:
+    deliveries = [publish(anna, "One"), publish(anna, "Two")]
+    sandbox.fault("bluesky", "publish", "rate_limited", retry_after=3)
+
+    run_until_settled(*deliveries)
+
+    refused, *accepted = calls(sandbox, "publish")
+    assert [call["status"] for call in (refused, *accepted)] == [429, 200, 200]
+    waited = datetime.fromisoformat(accepted[0]["at"]) - datetime.fromisoformat(refused["at"])
+    assert timedelta(seconds=3) <= waited
+    assert [(one.state, one.tries) for one in deliveries] == [("published", 0)] * 2
+
+
+def test_a_thread_goes_on_where_an_answer_was_lost(sandbox: Sandbox, anna: SocialAccount) -> None:
+    delivery = make_delivery(anna, due_at=timezone.now(), is_one_step=False)
+    thread = ["One", "Same", "Same"]
+    Post.objects.filter(id=delivery.post_id).update(
+        content="One", thread=thread, post_type="thread", first_comment="Link"
+    )
+    sandbox.fault("bluesky", "publish", "accept_then_reset", times=2)
+
+    run_until_settled(delivery)
+
+    posts = sandbox.posts("bluesky")
+    ids = [post["id"] for post in posts]
+    assert [post["text"] for post in posts] == ["One", "Same", "Same", "Link"]
+    assert [post["reply_to"] for post in posts] == [None, ids[0], ids[1], ids[0]]
+    assert (delivery.state, delivery.remote_id, len(calls(sandbox, "publish"))) == ("published", ids[0], 4)
+
+
+def test_an_edit_after_a_refusal_is_another_record(sandbox: Sandbox, anna: SocialAccount) -> None:
+    from posts.services.writing import Draft
+
+    delivery = publish(anna, "First")
+    sandbox.fault("bluesky", "publish", "reject_content")
+    run_until_settled(delivery)
+    assert delivery.state == "rejected"
+
+    draft = Draft(content="Second", accounts=[anna.id])
+    lifecycle.edit_post(delivery.post, draft, at=timezone.now())
+    lifecycle.retry_post(Post.objects.get(id=delivery.post_id), at=timezone.now())
+    run_until_settled(delivery)
+
+    assert (delivery.state, delivery.generation, texts(sandbox)) == ("published", 2, ["Second"])
+
+
+def test_fifty_posts_with_an_expired_session_are_one_refresh(sandbox: Sandbox, anna: SocialAccount) -> None:
+    due_at = timezone.now()
+    deliveries = [
+        make_delivery(anna, content=f"number {i}", due_at=due_at + timedelta(milliseconds=i)) for i in range(50)
+    ]
+    version = Credential.objects.get().version
+    sandbox.fault("bluesky", "any", "expire_token")
+
+    run_until_settled(*deliveries)
+
+    assert [call["status"] for call in calls(sandbox, "token")] == [200, 200]  # the sign-in and one refresh
+    assert texts(sandbox) == [f"number {i}" for i in range(50)]
+    assert Credential.objects.get().version == version + 1
+
+
+def test_a_revoked_session_lets_posts_wait_until_the_account_is_connected_again(
+    sandbox: Sandbox, anna: SocialAccount, workspace: Workspace
+) -> None:
+    deliveries = [publish(anna, f"number {i}") for i in range(3)]
+    sandbox.fault("bluesky", "any", "revoke_token")
+    run(until=lambda: Delivery.objects.filter(state="blocked").exists())
+    anna.refresh_from_db()
+    assert (anna.state, texts(sandbox)) == ("needs_reauth", [])
+
+    again = connect(sandbox, "anna", platform="bluesky", workspace=workspace)
+    claims.unpark_lanes()
+    run_until_settled(*deliveries)
+
+    assert again.id == anna.id
+    assert sorted(texts(sandbox)) == ["number 0", "number 1", "number 2"]
+    assert [(one.state, one.tries) for one in deliveries] == [("published", 0)] * 3
