@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class IntegrationsConfig(AppConfig):
     name = "integrations"
+
+    def ready(self) -> None:
+        from integrations.states import ACCOUNT_MOVES
+        from mastablasta.core.move_guards import install_after_migrate
+
+        install_after_migrate(self, {"integrations_socialaccount": ACCOUNT_MOVES})

@@ -274,7 +274,7 @@ Q_CLUSTER: dict[str, Any] = {
     "ack_failures": True,
     "catch_up": False,
     "save_limit": -1,
-    "recycle": 500,
+    "recycle": env.number("WORKER_RECYCLE", 500, at_least=1),  # tasks after which a worker process is a new one
     "label": "Jobs",
     "log_level": "WARNING",
 }

@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class PostsConfig(AppConfig):
     name = "posts"
+
+    def ready(self) -> None:
+        from mastablasta.core.move_guards import install_after_migrate
+        from posts.states import DELIVERY_MOVES
+
+        install_after_migrate(self, {"posts_delivery": DELIVERY_MOVES})

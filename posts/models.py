@@ -14,7 +14,7 @@ from integrations.models import SocialAccount
 from mastablasta.core.models import Row
 from media_library.models import Asset
 from posts.querysets import AttemptQuerySet, DeliveryQuerySet, PostQuerySet
-from posts.states import CLAIMABLE, AttemptKind, AttemptOutcome, DeliveryState, PostStatus
+from posts.states import CLAIMABLE, COUNTED, AttemptKind, AttemptOutcome, DeliveryState, PostStatus
 
 
 class PostType(models.TextChoices):
@@ -229,6 +229,7 @@ class Delivery(Row):
                 name="delivery_triage",
             ),
             models.Index(fields=["account", "remote_id"], condition=~Q(remote_id=""), name="delivery_remote"),
+            models.Index(fields=["state"], condition=Q(state__in=COUNTED), name="delivery_counted"),
         ]
 
     def __str__(self) -> str:

@@ -1,11 +1,11 @@
-"""Heartbeats and keys of requests, to look at."""
+"""Heartbeats, counts and keys of requests, to look at."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
 from mastablasta.core.administration import ReadOnlyPage
-from mastablasta.core.models import Heartbeat, IdempotencyKey
+from mastablasta.core.models import Heartbeat, IdempotencyKey, Tally
 
 
 @admin.register(Heartbeat)
@@ -13,6 +13,12 @@ class HeartbeatPage(ReadOnlyPage):
     list_display = ("name", "at")
     search_fields = ("name",)
     date_hierarchy = "at"
+
+
+@admin.register(Tally)
+class TallyPage(ReadOnlyPage):
+    list_display = ("name", "platform", "kind", "outcome", "count")
+    list_filter = ("name", "platform")
 
 
 @admin.register(IdempotencyKey)

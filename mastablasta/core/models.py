@@ -1,11 +1,12 @@
-"""What every table shares, the heartbeats of the processes, and the keys of requests that must do their work once."""
+"""What every table shares, heartbeats of processes, counts for metrics, keys of requests that do their work once."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 from mastablasta.core.ids import new_id
@@ -90,6 +91,57 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.at.isoformat()}"
+
+
+class TallyQuerySet(models.QuerySet["Tally"]):
+    def add(self, counts: Mapping[Counted, int]) -> None:
+        """Add to these counts, in one statement; rows are locked in an order that all share."""
+        if not counts:
+            return
+        table, names = self.model._meta.db_table, "name, platform, kind, outcome"
+        rows = sorted(counts.items())
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {table} ({names}, count) VALUES {', '.join(['(%s, %s, %s, %s, %s)'] * len(rows))} "  # noqa: S608
+                f"ON CONFLICT ({names}) DO UPDATE SET count = {table}.count + excluded.count",
+                [value for counted, count in rows for value in (*counted, count)],
+            )
+
+    def note(self, name: str, *, platform: str = "", kind: str = "", outcome: str = "", count: int = 1) -> None:
+        """Count something that happens seldom, once the current transaction commits."""
+        counts = {Counted(name, platform, kind, outcome): count}
+        transaction.on_commit(lambda: self.add(counts), robust=True)
+
+
+class Counted(NamedTuple):
+    """What is counted: `name` is the metric's, the others are its labels, "" where it has no such label."""
+
+    name: str
+    platform: str = ""
+    kind: str = ""
+    outcome: str = ""
+
+
+class Tally(models.Model):
+    """How often something happened since the database was made: what /metrics shows as counters.
+
+    Written in batches, after the fact: a process that is killed takes up to a second of its counts along.
+    """
+
+    name = models.CharField(max_length=40)
+    platform = models.CharField(max_length=20)
+    kind = models.CharField(max_length=20)
+    outcome = models.CharField(max_length=20)
+    count = models.BigIntegerField()
+
+    objects = TallyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "tallies"
+        constraints = [models.UniqueConstraint(fields=["name", "platform", "kind", "outcome"], name="tally_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.platform} {self.kind} {self.outcome}: {self.count}"
 
 
 class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):

@@ -43,6 +43,9 @@ def make_delivery(
         post.save()
     for name, value in overrides.items():
         setattr(delivery, name, value)
+    if delivery.state not in {DeliveryState.DRAFT, DeliveryState.QUEUED}:
+        delivery.delete()  # no move leads there at once: it is made as it is to be
+        delivery.save(force_insert=True)
     delivery.save()
     if delivery.next_attempt_at is not None:
         claims.hint({account.id: delivery.next_attempt_at})

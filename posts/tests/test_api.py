@@ -213,6 +213,8 @@ def test_a_foreign_account_is_unknown(client: APIClient) -> None:
 
 @pytest.mark.parametrize("state", ["paused", "pending"])
 def test_an_account_that_is_not_active_takes_drafts_only(client: APIClient, account: SocialAccount, state: str) -> None:
+    if state == "pending":
+        SocialAccount.objects.update(state="disconnected")  # the way back there
     SocialAccount.objects.update(state=state)
 
     assert refused(create(client, publish=True))["code"] == "account_not_active"
