@@ -6,7 +6,7 @@ VENV_PYTHON := .venv/bin/python
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench openapi lock clean run-time development
+.PHONY: help run test test-faults check format bench openapi lock clean run-time development
 
 help:  ## list these words
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "%-12s%s\n", $$1, $$2}' Makefile
@@ -16,6 +16,9 @@ run: run-time  ## start everything on http://127.0.0.1:33766 (PORT, SANDBOX_PORT
 
 test: development  ## all tests, on SQLite and on PostgreSQL (its own, or TEST_DATABASE_URL)
 	@$(VENV_PYTHON) -m tests
+
+test-faults: development  ## break everything that can break, the long way (about an hour); docs/reliability.md
+	@FAULTS=full $(VENV_PYTHON) -m tests --faults
 
 check: development  ## lint, format, types, import rules, migrations, settings for production, API description
 	@$(VENV_PYTHON) -m tests.checks

@@ -75,6 +75,8 @@ def read_report(report: Path, status: int) -> Outcome:
 
 
 def main(options: list[str]) -> int:
+    if "--faults" in options:
+        return faults([option for option in options if option != "--faults"])
     parallel, serial = ["-n", "2", "--dist", "worksteal", "-m", "not slow"], ["-m", "slow"]
     home = Path(tempfile.mkdtemp(prefix="mb-test-"))
     try:
@@ -93,6 +95,21 @@ def main(options: list[str]) -> int:
     finally:
         shutil.rmtree(home, ignore_errors=True)
     print(f"{outcome.passed} passed" + (f", {outcome.failed} failed" if outcome.failed else ""))
+    return 1 if outcome.failed or not outcome.passed else 0
+
+
+def faults(options: list[str]) -> int:
+    """Only tests/faults, on PostgreSQL; FAULTS=full in the environment makes it the long form."""
+    home = Path(tempfile.mkdtemp(prefix="mb-test-"))
+    try:
+        with postgresql() as url:
+            settings = {"DATABASE_URL": url, "MASTABLASTA_MODE": "development"}
+            outcome = run("Faults", ["-m", "slow", "-s", "tests/faults", *options], clean_environment(home, **settings))
+    except NoPostgreSQL as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
     return 1 if outcome.failed or not outcome.passed else 0
 
 

@@ -73,7 +73,11 @@ class Client:
         if platform == "bluesky":
             return self.sign_in(platform, handle)
         url = self.get(f"oauth/{platform}/authorize")["url"]
-        callback = _redirect(f"{url}&_consent={handle}")
+        return self.follow(url, handle)
+
+    def follow(self, authorize_url: str, handle: str) -> str:
+        """Say yes there as `handle`; return the account's id."""
+        callback = _redirect(f"{authorize_url}&_consent={handle}")
         account_id: str = self.call("GET", callback)["account_id"]
         return account_id
 

@@ -221,6 +221,19 @@ class Instance:
             check=False,
         )
 
+    def spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a further process of this instance (`run_worker`, `run_clock`); the caller ends it."""
+        with self.output_path.open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "manage.py", *arguments],
+                cwd=ROOT,
+                env=self.environment(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
     # --- people ---
     def client(self) -> Client:
         """A newly registered person."""

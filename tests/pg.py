@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import psutil
 import psycopg
 
 PREFIX = "mastablasta_test_"
@@ -60,8 +63,39 @@ def _reachable(url: str) -> Iterator[str]:
     yield url
 
 
+class OwnServer:
+    """A PostgreSQL of one test, to be stopped and started under the feet of what uses it."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self.url = str(server.get_uri()).replace("postgresql://", "postgres://")
+
+    def crash(self) -> None:
+        """End it at once, as a power cut would: no checkpoint, no farewell."""
+        process = psutil.Process(self._server.get_pid())
+        process.send_signal(signal.SIGQUIT)
+        process.wait(30)
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+        self._server.get_uri()
+
+
+@contextmanager
+def own_server() -> Iterator[OwnServer]:
+    """A server of one's own, from the wheel. Raises NoPostgreSQL."""
+    with _wheel_server() as server:
+        yield OwnServer(server)
+
+
 @contextmanager
 def _from_wheel() -> Iterator[str]:
+    with _wheel_server() as server:
+        yield str(server.get_uri()).replace("postgresql://", "postgres://")
+
+
+@contextmanager
+def _wheel_server() -> Iterator[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it wonders about XDG_RUNTIME_DIR
         try:
@@ -79,7 +113,7 @@ def _from_wheel() -> Iterator[str]:
                 f"PostgreSQL does not start ({error}); set TEST_DATABASE_URL to another server"
             ) from error
         try:
-            yield server.get_uri().replace("postgresql://", "postgres://")
+            yield server
         finally:
             server.stop()
     finally:

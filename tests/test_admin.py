@@ -21,7 +21,7 @@ from accounts.tests.making import PASSWORD, make_api_key, make_session, make_use
 from integrations.models import Credential, OAuthState, PlatformHost, RateBudget, SocialAccount
 from integrations.tests.making import make_account, make_credential, make_host, make_oauth_state
 from mastablasta.core.ids import new_id
-from mastablasta.core.models import Heartbeat, IdempotencyKey
+from mastablasta.core.models import Heartbeat, IdempotencyKey, Tally
 from posts.models import Attempt, Delivery, Lane, Post, PostTag
 from posts.states import AttemptKind, DeliveryState
 from posts.tests.making import make_delivery, make_post
@@ -90,6 +90,7 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     Attempt: make_attempt,
     Lane: make_lane,
     Heartbeat: lambda: Heartbeat.objects.create(name=new_id().hex, at=timezone.now()),
+    Tally: lambda: Tally.objects.create(name=new_id().hex, platform="x", kind="send", outcome="published", count=1),
     IdempotencyKey: make_key_of_request,
 }
 BY_HAND = {User: {"add", "change", "delete"}, Membership: {"add", "change", "delete"}, Workspace: {"change"}}

@@ -73,11 +73,15 @@ def test_what_is_too_long_for_x_is_refused_with_the_count_and_fine_for_mastodon(
     assert client.post("posts", {"content": text, "platforms": ["mastodon"]})["warnings"] == []
 
 
+OVERRIDES = {"twitter": {"content": "short"}, "bluesky": {"content": "short too"}}
+
+
 def test_each_platform_gets_its_own_text(instance: Instance, client: Client) -> None:
-    body = {"content": "long " * 80, "overrides": {"twitter": {"content": "short"}}, "platforms": PLATFORMS}
+    body = {"content": "long " * 80, "overrides": OVERRIDES, "platforms": PLATFORMS}
     post = client.post("posts", {**body, "publish": True})
 
     published(instance, client, post["id"])
 
     assert "short" in [row["text"] for row in instance.sandbox.posts("twitter")]
+    assert "short too" in [row["text"] for row in instance.sandbox.posts("bluesky")]
     assert ("long " * 80).strip() in [row["text"].strip() for row in instance.sandbox.posts("mastodon")]

@@ -1,0 +1,122 @@
+"""People with accounts on every platform, what they publish, and whether the world agrees with what we say of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+from uuid import uuid4
+
+import psutil
+import psycopg
+from psycopg.rows import dict_row
+
+from tests.client import Client
+from tests.instance import Instance
+
+IS_FULL = os.environ.get("FAULTS") == "full"
+PLATFORMS = ("mastodon", "twitter", "bluesky")
+SETTLE_S = {"mastodon": 5, "twitter": 30, "bluesky": 0}
+OPEN = {"scheduled", "publishing"}
+
+
+@dataclass
+class Burst:
+    """Posts of one test, found again by their tag. `texts`: by post id, the platform and what the world is to read."""
+
+    label: str
+    due_at: datetime
+    texts: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+class Crowd:
+    """A person with `size` accounts on each of `platforms`."""
+
+    def __init__(self, instance: Instance, platforms: Sequence[str] = PLATFORMS, size: int = 10) -> None:
+        self.instance = instance
+        self.platforms = platforms
+        self.client: Client = instance.client()
+        self.accounts = {
+            platform: [self.client.connect(platform, f"{platform}{number}") for number in range(size)]
+            for platform in platforms
+        }
+
+    def burst(self, each: int, *, ahead_s: float = 0.0, platforms: Sequence[str] = ()) -> Burst:
+        """Schedule `each` posts a platform, all for the same moment: `ahead_s` after the last one is stored."""
+        label = f"b{uuid4().hex[:8]}"
+        wanted = [(platform, number) for number in range(each) for platform in platforms or self.platforms]
+        burst = Burst(label, datetime.now(UTC) + timedelta(seconds=ahead_s + 2 + len(wanted) * 0.06))
+        for platform, number in wanted:
+            text = f"{label} {platform} {number}"
+            account = self.accounts[platform][number % len(self.accounts[platform])]
+            body = {"content": text, "accounts": [account], "tags": [label], "scheduled_time": burst.due_at.isoformat()}
+            burst.texts[self.client.post("posts", body)["id"]] = (platform, text)
+        assert datetime.now(UTC) < burst.due_at, "the machine was too slow to schedule them all ahead"
+        return burst
+
+    def publish(self, platform: str, text: str = "", account: int = 0) -> str:
+        """Send one post now; returns its id."""
+        body = {"content": text or f"now {uuid4().hex[:12]}", "accounts": [self.accounts[platform][account]]}
+        post_id: str = self.client.post("posts", {**body, "publish": True})["id"]
+        return post_id
+
+    def post(self, post_id: str) -> dict[str, Any]:
+        shown: dict[str, Any] = self.client.get(f"posts/{post_id}")
+        return shown
+
+    def statuses(self, burst: Burst) -> Counter[str]:
+        shown = self.client.get("posts", tag=burst.label, limit=200, fields="status")["posts"]
+        return Counter(post["status"] for post in shown)
+
+    def wait_settled(self, burst: Burst, within_s: float) -> float:
+        """Wait until nothing of it is on its way any more; returns the seconds it took."""
+        began = time.monotonic()
+        self.instance.wait_for(
+            lambda: not OPEN & self.statuses(burst).keys(), within_s, what=f"settled: {self.statuses(burst)}"
+        )
+        return time.monotonic() - began
+
+    def check_truth(self, burst: Burst) -> None:
+        """Each is in the world once, under the id that we say, and the world has nothing else of it."""
+        assert self.statuses(burst) == Counter({"published": len(burst.texts)})
+        world = [
+            (platform, post["text"], post["id"])
+            for platform in self.platforms
+            for post in self.instance.sandbox.posts(platform)
+            if post["text"].startswith(f"{burst.label} ")
+        ]
+        ours = []
+        for shown in self.client.get("posts", tag=burst.label, limit=200)["posts"]:
+            [delivery] = shown["deliveries"]
+            ours.append((delivery["platform"], burst.texts[shown["id"]][1], delivery["platform_post_id"]))
+        assert sorted(world) == sorted(ours)
+        assert self.rows("SELECT account_id FROM posts_lane WHERE lease_token IS NOT NULL") == []
+        assert self.rows("SELECT id FROM posts_attempt WHERE ended_at IS NULL") == []
+
+    def rows(self, query: LiteralString, *values: Any) -> list[dict[str, Any]]:
+        """What the instance's database says."""
+        with psycopg.connect(self.instance.database_url, row_factory=dict_row, autocommit=True) as connection:
+            return connection.execute(query, values).fetchall()
+
+
+def victim_of(instance: Instance, name: str) -> int:
+    """The process to kill; of the queue's workers one that publishes ("busy worker") or waits, if there is one.
+
+    The last kill may have ended the whole cluster, which is then being started again: waits until it is there.
+    """
+    if not name.endswith(" worker"):
+        return instance.pid(name)
+    workers: list[int] = instance.wait_for(lambda: instance.pids("q2_worker"), 30, what="a queue worker")
+    return next((pid for pid in workers if is_busy(pid) == (name == "busy worker")), workers[0])
+
+
+def is_busy(pid: int) -> bool:
+    """Whether a queue worker has a task in hand; its process title says so."""
+    try:
+        return not " ".join(psutil.Process(pid).cmdline()).strip().endswith("idle")
+    except psutil.Error:
+        return False

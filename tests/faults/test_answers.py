@@ -1,0 +1,243 @@
+"""Platforms that lie, break off, close their window, or are not there at all."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.faults.crowd import IS_FULL, PLATFORMS, SETTLE_S, Crowd
+from tests.instance import Instance
+from tests.ports import free_port
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800 if IS_FULL else 300)]
+
+WINDOWS_S = [30, 100] if IS_FULL else [8]
+DOWN_S = 600 if IS_FULL else 15
+# After a silence: what was seen of it may have to settle, the next probe comes within 60 s.
+BACK_WITHIN_S = 90
+DEAD_HOST = UUID(int=0xDEAD)
+
+
+def settled(crowd: Crowd, posts: dict[str, str], within_s: float) -> dict[str, dict[str, Any]]:
+    """Wait until no post is on its way; returns each one's delivery by platform."""
+
+    def look() -> dict[str, dict[str, Any]] | None:
+        shown = {platform: crowd.post(post) for platform, post in posts.items()}
+        if any(post["status"] in {"scheduled", "publishing"} for post in shown.values()):
+            return None
+        return {platform: post["deliveries"][0] for platform, post in shown.items()}
+
+    found: dict[str, dict[str, Any]] = crowd.instance.wait_for(look, within_s, what="settled")
+    return found
+
+
+def in_world(instance: Instance, platform: str, text: str) -> list[dict[str, Any]]:
+    return [post for post in instance.sandbox.posts(platform) if post["text"] == text]
+
+
+def sent(instance: Instance, platform: str, since: datetime) -> list[dict[str, Any]]:
+    return [
+        call
+        for call in instance.sandbox.requests(platform)
+        if call["operation"] == "publish" and datetime.fromisoformat(call["at"]) >= since
+    ]
+
+
+@pytest.mark.parametrize("times", [1, 1000], ids=["once", "always"])
+@pytest.mark.parametrize("effect", ["accept_then_reset", "accept_then_500"])
+def test_an_answer_that_is_lost_leaves_one_copy(instance: Instance, crowd: Crowd, effect: str, times: int) -> None:
+    text, posts = f"{effect} {times} {time.time_ns()}", {}
+    for platform in PLATFORMS:
+        instance.sandbox.fault(platform, "publish", effect, times=times)
+        posts[platform] = crowd.publish(platform, text)
+
+    deliveries = settled(crowd, posts, 60 + max(SETTLE_S.values()))
+
+    instance.sandbox.clear_faults()
+    for platform, delivery in deliveries.items():
+        [seen] = in_world(instance, platform, text)
+        assert (delivery["status"], delivery["platform_post_id"]) == ("published", seen["id"])
+
+
+@pytest.mark.parametrize("effect", ["reset_before", "html_502", "garbage_200", "status_500"])
+def test_what_may_not_have_arrived_is_looked_up_and_sent_again(instance: Instance, crowd: Crowd, effect: str) -> None:
+    text, posts, since = f"{effect} {time.time_ns()}", {}, datetime.now(UTC)
+    for platform in PLATFORMS:
+        instance.sandbox.fault(platform, "publish", effect)
+        posts[platform] = crowd.publish(platform, text)
+
+    deliveries = settled(crowd, posts, 60 + max(SETTLE_S.values()))
+
+    for platform, delivery in deliveries.items():
+        [seen] = in_world(instance, platform, text)
+        assert (delivery["status"], delivery["platform_post_id"]) == ("published", seen["id"])
+        first = sent(instance, platform, since)[0]
+        after = [c for c in instance.sandbox.requests(platform) if c["at"] > first["at"]]
+        assert next(c["operation"] for c in after if c["operation"] in {"lookup", "publish"}) == "lookup"
+
+
+@pytest.mark.parametrize("window_s", WINDOWS_S)
+def test_a_closed_window_sees_no_call(instance: Instance, crowd: Crowd, window_s: int) -> None:
+    text, posts, since = f"window {time.time_ns()}", {}, datetime.now(UTC)
+    for platform in PLATFORMS:
+        instance.sandbox.fault(platform, "publish", "rate_limited", retry_after=window_s)
+        posts[platform] = crowd.publish(platform, text)
+
+    deliveries = settled(crowd, posts, window_s + 60)
+
+    for platform, delivery in deliveries.items():
+        refused, *later = sent(instance, platform, since)
+        opens_at = datetime.fromisoformat(refused["at"]) + timedelta(seconds=window_s)
+        assert refused["status"] == 429
+        assert [call["status"] for call in later if datetime.fromisoformat(call["at"]) < opens_at] == []
+        assert (delivery["status"], delivery["attempts"]) == ("published", 2)
+        assert len(in_world(instance, platform, text)) == 1
+    used = "SELECT max(tries) AS tries FROM posts_delivery d JOIN posts_post p ON p.id = d.post_id WHERE p.content = %s"
+    assert crowd.rows(used, text) == [{"tries": 0}]
+
+
+def move_hosts(instance: Instance, base: str) -> None:
+    """Let every platform be found elsewhere: `base` + its path."""
+    with psycopg.connect(instance.database_url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE integrations_platformhost SET base_url = %s || regexp_replace(base_url, '^https?://[^/]+', '')",
+            [base],
+        )
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("http://127.0.0.1:{free}", "connection_refused"),
+        ("http://no-such-host.invalid", "dns_failure"),
+        ("https://127.0.0.1:{sandbox}", "tls_error"),
+    ],
+)
+def test_a_platform_that_cannot_be_reached_costs_nothing(
+    instance: Instance, crowd: Crowd, address: str, code: str
+) -> None:
+    move_hosts(instance, address.format(free=free_port(), sandbox=instance.sandbox_port))
+    text = f"unreachable {code} {time.time_ns()}"
+    posts = {platform: crowd.publish(platform, text) for platform in PLATFORMS}
+    ids = list(posts.values())
+    codes = (
+        "SELECT DISTINCT a.code, a.outcome FROM posts_attempt a JOIN posts_delivery d ON d.id = a.delivery_id"
+        " WHERE d.post_id = ANY(%s::uuid[]) AND a.outcome <> 'abandoned'"
+    )
+    instance.wait_for(
+        lambda: all(crowd.post(post)["deliveries"][0]["waiting_for"] == "platform" for post in ids), 60, what="waiting"
+    )
+
+    shown = [crowd.post(post)["deliveries"][0] for post in ids]
+    assert crowd.rows(codes, ids) == [{"code": code, "outcome": "unavailable"}]
+    assert all("does not answer; this goes out when it does" in one["error"]["message"] for one in shown)
+    assert [one["status"] for one in shown] == ["pending"] * len(PLATFORMS)
+
+    move_hosts(instance, instance.sandbox.url)
+    deliveries = settled(crowd, posts, BACK_WITHIN_S)
+    assert {delivery["status"] for delivery in deliveries.values()} == {"published"}
+    assert all(len(in_world(instance, platform, text)) == 1 for platform in PLATFORMS)
+
+
+def test_an_answer_that_comes_too_late_is_looked_up(instance: Instance, crowd: Crowd) -> None:
+    text, posts = f"slow {time.time_ns()}", {}
+    for platform in PLATFORMS:
+        instance.sandbox.fault(platform, "publish", "slow", ms=14_000)
+        posts[platform] = crowd.publish(platform, text)
+
+    deliveries = settled(crowd, posts, 60 + max(SETTLE_S.values()))
+
+    for platform, delivery in deliveries.items():
+        [seen] = in_world(instance, platform, text)
+        assert (delivery["status"], delivery["platform_post_id"]) == ("published", seen["id"])
+        [first, *_] = crowd.client.get(f"posts/{posts[platform]}/attempts")["attempts"]
+        assert (first["outcome"], first["error"]["code"]) == ("unknown", "timed_out")
+
+
+def test_a_platform_that_is_down_fails_nothing(instance: Instance, crowd: Crowd) -> None:
+    """Its address answers nobody for the whole time; then it is back."""
+    move_hosts(instance, f"http://127.0.0.1:{free_port()}")
+    text = f"down {time.time_ns()}"
+    posts = {platform: crowd.publish(platform, text) for platform in PLATFORMS}
+    ends_at = time.monotonic() + DOWN_S
+    while time.monotonic() < ends_at:
+        assert {crowd.post(post)["status"] for post in posts.values()} <= {"scheduled", "publishing"}
+        time.sleep(1)
+
+    move_hosts(instance, instance.sandbox.url)
+    deliveries = settled(crowd, posts, BACK_WITHIN_S)
+
+    assert {delivery["status"] for delivery in deliveries.values()} == {"published"}
+    assert all(len(in_world(instance, platform, text)) == 1 for platform in PLATFORMS)
+    used = "SELECT max(tries) AS tries FROM posts_delivery d JOIN posts_post p ON p.id = d.post_id WHERE p.content = %s"
+    assert crowd.rows(used, text)[0]["tries"] < 3
+
+
+def test_a_dead_host_delays_nobody(instance: Instance, crowd: Crowd) -> None:
+    """10 posts to a host that is gone beside 100 good ones, all due at once: these are on time."""
+    other = instance.client()
+    dead = [other.connect("mastodon", f"dead{number}") for number in range(10)]
+    with psycopg.connect(instance.database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO integrations_platformhost (id, created_at, updated_at, platform, host, base_url, client_id,"
+            " client_redirect_uri, client_scopes, info, paused_reason, failures)"
+            " VALUES (%s, now(), now(), 'mastodon', 'gone.test', %s, '', '', '', '{}', '', 0)",
+            [DEAD_HOST, f"http://127.0.0.1:{free_port()}/mastodon"],
+        )
+        moved = "UPDATE integrations_socialaccount SET platform_host_id = %s WHERE id = ANY(%s::uuid[])"
+        connection.execute(moved, [DEAD_HOST, dead])
+    burst = crowd.burst(34)
+    for number, account in enumerate(dead):
+        body = {"content": f"dead {number}", "accounts": [account], "scheduled_time": burst.due_at.isoformat()}
+        other.post("posts", body)
+    crowd.wait_settled(burst, 60)
+
+    crowd.check_truth(burst)
+    lateness = sorted(
+        (datetime.fromisoformat(post["created_at"]) - burst.due_at).total_seconds()
+        for platform in PLATFORMS
+        for post in instance.sandbox.posts(platform)
+        if post["text"].startswith(f"{burst.label} ")
+    )
+    assert len(lateness) == 102
+    p95 = lateness[int(len(lateness) * 0.95)]
+    print(f"lateness beside a dead host: p50 {lateness[51]:.2f} s, p95 {p95:.2f} s")  # noqa: T201
+    assert p95 <= (1.0 if IS_FULL else 5.0)  # a shared machine may be slow; docs/reliability.md has the figure
+    waiting = other.get("posts", limit=200)["posts"]
+    assert {post["status"] for post in waiting} <= {"scheduled", "publishing"}
+
+
+def test_what_was_due_three_days_ago_waits_for_a_person(instance: Instance, crowd: Crowd) -> None:
+    """Half of them three days late, half of them an hour: only these go out, one after the other on an account."""
+    size = 250 if IS_FULL else 15
+    burst = crowd.burst(size * 2, platforms=["mastodon"], ahead_s=600)
+    ids = list(burst.texts)
+    now = datetime.now(UTC)
+    for posts, late in ((ids[:size], timedelta(days=3)), (ids[size:], timedelta(hours=1))):
+        with psycopg.connect(instance.database_url, autocommit=True) as connection:
+            moved = "UPDATE posts_delivery SET due_at = %s, next_attempt_at = %s WHERE post_id = ANY(%s::uuid[])"
+            connection.execute(moved, [now - late, now - late, posts])
+            connection.execute(
+                "UPDATE posts_lane SET ready_at = %s WHERE account_id IN"
+                " (SELECT account_id FROM posts_delivery WHERE post_id = ANY(%s::uuid[]))",
+                [now - late, posts],
+            )
+
+    instance.wait_for(lambda: crowd.statuses(burst)["published"] == size, 60 + size, what="published")
+
+    held = "SELECT post_id::text AS id FROM posts_delivery WHERE state = 'held' AND post_id = ANY(%s::uuid[])"
+    assert sorted(row["id"] for row in crowd.rows(held, ids)) == sorted(ids[:size])
+    assert crowd.post(ids[0])["deliveries"][0]["waiting_for"] == "person"
+    seen = [post for post in instance.sandbox.posts("mastodon") if post["text"].startswith(f"{burst.label} ")]
+    assert sorted(post["text"] for post in seen) == sorted(burst.texts[post_id][1] for post_id in ids[size:])
+    by_account: dict[str, list[datetime]] = {}
+    for post in seen:
+        by_account.setdefault(post["account"], []).append(datetime.fromisoformat(post["created_at"]))
+    gaps = [b - a for times in by_account.values() for a, b in itertools.pairwise(times)]
+    assert min(gaps) >= timedelta(seconds=0.9)
