@@ -142,7 +142,7 @@ def copy(
     names = [row[0] for row in cursor.fetchall()]
     shown = ", ".join(changes.get(name, f't."{name}"') for name in names)
     columns = ", ".join(f'"{name}"' for name in names)
-    insert = f"INSERT INTO {table} ({columns}) SELECT {shown} FROM {source} s CROSS JOIN {table} t"  # noqa: S608
+    insert = f"INSERT INTO {table} ({columns}) SELECT {shown} FROM {source} s CROSS JOIN {table} t"
     cursor.execute(f"{insert} WHERE t.{key} = %s", [value])
 
 

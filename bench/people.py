@@ -163,4 +163,10 @@ def schedule_all(accounts: list[Any], *, due_at: datetime, text: str) -> None:
         ],
         batch_size=1000,
     )
-    Lane.objects.bulk_create([Lane(account=account, ready_at=due_at) for account in accounts], batch_size=1000)
+    Lane.objects.bulk_create(
+        [Lane(account=account, ready_at=due_at) for account in accounts],
+        batch_size=1000,
+        update_conflicts=True,
+        unique_fields=["account"],
+        update_fields=["ready_at"],
+    )
