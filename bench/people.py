@@ -21,6 +21,7 @@ class Person:
     handle: str
     remote_id: str
     token: str
+    refresh_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,14 @@ def _signer(call: Caller, app: App) -> Callable[[str], Person]:
             },
         )
         me = call("GET", "/api/v1/accounts/verify_credentials", token=tokens["access_token"])
-        return Person(handle, me["id"], tokens["access_token"])
+        return Person(handle, me["id"], tokens["access_token"], tokens.get("refresh_token", ""))
 
     return sign_in
 
 
-def connect_all(instance_url: str, app: App, people: list[Person], *, at: datetime) -> list[Any]:
+def connect_all(
+    instance_url: str, app: App, people: list[Person], *, at: datetime, expires_at: datetime | None = None
+) -> list[Any]:
     """Write their accounts as connecting one by one would; Django is set up by the caller. Returns SocialAccounts."""
     from accounts.models import Workspace
     from integrations.models import Credential, PlatformHost, SocialAccount
@@ -108,7 +111,14 @@ def connect_all(instance_url: str, app: App, people: list[Person], *, at: dateti
     )
     grants = Credential.objects.bulk_create(
         [
-            Credential(workspace=workspace, platform_host=host, subject=one.remote_id, access_enc=one.token)
+            Credential(
+                workspace=workspace,
+                platform_host=host,
+                subject=one.remote_id,
+                access_enc=one.token,
+                refresh_enc=one.refresh_token,
+                expires_at=expires_at,
+            )
             for one in people
         ],
         batch_size=1000,
