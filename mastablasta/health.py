@@ -22,12 +22,12 @@ from django.utils import timezone
 from integrations.models import Credential, OAuthState
 from mastablasta import chores
 from mastablasta.core import crypto, jobs
-from mastablasta.core.models import Heartbeat
+from mastablasta.core.models import PROGRESS, Heartbeat
 
 log = structlog.get_logger(__name__)
 
-SILENT = timedelta(seconds=30)  # a heartbeat older than this counts as none
-LATE = timedelta(seconds=15)  # work this long overdue, with nobody at it, does not move
+SILENT = timedelta(seconds=25)  # a heartbeat older than this counts as none: whoever asks every 5 s knows within 30
+LATE = timedelta(seconds=15)  # work this long overdue does not move; a call takes 12 s at most
 STUCK_S = 20.0  # a probe that has not come back for so long has failed
 
 
@@ -132,14 +132,25 @@ def clock() -> Finding:
 
 
 def due_work() -> Finding:
+    """Whether what can be done now is done. What waits for a person, an account, a platform or a window cannot."""
     at = timezone.now()
     due_at = chores.next_work_at()
     if due_at is None or due_at > at:
         return Finding(True, "Nothing is due.")
+    late = at - due_at
     drains = Heartbeat.objects.alive("drain:", at=at, within=timedelta(seconds=5))
-    if drains:
-        return Finding(True, f"{drains} at work.", at - due_at)
-    return Finding(at - due_at < LATE, "Due, and nobody is at it.", at - due_at)
+    if not drains:
+        return Finding(late < LATE, "Due, and nobody is at it.", late)
+    progress = Heartbeat.objects.age(PROGRESS, at=at)
+    if late < LATE or (progress is not None and progress < LATE):
+        return Finding(True, f"{drains} at work.", late)
+    return Finding(False, f"{drains} at work, and nothing comes of it.", late)
+
+
+def publishing() -> Finding:
+    """Whether what falls due goes out: somebody watches the clock, somebody works, and what is due moves."""
+    found = [due_work(), clock(), worker()]
+    return next((finding for finding in found if not finding.ok), found[0])
 
 
 def oauth() -> Finding:
@@ -165,6 +176,7 @@ READY = {
 }
 STATUS = {
     "database": Probe(database, keep_s=10, keep_bad_s=10),
+    "publishing": Probe(publishing, keep_s=10, keep_bad_s=10),
     "oauth": Probe(oauth, keep_s=10, keep_bad_s=10),
 }
 NOT_ASKED = Finding(False, "Not asked, for what is wrong above.")

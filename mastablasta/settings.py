@@ -321,6 +321,8 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 CSRF_FAILURE_VIEW = "mastablasta.core.api.handlers.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+
 # --- logs ------------------------------------------------------------------------------------------------------------
 LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), "console" if IS_DEVELOPMENT else "json")
 LOG_FILE = env.text("LOG_FILE") or (str(HOME / "app.log") if IS_DEVELOPMENT else "")

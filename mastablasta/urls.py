@@ -32,6 +32,7 @@ def api(prefix: str, urlconf: str | list[URLPattern]) -> URLResolver:
 urlpatterns = [
     path("healthz", views.healthz),
     path("readyz", views.readyz),
+    path("metrics", views.figures),
     path("admin/", admin.site.urls),
     api(
         "api/v2/",

@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import socket
 
+import structlog
+
 from mastablasta.core import jobs
+from mastablasta.core.models import Tally
 from posts.services import claims, publishing
+
+log = structlog.get_logger(__name__)
 
 
 def worker_name() -> str:
@@ -18,7 +23,9 @@ def drain() -> None:
 
 
 def sweep_lanes() -> None:
-    claims.sweep_lanes()
+    if repaired := claims.sweep_lanes():
+        log.error("lanes_repaired", lanes=repaired)
+        Tally.objects.note("lanes_repaired", count=repaired)
 
 
 def unpark_lanes() -> None:

@@ -26,6 +26,7 @@ from integrations.services.hosts import app_of
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core.errors import Conflict, Unreachable
 from mastablasta.core.ids import new_id
+from mastablasta.core.models import Tally
 from mastablasta.core.outbound import Http
 
 log = structlog.get_logger(__name__)
@@ -111,11 +112,15 @@ def store_refresh(turn: RefreshTurn, tokens: Tokens, *, at: datetime) -> bool:
         changes["refresh_enc"] = tokens.refresh_token
     if tokens.scopes:
         changes["scopes"] = list(tokens.scopes)
-    return bool(_mine(turn).update(**changes, updated_at=at))
+    stored = bool(_mine(turn).update(**changes, updated_at=at))
+    if stored:
+        _count(turn, "renewed")
+    return stored
 
 
 def fail_refresh(turn: RefreshTurn, error: CallFailed, *, at: datetime) -> None:
     """End the turn without a pair: a dead grant signs its accounts out, anything else changes nothing."""
+    _count(turn, error.kind)
     if not isinstance(error, NeedsReconnect):
         _mine(turn).update(**_NO_LEASE, error=error.message[:500], updated_at=at)
         return
@@ -253,6 +258,10 @@ def reread(credential: Credential) -> Credential:
     if found is None:
         raise Conflict("disconnected", DISCONNECTED)
     return found
+
+
+def _count(turn: RefreshTurn, outcome: str) -> None:
+    Tally.objects.note("token_refreshes", platform=turn.platform, outcome=outcome)
 
 
 _NO_LEASE: dict[str, Any] = {"refresh_lease": None, "refresh_lease_expires_at": None}

@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from mastablasta.core.ids import new_id
 
+PROGRESS = "progress"  # the heartbeat that a drain gives only when it got a result written
+
 
 class Row(models.Model):
     """A row with a UUIDv7 and its times."""
@@ -81,7 +83,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
 
 class Heartbeat(models.Model):
-    """The last sign of life of a process or a periodic thing: 'clock', 'q2', 'drain:<worker>', 'chore:…'."""
+    """The last sign of life of a process or a periodic thing: 'clock', 'q2', 'drain:<worker>', PROGRESS, 'chore:…'."""
 
     name = models.CharField(max_length=200, primary_key=True)
     at = models.DateTimeField()

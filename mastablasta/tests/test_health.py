@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from mastablasta import health
 from mastablasta.core import jobs
-from mastablasta.core.models import Heartbeat
+from mastablasta.core.models import PROGRESS, Heartbeat
 from mastablasta.health import Finding, Probe
+from posts.models import Lane
 from posts.tests.making import make_delivery
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +67,7 @@ def test_readyz_is_red_without_heartbeats(client: Client) -> None:
 @pytest.mark.parametrize("name", ["q2", "clock"])
 def test_readyz_is_red_when_a_heartbeat_is_old(client: Client, name: str) -> None:
     beat_all()
-    Heartbeat.objects.beat(name, at=timezone.now() - timedelta(seconds=31))
+    Heartbeat.objects.beat(name, at=timezone.now() - timedelta(seconds=26))
 
     answer = client.get("/readyz")
 
@@ -91,10 +92,45 @@ def test_readyz_is_red_when_due_work_does_not_move(client: Client) -> None:
     assert answer.json()["checks"]["due_work"]["detail"] == "Due, and nobody is at it."
 
 
-def test_readyz_is_green_while_a_drain_is_at_due_work(client: Client) -> None:
+@pytest.mark.parametrize(("progress_s", "late_s", "status"), [(10, 3600, 200), (3600, 10, 200), (20, 20, 503)])
+def test_readyz_is_green_while_something_comes_of_a_drain(
+    client: Client, progress_s: int, late_s: int, status: int
+) -> None:
+    beat_all()
+    now = timezone.now()
+    make_delivery(due_at=now - timedelta(seconds=late_s))
+    Heartbeat.objects.beat("drain:host:1", at=now)
+    Heartbeat.objects.beat(PROGRESS, at=now - timedelta(seconds=progress_s))
+
+    answer = client.get("/readyz")
+
+    detail = "1 at work." if status == 200 else "1 at work, and nothing comes of it."
+    assert (answer.status_code, answer.json()["checks"]["due_work"]["detail"]) == (status, detail)
+
+
+def test_readyz_is_red_when_nothing_ever_came_of_a_drain(client: Client) -> None:
     beat_all()
     make_delivery(due_at=timezone.now() - timedelta(seconds=20))
     Heartbeat.objects.beat("drain:host:1", at=timezone.now())
+
+    assert client.get("/readyz").json()["checks"]["due_work"]["ok"] is False
+
+
+@pytest.mark.parametrize("state", ["held", "blocked", "unconfirmed"])
+def test_work_that_waits_for_somebody_else_is_not_stuck(client: Client, state: str) -> None:
+    beat_all()
+    make_delivery(due_at=None, state=state)
+
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "lane", [{"is_parked": True, "ready_at": None}, {"ready_at": datetime(2099, 1, 1, tzinfo=UTC)}], ids=str
+)
+def test_account_that_may_not_be_called_now_is_not_stuck(client: Client, lane: dict[str, object]) -> None:
+    beat_all()
+    delivery = make_delivery(due_at=timezone.now() - timedelta(hours=1))
+    Lane.objects.filter(account=delivery.account_id).update(**lane)
 
     assert client.get("/readyz").status_code == 200
 
@@ -123,6 +159,8 @@ def test_broken_database_says_nothing_of_itself(client: Client, monkeypatch: pyt
 
 @pytest.mark.parametrize("path", ["/api/v2/status", "/api/v2/status/"])
 def test_status_has_the_promised_fields(client: Client, path: str) -> None:
+    beat_all()
+
     answer = client.get(path)
 
     assert answer.status_code == 200
@@ -130,6 +168,7 @@ def test_status_has_the_promised_fields(client: Client, path: str) -> None:
     assert datetime.now(UTC) - datetime.fromisoformat(body.pop("timestamp")) < timedelta(seconds=10)
     assert body == {
         "database": True,
+        "publishing": True,
         "oauth": True,
         "media": False,
         "analytics": False,
@@ -137,6 +176,19 @@ def test_status_has_the_promised_fields(client: Client, path: str) -> None:
         "mode": "development",
     }
     assert answer.text.count('Z"') == 1
+
+
+@pytest.mark.parametrize("missing", ["clock", "q2", "drain"])
+def test_status_says_that_nothing_goes_out(client: Client, missing: str) -> None:
+    beat_all()
+    if missing == "drain":
+        make_delivery(due_at=timezone.now() - timedelta(seconds=20))
+    else:
+        Heartbeat.objects.filter(name=missing).update(at=timezone.now() - timedelta(seconds=26))
+
+    answer = client.get("/api/v2/status")
+
+    assert (answer.status_code, answer.json()["publishing"]) == (200, False)
 
 
 def test_status_is_503_without_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from django.utils import timezone
 from integrations.contract import LeaseLost
 from integrations.models import PlatformHost
 from integrations.services.circuits import is_silence
-from mastablasta.core.models import Heartbeat
+from mastablasta.core.models import PROGRESS, Counted, Heartbeat, Tally
 from posts.services import claims
 from posts.services.consequences import bear
 from posts.services.desk import Ask, Desk, Done
@@ -32,6 +32,7 @@ from posts.services.jobs import Job, load_jobs
 from posts.services.obstacles import Obstacle
 from posts.services.sending import obstructed, work_on
 from posts.services.weighing import note, weigh
+from posts.states import ENDED
 
 log = structlog.get_logger(__name__)
 
@@ -66,13 +67,15 @@ def drain(
     should_stop: Callable[[], bool] = lambda: False,
     at_most_s: float = 50.0,
     threads: int | None = None,
+    watch: Callable[[DrainReport], None] = lambda _: None,
 ) -> DrainReport:
     """Work on everything that is due, until nothing is due within a second; blocks.
 
     It takes nothing new after `at_most_s`, or once `should_stop` says so: then it hands back what it has not begun
-    and waits for what is in flight. Runs any number of times at once, on any number of machines.
+    and waits for what is in flight. Runs any number of times at once, on any number of machines. `watch` is shown the
+    report as it grows.
     """
-    return _Drain(worker, should_stop, at_most_s, threads or settings.PUBLISH_THREADS).run()
+    return _Drain(worker, should_stop, at_most_s, threads or settings.PUBLISH_THREADS).run(watch)
 
 
 _pools: dict[tuple[int, int], tuple[ThreadPoolExecutor, ThreadPoolExecutor]] = {}
@@ -123,13 +126,16 @@ class _Drain:
         self.next_ready_at: datetime | None = None
         now = time.monotonic()
         self.tick_at = self.active_at = now
+        self.has_moved = False
+        self.counts: Counter[Counted] = Counter()
         self.turns: dict[str, float] = dict.fromkeys(("beat", "renew", "take_over", "hosts", "stuck"), 0.0)
         self.turns["renew"] = now + RENEW_S
 
-    def run(self) -> DrainReport:
+    def run(self, watch: Callable[[DrainReport], None]) -> DrainReport:
         try:
             while not self._is_over():
                 self._tick()
+                watch(self.report)
                 self._wait()
         finally:
             self.desk.close()
@@ -209,7 +215,7 @@ class _Drain:
     def _keep(self) -> None:
         """What keeps us alive in the eyes of others; each in a transaction of its own."""
         if self._is_turn("beat", BEAT_S):
-            Heartbeat.objects.beat(f"drain:{self.worker}", at=timezone.now(), in_flight=len(self.in_flight))
+            self._beat()
         if self._is_turn("hosts", HOSTS_S):
             self.hosts = PlatformHost.objects.in_bulk({flight.job.host_id for flight in self.in_flight.values()})
         if self._is_turn("take_over", TAKE_OVER_S):
@@ -221,6 +227,17 @@ class _Drain:
         if self.in_flight and self._is_turn("renew", RENEW_S):
             with transaction.atomic():
                 claims.renew(list({flight.job.claimed.token for flight in self.in_flight.values()}), at=timezone.now())
+
+    def _beat(self) -> None:
+        """Say that it is alive, that results were written since the last beat, and what they were."""
+        at = timezone.now()
+        with transaction.atomic():
+            Heartbeat.objects.beat(f"drain:{self.worker}", at=at, in_flight=len(self.in_flight))
+            if self.has_moved:
+                Heartbeat.objects.beat(PROGRESS, at=at)
+            Tally.objects.add(self.counts)
+        self.has_moved = False
+        self.counts.clear()
 
     def _something_is_due(self) -> bool:
         """Whether a claim would find something; reads only, so an idle drain takes no write lock."""
@@ -245,6 +262,8 @@ class _Drain:
             touched = {d.job.claimed.post_id for d in self.done if d.job.claimed.delivery_id in written}
             claims.settle_posts(touched | {c.post_id for c in claimed}, at=at)
             note(weights, self.hosts, at=at)
+        self.has_moved |= bool(written or held)
+        self._count(written)
         self._committed(answers, jobs, len(claimed), free)
 
     def _commit_one_by_one(self) -> None:
@@ -306,6 +325,15 @@ class _Drain:
                 continue
             self._start(job, premarked_until)
 
+    def _count(self, written: set[UUID]) -> None:
+        for done in self.done:
+            result, platform = done.result, done.job.platform
+            if result is None or result.delivery_id not in written:
+                continue
+            self.counts[Counted("attempts", platform, done.job.kind, result.outcome)] += 1
+            if result.state in ENDED:
+                self.counts[Counted("deliveries", platform, "", result.state)] += 1
+
     # --- hosts that hang ---
     def _look_for_stuck(self, done: list[Done]) -> None:
         """A host that answers nobody must not keep all threads: others go on in the reserve."""
@@ -339,6 +367,7 @@ class _Drain:
 
     def _leave(self) -> None:
         try:
+            self._beat()
             Heartbeat.objects.filter(name=f"drain:{self.worker}").delete()
         except DatabaseError:
             connection.close()

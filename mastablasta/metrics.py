@@ -1,0 +1,133 @@
+"""What /metrics says: read from the database at each scrape, so it is the same whichever web process answers.
+
+Gauges are counted from the rows, up to MOST of a kind, by index: a scrape costs the same whatever is stored.
+Counters are the tallies that drains and refreshes write; they start at 0 with the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from integrations.models import Credential, PlatformHost, SocialAccount
+from integrations.states import CredentialState
+from mastablasta import chores
+from mastablasta.core.models import PROGRESS, Heartbeat, Tally
+from posts.models import Delivery, Lane
+from posts.states import COUNTED, DeliveryState
+
+MOST = 10_000
+MOST_HOSTS = 100
+BEATING = timedelta(seconds=5)
+EXPIRES_WITHIN = {"0s": timedelta(0), "1h": timedelta(hours=1), "1d": timedelta(days=1), "7d": timedelta(days=7)}
+ROLES = {"clock": "clock", "queue": "q2", "progress": PROGRESS}
+COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "attempts": ("Looks at deliveries that ended, by what came of them", ("platform", "kind", "outcome")),
+    "deliveries": ("Deliveries that ended, by their state", ("platform", "outcome")),
+    "token_refreshes": ("Refreshes of tokens: renewed, or why not", ("platform", "outcome")),
+    "lanes_repaired": ("Accounts that would have been looked at too late; each is a bug", ()),
+}
+
+
+def render() -> bytes:
+    """Everything, in Prometheus' text format. Raises what the database raises when it is away."""
+    return generate_latest(REGISTRY)
+
+
+class Instance(Collector):
+    """The whole instance: all hosts, all processes."""
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _work()
+        yield from _accounts()
+        yield from _heartbeats()
+        yield from _counters()
+
+
+REGISTRY = CollectorRegistry(auto_describe=False)
+REGISTRY.register(Instance())
+
+
+def _gauge(name: str, text: str, values: Mapping[Any, float], *labels: str) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(f"mastablasta_{name}", text, labels=labels)
+    for label_values, value in values.items():
+        gauge.add_metric(label_values, value)
+    return gauge
+
+
+def _capped(rows: QuerySet[Any, Any]) -> int:
+    return rows.order_by()[:MOST].count()
+
+
+def _work() -> Iterator[Metric]:
+    at = timezone.now()
+    due_at = chores.next_work_at()
+    lag_s = max(0.0, (at - due_at).total_seconds()) if due_at else 0.0
+    yield _gauge("due_lag_seconds", "How long the oldest work that could be done waits for a worker", {(): lag_s})
+    ready = Lane.objects.filter(lease_token=None, ready_at__lte=at)
+    yield _gauge("due_accounts", f"Accounts with work that could be done now, up to {MOST}", {(): _capped(ready)})
+    due = _capped(Delivery.objects.due(at))
+    yield _gauge("due_deliveries", f"Deliveries whose time has come, up to {MOST}, whatever they wait for", {(): due})
+    held = Lane.objects.filter(lease_token__isnull=False)
+    yield _gauge("in_flight", "Deliveries in the hands of a worker", {(): _capped(held)})
+    yield _gauge("open_deliveries", f"Deliveries that have not ended, by state, up to {MOST} each", _states(), "state")
+
+
+def _states() -> dict[tuple[str, ...], float]:
+    waiting = Delivery.objects.filter(state=DeliveryState.QUEUED, lease_token=None, next_attempt_at__isnull=False)
+    sending = Delivery.objects.filter(state=DeliveryState.SENDING, lease_token__isnull=False)
+    counts = {DeliveryState.QUEUED: _capped(waiting), DeliveryState.SENDING: _capped(sending)}
+    for state in COUNTED:
+        counts[state] = _capped(Delivery.objects.filter(state=state))
+    return {(state.value,): count for state, count in counts.items()}
+
+
+def _accounts() -> Iterator[Metric]:
+    yield _gauge("accounts", "Connected accounts by state", _account_states(), "platform", "state")
+    at = timezone.now()
+    live = Credential.objects.filter(state=CredentialState.LIVE)
+    expiring = {(name,): _capped(live.filter(expires_at__lte=at + ahead)) for name, ahead in EXPIRES_WITHIN.items()}
+    yield _gauge("grants_expiring", f"Live grants whose token ends within this, up to {MOST}", expiring, "within")
+    silent = PlatformHost.objects.filter(circuit_opened_at__isnull=False)
+    text = f"Hosts that answer nobody and are not called, up to {MOST_HOSTS}"
+    yield _gauge("circuit_open", text, _hosts(silent), "platform", "host")
+    paused = PlatformHost.objects.filter(paused_at__isnull=False)
+    text = f"Hosts where our own app is in trouble, up to {MOST_HOSTS}"
+    yield _gauge("platform_paused", text, _hosts(paused), "platform", "host")
+
+
+def _account_states() -> dict[tuple[str, ...], float]:
+    rows = SocialAccount.objects.connected().order_by("platform", "state").values_list("platform", "state")
+    return {(platform, state): count for platform, state, count in rows.annotate(Count("pk"))}
+
+
+def _hosts(hosts: QuerySet[PlatformHost]) -> dict[tuple[str, ...], float]:
+    return dict.fromkeys(hosts.order_by("platform", "host").values_list("platform", "host")[:MOST_HOSTS], 1)
+
+
+def _heartbeats() -> Iterator[Metric]:
+    at = timezone.now()
+    last = dict(Heartbeat.objects.filter(name__in=ROLES.values()).values_list("name", "at"))
+    ages = {(role,): (at - last[name]).total_seconds() for role, name in ROLES.items() if name in last}
+    text = "Since the last beat of the clock, of the queue, and since a result was last written"
+    yield _gauge("heartbeat_age_seconds", text, ages, "of")
+    drains = Heartbeat.objects.alive("drain:", at=at, within=BEATING)
+    yield _gauge("drains", "Drains at work", {(): drains})
+
+
+def _counters() -> Iterator[Metric]:
+    for name, (text, labels) in COUNTERS.items():
+        counter = CounterMetricFamily(f"mastablasta_{name}", text, labels=labels)
+        rows = Tally.objects.filter(name=name).order_by("platform", "kind", "outcome")
+        for *values, count in rows.values_list(*labels, "count"):
+            counter.add_metric(values, count)
+        if not labels and not counter.samples:
+            counter.add_metric((), 0)
+        yield counter
