@@ -252,6 +252,13 @@ def next_ready_at() -> datetime | None:
     )
 
 
+def ready_lanes(*, at: datetime, most: int) -> int:
+    """How many accounts have something due that nobody holds, counted up to `most`."""
+    from posts.models import Lane
+
+    return Lane.objects.filter(lease_token=None, ready_at__lte=at)[:most].count()
+
+
 def next_lease_end() -> datetime | None:
     """When the earliest lease ends; None = nothing is in flight."""
     from posts.models import Lane

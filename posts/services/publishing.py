@@ -36,8 +36,10 @@ from posts.states import ENDED
 
 log = structlog.get_logger(__name__)
 
-TICK_S = 0.02  # results gathered into one commit while busy
-BUFFER = 16  # claimed beyond the threads, so that a thread that ends finds its next job
+TICK_S = 0.02  # results gathered into one commit while more than BUSY are in flight
+BUSY = 16
+BUFFER = 32  # claimed beyond the threads, so that a thread that ends finds its next job; while there is plenty
+PLENTY_S = 0.5  # how often it looks whether there is
 POLL_S = 0.05  # how often an idle drain looks for new work
 LINGER_S = 2.0  # how long it stays when nothing is due within HORIZON_S
 HORIZON_S = 1.0
@@ -118,6 +120,7 @@ class _Drain:
         self.in_flight: dict[UUID, Flight] = {}
         self.answered_at: dict[UUID, float] = {}
         self.stuck: Counter[UUID] = Counter()
+        self.is_plenty = True
         self.done: list[Done] = []
         self.asks: list[Ask] = []
         self.hosts: dict[UUID, PlatformHost] = {}
@@ -128,7 +131,7 @@ class _Drain:
         self.tick_at = self.active_at = now
         self.has_moved = False
         self.counts: Counter[Counted] = Counter()
-        self.turns: dict[str, float] = dict.fromkeys(("beat", "renew", "take_over", "hosts", "stuck"), 0.0)
+        self.turns: dict[str, float] = dict.fromkeys(("beat", "renew", "take_over", "hosts", "stuck", "plenty"), 0.0)
         self.turns["renew"] = now + RENEW_S
 
     def run(self, watch: Callable[[DrainReport], None]) -> DrainReport:
@@ -176,7 +179,7 @@ class _Drain:
             timeout_s = POLL_S
             if self.next_ready_at is not None:
                 timeout_s = min(timeout_s, max(0.0, (self.next_ready_at - timezone.now()).total_seconds()))
-        if self.desk.wait(timeout_s) and len(self.in_flight) > BUFFER:
+        if self.desk.wait(timeout_s) and len(self.in_flight) > BUSY:
             time.sleep(max(0.0, self.tick_at + TICK_S - now))
 
     def _is_turn(self, name: str, period_s: float) -> bool:
@@ -191,7 +194,8 @@ class _Drain:
             return 0
         ended = sum(done.job.claimed.delivery_id in self.in_flight for done in self.done)
         extra = min(self.threads, self.stuck.total())
-        return max(0, self.threads + BUFFER + extra - len(self.in_flight) + ended)
+        buffer = BUFFER if self.is_plenty else 0
+        return max(0, self.threads + buffer + extra - len(self.in_flight) + ended)
 
     # --- one commit ---
     def _tick(self) -> None:
@@ -224,6 +228,9 @@ class _Drain:
                 with transaction.atomic():
                     if claims.take_over(at=timezone.now()):
                         self.more_may_be_due = True
+        if len(self.in_flight) >= self.threads and self._is_turn("plenty", PLENTY_S):
+            # With few accounts, what waits here for a thread could be under way in another worker's.
+            self.is_plenty = claims.ready_lanes(at=timezone.now(), most=self.threads) >= self.threads
         if self.in_flight and self._is_turn("renew", RENEW_S):
             with transaction.atomic():
                 claims.renew(list({flight.job.claimed.token for flight in self.in_flight.values()}), at=timezone.now())
