@@ -77,16 +77,17 @@ def read_report(report: Path, status: int) -> Outcome:
 def main(options: list[str]) -> int:
     if "--faults" in options:
         return faults([option for option in options if option != "--faults"])
-    parallel, serial = ["-n", "2", "--dist", "worksteal", "-m", "not slow"], ["-m", "slow"]
+    quick = ["-n", "2", "--dist", "worksteal", "-m", "not slow"]
+    slow = ["-n", "2", "--dist", "loadfile", "-m", "slow"]  # they wait more than they work
     home = Path(tempfile.mkdtemp(prefix="mb-test-"))
     try:
         with postgresql() as url:
-            outcome = run("SQLite", [*parallel, *options], clean_environment(home / "sqlite"))
+            outcome = run("SQLite", [*quick, *options], clean_environment(home / "sqlite"))
             on_postgresql = {"DATABASE_URL": url, "MASTABLASTA_MODE": "development"}
-            outcome += run("PostgreSQL", [*parallel, *options], clean_environment(home / "pg", **on_postgresql))
+            outcome += run("PostgreSQL", [*quick, *options], clean_environment(home / "pg", **on_postgresql))
             outcome += run(
                 "Whole processes, on PostgreSQL",
-                [*serial, *options],
+                [*slow, *options],
                 clean_environment(home / "slow", **on_postgresql),
             )
     except NoPostgreSQL as error:
