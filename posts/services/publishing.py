@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -55,12 +55,16 @@ STUCK_AGAIN_S = 3.0  # what is more than that is looked at again after so long
 
 @dataclass(slots=True)
 class DrainReport:
-    """What a drain did: jobs taken up, results written, jobs handed back, jobs left to their leases."""
+    """What a drain did: jobs taken up, results written, jobs handed back, jobs left to their leases.
+
+    `states`: how many deliveries each result left in which state.
+    """
 
     claimed: int = 0
     settled: int = 0
     handed_back: int = 0
     left: int = 0
+    states: dict[str, int] = field(default_factory=dict)
 
 
 def drain(
@@ -337,6 +341,7 @@ class _Drain:
             result, platform = done.result, done.job.platform
             if result is None or result.delivery_id not in written:
                 continue
+            self.report.states[result.state] = self.report.states.get(result.state, 0) + 1
             self.counts[Counted("attempts", platform, done.job.kind, result.outcome)] += 1
             if result.state in ENDED:
                 self.counts[Counted("deliveries", platform, "", result.state)] += 1
