@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0001_initial'),
         ('integrations', '0003_circuits_and_budgets'),
-        ('posts', '0004_pace'),
+        ('posts', '0003_pace'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('posts', '0003_post_media'),
+        ('posts', '0002_narrow_rows'),
     ]
 
     operations = [
