@@ -6,11 +6,12 @@ Three steps, so that the call can be made on a thread that never touches the dat
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import structlog
@@ -35,7 +36,11 @@ LEASE = timedelta(seconds=30)  # longer than the longest call
 AHEAD = timedelta(seconds=60)
 WAIT_S = 5.0
 LOOK_AGAIN_S = 0.1
+# A token is renewed ahead by a sixth of its life, within these bounds; and by up to half as much again, by the grant's
+# id, so that grants that were made together are not renewed together.
+SHARE = 6
 SOON = timedelta(minutes=15)
+LONGEST_AHEAD = timedelta(days=7)
 RETRY_AFTER = timedelta(minutes=5)
 
 AGAIN = "GET /api/v2/oauth/{platform}/authorize, or for Bluesky POST /api/v2/accounts"
@@ -172,41 +177,81 @@ def newer_credentials(credential: Credential, *, at: datetime, wait_s: float = W
     return _refreshed(credential, until=lambda one: one.version > credential.version, at=at, wait_s=wait_s)
 
 
-def refresh_expiring(*, at: datetime, ahead: timedelta = SOON, most: int = 200, for_s: float = 50) -> int:
-    """Renew grants that end within `ahead`, those not tried for longest first; returns how many were renewed.
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What became of one grant. `message` says why it was not renewed."""
 
-    Ends after `most` grants or `for_s` seconds. A host that does not answer is left alone for the rest of the batch,
-    a grant that failed for RETRY_AFTER; neither signs anybody out.
+    credential_id: UUID
+    outcome: Literal["renewed", "would_renew", "under_way", "refused", "failed", "not_asked", "no_refresh_token"]
+    message: str = ""
+
+
+def refresh_expiring(*, at: datetime, most: int = 200, for_s: float = 50) -> int:
+    """Renew the grants whose time has come (`renewed_from`), those not tried for longest first; returns how many.
+
+    Ends after `most` grants or `for_s` seconds and one call. A grant that failed is left alone for RETRY_AFTER, a host
+    whose circuit is open until it closes; neither signs anybody out.
     """
-    give_up, silent, renewed = time.monotonic() + for_s, set[UUID](), 0
-    for credential_id, version, host in _expiring(at=at, ahead=ahead)[:most]:
+    rows = _renewable(at=at).filter(expires_at__lte=at + 1.5 * LONGEST_AHEAD)
+    rows = rows.exclude(~Q(error=""), updated_at__gt=at - RETRY_AFTER)
+    times = rows.order_by("updated_at", "id").values_list("id", "expires_at", "refreshed_at")
+    due = [id_ for id_, ends_at, began_at in times.iterator() if ends_at and at >= renewed_from(id_, began_at, ends_at)]
+    return sum(one.outcome == "renewed" for one in refresh_each(due[:most], for_s=for_s))
+
+
+def renewed_from(credential_id: UUID, began_at: datetime | None, ends_at: datetime) -> datetime:
+    """When a token that is good from `began_at` to `ends_at` is to be renewed."""
+    life = ends_at - began_at if began_at is not None else timedelta(0)
+    ahead = min(max(life / SHARE, SOON), LONGEST_AHEAD)
+    return ends_at - ahead * (1 + credential_id.int % 1000 / 2000)
+
+
+def refresh_each(credentials: Iterable[UUID], *, for_s: float = math.inf) -> Iterator[Refreshed]:
+    """Renew these grants one after the other, and tell of each; single flight. Outside a transaction.
+
+    A host that does not answer is not asked again; after `for_s` seconds nobody is.
+    """
+    give_up, silent = time.monotonic() + for_s, dict[UUID, str]()
+    for credential_id in credentials:
         if time.monotonic() >= give_up:
-            break
+            return
+        found = Credential.objects.filter(id=credential_id).values_list("version", "platform_host").first()
+        version, host = found or (0, credential_id)
         if host in silent:
+            yield Refreshed(credential_id, "not_asked", silent[host])
             continue
-        turn = begin_refresh(credential_id, version=version, at=timezone.now())
+        turn = begin_refresh(credential_id, version=version, at=timezone.now()) if found else None
         if turn is None:
+            yield Refreshed(credential_id, "under_way", "Somebody else renews it, or has ended it.")
             continue
         try:
             stored = _take_turn(turn)
-        except NeedsReconnect:
-            continue
-        except CallFailed:
-            silent.add(host)
-            continue
-        renewed += stored
-    return renewed
+        except NeedsReconnect as refusal:
+            yield Refreshed(credential_id, "refused", refusal.message)
+        except CallFailed as failure:
+            silent[host] = failure.message
+            yield Refreshed(credential_id, "failed", failure.message)
+        else:
+            yield Refreshed(credential_id, "renewed" if stored else "under_way")
 
 
-def _expiring(*, at: datetime, ahead: timedelta) -> QuerySet[Credential, tuple[UUID, int, UUID]]:
+def grants_ending(*, at: datetime, within: timedelta) -> QuerySet[Credential]:
+    """Live grants in use whose token ends within this, also what cannot be renewed; in the order of their ends."""
+    return _in_use().filter(expires_at__lte=at + within).order_by("expires_at", "id")
+
+
+def _in_use() -> QuerySet[Credential]:
     in_use = SocialAccount.objects.connected().filter(credential=OuterRef("id"))
+    return Credential.objects.filter(Exists(in_use), state=CredentialState.LIVE)
+
+
+def _renewable(*, at: datetime) -> QuerySet[Credential]:
+    """With a refresh token, in nobody's hands, at a host that answers."""
     return (
-        Credential.objects.filter(Exists(in_use), state=CredentialState.LIVE, expires_at__lte=at + ahead)
+        _in_use()
         .filter(Q(refresh_lease=None) | Q(refresh_lease_expires_at__lte=at), refresh_enc__isnull=False)
+        .filter(platform_host__circuit_opened_at=None)
         .exclude(refresh_enc="")
-        .exclude(~Q(error=""), updated_at__gt=at - RETRY_AFTER)
-        .order_by("updated_at", "id")
-        .values_list("id", "version", "platform_host")
     )
 
 

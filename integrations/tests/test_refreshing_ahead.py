@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from accounts.models import Workspace
 from integrations import services, tasks
-from integrations.models import Credential, SocialAccount
+from integrations.models import Credential, PlatformHost, SocialAccount
+from integrations.services import tokens
 from integrations.tests.conftest import at_once
 from integrations.tests.making import ROTATING, connect, make_account, make_credential, make_host
 from mastablasta.core.ids import new_id
@@ -69,7 +70,8 @@ def test_others_are_left_alone(workspace: Workspace) -> None:
     soon = now + timedelta(minutes=5)
     lasting: list[dict[str, Any]] = [
         {"expires_at": None},
-        {"expires_at": now + timedelta(minutes=16)},
+        {"expires_at": now + timedelta(minutes=23)},
+        {"expires_at": now + timedelta(days=11), "refreshed_at": now - timedelta(days=49)},
         {"expires_at": soon, "state": "dead"},
         {"expires_at": soon, "refresh_enc": None},
         {"expires_at": soon, "refresh_enc": ""},
@@ -84,7 +86,43 @@ def test_others_are_left_alone(workspace: Workspace) -> None:
     make_credential(workspace=workspace, refresh_enc="refresh", expires_at=soon)  # nobody stands on it
 
     assert ahead(at=now) == 0
-    assert set(Credential.objects.values_list("version", "refreshed_at")) == {(1, None)}
+    assert set(Credential.objects.values_list("version", flat=True)) == {1}
+
+
+@pytest.mark.parametrize(
+    ("life", "earliest", "latest"),
+    [
+        (timedelta(hours=1), timedelta(minutes=22.5), timedelta(minutes=15)),
+        (timedelta(hours=2), timedelta(minutes=30), timedelta(minutes=20)),
+        (timedelta(days=60), timedelta(days=10.5), timedelta(days=7)),
+    ],
+    ids=str,
+)
+def test_tokens_of_one_moment_are_renewed_at_many(life: timedelta, earliest: timedelta, latest: timedelta) -> None:
+    began_at = timezone.now()
+    ends_at = began_at + life
+
+    ahead = sorted(ends_at - tokens.renewed_from(new_id(), began_at, ends_at) for _ in range(500))
+
+    assert latest <= ahead[0] < ahead[-1] <= earliest
+    tenth = (earliest - latest) / 10
+    for number in range(10):
+        assert sum(latest + number * tenth <= one < latest + (number + 1) * tenth for one in ahead) < 100
+
+
+def test_long_life_is_renewed_days_ahead(sandbox: Sandbox, rotating: SocialAccount) -> None:
+    now = timezone.now()
+    Credential.objects.update(refreshed_at=now - timedelta(days=54), expires_at=now + timedelta(days=6))
+
+    assert ahead() == 1
+
+
+def test_host_whose_circuit_is_open_is_not_asked(sandbox: Sandbox, rotating: SocialAccount) -> None:
+    before = len(refreshes(sandbox))
+    PlatformHost.objects.update(circuit_opened_at=timezone.now())
+
+    assert ahead() == 0
+    assert len(refreshes(sandbox)) == before
 
 
 @pytest.mark.parametrize("state", ["pending", "paused"])
