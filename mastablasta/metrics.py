@@ -21,7 +21,7 @@ from integrations.states import CredentialState
 from mastablasta import chores
 from mastablasta.core.models import PROGRESS, Heartbeat, Tally
 from posts.models import Delivery, Lane
-from posts.states import COUNTED, DeliveryState
+from posts.states import CLAIMABLE, COUNTED, DeliveryState
 
 MOST = 10_000
 MOST_HOSTS = 100
@@ -81,9 +81,10 @@ def _work() -> Iterator[Metric]:
 
 
 def _states() -> dict[tuple[str, ...], float]:
-    waiting = Delivery.objects.filter(state=DeliveryState.QUEUED, lease_token=None, next_attempt_at__isnull=False)
+    queued = Delivery.objects.filter(state__in=CLAIMABLE, lease_token=None, state=DeliveryState.QUEUED)
+    in_order = queued.order_by("next_attempt_at", "id")[:MOST]  # the order is that of an index: else all is read
     sending = Delivery.objects.filter(state=DeliveryState.SENDING, lease_token__isnull=False)
-    counts = {DeliveryState.QUEUED: _capped(waiting), DeliveryState.SENDING: _capped(sending)}
+    counts = {DeliveryState.QUEUED: in_order.count(), DeliveryState.SENDING: _capped(sending)}
     for state in COUNTED:
         counts[state] = _capped(Delivery.objects.filter(state=state))
     return {(state.value,): count for state, count in counts.items()}

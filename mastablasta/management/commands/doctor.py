@@ -22,7 +22,7 @@ REMEDIES = {
     "storage": "make MEDIA_ROOT writable",
     "worker": "start `manage.py run_worker`, or `manage.py up`",
     "clock": "start `manage.py run_clock`, or `manage.py up`",
-    "due_work": "look at the log of the workers",
+    "due_work": "look at the log of the workers; meanwhile `manage.py publish_due` publishes by hand",
     "oauth": "ENCRYPTION_KEY must still hold the key that the stored tokens were encrypted with",
     "connections": "lower DB_POOL_MAX, or raise max_connections of the database",
 }

@@ -1,0 +1,171 @@
+"""/readyz and /api/v2/status: red within 30 s when what is due does not go out, and green again by themselves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.client import Client
+from tests.instance import Instance
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+RED_WITHIN_S = 30
+GREEN_WITHIN_S = 90  # what hung is found and replaced, or what was lost is taken over: a lease lasts 20 s
+CLUSTER = ("worker", "sentinel", "q2_worker", "pusher", "monitor")
+
+
+@pytest.fixture(scope="module")
+def instance(database_url: str) -> Iterator[Instance]:
+    with Instance(database_url) as running:
+        yield running
+
+
+class Author:
+    """A person with one account, who promises a post for in 2 s."""
+
+    def __init__(self, instance: Instance) -> None:
+        instance.wait_ready(GREEN_WITHIN_S)
+        self.instance = instance
+        self.client = instance.client()
+        self.account = self.client.connect_mastodon(f"author{time.monotonic_ns()}")
+
+    def promise(self) -> None:
+        """`due_at`: when it is due, as time.monotonic."""
+        self.due_at = time.monotonic() + 2
+        due_at = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+        body = {"content": "On time", "accounts": [self.account], "scheduled_time": due_at}
+        self.post = self.client.post("posts", body)["id"]
+
+    def status(self) -> str:
+        return str(self.client.get(f"posts/{self.post}")["status"])
+
+    def is_out_once(self) -> bool:
+        seen = [post for post in self.instance.sandbox.posts("mastodon") if post["account"] == self.handle()]
+        return self.status() == "published" and len(seen) == 1
+
+    def handle(self) -> str:
+        return str(self.client.get(f"accounts/{self.account}")["handle"]).removeprefix("@").split("@")[0]
+
+
+@contextmanager
+def stopped(instance: Instance, *roles: str) -> Iterator[None]:
+    """All processes of these roles hang meanwhile; the runner too, so that nothing is replaced."""
+    pids = [pid for role in ("runner", *roles) for pid in instance.pids(role)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def red_checks(instance: Instance) -> list[str]:
+    status, answer = instance.readyz()
+    return [name for name, check in answer["checks"].items() if not check["ok"]] if status == 503 else []
+
+
+def is_publishing(instance: Instance) -> bool:
+    return bool(Client(instance.url).get("status")["publishing"])
+
+
+def check_red(instance: Instance, name: str, *, since: float) -> None:
+    """Wait for this check to be red in /readyz, and `publishing` false in /status, and hold both to their promise."""
+    limit_s = RED_WITHIN_S + since - time.monotonic()
+    instance.wait_for(lambda: name in red_checks(instance), limit_s, what=f"{name} red")
+    if name == "due_work":
+        limit_s = RED_WITHIN_S + since - time.monotonic()
+        instance.wait_for(lambda: not is_publishing(instance), limit_s, what="said in /status")
+
+
+def check_green(instance: Instance, author: Author) -> None:
+    instance.wait_ready(GREEN_WITHIN_S)
+    instance.wait_for(author.is_out_once, GREEN_WITHIN_S, what=f"out once: {author.status()}")
+    instance.wait_for(lambda: is_publishing(instance), GREEN_WITHIN_S, what="said in /status")
+
+
+def test_cluster_that_hangs_is_red_though_the_clock_publishes(instance: Instance) -> None:
+    author = Author(instance)
+
+    with stopped(instance, *CLUSTER):
+        began_at = time.monotonic()
+        author.promise()
+        check_red(instance, "worker", since=began_at)
+        instance.wait_for(author.is_out_once, 30, what="published by the clock")
+
+    check_green(instance, author)
+
+
+def test_nobody_at_work_is_red(instance: Instance) -> None:
+    author = Author(instance)
+
+    with stopped(instance, *CLUSTER, "clock"):
+        author.promise()
+        check_red(instance, "due_work", since=author.due_at)
+        assert author.status() == "scheduled"
+
+    check_green(instance, author)
+
+
+def test_dead_clock_without_a_stand_by_is_red(instance: Instance) -> None:
+    author = Author(instance)
+
+    with stopped(instance, "worker"):  # the stand-by lives in its main process; its workers go on
+        instance.kill("clock")
+        author.promise()
+        check_red(instance, "clock", since=author.due_at)
+
+    check_green(instance, author)
+
+
+REFUSE = """
+from django.db import connection
+with connection.cursor() as cursor:
+    if connection.vendor == "sqlite":
+        cursor.execute("CREATE TRIGGER refuse BEFORE INSERT ON posts_attempt BEGIN SELECT RAISE(ABORT, 'no'); END")
+    else:
+        cursor.execute("CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE 'no'; END $$ LANGUAGE plpgsql")
+        cursor.execute("CREATE TRIGGER refuse BEFORE INSERT ON posts_attempt EXECUTE FUNCTION refuse()")
+"""
+ALLOW = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("DROP TRIGGER refuse" + ("" if connection.vendor == "sqlite" else " ON posts_attempt"))
+"""
+
+
+def test_drains_that_are_up_and_get_nothing_done_are_red(instance: Instance) -> None:
+    author = Author(instance)
+    assert instance.manage("shell", "-c", REFUSE).returncode == 0
+
+    author.promise()
+    check_red(instance, "due_work", since=author.due_at)
+    detail = instance.readyz()[1]["checks"]["due_work"]["detail"]
+
+    assert instance.manage("shell", "-c", ALLOW).returncode == 0
+    assert detail.endswith("at work, and nothing comes of it.")
+    check_green(instance, author)
+
+
+def test_platform_that_answers_nobody_is_no_fault_of_ours(instance: Instance) -> None:
+    author = Author(instance)
+    simulator = instance.pid("simulator")
+    os.kill(simulator, signal.SIGSTOP)
+    try:
+        author.promise()
+        reds = set()
+        while time.monotonic() < author.due_at + RED_WITHIN_S + 10:
+            reds.update(red_checks(instance))
+            time.sleep(0.5)
+    finally:
+        os.kill(simulator, signal.SIGCONT)
+
+    assert reds == set()
+    check_green(instance, author)
