@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from tests.faults import figures
 from tests.pg import NoPostgreSQL, postgresql
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,17 +101,26 @@ def main(options: list[str]) -> int:
 
 
 def faults(options: list[str]) -> int:
-    """Only tests/faults, on PostgreSQL; FAULTS=full in the environment makes it the long form."""
+    """Only tests/faults, on PostgreSQL; FAULTS=full in the environment makes it the long form.
+
+    The long form writes what it measured into the table of docs/reliability.md.
+    """
     home = Path(tempfile.mkdtemp(prefix="mb-test-"))
     try:
         with postgresql() as url:
-            settings = {"DATABASE_URL": url, "MASTABLASTA_MODE": "development"}
-            outcome = run("Faults", ["-m", "slow", "-s", "tests/faults", *options], clean_environment(home, **settings))
+            settings = {"DATABASE_URL": url, "MASTABLASTA_MODE": "development", figures.VARIABLE: str(home / "figures")}
+            outcome = run("Faults", ["-v", "-m", "slow", "tests/faults", *options], clean_environment(home, **settings))
+        found = figures.noted(home / "figures")
     except NoPostgreSQL as error:
         print(error, file=sys.stderr)
         return 1
     finally:
         shutil.rmtree(home, ignore_errors=True)
+    for fault, figure in found.items():
+        print(f"{fault}: {figure}")
+    if os.environ.get("FAULTS") == "full":
+        page = ROOT / "docs/reliability.md"
+        page.write_text(figures.put_into(page.read_text(), found))
     return 1 if outcome.failed or not outcome.passed else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections import Counter
@@ -22,6 +23,8 @@ IS_FULL = os.environ.get("FAULTS") == "full"
 PLATFORMS = ("mastodon", "twitter", "bluesky")
 SETTLE_S = {"mastodon": 5, "twitter": 30, "bluesky": 0}
 OPEN = {"scheduled", "publishing"}
+FAR = datetime(2031, 1, 1, tzinfo=UTC)
+FAR = datetime(2031, 1, 1, 9, tzinfo=UTC)
 
 
 @dataclass
@@ -45,18 +48,58 @@ class Crowd:
             for platform in platforms
         }
 
-    def burst(self, each: int, *, ahead_s: float = 0.0, platforms: Sequence[str] = ()) -> Burst:
+    def burst(self, each: int, *, ahead_s: float = 2.0, platforms: Sequence[str] = ()) -> Burst:
         """Schedule `each` posts a platform, all for the same moment: `ahead_s` after the last one is stored."""
         label = f"b{uuid4().hex[:8]}"
-        wanted = [(platform, number) for number in range(each) for platform in platforms or self.platforms]
-        burst = Burst(label, datetime.now(UTC) + timedelta(seconds=ahead_s + 2 + len(wanted) * 0.06))
-        for platform, number in wanted:
+        burst = Burst(label, FAR)
+        for platform, number in [(platform, n) for n in range(each) for platform in platforms or self.platforms]:
             text = f"{label} {platform} {number}"
             account = self.accounts[platform][number % len(self.accounts[platform])]
-            body = {"content": text, "accounts": [account], "tags": [label], "scheduled_time": burst.due_at.isoformat()}
+            body = {"content": text, "accounts": [account], "tags": [label], "scheduled_time": FAR.isoformat()}
             burst.texts[self.client.post("posts", body)["id"]] = (platform, text)
-        assert datetime.now(UTC) < burst.due_at, "the machine was too slow to schedule them all ahead"
+        burst.due_at = datetime.now(UTC) + timedelta(seconds=ahead_s)
+        self.move(list(burst.texts), burst.due_at)
         return burst
+
+    def move(self, posts: Sequence[str], due_at: datetime) -> None:
+        """Let posts that are scheduled be due at another moment, all in one go: how long it took to store them is not
+        what a test is about."""
+        with psycopg.connect(self.instance.database_url) as connection:
+            ids = list(posts)
+            connection.execute(
+                "UPDATE posts_delivery SET due_at = %s, next_attempt_at = %s WHERE post_id = ANY(%s::uuid[])",
+                [due_at, due_at, ids],
+            )
+            connection.execute(
+                "UPDATE posts_lane SET ready_at = %s WHERE account_id IN"
+                " (SELECT account_id FROM posts_delivery WHERE post_id = ANY(%s::uuid[]))",
+                [due_at, ids],
+            )
+            connection.execute("NOTIFY mastablasta_due")
+
+    def write(self, each: int, *, platforms: Sequence[str] = ()) -> Burst:
+        """Schedule `each` posts a platform for a far day."""
+        burst = Burst(f"b{uuid4().hex[:8]}", FAR)
+        for platform, number in itertools.product(platforms or self.platforms, range(each)):
+            text = f"{burst.label} {platform} {number}"
+            account = self.accounts[platform][number % len(self.accounts[platform])]
+            body = {"content": text, "accounts": [account], "tags": [burst.label], "scheduled_time": FAR.isoformat()}
+            burst.texts[self.client.post("posts", body)["id"]] = (platform, text)
+        return burst
+
+    def move(self, posts: list[str], *, to: datetime) -> None:
+        """Let posts that wait be due at that moment, all at once: however slow the machine stores them, they meet."""
+        with psycopg.connect(self.instance.database_url) as connection:
+            connection.execute(
+                "UPDATE posts_lane SET ready_at = %s WHERE account_id IN"
+                " (SELECT account_id FROM posts_delivery WHERE post_id = ANY(%s::uuid[]))",
+                [to, posts],
+            )
+            connection.execute(
+                "UPDATE posts_delivery SET due_at = %s, next_attempt_at = %s WHERE post_id = ANY(%s::uuid[])",
+                [to, to, posts],
+            )
+            connection.execute("UPDATE posts_post SET scheduled_at = %s WHERE id = ANY(%s::uuid[])", [to, posts])
 
     def publish(self, platform: str, text: str = "", account: int = 0) -> str:
         """Send one post now; returns its id."""
@@ -69,8 +112,8 @@ class Crowd:
         return shown
 
     def statuses(self, burst: Burst) -> Counter[str]:
-        shown = self.client.get("posts", tag=burst.label, limit=200, fields="status")["posts"]
-        return Counter(post["status"] for post in shown)
+        rows = self.rows("SELECT status FROM posts_post WHERE id = ANY(%s::uuid[])", list(burst.texts))
+        return Counter(row["status"] for row in rows)
 
     def wait_settled(self, burst: Burst, within_s: float) -> float:
         """Wait until nothing of it is on its way any more; returns the seconds it took."""
@@ -104,14 +147,16 @@ class Crowd:
 
 
 def victim_of(instance: Instance, name: str) -> int:
-    """The process to kill; of the queue's workers one that publishes ("busy worker") or waits, if there is one.
+    """The process to kill: one that publishes ("busy worker"), or waits with the queue's lock ("idle worker").
 
     The last kill may have ended the whole cluster, which is then being started again: waits until it is there.
     """
-    if not name.endswith(" worker"):
+    if name == "idle worker":
+        return instance.queue_lock_holder()
+    if name != "busy worker":
         return instance.pid(name)
     workers: list[int] = instance.wait_for(lambda: instance.pids("q2_worker"), 30, what="a queue worker")
-    return next((pid for pid in workers if is_busy(pid) == (name == "busy worker")), workers[0])
+    return next((pid for pid in workers if is_busy(pid)), workers[0])
 
 
 def is_busy(pid: int) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
-from tests.faults.crowd import IS_FULL, Crowd
+from tests.faults.crowd import IS_FULL, Crowd, victim_of
+from tests.faults.figures import note
 from tests.instance import Instance
 from tests.pg import OwnServer, database, own_server, with_name
 
@@ -16,6 +20,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 if IS_FULL else 300)]
 
 AWAY_S = 20 if IS_FULL else 8
 EACH = 30 if IS_FULL else 12
+
+# Sent before the crash: whose result the worker itself wrote after it, and who had to be looked for.
+HOW = """
+SELECT count(DISTINCT d.id) FILTER (WHERE a.kind = 'send' AND a.outcome = 'published') AS kept,
+       count(DISTINCT d.id) FILTER (WHERE a.kind = 'send' AND a.outcome = 'unknown') AS looked_up
+  FROM posts_attempt a JOIN posts_delivery d ON d.id = a.delivery_id
+ WHERE a.started_at < %s AND a.ended_at > %s AND d.post_id = ANY(%s::uuid[])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +59,32 @@ def test_connections_are_cut_one_by_one(instance: Instance, crowd: Crowd) -> Non
     crowd.wait_settled(burst, 120)
     crowd.check_truth(burst)
     assert cut > 5
+    note("PostgreSQL's connections", f"{cut} cut, {len(burst.texts)} posts: 0 twice, 0 lost")
 
 
-def test_the_server_is_away_in_mid_burst(instance: Instance, crowd: Crowd, server: OwnServer) -> None:
-    instance.sandbox.latency(400)
+@pytest.mark.parametrize("dies", [False, True], ids=["worker_waits", "worker_dies"])
+def test_the_server_is_away_in_mid_burst(instance: Instance, crowd: Crowd, server: OwnServer, dies: bool) -> None:
+    """What a worker knows and cannot write it keeps; what dies with it, is asked for."""
+    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 3, 60, what="a whole cluster")
+    instance.sandbox.latency(1000)
     burst = crowd.burst(EACH)
     instance.wait_for(lambda: crowd.statuses(burst)["published"], 60, what="the first of the burst published")
 
+    crashed_at = datetime.now(UTC)
     server.crash()
+    if dies:
+        os.kill(victim_of(instance, "busy worker"), signal.SIGKILL)
     time.sleep(AWAY_S)
     server.start()
 
     instance.sandbox.latency(0)
     instance.wait_for(instance.is_ready, 60, what="ready again")
-    crowd.wait_settled(burst, 120)
+    crowd.wait_settled(burst, 150)
     crowd.check_truth(burst)
+    [how] = crowd.rows(HOW, crashed_at, crashed_at, list(burst.texts))
+    assert how["looked_up" if dies else "kept"] > 0, how
+    note(
+        "PostgreSQL crashes",
+        f"{len(burst.texts)} posts, away {AWAY_S} s{', a worker killed' if dies else ''}:"
+        f" {how['kept']} results kept and written, {how['looked_up']} looked up, 0 twice, 0 lost",
+    )

@@ -25,6 +25,7 @@ import psycopg
 import pytest
 
 from tests.faults.crowd import IS_FULL, PLATFORMS, SETTLE_S, Burst, Crowd, victim_of
+from tests.faults.figures import note
 from tests.instance import Instance
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(4800 if IS_FULL else 500)]
@@ -113,7 +114,13 @@ def test_each_post_is_out_once_whenever_its_worker_is_killed(instance: Instance,
             slowest_s[row["platform"]] = max(slowest_s[row["platform"]], (row["at"] - killed_at).total_seconds())
     instance.sandbox.latency(0)
 
-    print(f"{turns} kills, {posts} posts; {dict(kills)}; {dict(sorted(points.items()))}; settled after {slowest_s}")  # noqa: T201
     assert all(kills[platform] >= KILLS for platform in PLATFORMS), kills
     assert all(points[platform, point] >= AT_LEAST for platform in PLATFORMS for point in POINTS), points
     assert {p: s for p, s in slowest_s.items() if s > SETTLED_WITHIN_S + SETTLE_S[p]} == {}
+    note(
+        "`kill -9` of a worker",
+        f"{turns} kills, {posts} posts: 0 twice, 0 lost, 0 `unconfirmed`; struck, on "
+        + ", on ".join(f"{p}: " + ", ".join(f"{at} {points[p, at]}" for at in POINTS) for p in PLATFORMS)
+        + "; settled within "
+        + ", ".join(f"{seconds:.0f} s" for seconds in slowest_s.values()),
+    )
