@@ -23,7 +23,6 @@ IS_FULL = os.environ.get("FAULTS") == "full"
 PLATFORMS = ("mastodon", "twitter", "bluesky")
 SETTLE_S = {"mastodon": 5, "twitter": 30, "bluesky": 0}
 OPEN = {"scheduled", "publishing"}
-FAR = datetime(2031, 1, 1, tzinfo=UTC)
 FAR = datetime(2031, 1, 1, 9, tzinfo=UTC)
 
 
@@ -50,32 +49,10 @@ class Crowd:
 
     def burst(self, each: int, *, ahead_s: float = 2.0, platforms: Sequence[str] = ()) -> Burst:
         """Schedule `each` posts a platform, all for the same moment: `ahead_s` after the last one is stored."""
-        label = f"b{uuid4().hex[:8]}"
-        burst = Burst(label, FAR)
-        for platform, number in [(platform, n) for n in range(each) for platform in platforms or self.platforms]:
-            text = f"{label} {platform} {number}"
-            account = self.accounts[platform][number % len(self.accounts[platform])]
-            body = {"content": text, "accounts": [account], "tags": [label], "scheduled_time": FAR.isoformat()}
-            burst.texts[self.client.post("posts", body)["id"]] = (platform, text)
+        burst = self.write(each, platforms=platforms)
         burst.due_at = datetime.now(UTC) + timedelta(seconds=ahead_s)
-        self.move(list(burst.texts), burst.due_at)
+        self.move(list(burst.texts), to=burst.due_at)
         return burst
-
-    def move(self, posts: Sequence[str], due_at: datetime) -> None:
-        """Let posts that are scheduled be due at another moment, all in one go: how long it took to store them is not
-        what a test is about."""
-        with psycopg.connect(self.instance.database_url) as connection:
-            ids = list(posts)
-            connection.execute(
-                "UPDATE posts_delivery SET due_at = %s, next_attempt_at = %s WHERE post_id = ANY(%s::uuid[])",
-                [due_at, due_at, ids],
-            )
-            connection.execute(
-                "UPDATE posts_lane SET ready_at = %s WHERE account_id IN"
-                " (SELECT account_id FROM posts_delivery WHERE post_id = ANY(%s::uuid[]))",
-                [due_at, ids],
-            )
-            connection.execute("NOTIFY mastablasta_due")
 
     def write(self, each: int, *, platforms: Sequence[str] = ()) -> Burst:
         """Schedule `each` posts a platform for a far day."""
@@ -100,6 +77,7 @@ class Crowd:
                 [to, to, posts],
             )
             connection.execute("UPDATE posts_post SET scheduled_at = %s WHERE id = ANY(%s::uuid[])", [to, posts])
+            connection.execute("NOTIFY mastablasta_due")
 
     def publish(self, platform: str, text: str = "", account: int = 0) -> str:
         """Send one post now; returns its id."""

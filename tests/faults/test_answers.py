@@ -232,7 +232,7 @@ def test_a_dead_host_delays_nobody(instance: Instance, crowd: Crowd) -> None:
         for n, account in enumerate(dead)
     ]
     burst = crowd.burst(34)
-    crowd.move(waiting, burst.due_at)
+    crowd.move(waiting, to=burst.due_at)
     crowd.wait_settled(burst, 60)
 
     crowd.check_truth(burst)
