@@ -125,11 +125,15 @@ class Measure:
 # --- outcomes that are no errors ---
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The step is out, and the platform told its id."""
+    """The step is out, and the platform told its id.
+
+    `rests_until`: it said, too, that this was the account's last call before then; None = it may go on.
+    """
 
     remote_id: str
     url: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    rests_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def after_send(job: Job, answer: SendAnswer, *, at: datetime, visible: Visible) 
     """The result of a send. `job.parts` are those that are out by now."""
     calls = _calls(job, visible)
     if isinstance(answer, Published):
-        return _published(job, at=at, **calls)
+        return _published(job, at=at, rests_until=answer.rests_until, **calls)
     if isinstance(answer, Pending):
         return _pending(job, answer, at=at, sent_at=visible.open_since, **calls)
     return _refused_send(job, answer, at=at, marked_at=visible.open_since, calls=calls)
@@ -103,7 +103,7 @@ def after_poll(job: Job, answer: SendAnswer, *, at: datetime, visible: Visible) 
     calls = _calls(job, visible)
     sent_at = visible.open_since or job.sent_at
     if isinstance(answer, Published):
-        return _published(job, at=at, **calls)
+        return _published(job, at=at, rests_until=answer.rests_until, **calls)
     if isinstance(answer, Pending):
         return _pending(job, answer, at=at, sent_at=sent_at, **calls)
     if isinstance(answer, Rejected | OutcomeUnknown):
@@ -159,11 +159,17 @@ def _calls(job: Job, visible: Visible) -> dict[str, Any]:
     }
 
 
-def _published(job: Job, *, at: datetime, **calls: Any) -> Result:
-    """All parts are out; the delivery goes by its root's name. After a late one its account rests: backlog is paced."""
+def _published(job: Job, *, at: datetime, rests_until: datetime | None = None, **calls: Any) -> Result:
+    """All parts are out; the delivery goes by its root's name.
+
+    Its account rests after a late one, since backlog is paced, and when the platform said that its window is used up.
+    """
     root = job.parts[0]
-    if job.spacing_s:
-        calls["blocked_until"] = at + timedelta(seconds=job.spacing_s)
+    rests = [at + timedelta(seconds=job.spacing_s)] if job.spacing_s else []
+    if rests_until is not None:
+        rests.append(min(rests_until, at + LONGEST_RATE_LIMIT))
+    if rests:
+        calls["blocked_until"] = max(rests)
     return job.result(
         DeliveryState.PUBLISHED, AttemptOutcome.PUBLISHED, at=at, remote_id=root["remote_id"], url=root["url"],
         published_at=at, **calls,

@@ -229,3 +229,19 @@ def test_what_is_handed_back_is_as_it_was() -> None:
         None,
     )
     assert (asked.state, asked.sent_at, asked.doubted_at) == (S.UNKNOWN, NOON, NOON)
+
+
+def test_an_account_whose_window_is_used_up_rests() -> None:
+    rests_until = NOON + timedelta(minutes=7)
+
+    result = send(Published("7", "https://m.test/7", rests_until=rests_until), parts=[ROOT])
+
+    assert (result.state, result.blocked_until) == (S.PUBLISHED, rests_until)
+
+
+def test_an_account_rests_after_a_late_post_and_for_the_longer_of_two_reasons() -> None:
+    soon = Published("7", "https://m.test/7", rests_until=NOON + timedelta(seconds=2))
+
+    assert send(Published("7"), parts=[ROOT], spacing_s=9.0).blocked_until == NOON + timedelta(seconds=9)
+    assert send(soon, parts=[ROOT], spacing_s=9.0).blocked_until == NOON + timedelta(seconds=9)
+    assert send(Published("7"), parts=[ROOT]).blocked_until is None

@@ -62,11 +62,20 @@ def refusal(answer: Answer) -> CallFailed:
     return Rejected(f"Bluesky refused it: {said(answer)}", code=_REJECTED.get(name, "rejected"), http_status=status)
 
 
+def rests_until(answer: Answer) -> datetime | None:
+    """When the account may call again, where this call was its last one in the window; None = it may go on."""
+    return _reset_of(answer) if answer.headers.get("ratelimit-remaining", "").strip() == "0" else None
+
+
+def _reset_of(answer: Answer) -> datetime | None:
+    """`RateLimit-Reset`, in seconds since 1970, on our clock."""
+    reset = answer.headers.get("ratelimit-reset", "")
+    is_moment = reset.isdigit() and len(reset) < 12
+    return answer.on_our_clock(datetime.fromtimestamp(int(reset), UTC)) if is_moment else None
+
+
 def open_again_at(answer: Answer) -> datetime:
     """When the window opens: Retry-After, else RateLimit-Reset (epoch seconds), else in a minute; within a day."""
-    until = answer.retry_after()
-    reset = answer.headers.get("ratelimit-reset", "")
-    if until is None and reset.isdigit() and len(reset) < 12:
-        until = answer.on_our_clock(datetime.fromtimestamp(int(reset), UTC))
+    until = answer.retry_after() or _reset_of(answer)
     until = until or answer.received_at + DEFAULT_BLOCK
     return min(max(until, answer.received_at + timedelta(seconds=1)), answer.received_at + LONGEST_BLOCK)

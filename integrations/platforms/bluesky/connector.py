@@ -27,7 +27,7 @@ from integrations.contract import (
 )
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected
 from integrations.platforms.bluesky.addresses import post_url
-from integrations.platforms.bluesky.answers import error_name, refusal
+from integrations.platforms.bluesky.answers import error_name, refusal, rests_until
 from integrations.platforms.bluesky.capabilities import CAPABILITIES, MAX_BYTES, MAX_GRAPHEMES
 from integrations.platforms.bluesky.keys import record_key
 from integrations.platforms.bluesky.text import facets, graphemes, has_mentions
@@ -89,7 +89,8 @@ class BlueskyConnector(Connector):
             uri, cid = _reference(answer.fields())
             if not uri:
                 raise answer.in_doubt("names no record", code="no_id")
-            return Published(uri, post_url(self.target.base_url, self.target.remote_id, key), {"cid": cid})
+            url = post_url(self.target.base_url, self.target.remote_id, key)
+            return Published(uri, url, {"cid": cid}, rests_until(answer))
         if error_name(answer) != "InvalidSwap":
             raise refusal(answer)
         found = self._look_up(step)

@@ -98,6 +98,16 @@ def open_again_at(answer: Answer) -> datetime:
     return min(max(until, answer.received_at + timedelta(seconds=1)), answer.received_at + LONGEST_BLOCK)
 
 
+def rests_until(answer: Answer) -> datetime | None:
+    """When the account may call again, where this call was its last one in the window; None = it may go on.
+
+    Source: https://docs.joinmastodon.org/api/rate-limits/ (read 2026-11-23).
+    """
+    reset = time_of(answer.headers.get("x-ratelimit-reset"))
+    is_used_up = answer.headers.get("x-ratelimit-remaining", "").strip() == "0"
+    return answer.on_our_clock(reset) if is_used_up and reset is not None else None
+
+
 def status_of(read: Any) -> dict[str, str] | None:
     """The id and address of a Status; None when it is none. `url` may be null at odd servers, then `uri` serves."""
     if not isinstance(read, Mapping) or not isinstance(read.get("id"), str | int) or not str(read["id"]):

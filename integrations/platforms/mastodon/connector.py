@@ -21,7 +21,7 @@ from integrations.contract import (
     Step,
     Target,
 )
-from integrations.platforms.mastodon.answers import refusal, status_of, time_of
+from integrations.platforms.mastodon.answers import refusal, rests_until, status_of, time_of
 from integrations.platforms.mastodon.capabilities import CAPABILITIES, CHARACTERS_PER_URL, MAX_CHARACTERS
 from integrations.platforms.mastodon.text import comparable, comparable_shown, counted_length, words_of
 from integrations.validation import general_problems, too_long
@@ -75,7 +75,7 @@ class MastodonConnector(Connector):
         status = status_of(answer.json())
         if status is None:
             raise answer.in_doubt("names no id of the new status", code="no_id")
-        return Published(status["remote_id"], status["url"])
+        return Published(status["remote_id"], status["url"], rests_until=rests_until(answer))
 
     def resume(self, step: Step, *, progress: Progress) -> Published | Pending:
         """Text is never pending here."""

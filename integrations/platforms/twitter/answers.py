@@ -157,6 +157,23 @@ def problems_in(fields: Mapping[str, Any]) -> Iterator[Problem]:
         yield _problem(error)
 
 
+def rests_until(answer: Answer) -> datetime | None:
+    """When the account may post again, where this was its last post in a window; None = it may go on."""
+    used_up = [
+        moment
+        for name, scope in _WINDOWS
+        if scope == "account" and answer.headers.get(f"{name}-remaining") == "0" and (moment := _reset(answer, name))
+    ]
+    return max(used_up, default=None)
+
+
+def _reset(answer: Answer, name: str) -> datetime | None:
+    """When that window ends, on our clock."""
+    reset = answer.headers.get(f"{name}-reset", "")
+    is_moment = reset.isascii() and reset.isdecimal() and len(reset) < 12
+    return answer.on_our_clock(datetime.fromtimestamp(int(reset), UTC)) if is_moment else None
+
+
 def open_again(answer: Answer) -> tuple[datetime, Literal["account", "host"]]:
     """When the window opens that is used up, and whose it was; within a day.
 
@@ -164,10 +181,9 @@ def open_again(answer: Answer) -> tuple[datetime, Literal["account", "host"]]:
     """
     windows: list[tuple[datetime, Literal["account", "host"]]] = []
     for name, scope in _WINDOWS:
-        reset = answer.headers.get(f"{name}-reset", "")
-        is_moment = reset.isascii() and reset.isdecimal() and len(reset) < 12
-        if is_moment and answer.headers.get(f"{name}-remaining", "0") == "0":
-            windows.append((answer.on_our_clock(datetime.fromtimestamp(int(reset), UTC)), scope))
+        moment = _reset(answer, name)
+        if moment is not None and answer.headers.get(f"{name}-remaining", "0") == "0":
+            windows.append((moment, scope))
     until, scope = max(windows, default=(answer.retry_after() or answer.received_at + DEFAULT_BLOCK, "account"))
     earliest, latest = answer.received_at + timedelta(seconds=1), answer.received_at + LONGEST_BLOCK
     return min(max(until, earliest), latest), scope

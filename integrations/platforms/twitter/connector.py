@@ -23,7 +23,7 @@ from integrations.contract import (
 )
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.twitter.addresses import post_url
-from integrations.platforms.twitter.answers import DUPLICATE, problems_in, refusal, refusal_in
+from integrations.platforms.twitter.answers import DUPLICATE, problems_in, refusal, refusal_in, rests_until
 from integrations.platforms.twitter.capabilities import (
     CAPABILITIES,
     MAX_CASHTAGS,
@@ -89,7 +89,7 @@ class TwitterConnector(Connector):
         remote_id = _created_id(answer)
         if not remote_id:
             raise self._in_view_of_doubt(refusal_in(answer), progress)
-        return Published(remote_id, self._url(remote_id))
+        return Published(remote_id, self._url(remote_id), rests_until=rests_until(answer))
 
     def resume(self, step: Step, *, progress: Progress) -> Published | Pending:
         """Text is never pending here."""
