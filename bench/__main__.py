@@ -18,9 +18,8 @@ def main(names: list[str]) -> int:
         importlib.import_module(f"bench.{names[0]}").run()
         return 0
     # Each in a process of its own: Django is set up for one database.
-    return max(
-        subprocess.run([sys.executable, "-m", "bench", name], check=False).returncode for name in names or BENCHES
-    )
+    commands = [[sys.executable, "-m", "bench", name] for name in names or BENCHES]
+    return max(subprocess.run(command, check=False).returncode for command in commands)
 
 
 if __name__ == "__main__":
