@@ -82,7 +82,8 @@ def test_what_may_not_have_arrived_is_looked_up_before_it_is_sent_again(
     instance: Instance, crowd: Crowd, effect: str, calls: int, sentence: str
 ) -> None:
     text, posts, since = f"{effect} {time.time_ns()}", {}, datetime.now(UTC)
-    for platform in PLATFORMS:
+    # X takes half a minute until absence is believed: in the short form for one of them only
+    for platform in PLATFORMS if IS_FULL or effect == "reset_before" else ("mastodon", "bluesky"):
         instance.sandbox.fault(platform, "publish", effect)
         posts[platform] = crowd.publish(platform, text)
 

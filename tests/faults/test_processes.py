@@ -36,25 +36,6 @@ SELECT id FROM posts_delivery
 STANDS = "SELECT platform, state, remote_id FROM posts_delivery WHERE post_id = ANY(%s::uuid[])"
 
 
-@pytest.mark.parametrize("victim", ["clock", "worker", "sentinel", "pusher", "monitor", "idle worker"])
-def test_publishing_goes_on(instance: Instance, crowd: Crowd, victim: str) -> None:
-    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 3, 60, what="a whole cluster")
-    os.kill(victim_of(instance, victim), signal.SIGKILL)
-    posts = [crowd.publish(platform) for platform in PLATFORMS]
-
-    began = time.monotonic()
-    instance.wait_for(
-        lambda: all(crowd.post(post)["status"] == "published" for post in posts),
-        GOES_ON_WITHIN_S,
-        what=f"published after the end of the {victim}",
-    )
-    note("`kill -9` of the clock", f"{victim} {time.monotonic() - began:.1f} s")
-
-    texts = {crowd.post(post)["content"] for post in posts}
-    seen = [post["text"] for platform in PLATFORMS for post in instance.sandbox.posts(platform)]
-    assert sorted(text for text in seen if text in texts) == sorted(texts)
-
-
 def test_a_deploy_in_mid_burst_loses_and_doubles_nothing(instance: Instance, crowd: Crowd) -> None:
     instance.sandbox.latency(400)
     burst = crowd.burst(20)
@@ -72,6 +53,30 @@ def test_a_deploy_in_mid_burst_loses_and_doubles_nothing(instance: Instance, cro
     instance.sandbox.latency(0)
     crowd.wait_settled(burst, 60)
     crowd.check_truth(burst)
+
+
+@pytest.mark.parametrize("victim", ["clock", "worker", "sentinel", "pusher", "monitor", "idle worker"])
+def test_publishing_goes_on(instance: Instance, crowd: Crowd, victim: str) -> None:
+    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 3, 60, what="a whole cluster")
+    os.kill(victim_of(instance, victim), signal.SIGKILL)
+    first_s = time_to_publish(instance, crowd)
+    time.sleep(4)  # what was under way has ended: whatever goes out now was rung for after the kill
+    second_s = time_to_publish(instance, crowd)
+
+    assert max(first_s, second_s) < GOES_ON_WITHIN_S
+    note("`kill -9` of the clock", f"{victim} {first_s:.1f} s, then {second_s:.1f} s")
+
+
+def time_to_publish(instance: Instance, crowd: Crowd) -> float:
+    """Publish one post on each platform; returns the seconds until all are out, and there once."""
+    began = time.monotonic()
+    posts = [crowd.publish(platform) for platform in PLATFORMS]
+    instance.wait_for(lambda: all(crowd.post(post)["status"] == "published" for post in posts), 60, what="published")
+    took_s = time.monotonic() - began
+    texts = {crowd.post(post)["content"] for post in posts}
+    seen = [post["text"] for platform in PLATFORMS for post in instance.sandbox.posts(platform)]
+    assert sorted(text for text in seen if text in texts) == sorted(texts)
+    return took_s
 
 
 def test_clicks_while_several_clusters_and_clocks_publish(instance: Instance, crowd: Crowd) -> None:

@@ -1,0 +1,56 @@
+"""kill -9 of the worker at every boundary of a thread of five: exactly five parts in the world, in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.faults.crowd import IS_FULL, PLATFORMS, SETTLE_S, Crowd, victim_of
+from tests.faults.figures import note
+from tests.instance import Instance
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+WHERE = PLATFORMS if IS_FULL else ("mastodon",)
+BOUNDARIES = range(6) if IS_FULL else (0, 2, 5)
+SETTLED_WITHIN_S = 60
+
+
+def creates(instance: Instance, platform: str) -> int:
+    """How many calls that make a part visible have reached the platform."""
+    return sum(request["operation"] == "publish" for request in instance.sandbox.requests(platform))
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("platform", WHERE)
+def test_a_thread_survives_a_kill_at_every_boundary(
+    instance: Instance, crowd: Crowd, platform: str, boundary: int
+) -> None:
+    # The kill before this one may have ended the whole cluster: this one is for a worker that is at work.
+    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 3, 60, what="a whole cluster")
+    instance.sandbox.latency(250)
+    texts = [f"{time.time_ns()} {part}" for part in ("One", "Two", "Three", "Four", "Five")]
+    begun = creates(instance, platform)
+    body = {"thread": texts, "accounts": [crowd.accounts[platform][boundary]], "publish": True}
+    post_id = crowd.client.post("posts", body)["id"]
+    instance.wait_for(lambda: creates(instance, platform) >= begun + boundary, 30, what=f"at part {boundary}")
+    os.kill(victim_of(instance, "busy worker"), signal.SIGKILL)
+    killed_at = time.monotonic()
+
+    instance.wait_for(
+        lambda: crowd.post(post_id)["status"] == "published",
+        SETTLED_WITHIN_S + SETTLE_S[platform],
+        what="published after the kill",
+    )
+
+    instance.sandbox.latency(0)
+    seen = [post for post in instance.sandbox.posts(platform) if post["text"] in texts]
+    assert [part["text"] for part in seen] == texts
+    assert [part["reply_to"] for part in seen] == [None, *(part["id"] for part in seen[:-1])]
+    [delivery] = crowd.post(post_id)["deliveries"]
+    assert [part["platform_post_id"] for part in delivery["parts"]] == [part["id"] for part in seen]
+    assert {part["status"] for part in delivery["parts"]} == {"published"}
+    note("`kill -9` at every boundary", f"{platform} {boundary}: {time.monotonic() - killed_at:.0f} s")
