@@ -69,6 +69,24 @@ def test_an_answer_that_is_lost_leaves_one_copy(instance: Instance, crowd: Crowd
     note("the answer is lost", f"{effect} {'once' if times == 1 else 'always'}: one copy, `published`")
 
 
+@pytest.mark.parametrize(("platform", "lag_s"), [("mastodon", 3), ("twitter", 25 if IS_FULL else 8)])
+def test_a_look_up_that_lags_is_not_believed(instance: Instance, crowd: Crowd, platform: str, lag_s: int) -> None:
+    text, since = f"lag {time.time_ns()}", datetime.now(UTC)
+    instance.sandbox.limits(lookup_lag_ms=lag_s * 1000)
+    instance.sandbox.fault(platform, "publish", "accept_then_reset")
+
+    post_id = crowd.publish(platform, text)
+    delivery = settled(crowd, {platform: post_id}, 60 + SETTLE_S[platform])[platform]
+
+    [seen] = in_world(instance, platform, text)
+    assert (delivery["status"], delivery["platform_post_id"]) == ("published", seen["id"])
+    assert len(sent(instance, platform, since)) == 1
+    outcomes = [attempt["outcome"] for attempt in crowd.client.get(f"posts/{post_id}/attempts")["attempts"]]
+    assert outcomes == ["unknown", *["absent"] * (len(outcomes) - 2), "published"]
+    assert len(outcomes) > 2
+    note("the answer is lost", f"{platform} whose look-up lags {lag_s} s: one copy, 1 call")
+
+
 @pytest.mark.parametrize(
     ("effect", "calls", "sentence"),
     [
@@ -128,6 +146,7 @@ def _world_as_it_was(instance: Instance) -> Iterator[None]:
     yield
     instance.sandbox.clear_faults()
     instance.sandbox.latency(0)
+    instance.sandbox.limits(lookup_lag_ms=0)
     move_hosts(instance, instance.sandbox.url)
 
 
