@@ -21,11 +21,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 if IS_FULL else 300)]
 AWAY_S = 20 if IS_FULL else 8
 EACH = 30 if IS_FULL else 12
 
-# The worker with most of them in hand.
-HOLDER = """
-SELECT a.worker FROM posts_attempt a JOIN posts_delivery d ON d.id = a.delivery_id
- WHERE a.ended_at IS NULL AND d.post_id = ANY(%s::uuid[]) GROUP BY a.worker ORDER BY count(*) DESC LIMIT 1
-"""
 # Sent before the crash: whose result the worker itself wrote after it, and who had to be looked for.
 HOW = """
 SELECT count(DISTINCT d.id) FILTER (WHERE a.kind = 'send' AND a.outcome = 'published') AS kept,
@@ -75,11 +70,11 @@ def test_the_server_is_away_in_mid_burst(instance: Instance, crowd: Crowd, serve
     burst = crowd.burst(EACH)
     instance.wait_for(lambda: crowd.statuses(burst)["published"], 60, what="the first of the burst published")
 
-    [holder] = crowd.rows(HOLDER, list(burst.texts))
+    holder = crowd.wait_for_holder(list(burst.texts))
     crashed_at = datetime.now(UTC)
     server.crash()
     if dies:
-        os.kill(int(holder["worker"].rpartition(":")[2]), signal.SIGKILL)
+        os.kill(holder, signal.SIGKILL)
     time.sleep(AWAY_S)
     server.start()
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.faults.crowd import IS_FULL, PLATFORMS, SETTLE_S, Crowd, victim_of
+from tests.faults.crowd import IS_FULL, PLATFORMS, SETTLE_S, Crowd
 from tests.faults.figures import note
 from tests.instance import Instance
 
@@ -31,13 +31,13 @@ def test_a_thread_survives_a_kill_at_every_boundary(
 ) -> None:
     # The kill before this one may have ended the whole cluster: this one is for a worker that is at work.
     instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 3, 60, what="a whole cluster")
-    instance.sandbox.latency(250)
+    instance.sandbox.latency(500)
     texts = [f"{time.time_ns()} {part}" for part in ("One", "Two", "Three", "Four", "Five")]
     begun = creates(instance, platform)
     body = {"thread": texts, "accounts": [crowd.accounts[platform][boundary]], "publish": True}
     post_id = crowd.client.post("posts", body)["id"]
     instance.wait_for(lambda: creates(instance, platform) >= begun + boundary, 30, what=f"at part {boundary}")
-    os.kill(victim_of(instance, "busy worker"), signal.SIGKILL)
+    os.kill(crowd.wait_for_holder([post_id]), signal.SIGKILL)
     killed_at = time.monotonic()
 
     instance.wait_for(
