@@ -22,6 +22,14 @@ IS_FULL = os.environ.get("FAULTS") == "full"
 PLATFORMS = ("mastodon", "twitter", "bluesky")
 SETTLE_S = {"mastodon": 5, "twitter": 30, "bluesky": 0}
 OPEN = {"scheduled", "publishing"}
+STILL_LEASED = """
+SELECT DISTINCT l.account_id FROM posts_lane l JOIN posts_delivery d ON d.account_id = l.account_id
+ WHERE l.lease_token IS NOT NULL AND d.post_id = ANY(%s::uuid[])
+"""
+STILL_OPEN = """
+SELECT a.id FROM posts_attempt a JOIN posts_delivery d ON d.id = a.delivery_id
+ WHERE a.ended_at IS NULL AND d.post_id = ANY(%s::uuid[])
+"""
 # A clock that drains calls itself otherwise.
 HOLDER = r"""
 SELECT substring(a.worker FROM '^[^@]+:(\d+)$')::int AS pid
@@ -48,24 +56,30 @@ class Crowd:
         self.instance = instance
         self.platforms = platforms
         self.client: Client = instance.client()
-        self.accounts = {
-            platform: [self.client.connect(platform, f"{platform}{number}") for number in range(size)]
-            for platform in platforms
-        }
+        self.accounts: dict[str, list[str]] = {platform: [] for platform in platforms}
+        # Of accounts that are due at the same moment the oldest comes first: no platform is to be the first of all.
+        for number, platform in itertools.product(range(size), platforms):
+            self.accounts[platform].append(self.client.connect(platform, f"{platform}{number}"))
 
-    def burst(self, each: int, *, ahead_s: float = 2.0, platforms: Sequence[str] = ()) -> Burst:
-        """Schedule `each` posts a platform, all for the same moment: `ahead_s` after the last one is stored."""
-        burst = self.write(each, platforms=platforms)
+    def burst(
+        self, each: int, *, ahead_s: float = 2.0, platforms: Sequence[str] = (), among: Sequence[int] = ()
+    ) -> Burst:
+        """Schedule `each` posts a platform, all for the same moment: `ahead_s` after the last one is stored.
+
+        `among`: the numbers of the accounts that take part; all, if empty.
+        """
+        burst = self.write(each, platforms=platforms, among=among)
         burst.due_at = datetime.now(UTC) + timedelta(seconds=ahead_s)
         self.move(list(burst.texts), to=burst.due_at)
         return burst
 
-    def write(self, each: int, *, platforms: Sequence[str] = ()) -> Burst:
+    def write(self, each: int, *, platforms: Sequence[str] = (), among: Sequence[int] = ()) -> Burst:
         """Schedule `each` posts a platform for a far day."""
         burst = Burst(f"b{uuid4().hex[:8]}", FAR)
-        for platform, number in itertools.product(platforms or self.platforms, range(each)):
+        for number, platform in itertools.product(range(each), platforms or self.platforms):
             text = f"{burst.label} {platform} {number}"
-            account = self.accounts[platform][number % len(self.accounts[platform])]
+            numbers = among or range(len(self.accounts[platform]))
+            account = self.accounts[platform][numbers[number % len(numbers)]]
             body = {"content": text, "accounts": [account], "tags": [burst.label], "scheduled_time": FAR.isoformat()}
             burst.texts[self.client.post("posts", body)["id"]] = (platform, text)
         return burst
@@ -121,8 +135,8 @@ class Crowd:
             [delivery] = shown["deliveries"]
             ours.append((delivery["platform"], burst.texts[shown["id"]][1], delivery["platform_post_id"]))
         assert sorted(world) == sorted(ours)
-        assert self.rows("SELECT account_id FROM posts_lane WHERE lease_token IS NOT NULL") == []
-        assert self.rows("SELECT id FROM posts_attempt WHERE ended_at IS NULL") == []
+        assert self.rows(STILL_LEASED, list(burst.texts)) == []
+        assert self.rows(STILL_OPEN, list(burst.texts)) == []
 
     def holder(self, posts: Sequence[str]) -> int | None:
         """The queue worker with most of these posts in hand, if there is one."""
