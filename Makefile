@@ -17,7 +17,7 @@ run: run-time  ## start everything on http://127.0.0.1:33766 (PORT, SANDBOX_PORT
 test: development  ## all tests, on SQLite and on PostgreSQL (its own, or TEST_DATABASE_URL)
 	@$(VENV_PYTHON) -m tests
 
-test-faults: development  ## break everything that can break, the long way (about an hour); docs/reliability.md
+test-faults: development  ## break everything that can break, the long way (about 40 minutes); docs/reliability.md
 	@FAULTS=full $(VENV_PYTHON) -m tests --faults
 
 check: development  ## lint, format, types, import rules, migrations, settings for production, API description
