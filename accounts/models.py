@@ -78,6 +78,7 @@ class Workspace(Row):
     is_personal = models.BooleanField(default=False)
     missed_post_policy = models.CharField(max_length=10, blank=True, choices=[("send", "send"), ("hold", "hold")])
     missed_post_hours = models.PositiveIntegerField(null=True, blank=True)
+    requires_alt_text = models.BooleanField(default=False)
     deleted_at = models.DateTimeField(null=True, blank=True)
     members = models.ManyToManyField(User, through="Membership", related_name="workspaces")
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mastablasta.core.media_rules import MediaRule
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -38,7 +40,7 @@ class RateRule:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """One platform. `options` is the JSON schema of its `post_options`.
+    """One platform. `options` is the JSON schema of its `post_options`; `media`: what a post of a type may carry.
 
     `reconcile`: how surely we can find out whether a post is out. `way`: by what. `settle_s`: how long after a call
     the platform's "I do not have it" may still be wrong.
@@ -53,5 +55,6 @@ class Capabilities:
     settle_s: int
     options: Mapping[str, Any]
     rates: tuple[RateRule, ...] = ()
+    media: Mapping[str, MediaRule] = field(default_factory=dict)
     proof: str = "simulator-proven"
     sources: tuple[Source, ...] = field(default_factory=tuple)

@@ -13,19 +13,30 @@ from typing import Any, ClassVar, Protocol
 
 from integrations.capabilities import Capabilities
 from mastablasta.core.errors import FieldProblem
+from mastablasta.core.media_rules import MediaRule
 from mastablasta.core.outbound import Http
 
 
 # --- what is to be published ---
 @dataclass(frozen=True, slots=True)
 class MediaUse:
-    """One file in one part: bytes by path, never in memory. `alt_text` may be ""."""
+    """One file in one part, in the form that its platform takes: a local path, never bytes in memory.
+
+    `kind`: image, animation (a picture that moves, whatever form it takes) or video. `duration_s` of animations and
+    videos. `alt_text` may be "". `path` is "" where nothing is sent (in `validate`, `reconcile`); `stored_name` is the
+    engine's.
+    """
 
     asset_id: str
     path: str
     mime_type: str
     size: int
     alt_text: str = ""
+    stored_name: str = ""
+    kind: str = "image"
+    width: int = 0
+    height: int = 0
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +202,15 @@ class Connector(ABC):
         This one counts code points; a platform that counts otherwise says so here, and its `validate` asks here.
         """
         return Measure(len(content.parts[index].text), cls.capabilities.text.limit)
+
+    @classmethod
+    def media_rule(cls, post_type: str, target: Target | None) -> MediaRule | None:  # noqa: ARG003
+        """What one part of a post of this type may carry there; None = no media. Pure. `target` None = stock limits.
+
+        A thread's parts carry what a standard post does, unless the platform says otherwise.
+        """
+        media = cls.capabilities.media
+        return media.get(post_type) or (media.get("standard") if post_type == "thread" else None)
 
     @classmethod
     def is_one_step(cls, content: Content) -> bool:

@@ -182,9 +182,7 @@ TEMPLATES = [
 ]
 STATIC_URL = "static/"
 STATIC_ROOT = HOME / "static"
-MEDIA_ROOT = Path(env.text("MEDIA_ROOT") or HOME / "media")
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+STORAGES: dict[str, dict[str, Any]] = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = True  # no collectstatic step to forget
@@ -192,6 +190,32 @@ LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = ["mastablasta.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
+
+# --- media -----------------------------------------------------------------------------------------------------------
+MEDIA_ROOT = Path(env.text("MEDIA_ROOT") or HOME / "media")
+MEDIA_INCOMING = MEDIA_ROOT / ".incoming"  # beside the final place, so that what arrived whole is renamed, not copied
+MEDIA_QUOTA_BYTES = env.number("MEDIA_QUOTA_BYTES", 0)
+MEDIA_RESERVE_BYTES = env.number("MEDIA_RESERVE_BYTES", 512 * 1024 * 1024)
+MEDIA_SERVING = env.choice("MEDIA_SERVING", ("stream", "accel", "redirect"), "stream")
+MEDIA_ACCEL_PREFIX = env.text("MEDIA_ACCEL_PREFIX") or "/protected-media/"
+AWS_STORAGE_BUCKET_NAME = env.text("AWS_STORAGE_BUCKET_NAME")
+STORAGES["default"] = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": MEDIA_ROOT}}
+if AWS_STORAGE_BUCKET_NAME:
+    STORAGES["default"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": AWS_STORAGE_BUCKET_NAME,
+            "access_key": env.text("AWS_ACCESS_KEY_ID") or None,
+            "secret_key": env.text("AWS_SECRET_ACCESS_KEY") or None,
+            "region_name": env.text("AWS_S3_REGION_NAME") or None,
+            "endpoint_url": env.text("AWS_S3_ENDPOINT_URL") or None,
+            "custom_domain": env.text("AWS_S3_CUSTOM_DOMAIN") or None,
+            "location": "media",
+            "signature_version": "s3v4",
+            "file_overwrite": False,
+            "default_acl": None,
+        },
+    }
 
 # --- people ----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

@@ -1,1 +1,1 @@
-"""Files people upload, and their renditions. Empty until the media library is built."""
+"""Files people upload, and the forms that platforms take of them."""

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from mastablasta.core.administration import ReadOnlyPage
-from posts.models import Attempt, Delivery, Lane, Post, PostTag
+from posts.models import Attempt, Delivery, Lane, Post, PostMedia, PostTag
 
 
 class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
@@ -52,6 +52,13 @@ class PostTagPage(ReadOnlyPage):
     list_display = ("name", "post")
     search_fields = ("name",)
     list_select_related = ("post",)
+
+
+@admin.register(PostMedia)
+class PostMediaPage(ReadOnlyPage):
+    list_display = ("post", "asset", "scope", "part", "position", "fit")
+    search_fields = ("asset__filename", "=post__id")
+    list_select_related = ("post", "asset")
 
 
 @admin.register(Delivery)

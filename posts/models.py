@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from accounts.models import Workspace
 from integrations.models import SocialAccount
 from mastablasta.core.models import Row
+from media_library.models import Asset
 from posts.querysets import AttemptQuerySet, DeliveryQuerySet, PostQuerySet
 from posts.states import CLAIMABLE, COUNTED, AttemptKind, AttemptOutcome, DeliveryState, PostStatus
 
@@ -90,6 +91,37 @@ class PostTag(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class PostMedia(models.Model):
+    """One use of a file in a post; the only place that names media, thread and override JSON hold none.
+
+    `scope` "" = for everybody, or a platform's slug, or an account's id: what is named for a platform or account takes
+    the place of what everybody gets. `part`: index of the thread's part, 0 for the content. `alt_text` null = the
+    file's own. `fit`: how it is brought into a form that a platform asks for.
+    """
+
+    class Fit(models.TextChoices):
+        FIT = "fit", "Fit inside"
+        PAD = "pad", "Pad"
+        CROP = "crop", "Crop"
+
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="media_uses")
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="uses")
+    scope = models.CharField(max_length=36, blank=True)
+    part = models.PositiveSmallIntegerField(default=0)
+    position = models.PositiveSmallIntegerField()
+    alt_text = models.CharField(max_length=1500, null=True, blank=True)
+    fit = models.CharField(max_length=4, choices=Fit.choices, default=Fit.FIT)
+
+    class Meta:
+        verbose_name_plural = "post media"
+        constraints = [
+            models.UniqueConstraint(fields=["post", "scope", "part", "position"], name="post_media_position_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asset_id} in {self.post_id}"
 
 
 class Delivery(Row):

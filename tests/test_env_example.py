@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 READ = re.compile(r'\b(?:env\.(?:text|number|flag|items|choice)|_secret)\(\s*f?"([A-Z{][^"]*)"')
-NAMED = re.compile(r"^#?([A-Z][A-Z_]+)=")
+NAMED = re.compile(r"^#?([A-Z][A-Z0-9_]+)=")
 
 
 def example() -> list[str]:

@@ -76,7 +76,7 @@ class Http:
         *,
         params: Params | None = None,
         json: Any = None,
-        data: Params | bytes | None = None,
+        data: Params | bytes | File | None = None,
         files: Mapping[str, File] | None = None,
         headers: Mapping[str, str] | None = None,
         visible: bool = False,
@@ -85,7 +85,8 @@ class Http:
     ) -> Answer:
         """Make one call and return its answer, whatever the status.
 
-        `json` is sent as JSON, `data` as a form (or as it is when bytes), `files` with `data` as multipart.
+        `json` is sent as JSON, `data` as a form (as it is when bytes or a File), `files` with `data` as multipart.
+        Files are read block by block.
         `timeout_s` is total: resolving, connecting (at most 5 s), sending, waiting and reading.
         Raises Unavailable when certainly nothing was done or the call was not visible, else OutcomeUnknown.
         Codes before the first byte: refused_address, dns_failure, connection_refused, connect_timeout, tls_error;
@@ -148,8 +149,10 @@ def call_of(
 
 
 def _body(
-    json: Any, data: Params | bytes | None, files: Mapping[str, File] | None
+    json: Any, data: Params | bytes | File | None, files: Mapping[str, File] | None
 ) -> tuple[bytes | Iterable[bytes] | None, dict[str, str]]:
+    if isinstance(data, File):
+        return data.blocks(), {"Content-Type": data.mime_type, "Content-Length": str(data.size)}
     if files is not None:
         form, content_type = multipart(data, files)
         return form, {"Content-Type": content_type, "Content-Length": str(form.length)}

@@ -13,23 +13,31 @@ BLOCK = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of a form: by path, or as bytes."""
+    """A file by path, or as bytes. Of a path, `length` bytes from `offset` on; None = to its end."""
 
     filename: str
     mime_type: str
     path: str = ""
     content: bytes = field(default=b"", repr=False)
+    offset: int = 0
+    length: int | None = None
 
     @property
     def size(self) -> int:
-        return os.stat(self.path).st_size if self.path else len(self.content)
+        if not self.path:
+            return len(self.content)
+        rest = max(0, os.stat(self.path).st_size - self.offset)
+        return rest if self.length is None else min(rest, self.length)
 
     def blocks(self) -> Iterator[bytes]:
         if not self.path:
             yield self.content
             return
+        left = self.size
         with open(self.path, "rb") as file:
-            while block := file.read(BLOCK):
+            file.seek(self.offset)
+            while left and (block := file.read(min(BLOCK, left))):
+                left -= len(block)
                 yield block
 
 

@@ -74,6 +74,33 @@ def test_form_is_sent_url_encoded() -> None:
     assert liar.requests[0].endswith(b"\r\n\r\ncode=a+b&scope=read+write")
 
 
+def test_file_is_sent_as_it_is(tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(bytes(range(256)) * 1000)
+    with lying(says(answer())) as liar:
+        Http(liar.url).post("/xrpc/upload", data=File("a.png", "image/png", path=str(picture)))
+
+    head, _, body = liar.requests[0].partition(b"\r\n\r\n")
+    assert b"\r\nContent-Type: image/png\r\nContent-Length: 256000" in head
+    assert body == picture.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("offset", "length", "part"),
+    [(0, 70_000, slice(0, 70_000)), (70_000, 70_000, slice(70_000, 140_000)), (250_000, 70_000, slice(250_000, None))],
+)
+def test_a_part_of_a_file_is_sent(tmp_path: Path, offset: int, length: int, part: slice) -> None:
+    video = tmp_path / "a.mp4"
+    video.write_bytes(os.urandom(256_000))
+    file = File("a.mp4", "video/mp4", path=str(video), offset=offset, length=length)
+    with lying(says(answer())) as liar:
+        Http(liar.url).post("/append", data={"segment_index": 1}, files={"media": file})
+
+    wanted = video.read_bytes()[part]
+    assert file.size == len(wanted)
+    assert b"\r\n\r\n" + wanted + b"\r\n--" in liar.requests[0]
+
+
 def test_files_are_sent_as_multipart(tmp_path: Path) -> None:
     picture = tmp_path / "a.png"
     picture.write_bytes(b"\x89PNG" * 50_000)

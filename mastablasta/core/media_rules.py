@@ -1,0 +1,61 @@
+"""What somebody takes of images and videos, as data: platforms declare it, renditions are made to it.
+
+Sizes are bytes, durations seconds, aspect ratios width ÷ height; None = no bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRule:
+    """Still images, or animated ones where a MediaRule says so. The first of `mime_types` is what is made."""
+
+    mime_types: tuple[str, ...]
+    max_bytes: int
+    max_width: int | None = None
+    max_height: int | None = None
+    max_pixels: int | None = None
+    min_width: int | None = None
+    min_height: int | None = None
+    min_aspect: float | None = None
+    max_aspect: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRule:
+    """Videos; what is made is MP4 with H.264 and AAC."""
+
+    mime_types: tuple[str, ...]
+    max_bytes: int
+    min_duration_s: float | None = None
+    max_duration_s: float | None = None
+    video_codecs: tuple[str, ...] = ("h264",)
+    audio_codecs: tuple[str, ...] = ("aac",)
+    max_width: int | None = None
+    max_height: int | None = None
+    max_pixels: int | None = None
+    min_aspect: float | None = None
+    max_aspect: float | None = None
+    max_fps: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRule:
+    """What one visible post may carry. A kind that is None is not taken.
+
+    `max_*`: how many of a kind. `may_mix`: whether kinds go together. `alt_text_limit` in characters, 0 = none is
+    taken. `url` and `read`: where the vendor says so, and the day it was read there (YYYY-MM-DD).
+    """
+
+    url: str
+    read: str
+    images: ImageRule | None = None
+    animations: ImageRule | None = None
+    videos: VideoRule | None = None
+    max_images: int = 4
+    max_animations: int = 1
+    max_videos: int = 1
+    may_mix: bool = False
+    alt_text_limit: int = 0
