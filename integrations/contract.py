@@ -23,8 +23,9 @@ class MediaUse:
     """One file in one part, in the form that its platform takes: a local path, never bytes in memory.
 
     `kind`: image, animation (a picture that moves, whatever form it takes) or video. `duration_s` of animations and
-    videos. `alt_text` may be "". `path` is "" where nothing is sent (in `validate`, `reconcile`); `stored_name` is the
-    engine's.
+    videos. `alt_text` may be "". Where nothing is sent (in `validate`, `reconcile`) it is the original and `path` is "".
+    `fit`, `facts` and `stored_name` are the engine's: how the original is brought into form, what is known of it, and
+    where the form lies.
     """
 
     asset_id: str
@@ -32,24 +33,27 @@ class MediaUse:
     mime_type: str
     size: int
     alt_text: str = ""
-    stored_name: str = ""
     kind: str = "image"
     width: int = 0
     height: int = 0
     duration_s: float | None = None
+    fit: str = "fit"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    stored_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One visible post of a delivery. `kind`: post (the root), reply (to the part before), comment (to the root).
 
-    `field`: where a person wrote it, as problems name it.
+    `field`, `media_field`: where a person wrote it and named its media, as problems name it.
     """
 
     text: str
     media: tuple[MediaUse, ...] = ()
     kind: str = "post"
     field: str = "content"
+    media_field: str = "media"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,18 +15,24 @@ from integrations.models import SocialAccount
 from integrations.states import AccountState
 from mastablasta.core.errors import FieldProblem, Invalid
 from posts.models import Delivery, Post, PostType
+from posts.services import media
+from posts.services.media import NO_FILES, Files
 
 CONTENT_FIELDS = ("content", "post_type", "post_options", "overrides", "thread", "first_comment")
 
 
-def content_for(post: Mapping[str, Any], *, platform: str, account_id: UUID) -> Content:
-    """Return what this account is to publish. Pure; `post` holds CONTENT_FIELDS of a Post by name.
+def content_for(
+    post: Mapping[str, Any], *, platform: str, account_id: UUID, files: Files = NO_FILES
+) -> Content:
+    """Return what this account is to publish. Pure; `post` holds CONTENT_FIELDS of a Post by name, `files` its media.
 
     An override for the platform replaces what it names, and one for the account what that one left: a new text takes
-    the place of the whole text, thread or not. The first comment is the last part.
+    the place of the whole text, thread or not, and media that of the media of all parts. The first comment is the last
+    part and has no media.
     """
     text, where = {"content": post["content"], "thread": post["thread"]}, ""
     comment, comment_where = post["first_comment"], ""
+    scope = ""
     for key in (platform, str(account_id)):
         override = post["overrides"].get(key, {})
         if "content" in override or "thread" in override:
@@ -34,11 +40,19 @@ def content_for(post: Mapping[str, Any], *, platform: str, account_id: UUID) -> 
             where = f"overrides.{key}."
         if "first_comment" in override:
             comment, comment_where = override["first_comment"], f"overrides.{key}."
+        if media.NAMES_MEDIA in override:
+            scope = key
     if text["thread"]:
         texts = [(part, f"{where}thread.{number}") for number, part in enumerate(text["thread"])]
     else:
         texts = [(text["content"], f"{where}content")]
-    parts = [Part(part, kind="reply" if number else "post", field=name) for number, (part, name) in enumerate(texts)]
+    parts = [
+        Part(
+            part, files.get((scope, number), ()), kind="reply" if number else "post", field=name,
+            media_field=media.place_field((scope, number)),
+        )
+        for number, (part, name) in enumerate(texts)
+    ]  # fmt: skip
     if comment:
         parts.append(Part(comment, kind="comment", field=f"{comment_where}first_comment"))
     post_type = post["post_type"]
@@ -91,21 +105,27 @@ def choose_accounts(
     return wanted, problems
 
 
-def content_problems(post: Post, accounts: Iterable[SocialAccount]) -> list[FieldProblem]:
+def content_problems(post: Post, accounts: Iterable[SocialAccount], files: Files = NO_FILES) -> list[FieldProblem]:
     """What the platforms of these accounts would refuse; each problem names its platform and account in `params`."""
     fields = {name: getattr(post, name) for name in CONTENT_FIELDS}
     found: dict[tuple[str, str, str], FieldProblem] = {}
     for account in accounts:
-        content = content_for(fields, platform=account.platform, account_id=account.id)
-        connector = registry.connector_class(account.platform)
-        for problem in connector.validate(content, target_of(account)):
+        content = content_for(fields, platform=account.platform, account_id=account.id, files=files)
+        for problem in problems_at(account.platform, content, target_of(account)):
             params = {**problem.params, "platform": account.platform, "account_id": str(account.id)}
             key = (account.platform, problem.field, problem.message)
             found.setdefault(key, FieldProblem(problem.field, problem.code, problem.message, params))
     return list(found.values())
 
 
-def add_deliveries(post: Post, accounts: Iterable[SocialAccount]) -> None:
+def problems_at(platform: str, content: Content, target: Target | None) -> list[FieldProblem]:
+    """What this platform would refuse of it, its files in the form that they are to get; `target` None = stock limits."""
+    connector = registry.connector_class(platform)
+    forms, unfit = media.forms_of(content, connector.media_rule(content.post_type, target))
+    return [*connector.validate(content, target), *unfit, *media.failed_forms(content, forms)]
+
+
+def add_deliveries(post: Post, accounts: Iterable[SocialAccount], files: Files = NO_FILES) -> None:
     """A delivery in draft for each account."""
     Delivery.objects.bulk_create(
         Delivery(
@@ -113,23 +133,23 @@ def add_deliveries(post: Post, accounts: Iterable[SocialAccount]) -> None:
             workspace_id=post.workspace_id,
             account=account,
             platform=account.platform,
-            is_one_step=_is_one_step(post, account.platform, account.id),
+            is_one_step=_is_one_step(post, account.platform, account.id, files),
         )
         for account in accounts
     )
 
 
-def settle_steps(post: Post) -> None:
+def settle_steps(post: Post, files: Files) -> None:
     """Say anew of each delivery whether its first call is already the visible one, after the content changed."""
     for delivery in post.deliveries.all():
-        is_one_step = _is_one_step(post, delivery.platform, delivery.account_id)
+        is_one_step = _is_one_step(post, delivery.platform, delivery.account_id, files)
         if is_one_step != delivery.is_one_step:
             Delivery.objects.filter(id=delivery.id).update(is_one_step=is_one_step)
 
 
-def _is_one_step(post: Post, platform: str, account_id: UUID) -> bool:
+def _is_one_step(post: Post, platform: str, account_id: UUID, files: Files) -> bool:
     fields = {name: getattr(post, name) for name in CONTENT_FIELDS}
-    content = content_for(fields, platform=platform, account_id=account_id)
+    content = content_for(fields, platform=platform, account_id=account_id, files=files)
     return registry.connector_class(platform).is_one_step(content)
 
 

@@ -17,8 +17,10 @@ from integrations.contract import Content, Target
 from integrations.models import PlatformHost
 from integrations.services import budgets
 from posts.models import Delivery
+from posts.services import forms, media
 from posts.services.claims import Claimed, Result
 from posts.services.composing import content_for
+from posts.services.media import Files
 from posts.services.obstacles import Obstacle, rules_of
 from posts.states import ATTEMPT_KIND, AttemptKind, AttemptOutcome, DeliveryState
 
@@ -144,14 +146,38 @@ def load_jobs(claimed: Sequence[Claimed], *, at: datetime, hosts: dict[UUID, Pla
         hosts.update(PlatformHost.objects.in_bulk(list(stale)))
     obstacles = _obstacles([(c, rows[c.delivery_id]) for c in claimed if c.delivery_id in rows], at=at, hosts=hosts)
     known = _known_ids([c for c in claimed if ATTEMPT_KIND[c.state] == AttemptKind.RECONCILE])
-    return [
+    # What goes out in one call is one part without media: those posts are the many, and cost no query here.
+    files = media.read_files({c.post_id for c in claimed if c.delivery_id in rows and not rows[c.delivery_id]["is_one_step"]})
+    jobs = [
         _job(
             c, rows[c.delivery_id], at=at, host=hosts[rows[c.delivery_id]["account__platform_host_id"]],
             obstacle=obstacles.get(c.delivery_id), known=known.get(c.delivery_id, frozenset()),
+            files=files.get(c.post_id, media.NO_FILES),
         )
         for c in claimed
         if c.delivery_id in rows
     ]  # fmt: skip
+    return _outfitted(jobs, at=at) if files else jobs
+
+
+def _outfitted(jobs: Sequence[Job], *, at: datetime) -> list[Job]:
+    """The jobs with their files in the form that is to be sent, or with what is in the way of it."""
+    wanted = {
+        job.claimed.delivery_id: forms.wanted_by(job.platform, job.content, job.target)
+        for job in jobs
+        if job.obstacle is None
+        and job.kind != AttemptKind.RECONCILE
+        and any(part.media for part in job.content.parts)
+    }
+    found = forms.outfit(wanted, at=at) if wanted else {}
+    outfitted = []
+    for job in jobs:
+        one = found.get(job.claimed.delivery_id)
+        if isinstance(one, Obstacle):
+            outfitted.append(replace(job, obstacle=one))
+        else:
+            outfitted.append(job if one is None else replace(job, content=one))
+    return outfitted
 
 
 def _obstacles(
@@ -228,6 +254,7 @@ def _job(
     host: PlatformHost,
     obstacle: Obstacle | None,
     known: frozenset[str],
+    files: Files,
 ) -> Job:
     credential_id = row["account__credential_id"]
     grant = None
@@ -246,7 +273,7 @@ def _job(
         claimed=claimed,
         claimed_at=at,
         platform=row["platform"],
-        content=content_for(post, platform=row["platform"], account_id=claimed.account_id),
+        content=content_for(post, platform=row["platform"], account_id=claimed.account_id, files=files),
         target=Target(
             base_url=host.base_url,
             host=host.host,

@@ -20,8 +20,9 @@ from integrations.models import SocialAccount
 from mastablasta.core.errors import Conflict, Invalid
 from posts.models import Delivery, Post
 from posts.querysets import DeliveryQuerySet
-from posts.services import claims, composing, scheduling, writing
-from posts.services.writing import Draft
+from posts.services import claims, composing, media, scheduling, writing
+from posts.services.media import Files
+from posts.services.writing import Composed, Draft
 from posts.states import (
     DELIVERY_MOVES,
     IN_FLIGHT_OR_UNCERTAIN,
@@ -61,16 +62,17 @@ def edit_post(post: Post, draft: Draft, *, check: Check = _nothing, at: datetime
         if draft.scheduled_at is not None and draft.scheduled_at != post.scheduled_at:
             composing.refuse(scheduling.time_problems(draft.scheduled_at, at=at))
         goes_out = draft.scheduled_at is not None
-        accounts, problems = writing.compose(post, draft, goes_out=goes_out)
-        composing.refuse([p for p in problems if goes_out or p.code in writing.NEVER_STORED])
+        composed = writing.compose(post, draft, goes_out=goes_out)
+        composing.refuse([p for p in composed.problems if goes_out or p.code in writing.NEVER_STORED])
         post.save()
         writing.set_tags(post, draft.tags)
-        _place(post, deliveries, accounts, at=at)
-        _renew(post, at=at)
+        media.set_media(post, draft.media)
+        _place(post, deliveries, composed, at=at)
+        _renew(post, composed.files, at=at)
         if draft.scheduled_at is None:
             _unschedule(post, at=at)
         else:
-            scheduling.queue(post, due_at=draft.scheduled_at, at=at)
+            scheduling.queue(post, due_at=draft.scheduled_at, at=at, files=composed.files)
         return _touched(post, at=at)
 
 
@@ -83,8 +85,12 @@ def draft_of(post: Post) -> Draft:
         accounts=deliveries,
         post_type=post.post_type,
         post_options=post.post_options,
-        overrides=post.overrides,
+        overrides={
+            key: {name: text for name, text in override.items() if name != media.NAMES_MEDIA}
+            for key, override in post.overrides.items()
+        },
         thread=post.thread,
+        media=media.choices_of(post),
         first_comment=post.first_comment,
         tags=list(post.tag_rows.order_by("id").values_list("name", flat=True)),
         scheduled_at=post.scheduled_at,
@@ -98,20 +104,21 @@ def _touched(post: Post, *, at: datetime) -> Post:
     return post
 
 
-def _place(post: Post, deliveries: Sequence[Delivery], accounts: Sequence[SocialAccount], *, at: datetime) -> None:
+def _place(post: Post, deliveries: Sequence[Delivery], composed: Composed, *, at: datetime) -> None:
     """Deliveries for exactly these accounts; others go, or are cancelled where they have a history to keep."""
-    chosen = {account.id for account in accounts}
+    chosen = {account.id for account in composed.accounts}
     gone = [delivery for delivery in deliveries if delivery.account_id not in chosen]
     Delivery.objects.filter(id__in=[delivery.id for delivery in gone if not delivery.attempt_count]).delete()
     _cancel([delivery for delivery in gone if delivery.attempt_count and delivery.state in CANCELLABLE], at=at)
     claims.settle_lanes(delivery.account_id for delivery in gone)
     kept = {delivery.account_id for delivery in deliveries} & chosen
-    composing.add_deliveries(post, [account for account in accounts if account.id not in kept])
+    new = [account for account in composed.accounts if account.id not in kept]
+    composing.add_deliveries(post, new, composed.files)
 
 
-def _renew(post: Post, *, at: datetime) -> None:
+def _renew(post: Post, files: Files, *, at: datetime) -> None:
     """What was tried with the old text is history: a new generation, all retries, and it may be retried."""
-    composing.settle_steps(post)
+    composing.settle_steps(post, files)
     tried = post.deliveries.filter(state__in=NOT_OUT)
     tried.update(generation=F("generation") + 1, tries=0, progress=None, error_retryable=True, updated_at=at)
     post.deliveries.filter(state__in=WAITING, attempt_count__gt=0).update(

@@ -21,9 +21,10 @@ class Obstacle:
     """`account`: it cannot be used. `held`: too late, a person decides. `host`: its circuit is open.
 
     `window`: the platform takes no call of our app before `until`. `slow`: it has enough of our calls in hand.
+    `media`: its files are not yet in the form that is needed. `unfit`: they cannot be brought into it.
     """
 
-    kind: Literal["account", "held", "host", "window", "slow"]
+    kind: Literal["account", "held", "host", "window", "slow", "media", "unfit"]
     message: str
     until: datetime | None = None
 

@@ -10,7 +10,8 @@ from django.db import transaction
 
 from mastablasta.core.errors import Conflict, FieldProblem
 from posts.models import Delivery, Post
-from posts.services import claims, composing
+from posts.services import claims, composing, forms, media
+from posts.services.media import Files
 from posts.states import IN_FLIGHT_OR_UNCERTAIN, OUT, WAITING, DeliveryState, PostStatus
 
 FARTHEST = timedelta(days=5 * 366)
@@ -54,8 +55,12 @@ def lock(post: Post, *, also: Iterable[UUID] = ()) -> list[Delivery]:
     return deliveries
 
 
-def queue(post: Post, *, due_at: datetime, at: datetime) -> None:
-    """Promise `due_at` for every delivery that waits; inside the caller's transaction, which holds their lanes."""
+def queue(post: Post, *, due_at: datetime, at: datetime, files: Files | None = None) -> None:
+    """Promise `due_at` for every delivery that waits; inside the caller's transaction, which holds their lanes.
+
+    Its files are brought into form from now on. `files`: those that it has; None = they are read.
+    """
+    forms.ask_for_forms(post, files=files, at=at)
     waiting = post.deliveries.filter(state__in=WAITING)
     accounts = list(waiting.values_list("account", flat=True))
     waiting.filter(state=DeliveryState.HELD).update(error_code="", error_kind="", error_message="")
@@ -92,7 +97,10 @@ def place(post: Post) -> None:
     if not chosen and not new and not problems:
         message = "Name at least one platform or account to publish to."
         problems.append(FieldProblem("platforms", "required", message))
-    composing.refuse([*problems, *composing.content_problems(post, [*chosen.values(), *new])])
-    composing.add_deliveries(post, new)
+    files = media.read_files([post.id]).get(post.id, {})
+    against_media = media.find_assets(post.workspace, media.choices_of(post))[1] if files else []
+    content = composing.content_problems(post, [*chosen.values(), *new], files)
+    composing.refuse([*problems, *against_media, *content])
+    composing.add_deliveries(post, new, files)
     post.wanted_platforms, post.warnings = [], []
     post.save(update_fields=["wanted_platforms", "warnings"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,11 +13,12 @@ from django.utils import timezone
 from integrations import registry
 from integrations import services as integrations
 from integrations.contract import Absent, CannotTell, Connector, Found, LeaseLost, Pending, Published, SentPart
-from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, OutcomeUnknown, Unavailable
+from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, OutcomeUnknown, Rejected, Unavailable
 from mastablasta.core.outbound import Http
 from posts.services import outcomes
 from posts.services.claims import Result
 from posts.services.desk import Desk, Done, Ledger
+from posts.services.forms import at_hand
 from posts.services.jobs import Grant, Job
 from posts.services.obstacles import Obstacle
 from posts.states import AttemptKind, AttemptOutcome, DeliveryState
@@ -33,17 +35,29 @@ class RefreshUnderWay(Exception):
     """Another worker is refreshing this grant; the job is to come back in a moment."""
 
 
-CODES = {"account": "account_not_usable", "host": "host_silent", "window": "rate_limited", "slow": "host_slow"}
+CODES = {"account": "account_not_usable", "host": "host_silent", "window": "rate_limited", "slow": "host_slow", "media": "media_in_work"}
 
 
 def work_on(job: Job, desk: Desk, *, premarked_until: float) -> None:
     """Do what the job asks for and leave its result at the desk; never raises."""
-    ledger = Ledger(job, desk, premarked_until=premarked_until, monotonic=time.monotonic)
     try:
-        desk.leave(_done(job, desk, ledger))
+        with ExitStack() as held:
+            desk.leave(_worked_on(job, desk, held, premarked_until))
     except LeaseLost as error:
         log.warning("lease_lost", delivery=str(job.claimed.delivery_id), reason=str(error))
         desk.leave(Done(job, None))
+
+
+def _worked_on(job: Job, desk: Desk, held: ExitStack, premarked_until: float) -> Done:
+    """`held` keeps local copies of the job's files until its work is done."""
+    lost: CallFailed | None = None
+    try:
+        job = replace(job, content=at_hand(job.content, held))
+    except Exception:
+        log.exception("file_not_read", delivery=str(job.claimed.delivery_id))
+        lost = Unavailable("A file of this post cannot be read from the storage.", code="storage_unavailable")
+    ledger = Ledger(job, desk, premarked_until=premarked_until, monotonic=time.monotonic)
+    return _done(job, desk, ledger) if lost is None else Done(job, _after(job, lost, ledger), lost)
 
 
 def _done(job: Job, desk: Desk, ledger: Ledger) -> Done:
@@ -81,8 +95,14 @@ def obstructed(job: Job, obstacle: Obstacle, *, at: datetime) -> Result:
             DeliveryState.BLOCKED, AttemptOutcome.ABANDONED, at=at, park=True, code=code, error_code=code,
             error_kind="needs_reconnect", **says,
         )  # fmt: skip
+    if obstacle.kind == "unfit":
+        refusal = Rejected(obstacle.message, code="media_unfit")
+        after = outcomes.after_send if is_send else outcomes.after_poll
+        return after(job, refusal, at=at, visible=outcomes.Visible())
     code = CODES[obstacle.kind]
     back = job.handed_back(at=at, again_at=obstacle.until, code=code, message=obstacle.message)
+    if obstacle.kind == "media":  # its account's other posts need not wait for it
+        return back
     waits = replace(back, park=obstacle.until is None, blocked_until=obstacle.until, retry_at=obstacle.until)
     if not is_send or obstacle.kind == "slow":
         return waits

@@ -13,20 +13,35 @@ from integrations import registry
 from integrations.contract import Content, Measure, Target
 from mastablasta.core.errors import FieldProblem
 from posts.models import Post
-from posts.services import composing, writing
+from posts.services import composing, media, writing
 from posts.services.writing import Draft
 
 NOBODY = UUID(int=0)  # no account has this id, so only what is said for the platform counts
 
 
 @dataclass(frozen=True, slots=True)
+class SentFile:
+    """One file as it would be sent: type and pixels."""
+
+    asset_id: UUID
+    mime_type: str
+    width: int
+    height: int
+    alt_text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SentText:
-    """One visible post. `measure` None = this version cannot speak to the platform yet."""
+    """One visible post. `measure` None = this version cannot speak to the platform yet.
+
+    `media`: its files in the form that they would get there; what cannot get one is left out, and among the problems.
+    """
 
     index: int
     kind: str
     text: str
     measure: Measure | None
+    media: tuple[SentFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +69,17 @@ def validate_draft(workspace: Workspace, *, draft: Draft, publish: bool = False,
     Previews are ordered by platform and account.
     """
     post = Post(workspace=workspace)
-    accounts, problems = writing.compose(post, draft, goes_out=True)
-    problems = [*writing.problems_of(draft), *writing.time_problems(draft, publish=publish, at=at), *problems]
+    composed = writing.compose(post, draft, goes_out=True)
+    files = composed.files
+    problems = [*writing.problems_of(draft), *writing.time_problems(draft, publish=publish, at=at), *composed.problems]
     fields = {name: getattr(post, name) for name in composing.CONTENT_FIELDS}
     previews = []
-    for account in accounts:
-        content = composing.content_for(fields, platform=account.platform, account_id=account.id)
+    for account in composed.accounts:
+        content = composing.content_for(fields, platform=account.platform, account_id=account.id, files=files)
         own = [p for p in problems if p.code == "account_not_active" and p.params["account_id"] == str(account.id)]
         previews.append(_preview(account.platform, account.id, content, composing.target_of(account), own))
     for platform in post.wanted_platforms:
-        content = composing.content_for(fields, platform=platform, account_id=NOBODY)
+        content = composing.content_for(fields, platform=platform, account_id=NOBODY, files=files)
         own = [p for p in problems if p.code == "no_account" and p.params["platform"] == platform]
         preview = _preview(platform, None, content, None, own)
         previews.append(preview)
@@ -78,9 +94,21 @@ def _preview(
 ) -> Preview:
     """`own`: problems of the account itself, which come before those of its content."""
     connector = registry.connector_class(platform) if registry.is_built(platform) else None
+    rule = connector.media_rule(content.post_type, target) if connector else None
+    forms, _ = media.forms_of(content, rule)
     parts = tuple(
-        SentText(index, part.kind, part.text, connector.measure(content, index, target) if connector else None)
+        SentText(
+            index, part.kind, part.text, connector.measure(content, index, target) if connector else None,
+            tuple(
+                SentFile(
+                    form.asset_id, form.recipe.mime_type, form.recipe.width, form.recipe.height,
+                    part.media[form.position].alt_text,
+                )
+                for form in forms
+                if form.part == index
+            ),
+        )
         for index, part in enumerate(content.parts)
-    )
-    found = connector.validate(content, target) if connector else []
+    )  # fmt: skip
+    found = composing.problems_at(platform, content, target) if connector else []
     return Preview(platform, account_id, parts, content.options, (*own, *found))

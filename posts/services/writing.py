@@ -15,10 +15,12 @@ from integrations import registry
 from integrations.models import SocialAccount
 from mastablasta.core.errors import FieldProblem
 from posts.models import Post, PostTag, PostType
-from posts.services import composing, scheduling
+from posts.services import composing, media, scheduling
+from posts.services.media import Choices, Files
 
 LONGEST_CONTENT = 100_000
-NEVER_STORED = {"unknown_account", "unknown_platform"}
+NEVER_STORED = {"unknown_account", "unknown_platform", "unknown_media"}
+MOST_MEDIA = 50  # of one part; more than any platform takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class Draft:
     """What a person asks for. `platforms` stand for their default accounts, `accounts` are ids.
 
     `thread`: the texts of its parts; then `content` is empty or equals the first. `overrides`: by platform or account
-    id, any of `content`, `thread` and `first_comment`.
+    id, any of `content`, `thread` and `first_comment`. `media`: by scope and part; a scope of an override that has any
+    place has media of its own, maybe none.
     """
 
     content: str = ""
@@ -36,6 +39,7 @@ class Draft:
     post_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     thread: Sequence[str] = ()
+    media: Choices = field(default_factory=dict)
     first_comment: str = ""
     tags: Sequence[str] = ()
     scheduled_at: datetime | None = None
@@ -51,20 +55,31 @@ def create_post(workspace: Workspace, *, by: User, draft: Draft, publish: bool =
     composing.refuse([*problems_of(draft), *time_problems(draft, publish=publish, at=at)])
     post = Post(workspace=workspace, author=by, scheduled_at=draft.scheduled_at)
     is_draft = not publish and draft.scheduled_at is None
-    accounts, problems = compose(post, draft, goes_out=not is_draft)
-    composing.refuse([p for p in problems if not is_draft or p.code in NEVER_STORED])
+    composed = compose(post, draft, goes_out=not is_draft)
+    composing.refuse([p for p in composed.problems if not is_draft or p.code in NEVER_STORED])
     with transaction.atomic():
         post.scheduled_at = None
         post.save(force_insert=True)
         set_tags(post, draft.tags)
-        composing.add_deliveries(post, accounts)
+        if draft.media:
+            media.set_media(post, draft.media)
+        composing.add_deliveries(post, composed.accounts, composed.files)
         if not is_draft:
-            scheduling.queue(post, due_at=draft.scheduled_at or at, at=at)
+            scheduling.queue(post, due_at=draft.scheduled_at or at, at=at, files=composed.files)
     return post
 
 
-def compose(post: Post, draft: Draft, *, goes_out: bool) -> tuple[list[SocialAccount], list[FieldProblem]]:
-    """Write the draft's content into `post` (unsaved); return its accounts, and everything that stands against it."""
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """The accounts and files that a draft means, and everything that stands against it."""
+
+    accounts: list[SocialAccount]
+    files: Files
+    problems: list[FieldProblem]
+
+
+def compose(post: Post, draft: Draft, *, goes_out: bool) -> Composed:
+    """Write the draft's content into `post` (unsaved)."""
     accounts, problems = composing.choose_accounts(post.workspace, draft.platforms, draft.accounts)
     if goes_out and not accounts and not problems:
         message = "Name at least one platform or account to publish to."
@@ -72,6 +87,10 @@ def compose(post: Post, draft: Draft, *, goes_out: bool) -> tuple[list[SocialAcc
     post.content = draft.content or (draft.thread[0] if draft.thread else "")
     post.thread, post.first_comment = list(draft.thread), draft.first_comment
     post.overrides = {key: dict(override) for key, override in draft.overrides.items()}
+    for scope in dict.fromkeys(scope for scope, _ in draft.media if scope):
+        post.overrides.setdefault(scope, {})[media.NAMES_MEDIA] = []  # the rows hold it
+    assets, against_media = media.find_assets(post.workspace, draft.media)
+    files = media.files_of(draft.media, assets)
     post.post_type = draft.post_type
     if draft.thread and draft.post_type == PostType.STANDARD:
         post.post_type = PostType.THREAD
@@ -79,11 +98,11 @@ def compose(post: Post, draft: Draft, *, goes_out: bool) -> tuple[list[SocialAcc
     post.timezone = draft.timezone
     post.wanted_platforms = [str(p.params["platform"]) for p in problems if p.code == "no_account"]
     problems += _override_problems(post, draft)
-    problems += composing.content_problems(post, accounts)
+    problems += [*against_media, *composing.content_problems(post, accounts, files)]
     post.warnings = [
         {"field": p.field, "code": p.code, "message": p.message, "params": dict(p.params)} for p in problems
     ]
-    return accounts, problems
+    return Composed(accounts, files, problems)
 
 
 def set_tags(post: Post, names: Sequence[str]) -> None:
@@ -101,8 +120,9 @@ def problems_of(draft: Draft) -> list[FieldProblem]:
             f"overrides.{key}.{name}": override[name] for name in ("content", "first_comment") if name in override
         }
         texts |= {f"overrides.{key}.thread.{n}": text for n, text in enumerate(override.get("thread", ()))}
-    if not draft.content.strip() and not draft.thread:
-        problems.append(FieldProblem("content", "required", "content is missing; write something to publish."))
+    if not draft.content.strip() and not draft.thread and not draft.media.get(("", 0)):
+        message = "content is missing; write something to publish, or add media."
+        problems.append(FieldProblem("content", "required", message))
     if draft.thread and draft.content not in {"", draft.thread[0]}:
         message = "With a thread, leave content out, or let it equal the first part."
         problems.append(FieldProblem("content", "contradiction", message))
@@ -111,13 +131,25 @@ def problems_of(draft: Draft) -> list[FieldProblem]:
             message = f"{name} has {len(text)} characters; the limit is {LONGEST_CONTENT}."
             params = {"limit": LONGEST_CONTENT, "actual": len(text)}
             problems.append(FieldProblem(name, "too_long", message, params))
-        elif name.rpartition(".")[0].endswith("thread") and not text.strip():
+        elif name.rpartition(".")[0].endswith("thread") and not text.strip() and not _has_media(draft, name):
             problems.append(FieldProblem(name, "empty", f"{name} is empty; write something or leave it out."))
+    for place, chosen in draft.media.items():
+        if len(chosen) > MOST_MEDIA:
+            message = f"{len(chosen)} files in one post are more than any platform takes; the limit is {MOST_MEDIA}."
+            params = {"limit": MOST_MEDIA, "actual": len(chosen)}
+            problems.append(FieldProblem(media.place_field(place), "too_many_media", message, params))
     for platform in draft.post_options:
         if not registry.is_platform(platform):
             message = f"{platform!r} is no platform; valid: {', '.join(registry.PLATFORM_SLUGS)}."
             problems.append(FieldProblem(f"post_options.{platform}", "unknown_platform", message))
     return problems
+
+
+def _has_media(draft: Draft, name: str) -> bool:
+    """Whether this part of a thread, as problems name it, has files."""
+    *before, _, part = name.split(".")
+    scope = before[1] if before else ""
+    return bool(draft.media.get((scope, int(part))))
 
 
 def time_problems(draft: Draft, *, publish: bool, at: datetime) -> list[FieldProblem]:

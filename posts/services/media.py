@@ -1,0 +1,205 @@
+"""The files of posts: which part has which, what stands against them, and the form that each account gets.
+
+Everybody's files stand under the scope "", those for one platform under its slug, those for one account under its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from accounts.models import Workspace
+from integrations.contract import Content, MediaUse
+from mastablasta.core.errors import FieldProblem
+from mastablasta.core.media_rules import MediaRule
+from media_library.models import Asset, AssetStatus, Rendition
+from media_library.planning import Original, Recipe, Unfit, plan
+from media_library.services import renditions
+from posts.models import Post, PostMedia
+
+Place = tuple[str, int]  # scope and index of the part
+Files = Mapping[Place, tuple[MediaUse, ...]]  # each the original; a scope with any place has its own media
+NO_FILES: Files = {}
+NAMES_MEDIA = "media"  # stands in an override whose media the rows hold, also when it is to have none
+
+
+@dataclass(frozen=True, slots=True)
+class MediaChoice:
+    """One file in one place. `alt_text` None = the file's own. `fit`: how it is brought into a form: fit, pad, crop."""
+
+    asset_id: UUID
+    alt_text: str | None = None
+    fit: str = "fit"
+
+
+Choices = Mapping[Place, tuple[MediaChoice, ...]]
+
+
+def place_field(place: Place) -> str:
+    """Where a person named the media of this place, as problems name it."""
+    scope, part = place
+    return (f"overrides.{scope}." if scope else "") + (f"thread.{part}.media" if part else "media")
+
+
+# --- what a post has ---
+def set_media(post: Post, choices: Choices) -> None:
+    """Let the post have exactly these."""
+    post.media_uses.all().delete()
+    PostMedia.objects.bulk_create(
+        PostMedia(
+            post=post, asset_id=one.asset_id, scope=scope, part=part, position=position, alt_text=one.alt_text,
+            fit=one.fit,
+        )
+        for (scope, part), chosen in choices.items()
+        for position, one in enumerate(chosen)
+    )  # fmt: skip
+
+
+def choices_of(post: Post) -> dict[Place, tuple[MediaChoice, ...]]:
+    """What was chosen for the post, in order."""
+    found: dict[Place, tuple[MediaChoice, ...]] = {
+        (key, 0): () for key, override in post.overrides.items() if NAMES_MEDIA in override
+    }
+    rows = post.media_uses.order_by("scope", "part", "position")
+    for scope, part, asset_id, alt_text, fit in rows.values_list("scope", "part", "asset", "alt_text", "fit"):
+        found[scope, part] = (*found.get((scope, part), ()), MediaChoice(asset_id, alt_text, fit))
+    return found
+
+
+def files_of(choices: Choices, assets: Mapping[UUID, Asset]) -> dict[Place, tuple[MediaUse, ...]]:
+    """The same as originals; what is not in `assets` is left out."""
+    return {
+        place: tuple(
+            _original(assets[one.asset_id], one.alt_text, one.fit) for one in chosen if one.asset_id in assets
+        )
+        for place, chosen in choices.items()
+    }
+
+
+def read_files(posts: Iterable[UUID]) -> dict[UUID, dict[Place, tuple[MediaUse, ...]]]:
+    """What these posts have, by post; posts without media are left out. One query."""
+    found: dict[UUID, dict[Place, tuple[MediaUse, ...]]] = {}
+    rows = PostMedia.objects.filter(post__in=set(posts)).select_related("asset")
+    for row in rows.order_by("post", "scope", "part", "position"):
+        files = found.setdefault(row.post_id, {})
+        place = (row.scope, row.part)
+        files[place] = (*files.get(place, ()), _original(row.asset, row.alt_text, row.fit))
+    return found
+
+
+def _original(asset: Asset, alt_text: str | None, fit: str) -> MediaUse:
+    return MediaUse(
+        asset_id=str(asset.id),
+        path="",
+        mime_type=asset.mime_type,
+        size=asset.size,
+        alt_text=asset.alt_text if alt_text is None else alt_text,
+        kind=asset.form,
+        width=asset.width,
+        height=asset.height,
+        duration_s=asset.duration_s,
+        fit=fit,
+        facts=asset.facts,
+    )
+
+
+# --- what stands against it ---
+def find_assets(workspace: Workspace, choices: Choices) -> tuple[dict[UUID, Asset], list[FieldProblem]]:
+    """The chosen files by id, and what stands against them whatever the platform: unknown, deleted, without alt text."""
+    wanted = {one.asset_id for chosen in choices.values() for one in chosen}
+    if not wanted:
+        return {}, []
+    found = {asset.id: asset for asset in Asset.objects.in_workspace(workspace).filter(id__in=wanted)}
+    problems: list[FieldProblem] = []
+    for place, chosen in choices.items():
+        for position, one in enumerate(chosen):
+            problem = _problem(workspace, found.get(one.asset_id), one)
+            if problem is not None:
+                problems.append(replace(problem, field=f"{place_field(place)}.{position}"))
+    return found, problems
+
+
+def _problem(workspace: Workspace, asset: Asset | None, choice: MediaChoice) -> FieldProblem | None:
+    params = {"media_id": str(choice.asset_id)}
+    if asset is None:
+        message = f"There is no file {choice.asset_id} in this workspace; GET /api/v2/media lists them."
+        return FieldProblem("", "unknown_media", message, params)
+    if asset.deleted_at is not None:
+        return FieldProblem("", "media_deleted", f"{asset.filename} was deleted; choose another file.", params)
+    alt_text = asset.alt_text if choice.alt_text is None else choice.alt_text
+    if workspace.requires_alt_text and not alt_text.strip():
+        message = f"{asset.filename} has no alt text, which this workspace requires; describe it for people who cannot see it."
+        return FieldProblem("", "alt_text_required", message, params)
+    return None
+
+
+# --- the form that an account gets ---
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is to be made of one file in one part."""
+
+    part: int
+    position: int
+    asset_id: UUID
+    recipe: Recipe
+
+    @property
+    def key(self) -> tuple[UUID, str]:
+        return self.asset_id, self.recipe.key
+
+
+def forms_of(content: Content, rule: MediaRule | None) -> tuple[list[Form], list[FieldProblem]]:
+    """What has to be made of its files for this rule, and why where nothing can be made. Pure.
+
+    Kinds and counts that the rule does not take at all are the connector's to refuse; they are passed over here.
+    """
+    forms: list[Form] = []
+    problems: list[FieldProblem] = []
+    for number, part in enumerate(content.parts):
+        for position, use in enumerate(part.media):
+            if rule is None or not takes(rule, use.kind):
+                continue
+            original = Original(use.kind, use.mime_type, use.size, use.width, use.height, use.duration_s, use.facts)
+            try:
+                recipe = plan(original, rule, fit=use.fit)
+            except Unfit as unfit:
+                problems += [replace(one, field=f"{part.media_field}.{position}") for one in unfit.problems]
+            else:
+                forms.append(Form(number, position, UUID(use.asset_id), recipe))
+    return forms, problems
+
+
+def takes(rule: MediaRule, kind: str) -> bool:
+    """Whether the rule has anything for files of this kind."""
+    return {"image": rule.images, "animation": rule.animations, "video": rule.videos}[kind] is not None
+
+
+def failed_forms(content: Content, forms: Sequence[Form]) -> list[FieldProblem]:
+    """What could not be made although it looked possible. One query, none without files."""
+    return failed_among(content, forms, renditions.find({form.key for form in forms})) if forms else []
+
+
+def failed_among(
+    content: Content, forms: Sequence[Form], found: Mapping[tuple[UUID, str], Rendition]
+) -> list[FieldProblem]:
+    """The same, with the renditions at hand."""
+    return [
+        FieldProblem(
+            f"{content.parts[form.part].media_field}.{form.position}",
+            "media_failed",
+            f"A file cannot be brought into the form that is needed: {found[form.key].status_reason} Choose another.",
+            {"media_id": str(form.asset_id)},
+        )
+        for form in forms
+        if form.key in found and found[form.key].status == AssetStatus.FAILED
+    ]
+
+
+def in_form(content: Content, made: Mapping[tuple[int, int], MediaUse]) -> Content:
+    """The content with these files, by part and position, in place of their originals."""
+    parts = tuple(
+        replace(part, media=tuple(made.get((number, position), use) for position, use in enumerate(part.media)))
+        for number, part in enumerate(content.parts)
+    )
+    return replace(content, parts=parts)
