@@ -142,8 +142,8 @@ def _found_in(data: bytes) -> dict[str, Any]:
             sounds = file.streams.audio
             facts = {
                 "container": mime_type.rpartition("/")[2],
-                "video_codec": stream.codec_context.name,
-                "audio_codec": sounds[0].codec_context.name if sounds else "",
+                "video_codec": stream.codec_context.codec.canonical_name,
+                "audio_codec": sounds[0].codec_context.codec.canonical_name if sounds else "",
                 "has_audio": bool(sounds),
                 "fps": float(stream.average_rate or 0),
                 "pixel_format": str(stream.codec_context.pix_fmt),
