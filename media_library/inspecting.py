@@ -201,6 +201,8 @@ def _looked_into(file: Any, container: str, size: int) -> dict[str, Any]:
     import av
 
     pictures = [one for one in file.streams.video if not one.disposition & av.stream.Disposition.attached_pic]
+    if not len(file.streams):
+        raise Refusal("damaged", "The file holds nothing that can be decoded; export it anew and upload that.")
     if not pictures:
         sentence = "The file holds no video, only sound or data; upload one with pictures."
         raise Refusal("no_video", sentence, is_other_format=True)

@@ -72,6 +72,10 @@ class Incoming:
         """All is there. Raises NotMedia, TooLarge."""
         if self.form is None:
             self._look()
+        try:
+            os.fsync(self._file)  # a row must not outlive a power cut that its bytes did not
+        except OSError as error:
+            raise no_room(error) from error
         self._close()
 
     def discard(self) -> None:
