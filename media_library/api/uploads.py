@@ -99,8 +99,11 @@ class _Body:
         return data
 
     def _give_up(self) -> NoReturn:
-        sentence = "The request broke off before its end; send it again."
-        raise Invalid("incomplete", sentence)
+        raise broken_off()
+
+
+def broken_off() -> Invalid:
+    return Invalid("incomplete", "The request broke off before its end; send it again.")
 
 
 class _ToScratch(FileUploadHandler):
@@ -130,6 +133,9 @@ class _ToScratch(FileUploadHandler):
             return None
         self._incoming.finish()
         return Arrived(self._incoming, self.file_name or "", self.content_type or "")
+
+    def upload_interrupted(self) -> None:
+        raise broken_off()
 
     def discard(self) -> None:
         if self._incoming is not None:

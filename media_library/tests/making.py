@@ -141,7 +141,7 @@ def _found_in(data: bytes) -> dict[str, Any]:
             stream = file.streams.video[0]
             sounds = file.streams.audio
             facts = {
-                "container": mime_type.rpartition("/")[2],
+                "container": {"video/quicktime": "mov", "video/x-msvideo": "avi"}.get(mime_type, "mp4"),
                 "video_codec": stream.codec_context.codec.canonical_name,
                 "audio_codec": sounds[0].codec_context.codec.canonical_name if sounds else "",
                 "has_audio": bool(sounds),
@@ -161,7 +161,7 @@ def _found_in(data: bytes) -> dict[str, Any]:
         turned = image.getexif().get(ORIENTATION, 1) >= 5
         size = image.size[::-1] if turned else image.size
         frames = getattr(image, "n_frames", 1)
-        duration_ms = 0
+        duration_ms, mode = 0, image.mode
         for index in range(frames):
             image.seek(index)
             image.load()
@@ -173,5 +173,5 @@ def _found_in(data: bytes) -> dict[str, Any]:
             "height": size[1],
             "duration_s": duration_ms / 1000 if frames > 1 else None,
             "is_animated": frames > 1,
-            "facts": {"frames": frames, "orientation": image.getexif().get(ORIENTATION, 1), "mode": image.mode},
+            "facts": {"frames": frames, "orientation": image.getexif().get(ORIENTATION, 1), "mode": mode},
         }

@@ -136,7 +136,7 @@ def test_decoder_that_takes_too_long_or_dies_is_a_refusal(tmp_path: Path, monkey
     monkeypatch.setattr(inspection, "TIMEOUT_S", 60)
     monkeypatch.setattr(inspection, "MEMORY_BYTES", 64 * 1024 * 1024)
     with pytest.raises(Damaged) as starved:
-        found_in(photo((6000, 6000), quality=5), tmp_path)
+        found_in(still(size=(6000, 6000)), tmp_path)
 
     assert {late.value.code, starved.value.code} == {"too_much_to_decode"}
     assert isinstance(late.value.__cause__, decoding.DecoderFailed)
