@@ -48,6 +48,9 @@ def _download(url: str, arriving: Incoming) -> str:
         if answer.status == 200:
             return url
         location = answer.headers.get("location", "")
+        if answer.server_trouble or answer.status == 429:
+            sentence = f"That address answers with the status {answer.status} just now; try again later."
+            raise Unreachable("not_fetched", sentence)
         if answer.status not in REDIRECTS or not location:
             sentence = f"That address answers with the status {answer.status} instead of a file; check it."
             raise Invalid.field("url", "no_file_there", sentence, status=answer.status)

@@ -152,7 +152,7 @@ def test_endless_redirects_end(client, authority):
     ("turn", "status", "code"),
     [
         (says(answer(b"<html>gone", 404)), 400, "no_file_there"),
-        (says(answer(b"busy", 503)), 400, "no_file_there"),
+        (says(answer(b"busy", 503)), 502, "not_fetched"),
         (says(answer(b"<html><body>A page", 200)), 415, "not_media"),
         (says(answer(b"", 200)), 400, "empty"),
         (says(answer(photo().ljust(10_485_761, b"\0"), 200)), 413, "too_large"),
