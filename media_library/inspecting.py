@@ -315,4 +315,4 @@ def _refuse_incomplete_riff(path: Path) -> None:
 if __name__ == "__main__":
     from media_library import decoding
 
-    decoding.main(inspect)
+    decoding.serve(inspect)

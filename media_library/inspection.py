@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mastablasta.core.errors import DomainError, FieldProblem, Invalid, WrongType
+from mastablasta.core.errors import FieldProblem, Invalid, WrongType
 from media_library import decoding
 from media_library.formats import FIRST_BLOCK, NAMES, Format, format_of, looks_like
 
@@ -37,8 +37,11 @@ class Inspected:
     facts: Mapping[str, Any]
 
 
-class NotMedia(DomainError):
-    """The file is none that can be used; `problems` has one fault, of the field "file"."""
+class NotMedia(Exception):
+    """The file is none that can be used: a DomainError with one fault, of the field "file"."""
+
+    code: str
+    detail: str
 
 
 class OtherFormat(NotMedia, WrongType):
@@ -76,5 +79,5 @@ def claimed_format(first_block: bytes) -> Format:
     raise refusal(OtherFormat, "not_media", f"The file is no {NAMES}{like}; upload one of these.", valid=NAMES)
 
 
-def refusal(kind: type[NotMedia], code: str, message: str, **params: Any) -> NotMedia:
+def refusal(kind: type[OtherFormat | Damaged], code: str, message: str, **params: Any) -> OtherFormat | Damaged:
     return kind(code, message, [FieldProblem("file", code, message, params)])

@@ -59,6 +59,20 @@ class DimensionsSerializer(serializers.Serializer[Any]):
 class UploadedSerializer(serializers.Serializer[Any]):
     """A file of the library."""
 
+    example = {
+        "id": "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b20",
+        "filename": "sunrise.jpg",
+        "url": "/api/v2/media/01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b20/file",
+        "thumbnail_url": "/api/v2/media/01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b20/thumbnail",
+        "mime_type": "image/jpeg",
+        "size": 2_483_019,
+        "dimensions": {"width": 4032, "height": 3024},
+        "duration": None,
+        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "alt_text": "The sun rises over a calm sea.",
+        "status": "processing",
+    }
+
     id = serializers.UUIDField()
     filename = serializers.CharField()
     url = serializers.CharField()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import re
 import threading
 from collections.abc import Callable
@@ -254,6 +256,30 @@ def test_body_that_ends_too_early_leaves_nothing(client):
     assert (everything(), Asset.objects.count()) == (before, 0)
 
 
+def test_sender_that_falls_silent_is_given_up(client):
+    before, waits = everything(), []
+
+    class Line:
+        def settimeout(self, seconds: float | None) -> None:
+            waits.append(seconds)
+
+    class Silent(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(size) or self._wait()
+
+        def _wait(self) -> bytes:
+            raise TimeoutError
+
+    body = Silent(part("file", clip("mp4"), filename="a.mp4"))
+    more = {"gunicorn.socket": Line(), "wsgi.input": body, "CONTENT_LENGTH": "100000"}
+
+    answer = client.generic("POST", URL, b"", f"multipart/form-data; boundary={BOUNDARY}", **more)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "incomplete")
+    assert (waits[0], waits[-1]) == (60.0, None)
+    assert (everything(), Asset.objects.count()) == (before, 0)
+
+
 @pytest.mark.parametrize(
     ("content_type", "status", "code"),
     [
@@ -270,8 +296,6 @@ def test_other_content_types(client, content_type, status, code):
 
 
 def test_base64_part_is_decoded(client):
-    import base64
-
     data = photo()
     body = part("file", base64.encodebytes(data), filename="a.jpg", head="Content-Transfer-Encoding: base64\r\n")
 
