@@ -15,11 +15,10 @@ from rest_framework.response import Response
 from accounts.api.views import WorkspaceView
 from mastablasta.core.api.serializers import StrictSerializer
 from media_library.api.presenting import present_asset
+from media_library.api.serializers import ALT_TEXT, ALT_TEXT_LIMIT, NewMediaSerializer
 from media_library.api.uploads import Arrived, UploadParser, announced, drain
 from media_library.models import Asset
 from media_library.services import fetching, uploading
-
-TEXT_LIMIT = 1500
 
 
 class UploadSerializer(StrictSerializer):
@@ -32,58 +31,17 @@ class UploadSerializer(StrictSerializer):
         },
         help_text="JPEG, PNG, GIF or WebP up to 10 MB; MP4, MOV or AVI up to 500 MB. Its bytes say what it is.",
     )
-    alt_text = serializers.CharField(
-        max_length=TEXT_LIMIT, required=False, allow_blank=True, help_text="What it shows, for who cannot see it."
-    )
+    alt_text = serializers.CharField(max_length=ALT_TEXT_LIMIT, required=False, allow_blank=True, help_text=ALT_TEXT)
 
 
 class FromUrlSerializer(StrictSerializer):
     """Where a file is, and what it shows."""
 
     url = serializers.CharField(max_length=2000, help_text="A public https address.")
-    alt_text = serializers.CharField(
-        max_length=TEXT_LIMIT, required=False, allow_blank=True, help_text="What it shows, for who cannot see it."
-    )
+    alt_text = serializers.CharField(max_length=ALT_TEXT_LIMIT, required=False, allow_blank=True, help_text=ALT_TEXT)
     filename = serializers.CharField(
         max_length=1000, required=False, allow_blank=True, help_text="Left out: the last part of the address."
     )
-
-
-class DimensionsSerializer(serializers.Serializer[Any]):
-    """In pixels, as people see it."""
-
-    width = serializers.IntegerField()
-    height = serializers.IntegerField()
-
-
-class UploadedSerializer(serializers.Serializer[Any]):
-    """A file of the library."""
-
-    example = {
-        "id": "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b20",
-        "filename": "sunrise.jpg",
-        "url": "/api/v2/media/01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b20/file",
-        "thumbnail_url": "/api/v2/media/01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b20/thumbnail",
-        "mime_type": "image/jpeg",
-        "size": 2_483_019,
-        "dimensions": {"width": 4032, "height": 3024},
-        "duration": None,
-        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-        "alt_text": "The sun rises over a calm sea.",
-        "status": "processing",
-    }
-
-    id = serializers.UUIDField()
-    filename = serializers.CharField()
-    url = serializers.CharField()
-    thumbnail_url = serializers.CharField()
-    mime_type = serializers.CharField()
-    size = serializers.IntegerField()
-    dimensions = DimensionsSerializer()
-    duration = serializers.FloatField(allow_null=True)
-    sha256 = serializers.CharField()
-    alt_text = serializers.CharField()
-    status = serializers.ChoiceField(["processing", "ready", "failed"])
 
 
 class MediaUpload(WorkspaceView):
@@ -107,7 +65,7 @@ class MediaUpload(WorkspaceView):
         summary="Upload a picture or video",
         description="The same bytes again give the same item.",
         request={"multipart/form-data": UploadSerializer},
-        responses={201: UploadedSerializer},
+        responses={201: NewMediaSerializer},
     )
     def post(self, request: Request) -> Response:
         body = self.body(UploadSerializer)
@@ -139,7 +97,7 @@ class MediaFromUrl(WorkspaceView):
         summary="Fetch a picture or video from a public address",
         description="As if it was uploaded from there: the same formats, limits and answers.",
         request=FromUrlSerializer,
-        responses={201: UploadedSerializer},
+        responses={201: NewMediaSerializer},
         examples=[
             OpenApiExample("A picture", value={"url": "https://example.com/sunrise.jpg"}, request_only=True),
         ],

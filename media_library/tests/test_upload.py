@@ -23,6 +23,7 @@ from rest_framework.test import APIClient
 from accounts.models import Workspace
 from accounts.roles import Role, SiteRole
 from accounts.tests.making import make_member, make_membership, make_user, make_workspace, signed_in
+from mastablasta.core.api.fields import utc_text
 from mastablasta.core.models import IdempotencyKey
 from mastablasta.core.tests.answers import assert_problem, one
 from media_library.models import Asset
@@ -90,6 +91,7 @@ def test_original_is_kept_byte_for_byte(client, workspace, extension):
         "filename": f"My file.{extension}",
         "url": f"/api/v2/media/{asset.id}/file",
         "thumbnail_url": f"/api/v2/media/{asset.id}/thumbnail",
+        "kind": asset.form,
         "mime_type": mime_type,
         "size": len(data),
         "dimensions": {"width": 64, "height": 48},
@@ -97,6 +99,10 @@ def test_original_is_kept_byte_for_byte(client, workspace, extension):
         "sha256": hashlib.sha256(data).hexdigest(),
         "alt_text": "What it shows",
         "status": "processing",
+        "status_reason": "",
+        "used": False,
+        "created_at": utc_text(asset.created_at),
+        "updated_at": utc_text(asset.updated_at),
     }
     assert answer.headers["Location"] == f"/api/v2/media/{asset.id}"
     assert asset.stored_name == f"{workspace.members.get().id}/{asset.id.hex}.{extension}"
@@ -153,7 +159,8 @@ def test_same_bytes_are_the_same_item_in_a_workspace(client, workspace):
     elsewhere = upload(signed_in(make_workspace().members.get()), data)
 
     assert [one.status_code for one in (first, second, third, elsewhere)] == [201] * 4
-    assert second.json() == {**first.json(), "alt_text": "A beach"}  # it had none
+    changed = {"alt_text": "A beach", "updated_at": second.json()["updated_at"]}
+    assert second.json() == {**first.json(), **changed}  # it had none
     assert third.json() == second.json()
     assert elsewhere.json()["id"] != first.json()["id"]
     assert (Asset.objects.count(), len(everything() - before)) == (2, 1)

@@ -99,7 +99,7 @@ class ParameterField(forms.Field):
         return read if self.is_list else next(iter(read), None)
 
 
-class Parameter(django_filters.Filter):
+class Parameter(django_filters.Filter):  # type: ignore[misc]  # untyped
     """Narrows the rows by `apply(rows, value)`; `schema` is the type of one value in the API's description."""
 
     field_class = ParameterField
