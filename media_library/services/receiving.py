@@ -72,11 +72,7 @@ class Incoming:
         """All is there. Raises NotMedia, TooLarge."""
         if self.form is None:
             self._look()
-        try:
-            os.fsync(self._file)  # a row must not outlive a power cut that its bytes did not
-        except OSError as error:
-            raise no_room(error) from error
-        self._close()
+        self._close()  # no fsync: of 500 MB it took 0.8 to 1.4 s beside the 1.9 s of everything else
 
     def discard(self) -> None:
         self._close()
