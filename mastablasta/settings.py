@@ -281,6 +281,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "WorkspaceRole": "accounts.roles.Role",
         "PostStatus": "posts.states.PostStatus",
         "DeliveryStatus": "posts.api.serializers.DELIVERY_STATUSES",
+        "MediaKind": "media_library.api.serializers.KINDS",
+        "MediaStatus": "media_library.models.AssetStatus",
     },
 }
 

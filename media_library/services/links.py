@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 
-from mastablasta.core.errors import Forbidden
+from mastablasta.core.errors import Forbidden, NotThere
 from media_library.models import Asset, Rendition
 
 LASTS = timedelta(hours=1)
@@ -51,6 +52,17 @@ def check(what: str, id: UUID, *, expires: str, signature: str, at: datetime) ->
         sentence = "This link has expired or was altered; ask for a new one where it came from."
         raise Forbidden("link_not_valid", sentence)
     return datetime.fromtimestamp(int(expires), UTC)
+
+
+def row(what: str, id: UUID) -> Any:
+    """The Rendition, with its asset, or the Asset that a checked link names. Raises NotThere when it was deleted."""
+    rows: Any = Asset.objects.kept()
+    if what == RENDITIONS:
+        rows = Rendition.objects.filter(asset__deleted_at=None).select_related("asset")
+    found = rows.filter(id=id).first()
+    if found is None:
+        raise NotThere("not_found", "What this link led to was deleted.")
+    return found
 
 
 def _link(what: str, id: UUID, *, at: datetime, lasts: timedelta) -> Link:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from accounts.models import Workspace
 from accounts.tests.making import make_workspace
-from media_library.models import Asset, AssetStatus
+from media_library.models import Asset, AssetStatus, Rendition
 
 _numbers = itertools.count(1)
 MAKER = "A camera that tells"  # stands in the EXIF of every photo() and must never leave
@@ -132,6 +132,22 @@ def make_asset(*, workspace: Workspace | None = None, data: bytes | None = None,
         **overrides,
     }
     return Asset.objects.create(workspace=workspace or make_workspace(), **fields)
+
+
+def make_rendition(asset: Asset, *, data: bytes | None = None, **overrides: Any) -> Rendition:
+    """A ready rendition of `asset` whose file lies in the storage: a JPEG without metadata unless `data` is another."""
+    data = still("JPEG", (32, 24)) if data is None else data
+    found = _found_in(data)
+    fields = {
+        "recipe_key": "web",
+        "stored_name": default_storage.save(f"renditions/test/{next(_numbers)}", ContentFile(data)),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "size": len(data),
+        "status": AssetStatus.READY,
+        **{name: found[name] for name in ("mime_type", "width", "height", "duration_s")},
+        **overrides,
+    }
+    return Rendition.objects.create(asset=asset, **fields)
 
 
 def _found_in(data: bytes) -> dict[str, Any]:
