@@ -11,6 +11,8 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -125,6 +127,45 @@ def content(stored_name: str) -> bytes:
             return bytes(file.read())
     except FileNotFoundError as error:
         raise _lost() from error
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """What the storage says of a file. `size` in bytes."""
+
+    name: str
+    size: int
+    modified_at: datetime
+
+
+def stored() -> Iterator[StoredFile]:
+    """Every file of the storage, whoever put it there; without scratch files."""
+    storage: Any = storages["default"]
+    if not is_local():
+        prefix = f"{storage.location}/".lstrip("/")
+        for found in storage.bucket.objects.filter(Prefix=prefix):
+            yield StoredFile(found.key.removeprefix(prefix), found.size, found.last_modified)
+        return
+    root = Path(storage.location)
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if Path(folder, name) != settings.MEDIA_INCOMING]
+        for name in names:
+            yield from _on_disk(Path(folder, name), root)
+
+
+def abandoned(*, before: datetime) -> Iterator[Path]:
+    """Scratch files that nobody has written to since `before`: of processes that ended in the middle."""
+    for folder, _, names in os.walk(settings.MEDIA_INCOMING):
+        for name in names:
+            path = Path(folder, name)
+            yield from (path for one in _on_disk(path, settings.MEDIA_INCOMING) if one.modified_at < before)
+
+
+def _on_disk(path: Path, root: Path) -> Iterator[StoredFile]:
+    with suppress(FileNotFoundError):  # gone meanwhile
+        about = path.stat()
+        modified_at = datetime.fromtimestamp(about.st_mtime, UTC)
+        yield StoredFile(path.relative_to(root).as_posix(), about.st_size, modified_at)
 
 
 def link(stored_name: str, *, lasts_s: int, mime_type: str, disposition: str, is_for_all: bool) -> str:
