@@ -138,9 +138,10 @@ def make_rendition(asset: Asset, *, data: bytes | None = None, **overrides: Any)
     """A ready rendition of `asset` whose file lies in the storage: a JPEG without metadata unless `data` is another."""
     data = still("JPEG", (32, 24)) if data is None else data
     found = _found_in(data)
+    if "stored_name" not in overrides:
+        overrides["stored_name"] = default_storage.save(f"renditions/test/{next(_numbers)}", ContentFile(data))
     fields = {
         "recipe_key": "web",
-        "stored_name": default_storage.save(f"renditions/test/{next(_numbers)}", ContentFile(data)),
         "sha256": hashlib.sha256(data).hexdigest(),
         "size": len(data),
         "status": AssetStatus.READY,

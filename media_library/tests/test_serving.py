@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Workspace
 from accounts.tests.making import make_workspace, signed_in
+from mastablasta.checks import setup_is_public
 from mastablasta.core.logs import clean_text
 from mastablasta.core.tests.answers import assert_problem
 from media_library.models import Asset
@@ -337,3 +338,20 @@ def test_signature_stays_out_of_the_log(asset):
 
     assert parse_qs(urlsplit(link.url).query)["signature"][0] not in written
     assert str(asset.id) in written
+
+
+@pytest.mark.parametrize(
+    ("serving", "bucket", "ids"),
+    [
+        ("stream", "", []),
+        ("stream", "b", []),
+        ("accel", "", []),
+        ("redirect", "b", []),
+        ("accel", "b", ["mastablasta.W003"]),
+        ("redirect", "", ["mastablasta.W003"]),
+    ],
+)
+def test_way_of_serving_that_the_storage_has_not_is_a_doubt(settings: Settings, serving, bucket, ids):
+    settings.MEDIA_SERVING, settings.AWS_STORAGE_BUCKET_NAME = serving, bucket
+
+    assert [one.id for one in setup_is_public() if one.id == "mastablasta.W003"] == ids
