@@ -19,7 +19,7 @@ def setup_is_right(**_: Any) -> list[CheckMessage]:
 
 @register(SETUP, deploy=True)
 def setup_is_public(**_: Any) -> list[CheckMessage]:
-    """W001-W002: what an operator should know before opening the doors."""
+    """W001-W003: what an operator should know before opening the doors."""
     found: list[CheckMessage] = []
     if settings.REGISTRATION_OPEN and not settings.IS_DEVELOPMENT:
         found.append(
@@ -33,6 +33,15 @@ def setup_is_public(**_: Any) -> list[CheckMessage]:
             checks.Warning(
                 "PUBLIC_URL: is not set, so links and redirects work on this machine only; set PUBLIC_URL",
                 id="mastablasta.W002",
+            )
+        )
+    is_in_s3 = bool(settings.AWS_STORAGE_BUCKET_NAME)
+    if ("accel" if is_in_s3 else "redirect") == settings.MEDIA_SERVING:
+        found.append(
+            checks.Warning(
+                f"MEDIA_SERVING: {settings.MEDIA_SERVING} does not go with files {'in S3' if is_in_s3 else 'on disk'}, "
+                "so this server sends them itself; set MEDIA_SERVING=stream, or move the files",
+                id="mastablasta.W003",
             )
         )
     return found

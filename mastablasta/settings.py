@@ -200,22 +200,20 @@ MEDIA_SERVING = env.choice("MEDIA_SERVING", ("stream", "accel", "redirect"), "st
 MEDIA_ACCEL_PREFIX = env.text("MEDIA_ACCEL_PREFIX") or "/protected-media/"
 AWS_STORAGE_BUCKET_NAME = env.text("AWS_STORAGE_BUCKET_NAME")
 STORAGES["default"] = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": MEDIA_ROOT}}
+S3_OPTIONS: dict[str, Any] = {
+    "bucket_name": AWS_STORAGE_BUCKET_NAME,
+    "access_key": env.text("AWS_ACCESS_KEY_ID") or None,
+    "secret_key": env.text("AWS_SECRET_ACCESS_KEY") or None,
+    "region_name": env.text("AWS_S3_REGION_NAME") or None,
+    "endpoint_url": env.text("AWS_S3_ENDPOINT_URL") or None,
+    "custom_domain": env.text("AWS_S3_CUSTOM_DOMAIN") or None,
+    "location": "media",
+    "signature_version": "s3v4",
+    "file_overwrite": False,
+    "default_acl": None,
+}
 if AWS_STORAGE_BUCKET_NAME:
-    STORAGES["default"] = {
-        "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {
-            "bucket_name": AWS_STORAGE_BUCKET_NAME,
-            "access_key": env.text("AWS_ACCESS_KEY_ID") or None,
-            "secret_key": env.text("AWS_SECRET_ACCESS_KEY") or None,
-            "region_name": env.text("AWS_S3_REGION_NAME") or None,
-            "endpoint_url": env.text("AWS_S3_ENDPOINT_URL") or None,
-            "custom_domain": env.text("AWS_S3_CUSTOM_DOMAIN") or None,
-            "location": "media",
-            "signature_version": "s3v4",
-            "file_overwrite": False,
-            "default_acl": None,
-        },
-    }
+    STORAGES["default"] = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": S3_OPTIONS}
 
 # --- people ----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -281,6 +279,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "WorkspaceRole": "accounts.roles.Role",
         "PostStatus": "posts.states.PostStatus",
         "DeliveryStatus": "posts.api.serializers.DELIVERY_STATUSES",
+        "MediaKind": "media_library.api.serializers.KINDS",
+        "MediaStatus": "media_library.models.AssetStatus",
     },
 }
 

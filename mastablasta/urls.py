@@ -44,6 +44,7 @@ urlpatterns = [
     ),
     api("api/v2/", "accounts.api.urls"),
     api("api/v2/", "integrations.api.urls"),
+    api("api/v2/", "media_library.api.urls"),
     api("api/v2/", "posts.api.urls"),
 ]
 

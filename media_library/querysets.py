@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.querysets import WorkspaceScopedQuerySet
 
@@ -17,6 +21,35 @@ class AssetQuerySet(WorkspaceScopedQuerySet["Asset"]):
     def kept(self) -> Self:
         """Those that were not deleted."""
         return self.filter(deleted_at=None)
+
+    def used(self, is_used: bool = True) -> Self:
+        """Those that a post has, or none has; deleted posts do not count."""
+        uses = self.model._meta.get_field("uses").related_model
+        found = Exists(uses._default_manager.filter(asset=OuterRef("pk"), post__deleted_at=None))
+        return self.filter(found if is_used else ~found)
+
+    def used_among(self, ids: Iterable[UUID]) -> set[UUID]:
+        """Which of these a post has; one query."""
+        return set(self.filter(pk__in=list(ids), uses__post__deleted_at=None).values_list("pk", flat=True).distinct())
+
+    def of_forms(self, forms: Iterable[str]) -> Self:
+        """Those that are an image, animation or video, as `Asset.form` says."""
+        of_form = {
+            "image": Q(kind="image", is_animated=False),
+            "animation": Q(is_animated=True),
+            "video": Q(kind="video", is_animated=False),
+        }
+        wanted = Q(pk__in=[])
+        for form in forms:
+            wanted |= of_form[form]
+        return self.filter(wanted)
+
+    def with_words(self, words: Iterable[str]) -> Self:
+        """Those whose name or alt text holds every word, whatever its case."""
+        rows = self
+        for word in words:
+            rows = rows.filter(Q(filename__icontains=word) | Q(alt_text__icontains=word))
+        return rows
 
 
 class RenditionQuerySet(WorkspaceScopedQuerySet["Rendition"]):

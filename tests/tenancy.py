@@ -30,7 +30,8 @@ class Operation:
     in the path. `body` is a valid one for that workspace. `path` stands for other parameters. `fixtures` are asked
     for first. `viewer_may`: a write that a viewer may do. `only_reads`: a POST that stores nothing.
     `begins_a_write`: a GET that a viewer may not. `takes_an_admin`: an editor may not. `is_of_one_person`: also
-    within the workspace only who made the thing reaches it.
+    within the workspace only who made the thing reaches it. `gives_bytes`: a file, which is no page either.
+    `is_multipart`: how its body is sent.
     """
 
     kind: Kind = Kind.WORKSPACE
@@ -43,6 +44,8 @@ class Operation:
     begins_a_write: bool = False
     takes_an_admin: bool = False
     is_of_one_person: bool = False
+    gives_bytes: bool = False
+    is_multipart: bool = False
     fixtures: tuple[str, ...] = ()
 
 
@@ -151,6 +154,35 @@ def unconfirmed_delivery_of(workspace: Workspace) -> Any:
     return Delivery.objects.get(post=delivery_in("unconfirmed", sent_at=at, doubted_at=at)(workspace)).id
 
 
+def picture_of(workspace: Workspace) -> Any:
+    from media_library.tests.making import make_asset
+
+    return make_asset(workspace=workspace).id
+
+
+def picture_with_preview_of(workspace: Workspace) -> Any:
+    from media_library.models import Asset
+    from media_library.tests.making import make_rendition
+
+    asset = Asset.objects.get(id=picture_of(workspace))
+    make_rendition(asset)
+    return asset.id
+
+
+def new_picture(_: Workspace) -> dict[str, Any]:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    from media_library.tests.making import photo
+
+    return {"file": SimpleUploadedFile("beach.jpg", photo())}
+
+
+def address_of_a_picture(_: Workspace) -> dict[str, Any]:
+    from django.conf import settings
+
+    return {"url": f"{settings.PICTURES_URL}/beach.jpg"}
+
+
 def public(body: dict[str, Any] | None = None) -> Operation:
     return Operation(Kind.PUBLIC, body=lambda _: body)
 
@@ -207,6 +239,16 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "GET /posts/{id}/attempts": Operation(thing=attempt_of),
     "POST /posts/validate": Operation(body=post_for_default_account, only_reads=True),
+    "GET /media": Operation(thing=picture_of),
+    "GET /media/{id}": Operation(thing=picture_of),
+    "PATCH /media/{id}": Operation(thing=picture_of, body=lambda _: {"alt_text": "A beach"}),
+    "GET /media/{id}/file": Operation(thing=picture_of, gives_bytes=True),
+    "GET /media/{id}/thumbnail": Operation(thing=picture_of, gives_bytes=True),
+    "GET /media/{id}/renditions": Operation(thing=picture_with_preview_of),
+    "GET /media/links/renditions/{rendition}": Operation(Kind.PUBLIC, path={"rendition": str(uuid4())}),
+    "GET /media/links/thumbnails/{asset}": Operation(Kind.PUBLIC, path={"asset": str(uuid4())}),
+    "POST /media/upload": Operation(body=new_picture, is_multipart=True),
+    "POST /media/from-url": Operation(body=address_of_a_picture, fixtures=("pictures_host",)),
     "GET /calendar": Operation(thing=scheduled_of, query="?from=2030-01-01&to=2030-01-31"),
     "POST /schedule/conflicts": Operation(
         body=lambda _: {"scheduled_time": "2030-01-31T09:00:00Z"}, only_reads=True

@@ -31,10 +31,13 @@ from mastablasta.core.errors import (
     FieldProblem,
     Forbidden,
     Invalid,
+    NoRoom,
     NotSignedIn,
     NotThere,
+    TooLarge,
     TooOften,
     Unreachable,
+    WrongType,
 )
 from mastablasta.core.tests.answers import assert_problem, one
 
@@ -47,6 +50,9 @@ RAISED: dict[str, Exception] = {
     "forbidden": Forbidden("role_too_low", "Ask an owner."),
     "not-there": NotThere("not_found", "There is no such post."),
     "conflict": Conflict("already_out", "It is out; duplicate it."),
+    "too-large": TooLarge("too_large", "It is larger than 10 MB; send less."),
+    "wrong-type": WrongType("not_media", "It is no picture; send one."),
+    "no-room": NoRoom("no_room", "The disk is full; ask the operator."),
     "too-often": TooOften("locked_out", "Wait a minute.", retry_after_s=60),
     "unreachable": Unreachable("platform_silent", "The platform does not answer; try again later."),
     "precondition": PreconditionFailed(),
@@ -163,6 +169,9 @@ def test_statuses_cover_every_kind_of_refusal():
         ("forbidden", 403, "role_too_low", "Ask an owner.", []),
         ("not-there", 404, "not_found", "There is no such post.", []),
         ("conflict", 409, "already_out", "It is out; duplicate it.", []),
+        ("too-large", 413, "too_large", "It is larger than 10 MB; send less.", []),
+        ("wrong-type", 415, "not_media", "It is no picture; send one.", []),
+        ("no-room", 507, "no_room", "The disk is full; ask the operator.", []),
         ("too-often", 429, "locked_out", "Wait a minute.", []),
         ("unreachable", 502, "platform_silent", "The platform does not answer; try again later.", []),
         ("precondition", 412, "changed_meanwhile", PreconditionFailed.default_detail, []),

@@ -24,6 +24,7 @@ APPS = ("accounts", "posts", "integrations", "media_library", "analytics", "webh
 EXCEPTIONS = {
     "accounts/api/authentication.py": {"Membership", "ApiKey"},  # finds out which workspace it is
     "posts/api/presenting.py": {"Delivery"},  # of posts that were read in the workspace
+    "media_library/api/presenting.py": {"Asset"},  # which of those that were read in the workspace are used
 }
 
 

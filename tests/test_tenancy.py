@@ -6,17 +6,25 @@ What the walk needs to call an operation stands in tests/tenancy.py; an operatio
 from __future__ import annotations
 
 import re
+import socket
 import uuid
+from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from drf_spectacular.generators import SchemaGenerator
+from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User, Workspace
 from accounts.roles import Role, SiteRole
 from accounts.tests.making import PASSWORD, make_api_key, make_member, make_workspace, signed_in, with_key
+from mastablasta.core.outbound import addresses, connections
+from mastablasta.core.tests.certificates import Authority
+from mastablasta.core.tests.lying import answer, lying, says
+from media_library.tests.making import photo
 from tests.tenancy import OPERATIONS, Kind, Operation
 
 PREFIX = "/api/v2"
@@ -58,6 +66,21 @@ def known_password(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def pictures_host(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A host that the operator allows to be fetched from: settings.PICTURES_URL."""
+    authority, name = Authority(tmp_path), "pictures.example"
+    monkeypatch.setattr(addresses, "getaddrinfo", lambda _, port, **how: socket.getaddrinfo("127.0.0.1", port, **how))
+    monkeypatch.setattr(connections, "DEFAULT_CA_BUNDLE_PATH", str(authority.path))
+    connections.tls_context.cache_clear()
+    with lying(says(answer(photo())), tls=authority.server(name)) as liar:
+        settings.OUTBOUND_ALLOW_HOSTS, settings.PICTURES_URL = [name], f"https://{name}:{liar.port}"
+        yield
+    connections.tls_context.cache_clear()
+    addresses.forget_names()
+    connections.drop_kept()
+
+
+@pytest.fixture
 def ask(request: pytest.FixtureRequest) -> Any:
     """Call the operation `name` as `client` about `thing`, with a body that is valid for `workspace`."""
 
@@ -71,7 +94,8 @@ def ask(request: pytest.FixtureRequest) -> Any:
         path = path.format(id=thing, **operation.path)
         body = operation.body(workspace) if workspace is not None else None
         call = getattr(client, method.lower())
-        return call(f"{PREFIX}{path}{operation.query}", *([] if method in READS else [body]), headers=headers)
+        form = {"format": "multipart"} if operation.is_multipart and body is not None else {}
+        return call(f"{PREFIX}{path}{operation.query}", *([] if method in READS else [body]), **form, headers=headers)
 
     return asked
 
@@ -223,6 +247,9 @@ def test_browsable_page_opens_for_owner_and_viewer(ask, name):
         client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
         response = ask(name, client, thing=thing, workspace=workspace, Accept="text/html")
 
+        if OPERATIONS[name].gives_bytes:
+            assert (response.status_code, response.headers["Content-Type"]) == (200, "image/jpeg")
+            continue
         assert response.headers["Content-Type"].startswith("text/html")
         assert response.status_code in {200, 403}
         assert b"<html" in response.content

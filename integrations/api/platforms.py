@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
 from django.http import HttpResponseBase
-from django.utils.cache import get_conditional_response
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts.api.views import PersonalView
 from integrations import registry, services
 from integrations.api.examples import NOT_BUILT, PLATFORM, answer
 from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
+from mastablasta.core.api.conditional import NOT_MODIFIED, SAYS, unless_known
 from mastablasta.core.api.serializers import StrictSerializer
 
 
@@ -122,13 +119,9 @@ class Platforms(PersonalView):
 
     @extend_schema(
         summary="Every platform: what it takes, and whether it can be connected here",
-        description="Carries an ETag; with If-None-Match, 304 while nothing has changed.",
-        responses={200: PlatformsSerializer, 304: OpenApiResponse(description="Not Modified")},
+        description=SAYS,
+        responses={200: PlatformsSerializer, **NOT_MODIFIED},
         examples=[answer("One that is there, one that is not yet", {"platforms": [PLATFORM, NOT_BUILT]})],
     )
     def get(self, request: Request) -> HttpResponseBase:
-        shown = {"platforms": list(platforms())}
-        # Weak: the browsable page shows the same otherwise.
-        etag = f'W/"{hashlib.sha256(orjson.dumps(shown)).hexdigest()[:32]}"'
-        answered = Response(shown, headers={"ETag": etag, "Cache-Control": "private, no-cache"})
-        return get_conditional_response(request._request, etag=etag, response=answered) or answered
+        return unless_known(request, {"platforms": list(platforms())})

@@ -65,6 +65,18 @@ class Unreachable(DomainError):
     """A system outside, which this request needs at once, does not answer or answers nonsense."""
 
 
+class TooLarge(DomainError):
+    """What was sent has more bytes than are taken here."""
+
+
+class WrongType(DomainError):
+    """What was sent is of a kind that is not taken here."""
+
+
+class NoRoom(DomainError):
+    """There is no room to keep what was sent."""
+
+
 class NotSignedIn(DomainError):
     """The proof of who asks is wrong, used up or ended."""
 

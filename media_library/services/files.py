@@ -10,12 +10,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Self
 
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage, storages
+
+from mastablasta.core.errors import NotThere, Unreachable
+
+BLOCK = 512 * 1024
 
 
 @contextmanager
@@ -71,3 +78,131 @@ def local(stored_name: str) -> Iterator[Path]:
 def is_local() -> bool:
     """Whether the storage is this host's own disk."""
     return isinstance(storages["default"], FileSystemStorage)
+
+
+class Part:
+    """Bytes of a stored file, block by block; closed at their end, or by whoever stops before."""
+
+    def __init__(self, source: Any, length: int) -> None:
+        self._source, self._left = source, length
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        block: bytes = self._source.read(min(BLOCK, self._left)) if self._left else b""
+        if not block:
+            self.close()
+            raise StopIteration
+        self._left -= len(block)
+        return block
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def part(stored_name: str, *, start: int, length: int) -> Part:
+    """`length` bytes of a stored file from `start` on, read as they are asked for; no more than these leave S3.
+
+    Raises NotThere when the storage does not have the file, Unreachable when it does not answer.
+    """
+    if not is_local():
+        end = f"{start + length - 1}" if length else ""
+        return Part(_from_s3(stored_name, f"bytes={start}-{end}"), length)
+    try:
+        file = default_storage.open(stored_name, "rb")
+    except FileNotFoundError as error:
+        raise _lost() from error
+    file.seek(start)
+    return Part(file, length)
+
+
+def content(stored_name: str) -> bytes:
+    """All bytes of a small file, as a thumbnail. Raises NotThere, Unreachable."""
+    if not is_local():
+        with closing(_from_s3(stored_name)) as body:
+            return bytes(body.read())
+    try:
+        with default_storage.open(stored_name, "rb") as file:
+            return bytes(file.read())
+    except FileNotFoundError as error:
+        raise _lost() from error
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """What the storage says of a file. `size` in bytes."""
+
+    name: str
+    size: int
+    modified_at: datetime
+
+
+def stored() -> Iterator[StoredFile]:
+    """Every file of the storage, whoever put it there; without scratch files."""
+    storage: Any = storages["default"]
+    if not is_local():
+        prefix = f"{storage.location}/".lstrip("/")
+        for found in storage.bucket.objects.filter(Prefix=prefix):
+            yield StoredFile(found.key.removeprefix(prefix), found.size, found.last_modified)
+        return
+    root = Path(storage.location)
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if Path(folder, name) != settings.MEDIA_INCOMING]
+        for name in names:
+            yield from _on_disk(Path(folder, name), root)
+
+
+def abandoned(*, before: datetime) -> Iterator[Path]:
+    """Scratch files that nobody has written to since `before`: of processes that ended in the middle."""
+    for folder, _, names in os.walk(settings.MEDIA_INCOMING):
+        for name in names:
+            path = Path(folder, name)
+            yield from (path for one in _on_disk(path, settings.MEDIA_INCOMING) if one.modified_at < before)
+
+
+def _on_disk(path: Path, root: Path) -> Iterator[StoredFile]:
+    with suppress(FileNotFoundError):  # gone meanwhile
+        about = path.stat()
+        modified_at = datetime.fromtimestamp(about.st_mtime, UTC)
+        yield StoredFile(path.relative_to(root).as_posix(), about.st_size, modified_at)
+
+
+def link(stored_name: str, *, lasts_s: int, mime_type: str, disposition: str, is_for_all: bool) -> str:
+    """An address of the file at S3 itself. Signed, and good for `lasts_s`; `is_for_all` may have the CDN's instead."""
+    storage: Any = storages["default"]
+    if is_for_all and storage.custom_domain:
+        return str(storage.url(stored_name))
+    how = {"ResponseContentType": mime_type, "ResponseContentDisposition": disposition}
+    at = {"Bucket": storage.bucket_name, "Key": _key(storage, stored_name)}
+    return str(storage.bucket.meta.client.generate_presigned_url("get_object", Params=at | how, ExpiresIn=lasts_s))
+
+
+def _from_s3(stored_name: str, *ranges: str) -> Any:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    storage: Any = storages["default"]
+    which = {"Range": ranges[0]} if ranges else {}
+    try:
+        return storage.bucket.Object(_key(storage, stored_name)).get(**which)["Body"]
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in {404, 416}:
+            raise _lost() from error
+        raise _silent() from error
+    except BotoCoreError as error:
+        raise _silent() from error
+
+
+def _key(storage: Any, stored_name: str) -> str:
+    return f"{storage.location}/{stored_name}".lstrip("/")
+
+
+def _lost() -> NotThere:
+    sentence = "The bytes of this file are lost; upload it again, and tell the operator of this server."
+    return NotThere("file_lost", sentence)
+
+
+def _silent() -> Unreachable:
+    return Unreachable(
+        "storage_unreachable", "The storage of files does not answer just now; try again a little later."
+    )

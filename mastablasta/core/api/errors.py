@@ -23,10 +23,13 @@ from mastablasta.core.errors import (
     FieldProblem,
     Forbidden,
     Invalid,
+    NoRoom,
     NotSignedIn,
     NotThere,
+    TooLarge,
     TooOften,
     Unreachable,
+    WrongType,
     summary,
 )
 
@@ -39,8 +42,11 @@ STATUS: dict[type[DomainError], int] = {
     Forbidden: status.HTTP_403_FORBIDDEN,
     NotThere: status.HTTP_404_NOT_FOUND,
     Conflict: status.HTTP_409_CONFLICT,
+    TooLarge: status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+    WrongType: status.HTTP_415_UNSUPPORTED_MEDIA_TYPE,
     TooOften: status.HTTP_429_TOO_MANY_REQUESTS,
     Unreachable: status.HTTP_502_BAD_GATEWAY,
+    NoRoom: status.HTTP_507_INSUFFICIENT_STORAGE,
 }
 
 

@@ -27,6 +27,7 @@ SENTENCES: dict[int, tuple[str, str]] = {
     411: ("length_required", "The body comes without Content-Length; send its length instead of chunks."),
     413: ("body_too_large", "The body is too large; send less at once."),
     415: ("unsupported_media_type", "The body is of a type that this address does not read; see the schema."),
+    416: ("range_not_satisfiable", "The Range lies outside the file; ask for bytes that Content-Range says it has."),
     429: ("throttled", "Too many requests; wait as long as Retry-After says."),
     500: (
         "internal_error",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -16,6 +16,8 @@ from mastablasta.core.outbound.connections import Connection, TimedSocket
 from mastablasta.core.outbound.failures import Broken, CallFailed, OutcomeUnknown, Unavailable
 
 REPEATABLE = frozenset({"GET", "HEAD", "DELETE"})
+MAX_BYTES = 2 * 1024 * 1024
+BLOCK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Call:
     timeout_s: float
     max_bytes: int
     on_visible: Callable[[], None] | None = field(default=None, repr=False)  # None = not a visible step
+    into: Callable[[bytes], None] | None = field(default=None, repr=False)  # takes the body of a 200, block by block
 
     @property
     def is_visible(self) -> bool:
@@ -48,7 +51,7 @@ def exchange(call: Call) -> Answer | CallFailed:
     `Unavailable`. Only the mark's own exceptions are raised from here, and then nothing has been sent.
     """
     deadline = time.monotonic() + call.timeout_s
-    if not call.is_visible and call.method in REPEATABLE and not call.is_streamed:
+    if not call.is_visible and call.method in REPEATABLE and not call.is_streamed and call.into is None:
         outcome = _attempt(call, deadline, at_most_idle_s=connections.OLD_S)
         if isinstance(outcome, Answer) or not outcome.on_kept or outcome.code != "connection_reset":
             return _told(call, outcome)
@@ -106,7 +109,7 @@ def _send_and_receive(connection: Connection, call: Call) -> tuple[Answer, bool]
     try:
         is_sent = _send(connection, call)
         response = _response_of(connection)
-        body = _read(response, call)
+        body = _read(response, call) if call.into is None or response.status != 200 else _pass_on(response, call)
     except TimeoutError:
         raise Broken("timed_out", f"{host} did not answer within {call.timeout_s:g} s") from None
     except (OSError, http.client.IncompleteRead):
@@ -153,25 +156,44 @@ def _response_of(connection: Connection) -> http.client.HTTPResponse:
 
 
 def _read(response: http.client.HTTPResponse, call: Call) -> bytes:
-    too_large = Broken("too_large", f"{call.origin.host} answered more than {call.max_bytes} bytes")
-    expected = response.length
-    if expected is not None and expected > call.max_bytes:
-        raise too_large
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := response.read(min(65_536, call.max_bytes + 1 - size)):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > call.max_bytes:
-            raise too_large
-    body = b"".join(chunks)
-    if expected is not None and len(body) < expected:
-        raise http.client.IncompleteRead(b"")
-    if body and response.headers.get("Content-Encoding", "").lower() in {"gzip", "deflate"}:
-        body = zlib.decompressobj(wbits=47).decompress(body, call.max_bytes + 1)
-        if len(body) > call.max_bytes:
-            raise too_large
+    limit = call.max_bytes if call.into is None else MAX_BYTES  # beside what goes elsewhere, only pages of errors
+    body = b"".join(_blocks(response, call, limit, 65_536))
+    if body and _encoding(response) in {"gzip", "deflate"}:
+        body = zlib.decompressobj(wbits=47).decompress(body, limit + 1)
+        if len(body) > limit:
+            raise _too_large(call, limit)
     return body
+
+
+def _pass_on(response: http.client.HTTPResponse, call: Call) -> bytes:
+    """Hand the body on block by block; what the taker raises passes through, and the connection is closed."""
+    if _encoding(response) not in {"", "identity"}:
+        raise Broken("unreadable", f"{call.origin.host} compressed what was asked for as it is")
+    for block in _blocks(response, call, call.max_bytes, BLOCK):
+        if call.into is not None:
+            call.into(block)
+    return b""
+
+
+def _blocks(response: http.client.HTTPResponse, call: Call, limit: int, block: int) -> Iterator[bytes]:
+    expected, size = response.length, 0
+    if expected is not None and expected > limit:
+        raise _too_large(call, limit)
+    while chunk := response.read(min(block, limit + 1 - size)):
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(call, limit)
+        yield chunk
+    if expected is not None and size < expected:
+        raise http.client.IncompleteRead(b"")
+
+
+def _too_large(call: Call, limit: int) -> Broken:
+    return Broken("too_large", f"{call.origin.host} answered more than {limit} bytes")
+
+
+def _encoding(response: http.client.HTTPResponse) -> str:
+    return str(response.headers.get("Content-Encoding", "")).lower()
 
 
 def _keep_alive_s(headers: Mapping[str, str]) -> float:

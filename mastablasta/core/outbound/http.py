@@ -11,12 +11,11 @@ from django.conf import settings
 
 from mastablasta.core.outbound.addresses import Origin, Purpose, Refused, split_url
 from mastablasta.core.outbound.answers import Answer
-from mastablasta.core.outbound.door import Call, exchange
+from mastablasta.core.outbound.door import MAX_BYTES, Call, exchange
 from mastablasta.core.outbound.failures import CallFailed, Unavailable
 from mastablasta.core.outbound.multipart import File, multipart
 
 TIMEOUT_S = 10.0
-MAX_BYTES = 2 * 1024 * 1024
 
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
@@ -82,11 +81,13 @@ class Http:
         visible: bool = False,
         timeout_s: float = TIMEOUT_S,
         max_bytes: int = MAX_BYTES,
+        into: Callable[[bytes], None] | None = None,
     ) -> Answer:
         """Make one call and return its answer, whatever the status.
 
         `json` is sent as JSON, `data` as a form (as it is when bytes or a File), `files` with `data` as multipart.
-        Files are read block by block.
+        Files are read block by block. `into` is given the body of a 200 block by block, as it comes; then the answer's
+        is empty. What it raises passes through.
         `timeout_s` is total: resolving, connecting (at most 5 s), sending, waiting and reading.
         Raises Unavailable when certainly nothing was done or the call was not visible, else OutcomeUnknown.
         Codes before the first byte: refused_address, dns_failure, connection_refused, connect_timeout, tls_error;
@@ -108,6 +109,7 @@ class Http:
                 on_visible=self._on_visible if visible else None,
                 timeout_s=timeout_s,
                 max_bytes=max_bytes,
+                into=into,
             )
         )
         if isinstance(outcome, CallFailed):
@@ -128,6 +130,7 @@ def call_of(
     on_visible: Callable[[], None] | None = None,
     timeout_s: float = TIMEOUT_S,
     max_bytes: int = MAX_BYTES,
+    into: Callable[[bytes], None] | None = None,
 ) -> Call:
     """Put one request together. Raises Unavailable (refused_address)."""
     if base is not None and path_or_url.startswith("/"):
@@ -145,7 +148,7 @@ def call_of(
     if token and base is not None and origin == base[0]:
         sent["Authorization"] = f"Bearer {token}"
     sent.update(headers)
-    return Call(method, origin, target, sent, body, purpose, timeout_s, max_bytes, on_visible)
+    return Call(method, origin, target, sent, body, purpose, timeout_s, max_bytes, on_visible, into)
 
 
 def _body(

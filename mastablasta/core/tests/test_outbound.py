@@ -152,6 +152,40 @@ def test_answer_holds_what_was_said() -> None:
     assert got.url == f"{liar.url}/x"
 
 
+def test_download_is_passed_on_block_by_block() -> None:
+    blocks: list[bytes] = []
+    data = os.urandom(1_000_000)
+    with lying(says(answer(data), answer(b"gone", 404))) as liar:
+        http = Http(liar.url)
+        got = http.get("/x", into=blocks.append, max_bytes=1_000_000)
+        gone = http.get("/y", into=blocks.append)
+
+    assert b"".join(blocks) == data
+    assert max(map(len, blocks)) <= 256 * 1024
+    assert (got.status, got.body, gone.status, gone.body) == (200, b"", 404, b"gone")
+    assert liar.connections == 1
+
+
+def test_download_ends_when_its_taker_has_enough() -> None:
+    def refuse(_: bytes) -> None:
+        raise LookupError
+
+    with lying(says(answer(bytes(1_000_000)))) as liar:
+        with pytest.raises(LookupError):
+            Http(liar.url).get("/x", into=refuse)
+        Http(liar.url).get("/y")
+
+        assert liar.connections == 2
+
+
+@pytest.mark.parametrize(
+    "said", [answer(bytes(1_001)), answer(bytes(900), content_encoding="gzip"), answer(bytes(900))[:-1]]
+)
+def test_download_that_is_not_what_was_asked_for_is_no_answer(said: bytes) -> None:
+    with lying(says_once(said)) as liar, pytest.raises(Unavailable):
+        Http(liar.url).get("/x", into=lambda _: None, max_bytes=1_000)
+
+
 def test_redirect_is_an_answer() -> None:
     with lying(says(answer(status=302, location="http://127.0.0.1:1/"))) as liar:
         got = Http(liar.url).get("/x")

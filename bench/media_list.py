@@ -1,0 +1,116 @@
+"""GET /media in a library of 10 and of 10,000 files: how many queries, and how long a page takes.
+
+The limit is a bare SELECT of the same page: its rows fetched as the database gives them, and nothing made of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from bench.claim import set_up, tear_down
+from bench.figures import say
+from tests.pg import database, postgresql
+
+SMALL, LARGE = 10, 10_000
+PAGE, SHORT = 50, 5
+ROUNDS = 60
+
+BARE = """
+SELECT * FROM media_library_asset WHERE workspace_id = %s AND deleted_at IS NULL
+ ORDER BY created_at DESC, id DESC LIMIT %s
+"""
+WAYS = {
+    "": f"limit={PAGE}",
+    "_cursor": f"limit={PAGE}&cursor=",
+    "_search": f"limit={PAGE}&q=holiday",
+    "_unused": f"limit={PAGE}&used=false&type=image",
+}
+
+
+def run() -> None:
+    logging.disable(logging.WARNING)
+    with postgresql() as server, database(server) as url, tempfile.TemporaryDirectory(prefix="mb-bench-") as home:
+        set_up(url, home)
+        try:
+            measure()
+        finally:
+            tear_down()
+
+
+def library_of(count: int) -> tuple[Any, Any]:
+    """A workspace with so many files, every third of them in a post; and a client of its owner."""
+    from accounts.tests.making import make_workspace, signed_in
+    from media_library.models import Asset
+    from media_library.tests.making import make_asset
+    from posts.models import PostMedia
+    from posts.tests.making import make_post
+
+    workspace = make_workspace()
+    template = make_asset(workspace=workspace)
+    fields = {field.name: getattr(template, field.name) for field in Asset._meta.fields if field.name != "id"}
+    assets = [
+        Asset(**{**fields, "stored_name": f"{workspace.id}/{n}", "sha256": f"{n:064}", "filename": f"holiday {n}.jpg"})
+        for n in range(count - 1)
+    ]
+    Asset.objects.bulk_create(assets, batch_size=1_000)
+    post = make_post(workspace=workspace)
+    uses = [PostMedia(post=post, asset=asset, position=n) for n, asset in enumerate(assets[::3])]
+    PostMedia.objects.bulk_create(uses, batch_size=1_000)
+    client = signed_in(workspace.members.get())
+    client.credentials(**client._credentials, HTTP_HOST="127.0.0.1")
+    return workspace, client
+
+
+def measure() -> None:
+    from django.db import connection
+
+    libraries = {count: library_of(count) for count in (SMALL, LARGE)}
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    for way, query in WAYS.items():
+        short = query.replace(f"limit={PAGE}", f"limit={SHORT}")  # a page that shows the end of a list need not count
+        counts = {count: queries(client, short) for count, (_, client) in libraries.items()}
+        ratio = min(1.0, counts[SMALL] / counts[LARGE])
+        say(f"media_list{way}_queries", counts[LARGE], "queries", limit=counts[SMALL], ratio=ratio)
+        for count, (workspace, client) in libraries.items():
+            asked = timed(lambda client=client, query=query: page(client, query))
+            bare = timed(lambda workspace=workspace: bare_page(workspace))
+            say(f"media_list{way}_{count}", asked, "ms", limit=bare, ratio=min(1.0, bare / asked))
+
+
+def page(client: Any, query: str) -> None:
+    response = client.get(f"/api/v2/media?{query}")
+    if response.status_code != 200:
+        raise RuntimeError(f"the list answered {response.status_code}")
+
+
+def bare_page(workspace: Any) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(BARE, [workspace.id, PAGE + 1])
+        cursor.fetchall()
+
+
+def queries(client: Any, query: str) -> int:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as found:
+        page(client, query)
+    return len(found)
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Milliseconds, the median of many."""
+    took = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        work()
+        took.append((time.perf_counter() - began) * 1000)
+    return median(took)

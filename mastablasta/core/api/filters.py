@@ -1,0 +1,171 @@
+"""Filters of lists that refuse by name what they cannot read: words, choices, ids, and spans of time.
+
+A list's FilterSet is made of Parameters; its form is a SpanForm when it has spans (`created_from`, `created_to`):
+
+    class PostFilter(django_filters.FilterSet):
+        status = choice("status", PostStatus.values)
+        created_from, created_to = edge("created_at", "from"), edge("created_at", "to")
+        timezone = zone_of_edges()
+        q = Parameter(lambda posts, found: posts.with_words(found), check=words)
+
+        class Meta:
+            model, form, fields = Post, Spans, []  # a SpanForm with spans = ("created",)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+
+import django_filters
+from django import forms
+from drf_spectacular.drainage import set_override
+from rest_framework.exceptions import ValidationError
+
+from mastablasta.core.api.fields import zone_names
+from mastablasta.core.api.problems import Code
+from mastablasta.core.api.windows import Edge, read_edge
+
+SHORTEST_WORD, LONGEST_QUERY, MOST_WORDS, MOST_VALUES = 2, 200, 10, 100
+
+
+def refusal(code: str, sentence: str, **params: Any) -> forms.ValidationError:
+    """A fault of a query parameter that keeps its params on the way through Django's forms."""
+    return forms.ValidationError(sentence.replace("%", "%%"), code=Code(code, params) if params else code)
+
+
+# --- how each value is read ---
+def one_of(valid: Sequence[str]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if text not in valid:
+            raise refusal("invalid_choice", f"{text[:50]!r} is not one of: {', '.join(valid)}.", valid=list(valid))
+        return text
+
+    return check
+
+
+def an_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise refusal("invalid", f"{text[:50]!r} is no id; ids are UUIDs.") from error
+
+
+def plain_text(text: str) -> str:
+    if "\x00" in text:
+        raise refusal("nul_character", "NUL characters are in no text.")
+    return text
+
+
+def a_flag(text: str) -> str:
+    return one_of(("true", "false"))(text)
+
+
+def a_zone(text: str) -> str:
+    if text not in zone_names():
+        raise refusal("unknown_zone", f"{text[:64]!r} is no IANA time zone; write for example Europe/Berlin.")
+    return text
+
+
+def words(text: str) -> list[str]:
+    found = plain_text(text).split()
+    if len(text) > LONGEST_QUERY:
+        raise refusal("max_length", f"At most {LONGEST_QUERY} characters.", limit=LONGEST_QUERY, actual=len(text))
+    if len(found) > MOST_WORDS:
+        raise refusal("max_length", f"At most {MOST_WORDS} words.", limit=MOST_WORDS, actual=len(found))
+    for word in found:
+        if len(word) < SHORTEST_WORD:
+            sentence = f"{word!r} is too short; a word has at least {SHORTEST_WORD} characters."
+            raise refusal("min_length", sentence, limit=SHORTEST_WORD, actual=len(word))
+    return found
+
+
+class ParameterField(forms.Field):
+    """A parameter given once or, as `is_list`, any number of times; "" counts as left out."""
+
+    widget = forms.MultipleHiddenInput
+
+    def __init__(self, *, check: Callable[[str], Any], is_list: bool, **kwargs: Any) -> None:
+        self.check, self.is_list = check, is_list
+        super().__init__(**kwargs)
+
+    def clean(self, value: Any) -> Any:
+        texts = [text for text in value or [] if text]
+        most = MOST_VALUES if self.is_list else 1
+        if len(texts) > most:
+            raise refusal("max_length", f"At most {most} at once.", limit=most, actual=len(texts))
+        read = [self.check(text) for text in texts]
+        return read if self.is_list else next(iter(read), None)
+
+
+class Parameter(django_filters.Filter):  # type: ignore[misc]  # untyped
+    """Narrows the rows by `apply(rows, value)`; `schema` is the type of one value in the API's description."""
+
+    field_class = ParameterField
+
+    def __init__(
+        self,
+        apply: Callable[[Any, Any], Any],
+        *,
+        check: Callable[[str], Any] = plain_text,
+        is_list: bool = False,
+        schema: dict[str, Any] | None = None,
+        says: str = "Repeat it for several.",
+    ) -> None:
+        super().__init__(check=check, is_list=is_list)
+        self.apply = apply
+        one = {"type": "string", **(schema or {})}
+        set_override(self, "field", {**({"type": "array", "items": one} if is_list else one), "description": says})
+
+    def filter(self, qs: Any, value: Any) -> Any:
+        return self.apply(qs, value) if value else qs
+
+
+def choice(column: str, valid: Sequence[str]) -> Parameter:
+    """Rows whose `column` is one of those that are asked for."""
+    return Parameter(
+        lambda rows, values: rows.filter(**{f"{column}__in": values}),
+        check=one_of(valid),
+        is_list=True,
+        schema={"enum": list(valid)},
+    )
+
+
+def edge(column: str, side: str) -> Parameter:
+    """One end of a span of `column`; `side` is from or to. The form has made an Edge of the value."""
+    lookup = f"{column}__{'gte' if side == 'from' else 'lt'}"
+    return Parameter(
+        lambda rows, edge: rows.filter(**{lookup: edge.at}) if isinstance(edge, Edge) else rows,
+        says=f"{'From' if side == 'from' else 'Up to and with'} this time, or this day with `timezone` beside it.",
+    )
+
+
+def zone_of_edges() -> Parameter:
+    return Parameter(lambda rows, _: rows, check=a_zone, says="IANA name, for days and for times without an offset.")
+
+
+class SpanForm(forms.Form):
+    """Reads the ends of `spans` with the zone beside them; "created" has the ends created_from and created_to."""
+
+    spans: ClassVar[Sequence[str]] = ()
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = self.cleaned_data
+        for span in self.spans:
+            begin, end = f"{span}_from", f"{span}_to"
+            for name in (begin, end):
+                self._read(name, values, is_end=name == end)
+            if values.get(begin) and values.get(end) and values[end].at <= values[begin].at:
+                self.add_error(end, refusal("before_from", f"This lies before {begin}; swap the two."))
+        return values
+
+    def _read(self, name: str, values: dict[str, Any], *, is_end: bool) -> None:
+        text = values.get(name)
+        if not text:
+            return
+        try:
+            values[name] = read_edge(text, is_end=is_end, zone=values.get("timezone") or "")
+        except ValidationError as error:
+            detail: Any = error.detail
+            self.add_error(name, refusal(str(detail[0].code), str(detail[0])))

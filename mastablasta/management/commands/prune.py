@@ -1,0 +1,50 @@
+"""manage.py prune"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from mastablasta.core.commands import Outcome, ProgressCommand, duration
+from media_library.models import Asset, Rendition
+from media_library.services.pruning import GRACE, Pruned, prune
+
+
+class Command(ProgressCommand):
+    help = (
+        "Removes what nobody needs any more: files in the storage that no row names, what broken uploads left, rows of "
+        "deleted files that no post has. Thumbnails and renditions that the storage has lost are made again. Safe "
+        "beside a running program and safe to run twice. Exit status 1 when the storage has lost files of the library: "
+        "they are listed, and nothing is done about them. With --json: {orphans, orphan_bytes, scratch, rows, "
+        "made_again, lost: [{id, workspace, filename}]}."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--older-than", type=duration, default=GRACE, metavar="24h", help="remove only this old: 90s, 15m, 24h, 7d"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
+
+    def work(self, **options: Any) -> Outcome:
+        expected = Asset.objects.kept().count() * 2 + Rendition.objects.count()
+        with self.progress("looking") as bar:
+            done = prune(
+                at=timezone.now(),
+                grace=options["older_than"],
+                is_rehearsal=options["dry_run"],
+                watch=lambda count: bar.show(count, expected),
+            )
+        return Outcome(asdict(done), _lines(done, is_rehearsal=options["dry_run"]), 1 if done.lost else 0)
+
+
+def _lines(done: Pruned, *, is_rehearsal: bool) -> list[str]:
+    would = "would be " if is_rehearsal else ""
+    lines = [f"{one['id']} {one['filename']}: its bytes are lost; upload it again or delete it" for one in done.lost]
+    return [
+        *lines,
+        f"{done.orphans} files without a row ({done.orphan_bytes:,} bytes), {done.scratch} leftovers of uploads and "
+        f"{done.rows} rows {would}removed; {done.made_again} {would}made again; {len(done.lost)} lost",
+    ]

@@ -1,0 +1,51 @@
+"""Filters of GET /media."""
+
+from __future__ import annotations
+
+import django_filters
+
+from mastablasta.core.api.filters import (
+    Parameter,
+    SpanForm,
+    a_flag,
+    choice,
+    edge,
+    one_of,
+    words,
+    zone_of_edges,
+)
+from media_library.api.serializers import KINDS
+from media_library.models import Asset, AssetStatus
+
+
+class MediaSpans(SpanForm):
+    spans = ("created",)
+
+
+class MediaFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+    type = Parameter(
+        lambda assets, kinds: assets.of_forms(kinds),
+        check=one_of(KINDS),
+        is_list=True,
+        schema={"enum": list(KINDS)},
+    )
+    status = choice("status", AssetStatus.values)
+    used = Parameter(
+        lambda assets, is_used: assets.used(is_used == "true"),
+        check=a_flag,
+        schema={"enum": ["true", "false"]},
+        says="Whether a post has it.",
+    )
+    created_from = edge("created_at", "from")
+    created_to = edge("created_at", "to")
+    timezone = zone_of_edges()
+    q = Parameter(
+        lambda assets, found: assets.with_words(found),
+        check=words,
+        says="Words in its name or alt text, all of them, whatever their case; each of 2 characters or more.",
+    )
+
+    class Meta:
+        model = Asset
+        form = MediaSpans
+        fields: list[str] = []

@@ -1,0 +1,81 @@
+"""Files of the library as the API shows them, in a fixed number of queries however many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from mastablasta.core.api.fields import utc_text
+from media_library.models import Asset, AssetStatus, Rendition
+from media_library.services import links
+
+MOST_USES = 100
+
+
+def present_assets(assets: Sequence[Asset]) -> list[dict[str, Any]]:
+    """The assets in their order, as MediaSerializer describes them; one query."""
+    used = Asset.objects.used_among(asset.id for asset in assets)
+    return [_asset(asset, is_used=asset.id in used) for asset in assets]
+
+
+def present_asset(asset: Asset) -> dict[str, Any]:
+    return present_assets([asset])[0]
+
+
+def present_with_uses(asset: Asset) -> dict[str, Any]:
+    """As UsedMediaSerializer describes it; one query."""
+    uses = asset.uses.filter(post__deleted_at=None).order_by("-post_id").distinct()
+    used_by = [
+        {"post_id": str(post_id), "status": status, "scheduled_time": _time(scheduled_at)}
+        for post_id, status, scheduled_at in uses.values_list("post_id", "post__status", "post__scheduled_at")[
+            :MOST_USES
+        ]
+    ]
+    return {**_asset(asset, is_used=bool(used_by)), "used_by": used_by}
+
+
+def _asset(asset: Asset, *, is_used: bool) -> dict[str, Any]:
+    return {
+        "id": str(asset.id),
+        "filename": asset.filename,
+        "url": f"/api/v2/media/{asset.id}/file",
+        "thumbnail_url": f"/api/v2/media/{asset.id}/thumbnail",
+        "kind": asset.form,
+        "mime_type": asset.mime_type,
+        "size": asset.size,
+        "dimensions": {"width": asset.width, "height": asset.height},
+        "duration": asset.duration_s,
+        "sha256": asset.sha256,
+        "alt_text": asset.alt_text,
+        "status": asset.status,
+        "status_reason": asset.status_reason,
+        "used": is_used,
+        "created_at": _time(asset.created_at),
+        "updated_at": _time(asset.updated_at),
+    }
+
+
+def present_rendition(rendition: Rendition, *, at: datetime) -> dict[str, Any]:
+    """As RenditionSerializer describes it; no query."""
+    link = None
+    if rendition.status == AssetStatus.READY:
+        made = links.link_to_rendition(rendition, at=at)
+        link = {"url": made.url, "expires_at": _time(made.expires_at)}
+    return {
+        "key": rendition.recipe_key,
+        "status": rendition.status,
+        "status_reason": rendition.status_reason,
+        "url": f"/api/v2/media/{rendition.asset_id}/file?rendition={rendition.recipe_key}",
+        "link": link,
+        "mime_type": rendition.mime_type,
+        "size": rendition.size,
+        "dimensions": {"width": rendition.width, "height": rendition.height},
+        "duration": rendition.duration_s,
+        "sha256": rendition.sha256,
+        "created_at": _time(rendition.created_at),
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else utc_text(moment)

@@ -1,0 +1,121 @@
+"""Shapes of files of the library: what a request may say, what an answer holds (presenting.py makes the answers)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from mastablasta.core.api.serializers import StrictSerializer
+from media_library import names
+from media_library.api import examples
+from media_library.models import AssetStatus
+
+KINDS = ("image", "animation", "video")
+ALT_TEXT_LIMIT = 1500
+ALT_TEXT = "What it shows, for who cannot see it."
+
+
+class DimensionsSerializer(serializers.Serializer[Any]):
+    """In pixels, as people see it."""
+
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+
+
+class MediaSerializer(serializers.Serializer[Any]):
+    """A file of the library."""
+
+    example = examples.PICTURE
+
+    id = serializers.UUIDField()
+    filename = serializers.CharField()
+    url = serializers.CharField(help_text="The original as it came, for the workspace; a path on this host.")
+    thumbnail_url = serializers.CharField(help_text="A small JPEG; 404 `not_ready` until it is made.")
+    kind = serializers.ChoiceField(KINDS, help_text="A GIF or WebP of several frames is an animation.")
+    mime_type = serializers.CharField(help_text="As its bytes say.")
+    size = serializers.IntegerField(help_text="Bytes.")
+    dimensions = DimensionsSerializer()
+    duration = serializers.FloatField(allow_null=True, help_text="Seconds, of videos and animations.")
+    sha256 = serializers.CharField()
+    alt_text = serializers.CharField(allow_blank=True, help_text=ALT_TEXT)
+    status = serializers.ChoiceField(
+        AssetStatus.choices, help_text="Of its thumbnail and preview; the file itself can be used at once."
+    )
+    status_reason = serializers.CharField(allow_blank=True, help_text="Why it failed.")
+    used = serializers.BooleanField(help_text="Whether a post has it.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class NewMediaSerializer(MediaSerializer):
+    """A file that was just uploaded."""
+
+    example = examples.NEW_PICTURE
+
+
+class UseSerializer(serializers.Serializer[Any]):
+    """A post that has the file."""
+
+    post_id = serializers.UUIDField()
+    status = serializers.CharField()
+    scheduled_time = serializers.DateTimeField(allow_null=True)
+
+
+class UsedMediaSerializer(MediaSerializer):
+    """A file and the posts that have it."""
+
+    example = examples.USED_PICTURE
+
+    used_by = UseSerializer(many=True, help_text="The newest 100.")
+
+
+class EditedMediaSerializer(StrictSerializer):
+    """Other words for a file."""
+
+    request_example = examples.OTHER_WORDS
+
+    filename = serializers.CharField(required=False, max_length=names.LONGEST)
+    alt_text = serializers.CharField(required=False, allow_blank=True, max_length=ALT_TEXT_LIMIT, help_text=ALT_TEXT)
+
+    # what GET gave may come back
+    id = serializers.UUIDField(read_only=True)
+    url = serializers.CharField(read_only=True)
+    thumbnail_url = serializers.CharField(read_only=True)
+    kind = serializers.CharField(read_only=True)
+    mime_type = serializers.CharField(read_only=True)
+    size = serializers.IntegerField(read_only=True)
+    dimensions = DimensionsSerializer(read_only=True)
+    duration = serializers.FloatField(read_only=True)
+    sha256 = serializers.CharField(read_only=True)
+    status = serializers.CharField(read_only=True)
+    status_reason = serializers.CharField(read_only=True)
+    used = serializers.BooleanField(read_only=True)
+    used_by = UseSerializer(many=True, read_only=True)
+    created_at = serializers.DateTimeField(read_only=True)
+    updated_at = serializers.DateTimeField(read_only=True)
+
+
+class LinkSerializer(serializers.Serializer[Any]):
+    """An address that works without signing in, for a while."""
+
+    url = serializers.URLField()
+    expires_at = serializers.DateTimeField()
+
+
+class RenditionSerializer(serializers.Serializer[Any]):
+    """A file in the form in which it leaves: no metadata, orientation applied."""
+
+    example = examples.RENDITION
+
+    key = serializers.CharField(help_text="`web` is the preview; for `?rendition=` of the file's address.")
+    status = serializers.ChoiceField(AssetStatus.choices)
+    status_reason = serializers.CharField(allow_blank=True, help_text="Why it failed.")
+    url = serializers.CharField(help_text="For the workspace; a path on this host.")
+    link = LinkSerializer(allow_null=True, help_text="For whoever has it; null until it is ready.")
+    mime_type = serializers.CharField(allow_blank=True)
+    size = serializers.IntegerField()
+    dimensions = DimensionsSerializer()
+    duration = serializers.FloatField(allow_null=True)
+    sha256 = serializers.CharField(allow_blank=True)
+    created_at = serializers.DateTimeField()

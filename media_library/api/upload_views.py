@@ -1,0 +1,120 @@
+"""Files into the library: sent, or fetched from where they are."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, QueryDict
+from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.views import WorkspaceView
+from mastablasta.core.api.serializers import StrictSerializer
+from media_library.api.presenting import present_asset
+from media_library.api.serializers import ALT_TEXT, ALT_TEXT_LIMIT, NewMediaSerializer
+from media_library.api.uploads import Arrived, UploadParser, announced, drain
+from media_library.models import Asset
+from media_library.services import fetching, uploading
+
+
+class UploadSerializer(StrictSerializer):
+    """A file and what it shows."""
+
+    file = serializers.FileField(
+        error_messages={
+            "required": "No file came; send it as the part `file` of multipart/form-data, with a filename.",
+            "invalid": "This is no file; send it as a part with a filename.",
+        },
+        help_text="JPEG, PNG, GIF or WebP up to 10 MB; MP4, MOV or AVI up to 500 MB. Its bytes say what it is.",
+    )
+    alt_text = serializers.CharField(max_length=ALT_TEXT_LIMIT, required=False, allow_blank=True, help_text=ALT_TEXT)
+
+
+class FromUrlSerializer(StrictSerializer):
+    """Where a file is, and what it shows."""
+
+    url = serializers.CharField(max_length=2000, help_text="A public https address.")
+    alt_text = serializers.CharField(max_length=ALT_TEXT_LIMIT, required=False, allow_blank=True, help_text=ALT_TEXT)
+    filename = serializers.CharField(
+        max_length=1000, required=False, allow_blank=True, help_text="Left out: the last part of the address."
+    )
+
+
+class MediaUpload(WorkspaceView):
+    """The body is read only once it is known who sends it, and that there is room."""
+
+    parser_classes = (UploadParser,)
+    is_one_transaction = False  # a decoder and a storage are waited for; the same bytes again make nothing new
+    refusals: ClassVar[Any] = {"POST": (507,)}
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        # Whoever asks for request.POST (Django's check of a browser's CSRF token) must not read the body.
+        request._post, request._files = QueryDict(), MultiValueDict()  # type: ignore[attr-defined]
+        return super().initialize_request(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method == "POST":
+            uploading.expect(self.workspace, announced(request._request))
+
+    @extend_schema(
+        summary="Upload a picture or video",
+        description="The same bytes again give the same item.",
+        request={"multipart/form-data": UploadSerializer},
+        responses={201: NewMediaSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(UploadSerializer)
+        asset = uploading.take(
+            body["file"].incoming,
+            workspace=self.workspace,
+            by=self.caller.user,
+            filename=body["file"].filename,
+            alt_text=body.get("alt_text", ""),
+            at=timezone.now(),
+        )
+        return _made(asset)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        own: HttpRequest = getattr(request, "_request", request)
+        for file in own.FILES.values():
+            if isinstance(file, Arrived):
+                file.close()
+        response._resource_closers.append(lambda: drain(own, before=uploading.let_go))
+        return response
+
+
+class MediaFromUrl(WorkspaceView):
+    is_one_transaction = False  # another host is waited for
+    refusals: ClassVar[Any] = {"POST": (502, 507)}
+
+    @extend_schema(
+        summary="Fetch a picture or video from a public address",
+        description="As if it was uploaded from there: the same formats, limits and answers.",
+        request=FromUrlSerializer,
+        responses={201: NewMediaSerializer},
+        examples=[
+            OpenApiExample("A picture", value={"url": "https://example.com/sunrise.jpg"}, request_only=True),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        body = self.body(FromUrlSerializer)
+        asset = fetching.fetch_from_url(
+            body["url"],
+            workspace=self.workspace,
+            by=self.caller.user,
+            filename=body.get("filename", ""),
+            alt_text=body.get("alt_text", ""),
+            at=timezone.now(),
+        )
+        return _made(asset)
+
+
+def _made(asset: Asset) -> Response:
+    shown = present_asset(asset)
+    return Response(shown, status=201, headers={"Location": f"/api/v2/media/{asset.id}"})

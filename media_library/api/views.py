@@ -1,0 +1,187 @@
+"""The library over HTTP: what is in it, in which words, and the bytes themselves. Uploads: upload_views.py."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.http import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.views import PublicView, WorkspaceView
+from mastablasta.core.api.conditional import NOT_MODIFIED, SAYS, unless_known
+from mastablasta.core.api.views import ApiView
+from mastablasta.core.errors import NotThere
+from media_library.api import serving
+from media_library.api.filters import MediaFilter
+from media_library.api.presenting import present_assets, present_rendition, present_with_uses
+from media_library.api.serializers import (
+    EditedMediaSerializer,
+    MediaSerializer,
+    RenditionSerializer,
+    UsedMediaSerializer,
+)
+from media_library.formats import FORMATS
+from media_library.models import Asset, Rendition
+from media_library.services import editing, links
+
+
+class MediaList(WorkspaceView):
+    queryset = Asset.objects.all()
+    rows_name = "media"
+    serializer_class = MediaSerializer
+    filterset_class = MediaFilter
+
+    def narrow(self, rows: Any) -> Any:
+        return rows.kept().order_by("-created_at", "-id")
+
+    @extend_schema(
+        summary="List files, newest first",
+        description=SAYS,
+        responses={200: MediaSerializer(many=True), **NOT_MODIFIED},
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return unless_known(request, self.get_paginated_response(present_assets(page or [])).data)
+
+
+class MediaView(WorkspaceView):
+    """The base of what is done with one file."""
+
+    queryset = Asset.objects.all()
+    serializer_class = UsedMediaSerializer
+
+    def narrow(self, rows: Any) -> Any:
+        return rows.kept()
+
+
+class MediaDetail(MediaView):
+    @extend_schema(
+        summary="One file and the posts that have it",
+        description=SAYS,
+        responses={200: UsedMediaSerializer, **NOT_MODIFIED},
+    )
+    def get(self, request: Request, id: UUID) -> HttpResponseBase:
+        return unless_known(request, present_with_uses(self.get_object()))
+
+    @extend_schema(
+        summary="Rename a file, say what it shows",
+        description="Posts that have no alt text of their own for it show the new one, as far as they are not out yet.",
+        request=EditedMediaSerializer(partial=True),
+    )
+    def patch(self, request: Request, id: UUID) -> Response:
+        asset = self.get_object()
+        return Response(present_with_uses(editing.edit_asset(asset, **self.body(EditedMediaSerializer, partial=True))))
+
+
+# --- bytes ---
+RANGES = [
+    OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="One range of bytes, as `bytes=0-1023`."),
+    OpenApiParameter("If-Range", str, OpenApiParameter.HEADER, description="The ETag for which the Range is meant."),
+    OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="The ETag of what one has."),
+]
+REDIRECTED = {302: OpenApiResponse(description="Where it is, when the storage serves files itself.")}
+
+
+def bytes_of(*mime_types: str) -> dict[Any, Any]:
+    """The answers of an address that serves files of these types."""
+    found = {(status, one): OpenApiTypes.BINARY for status in (200, 206) for one in mime_types}
+    return {**found, **REDIRECTED, **NOT_MODIFIED}
+
+
+class FileView(ApiView):
+    """The base of addresses that answer with bytes: whatever somebody accepts, they get what the file is."""
+
+    refusals: ClassVar[Any] = {"GET": (412, 416, 502)}
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        return JSONRenderer(), "application/json"
+
+
+class MediaFile(FileView, MediaView):
+    query_parameters: ClassVar[Any] = {
+        "GET": [OpenApiParameter("rendition", str, description="The key of a rendition, as `web`, the preview.")]
+    }
+
+    @extend_schema(
+        summary="The file: as it came, or a rendition of it", parameters=RANGES, responses=bytes_of(*FORMATS)
+    )
+    def get(self, request: Request, id: UUID) -> HttpResponseBase:
+        asset = self.get_object()
+        stored = serving.original(asset)
+        if key := request.query_params.get("rendition"):
+            stored = serving.rendition(asset, _rendition(asset, key))
+        return serving.serve(request._request, stored, cache=serving.FOR_THE_WORKSPACE)
+
+
+class MediaThumbnail(FileView, MediaView):
+    @extend_schema(summary="A small picture of the file", parameters=RANGES, responses=bytes_of("image/jpeg"))
+    def get(self, request: Request, id: UUID) -> HttpResponseBase:
+        stored = serving.thumbnail(self.get_object())
+        return serving.serve(request._request, stored, cache=serving.FOR_THE_WORKSPACE)
+
+
+def _rendition(asset: Asset, key: str) -> Rendition:
+    found = asset.renditions.filter(recipe_key=key[:64]).first()
+    if found is None:
+        raise NotThere("rendition_not_found", "This file has no such rendition; GET its renditions for their keys.")
+    return found
+
+
+class MediaRenditions(WorkspaceView):
+    queryset = Rendition.objects.all()
+    rows_name = "renditions"
+    serializer_class = RenditionSerializer
+
+    def narrow(self, rows: Any) -> Any:
+        asset = get_object_or_404(Asset.objects.in_workspace(self.workspace).kept(), id=self.kwargs["id"])
+        return rows.filter(asset=asset).order_by("created_at", "id")
+
+    @extend_schema(
+        summary="The forms in which a file leaves: no metadata, orientation applied",
+        description="A link works without signing in until it expires; it is the same for ten minutes.",
+    )
+    def get(self, request: Request, id: UUID) -> Response:
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response([present_rendition(one, at=timezone.now()) for one in page or []])
+
+
+# --- links ---
+SIGNED = [
+    OpenApiParameter("expires", str, description="Seconds since 1970."),
+    OpenApiParameter("signature", str),
+]
+
+
+class LinkView(FileView, PublicView):
+    """The base of what a signed link opens."""
+
+    query_parameters: ClassVar[Any] = {"GET": SIGNED}
+    refusals: ClassVar[Any] = {"GET": (403, 404, 412, 416, 502)}
+
+    def opened(self, what: str, id: UUID) -> tuple[Any, str]:
+        """The row that the link names, and for how long its bytes may be kept. Raises Forbidden, NotThere."""
+        at = timezone.now()
+        expires, signature = (self.request.query_params.get(name, "") for name in ("expires", "signature"))
+        until = links.check(what, id, expires=expires, signature=signature, at=at)
+        return links.row(what, id), f"private, max-age={int((until - at).total_seconds())}"
+
+
+class LinkedRendition(LinkView):
+    @extend_schema(summary="A rendition by its signed link", parameters=RANGES, responses=bytes_of(*FORMATS))
+    def get(self, request: Request, rendition: UUID) -> HttpResponseBase:
+        found, cache = self.opened(links.RENDITIONS, rendition)
+        return serving.serve(request._request, serving.rendition(found.asset, found), cache=cache, is_for_all=True)
+
+
+class LinkedThumbnail(LinkView):
+    @extend_schema(summary="A thumbnail by its signed link", parameters=RANGES, responses=bytes_of("image/jpeg"))
+    def get(self, request: Request, asset: UUID) -> HttpResponseBase:
+        found, cache = self.opened(links.THUMBNAILS, asset)
+        return serving.serve(request._request, serving.thumbnail(found), cache=cache, is_for_all=True)

@@ -1,0 +1,204 @@
+"""POST /media/from-url: as an upload, through the guarded door."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pytest_django.fixtures import Settings
+from rest_framework.test import APIClient
+
+from accounts.tests.making import make_workspace, signed_in
+from mastablasta.core.outbound import addresses, connections
+from mastablasta.core.tests.answers import one
+from mastablasta.core.tests.certificates import Authority
+from mastablasta.core.tests.lying import Liar, Line, answer, closes, lying, says, says_once
+from media_library.formats import LARGEST
+from media_library.models import Asset
+from media_library.services import fetching
+from media_library.tests.making import clip, photo
+from media_library.tests.test_hostile import everything
+
+pytestmark = pytest.mark.django_db
+
+URL = "/api/v2/media/from-url"
+HOST = "pictures.example"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(autouse=True)
+def known_host(authority: Authority, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """`pictures.example` is this machine, and the operator allows it; of all other names there is none."""
+    real = socket.getaddrinfo
+
+    def lookup(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
+        if host == "inside.example":
+            return real("10.0.0.1", port, type=socket.SOCK_STREAM)
+        if host != HOST:
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return real("127.0.0.1", port, type=socket.SOCK_STREAM)
+
+    monkeypatch.setattr(addresses, "getaddrinfo", lookup)
+    monkeypatch.setattr(connections, "DEFAULT_CA_BUNDLE_PATH", str(authority.path))
+    settings.OUTBOUND_ALLOW_HOSTS = [HOST]
+    connections.tls_context.cache_clear()
+    addresses.forget_names()
+    connections.drop_kept()
+    yield
+    connections.tls_context.cache_clear()
+    addresses.forget_names()
+    connections.drop_kept()
+
+
+@pytest.fixture
+def client() -> APIClient:
+    return signed_in(make_workspace().members.get())
+
+
+def pictures(authority: Authority, *turns: Any) -> Any:
+    return lying(*turns, tls=authority.server(HOST))
+
+
+def at(liar: Liar, path: str) -> str:
+    return f"https://{HOST}:{liar.port}{path}"
+
+
+def redirect(to: str, status: int = 302) -> bytes:
+    return answer(b"", status, location=to)
+
+
+@pytest.mark.parametrize("data", [photo(), clip("mp4")])
+def test_file_is_fetched_as_if_it_was_uploaded(client, authority, data):
+    with pictures(authority, says(answer(data, content_type="text/plain"))) as liar:
+        taken = client.post(URL, {"url": at(liar, "/a/Z%C3%BCrich%20sea.jpg?size=1"), "alt_text": "The sea"})
+
+    asset = Asset.objects.get()
+    assert taken.status_code == 201
+    assert taken.json()["sha256"] == asset.sha256 == hashlib.sha256(data).hexdigest()
+    assert (asset.filename, asset.alt_text) == ("Zürich sea.jpg", "The sea")
+    assert b"Authorization" not in liar.requests[0]
+
+
+def test_given_name_wins_and_no_name_is_made_up(client, authority):
+    with pictures(authority, says(answer(photo()), answer(photo()))) as liar:
+        named = client.post(URL, {"url": at(liar, "/x"), "filename": "../mine.jpg"})
+        unnamed = client.post(URL, {"url": at(liar, "/")})
+
+    assert (named.json()["filename"], unnamed.json()["filename"]) == ("mine.jpg", "image.jpg")
+
+
+def test_redirects_are_followed_through_the_guard(client, authority):
+    with pictures(authority, says(redirect("/b", 301), redirect("c.jpg", 307), answer(photo()))) as liar:
+        taken = client.post(URL, {"url": at(liar, "/a")})
+
+    assert (taken.status_code, taken.json()["filename"]) == (201, "c.jpg")
+    assert [request.split(b" ")[1] for request in liar.requests] == [b"/a", b"/b", b"/c.jpg"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://127.0.0.1/x",
+        "https://inside.example/x",
+        "https://169.254.169.254/latest",
+        "file:///etc/passwd",
+        "https://[::1]/",
+    ],
+)
+def test_redirect_to_a_private_address_is_refused(client, authority, target):
+    before = everything()
+    with pictures(authority, says(redirect(target))) as liar:
+        refused = client.post(URL, {"url": at(liar, "/a")})
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "refused_address")
+    assert (everything(), Asset.objects.count(), len(liar.requests)) == (before, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://pictures.example/a.jpg",
+        "https://127.0.0.1/a.jpg",
+        "https://inside.example/a.jpg",
+        "https://me:secret@pictures.example/",
+        "ftp://pictures.example/a",
+        "no address",
+        "https://",
+    ],
+)
+def test_address_that_is_not_called_is_400_and_named(client, url):
+    refused = client.post(URL, {"url": url})
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "refused_address")
+    assert [error["field"] for error in refused.json()["errors"]] == ["url"]
+    assert "secret" not in refused.content.decode()
+
+
+def test_endless_redirects_end(client, authority):
+    with pictures(authority, says(redirect("/again"))) as liar:
+        refused = client.post(URL, {"url": at(liar, "/a")})
+
+    assert (refused.status_code, refused.json()["code"], len(liar.requests)) == (400, "too_many_redirects", 6)
+
+
+@pytest.mark.parametrize(
+    ("turn", "status", "code"),
+    [
+        (says(answer(b"<html>gone", 404)), 400, "no_file_there"),
+        (says(answer(b"busy", 503)), 502, "not_fetched"),
+        (says(answer(b"<html><body>A page", 200)), 415, "not_media"),
+        (says(answer(b"", 200)), 400, "empty"),
+        (says(answer(photo().ljust(10_485_761, b"\0"), 200)), 413, "too_large"),
+        (says(answer(photo(), content_encoding="gzip")), 502, "not_fetched"),
+        (closes, 502, "not_fetched"),
+        (says_once(answer(photo((400, 300)))[:-50]), 502, "not_fetched"),
+        (says_once(f"HTTP/1.1 200 OK\r\nContent-Length: {LARGEST + 1}\r\n\r\n".encode()), 413, "too_large"),
+    ],
+)  # fmt: skip
+def test_what_is_no_file_leaves_nothing(client, authority, turn, status, code):
+    before = everything()
+    with pictures(authority, turn) as liar:
+        refused = client.post(URL, {"url": at(liar, "/a.jpg")})
+
+    assert (refused.status_code, refused.json()["code"]) == (status, code)
+    assert {error["field"] for error in refused.json()["errors"]} <= {"url"}
+    assert (everything(), Asset.objects.count()) == (before, 0)
+
+
+def test_silent_host_is_given_up(client, authority, monkeypatch):
+    monkeypatch.setattr(fetching, "TIMEOUT_S", 0.3)
+    before = everything()
+
+    def stalls(line: Line) -> None:
+        line.read_request()
+        line.send(answer(photo((400, 300)))[:900])
+        line.read_request()
+
+    with pictures(authority, stalls) as liar:
+        refused = client.post(URL, {"url": at(liar, "/a.jpg")})
+
+    assert (refused.status_code, refused.json()["code"]) == (502, "not_fetched")
+    assert everything() == before
+
+
+def test_unknown_names_are_refused(client):
+    refused = client.post(URL, {"url": "https://pictures.example/a.jpg", "file": "x"})
+
+    sentence = "This name is not known here; valid names: url, alt_text, filename."
+    valid = ["url", "alt_text", "filename"]
+    assert refused.json()["errors"] == [one("file", "unknown", sentence, valid=valid)]
+
+
+def test_key_that_is_sent_again_fetches_once(client, authority):
+    with pictures(authority, says(answer(photo()))) as liar:
+        answers = [client.post(URL, {"url": at(liar, "/a.jpg")}, headers={"Idempotency-Key": "one"}) for _ in range(2)]
+
+    assert answers[1].json() == answers[0].json()
+    assert len(liar.requests) == 1

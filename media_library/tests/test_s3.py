@@ -1,0 +1,244 @@
+"""Files in S3: the real protocol, against moto's server on loopback."""
+
+from __future__ import annotations
+
+import io
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import pytest
+from django.conf import settings as django_settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+from moto.server import ThreadedMotoServer
+from pytest_django.fixtures import Settings
+from rest_framework.test import APIClient
+
+from accounts.models import Workspace
+from accounts.tests.making import make_workspace, signed_in
+from media_library.models import Asset
+from media_library.services import files, links, removing
+from media_library.tests.making import clip, make_rendition, photo, still
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BUCKET = "pictures"
+KEYS = {
+    "aws_access_key_id": "us",
+    "aws_secret_access_key": "known to us",
+    "region_name": "us-east-1",
+}  # of the simulator
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    running = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    running.start()
+    try:
+        yield f"http://127.0.0.1:{running.get_host_and_port()[1]}"
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def bucket(server: str, settings: Settings, tmp_path: Path) -> Any:
+    """The bucket that files are in, empty; settings are as AWS_STORAGE_BUCKET_NAME and its like make them."""
+    urllib.request.urlopen(urllib.request.Request(f"{server}/moto-api/reset", method="POST"))
+    bucket = boto3.resource("s3", endpoint_url=server, **KEYS).create_bucket(Bucket=BUCKET)
+    settings.MEDIA_INCOMING = tmp_path / ".incoming"
+    use_storage(settings, server)
+    return bucket
+
+
+def use_storage(settings: Settings, server: str, **options: Any) -> None:
+    names = {"access_key": "us", "secret_key": "known to us", "region_name": "us-east-1"}
+    given = {"bucket_name": BUCKET, "endpoint_url": server, **names, **options}
+    s3 = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {**django_settings.S3_OPTIONS, **given}}
+    settings.STORAGES = {**django_settings.STORAGES, "default": s3}
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return make_workspace()
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> APIClient:
+    return signed_in(workspace.members.get())
+
+
+@pytest.fixture
+def data() -> bytes:
+    return clip("mp4")
+
+
+@pytest.fixture
+def asset(bucket: Any, client: APIClient, data: bytes) -> Asset:
+    """One that was uploaded, and whose thumbnail is made."""
+    answer = client.post("/api/v2/media/upload", {"file": SimpleUploadedFile("Zürich.mp4", data)}, format="multipart")
+    assert answer.status_code == 201, answer.content
+    asset = Asset.objects.get()
+    asset.thumbnail_name = put(f"thumbnails/{asset.uploaded_by_id}/thumb_{asset.id.hex}.jpg", still("JPEG"))
+    asset.status, asset.next_try_at = "ready", None
+    asset.save()
+    return asset
+
+
+def put(name: str, data: bytes) -> str:
+    with files.scratch() as path:
+        path.write_bytes(data)
+        return files.keep(path, name)
+
+
+def preview_of(asset: Asset) -> Any:
+    name = put(f"renditions/{asset.uploaded_by_id}/{asset.id.hex}_web.jpg", PREVIEW)
+    return make_rendition(asset, data=PREVIEW, stored_name=name)
+
+
+PREVIEW = still("JPEG")
+
+
+def keys(bucket: Any) -> list[str]:
+    return sorted(found.key for found in bucket.objects.all())
+
+
+def whole(response: Any) -> bytes:
+    return b"".join(response.streaming_content) if response.streaming else response.content
+
+
+def fetched(address: str) -> tuple[bytes, Any]:
+    with urllib.request.urlopen(address) as answer:
+        return answer.read(), answer.headers
+
+
+def file_of(asset: Asset, path: str = "file") -> str:
+    return f"/api/v2/media/{asset.id}/{path}"
+
+
+def test_upload_lies_in_the_bucket_and_comes_back(asset, bucket, client, data):
+    stem = f"media/{asset.uploaded_by_id}/{asset.id.hex}.mp4"
+
+    assert keys(bucket) == [stem, f"media/{asset.thumbnail_name}"]
+    assert bucket.Object(stem).get()["Body"].read() == data
+    assert list(django_settings.MEDIA_INCOMING.iterdir()) == []
+    assert whole(client.get(file_of(asset))) == data
+    assert whole(client.get(file_of(asset, "thumbnail"))).startswith(b"\xff\xd8\xff")
+
+
+@pytest.mark.parametrize(("asked", "part"), [("bytes=10-19", slice(10, 20)), ("bytes=-7", slice(-7, None))])
+def test_range_through_this_server(asset, client, data, asked, part):
+    response = client.get(file_of(asset), headers={"Range": asked})
+
+    assert (response.status_code, whole(response)) == (206, data[part])
+
+
+def test_redirect_leads_to_a_signed_address_that_works(asset, client, data, settings: Settings, server):
+    settings.MEDIA_SERVING = "redirect"
+
+    response = client.get(file_of(asset))
+    got, headers = fetched(response.headers["Location"])
+
+    query = parse_qs(urlsplit(response.headers["Location"]).query)
+    assert (response.status_code, response.headers["Cache-Control"]) == (302, "private, no-store")
+    assert response.headers["Location"].startswith(f"{server}/{BUCKET}/media/")
+    assert (query["X-Amz-Algorithm"], query["X-Amz-Expires"]) == (["AWS4-HMAC-SHA256"], ["300"])
+    assert got == data
+    assert headers["Content-Type"] == "video/mp4"
+    assert headers["Content-Disposition"] == "inline; filename*=utf-8''Z%C3%BCrich.mp4"
+
+
+def test_head_is_answered_here(asset, client, data, settings: Settings):
+    settings.MEDIA_SERVING = "redirect"
+
+    response = client.head(file_of(asset))
+
+    assert (response.status_code, response.headers["Content-Length"]) == (200, str(len(data)))
+
+
+@pytest.mark.parametrize("serving", ["stream", "redirect", "accel"])
+def test_signed_link_works_without_signing_in_however_files_are_served(asset, settings: Settings, serving):
+    settings.MEDIA_SERVING = serving
+    rendition, at = preview_of(asset), timezone.now()
+
+    for link in (links.link_to_rendition(rendition, at=at), links.link_to_thumbnail(asset, at=at)):
+        address = urlsplit(link.url)
+        response = Client().get(f"{address.path}?{address.query}")
+        got = fetched(response.headers["Location"])[0] if serving == "redirect" else whole(response)
+        assert got.startswith(b"\xff\xd8\xff")
+        assert Client().get(f"{address.path}?{address.query}x").status_code == 403
+
+
+def test_cdn_gets_what_may_leave_and_never_an_original(asset, client, settings: Settings, server):
+    rendition = preview_of(asset)
+    settings.MEDIA_SERVING = "redirect"
+    use_storage(settings, server, custom_domain="cdn.example.org")
+
+    def leads_to(path: str) -> str:
+        return str(client.get(file_of(asset, path)).headers["Location"])
+
+    assert leads_to("file").startswith(f"{server}/{BUCKET}/media/{asset.stored_name}?")
+    assert leads_to("file?rendition=web") == f"https://cdn.example.org/media/{rendition.stored_name}"
+    assert leads_to("thumbnail") == f"https://cdn.example.org/media/{asset.thumbnail_name}"
+
+
+def test_lost_object_is_404(asset, bucket, client):
+    bucket.objects.all().delete()
+
+    for path in ("file", "thumbnail"):
+        response = client.get(file_of(asset, path))
+        assert (response.status_code, response.json()["code"]) == (404, "file_lost")
+
+
+def test_another_workspace_is_not_even_redirected(asset, settings: Settings):
+    settings.MEDIA_SERVING = "redirect"
+
+    assert signed_in(make_workspace().members.get()).get(file_of(asset)).status_code == 404
+
+
+def test_local_copy_for_a_decoder_is_gone_afterwards(asset, data):
+    with files.local(asset.stored_name) as path:
+        assert path.read_bytes() == data
+
+    assert not path.exists()
+
+
+def test_removed_file_is_gone_from_the_bucket(asset, bucket):
+    preview_of(asset)
+
+    removing.remove(asset, at=timezone.now())
+
+    assert keys(bucket) == []
+
+
+def test_prune_finds_what_nobody_names_and_what_is_lost(asset, bucket):
+    preview_of(asset)
+    orphan = put(f"{asset.uploaded_by_id}/{asset.id.hex[::-1]}.jpg", photo())
+    bucket.put_object(Key="media/of somebody else.txt", Body=b"x")
+    bucket.put_object(Key=f"other/{orphan}", Body=b"x")
+    before = set(keys(bucket))
+    out = io.StringIO()
+
+    call_command("prune", "--json", "--older-than", "0s", stdout=out)
+    told = json.loads(out.getvalue())
+    bucket.Object(f"media/{asset.stored_name}").delete()
+    with pytest.raises(SystemExit):
+        call_command("prune", "--json", "--older-than", "0s", stdout=(again := io.StringIO()))
+
+    assert (told["orphans"], told["lost"]) == (1, [])
+    assert before - set(keys(bucket)) == {f"media/{orphan}", f"media/{asset.stored_name}"}
+    assert [one["id"] for one in json.loads(again.getvalue())["lost"]] == [str(asset.id)]
+
+
+def test_storage_that_is_silent_is_502(asset, client, settings: Settings):
+    use_storage(settings, "http://127.0.0.1:9")  # nobody listens there
+
+    response = client.get(file_of(asset))
+
+    assert (response.status_code, response.json()["code"]) == (502, "storage_unreachable")
