@@ -1,7 +1,8 @@
 """Decoders at arm's length: what parses a stranger's bytes runs in a process of its own, with little it may use.
 
-`run` starts a Python that hands MODULE.main() its arguments as JSON, and gives back what it returned. That process has no secret in its environment, no more memory, time and disk than it is given, and ends with
-whoever started it. Nothing here knows Django: the processes start quickly.
+`run` starts a Python that hands MODULE.main() its arguments as JSON, and gives back what it returned. It has no secret
+in its environment, no more memory, time and disk than it is given, and ends with whoever started it. Nothing here needs
+Django: it starts quickly.
 """
 
 from __future__ import annotations
