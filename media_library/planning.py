@@ -70,10 +70,10 @@ class Original:
 class Recipe:
     """How to make one form of one file. Equal recipes have equal keys.
 
-    `form`, `width`, `height`: of what is made, image, animation or video, in pixels; an encoded picture may come out
-    smaller, in the same shape, when that is what `max_bytes` takes. `keeps`: "pixels" and "sound" that are taken over as
-    they are encoded. `spare_type`: made instead when the picture is opaque and too large as `mime_type`.
-    `max_fps`: of a video that is encoded anew. `min_*`, `max_aspect`: what a smaller one has to keep to.
+    `form`, `width`, `height`: of what is made: image, animation or video, in pixels; an encoded picture may come out
+    smaller, in the same shape, when that is what `max_bytes` takes. `keeps`: "pixels", "sound": taken over as they are
+    encoded. `spare_type`: made instead when the picture is opaque and too large as `mime_type`. `max_fps`: of a video
+    that is encoded anew. `max_duration_s`: of one that is nearly so long. `min_*`, `max_aspect`: for smaller ones.
     """
 
     form: str
@@ -85,6 +85,7 @@ class Recipe:
     keeps: tuple[str, ...] = ()
     spare_type: str = ""
     max_fps: float | None = None
+    max_duration_s: float | None = None
     min_width: int = 1
     min_height: int = 1
     min_aspect: float = 0.0
@@ -225,13 +226,24 @@ def _plan_video(original: Original, rule: VideoRule, fit: Fit) -> Recipe:
         raise Unfit(_no_type(rule.mime_types))
     facts = original.facts
     keeps_sound = facts.get("audio_codec", "") in ("", *rule.audio_codecs)
+    kept_to: dict[str, Any] = {
+        "max_fps": rule.max_fps,
+        "max_duration_s": _near(rule.max_duration_s, original.duration_s),
+    }
     if _keeps_pixels(original, rule, fit):
         keeps = ("pixels", "sound") if keeps_sound else ("pixels",)
-        return Recipe("video", MP4, original.width, original.height, rule.max_bytes, keeps=keeps, max_fps=rule.max_fps)
+        return Recipe("video", MP4, original.width, original.height, rule.max_bytes, keeps=keeps, **kept_to)
     fps = min(float(facts.get("fps") or USUAL_FPS), rule.max_fps or MOST_FPS)
     most_pixels = min(MOST_PIXELS, _affordable_pixels(original, rule, fps))
     width, height = _canvas(original, Bounds.of(rule, step=2, most_pixels=most_pixels), fit)
-    return Recipe("video", MP4, width, height, rule.max_bytes, fit=fit, max_fps=rule.max_fps)
+    return Recipe("video", MP4, width, height, rule.max_bytes, fit=fit, **kept_to)
+
+
+def _near(limit_s: float | None, duration_s: float | None) -> float | None:
+    """The limit, where what is made could by a frame be longer than it."""
+    if limit_s is None or (duration_s is not None and duration_s < limit_s - 1):
+        return None
+    return limit_s
 
 
 def _keeps_pixels(original: Original, rule: VideoRule, fit: Fit) -> bool:
