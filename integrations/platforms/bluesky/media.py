@@ -56,6 +56,10 @@ class Uploads:
 
         Raises Rejected (also for a video that could not be processed), Unavailable, RateLimited, NeedsReconnect.
         """
+        if len(self.media) > 1 and any(is_video(use) for use in self.media):
+            raise Rejected(
+                "Bluesky takes one video in a post, or pictures; leave the others out.", code="too_many_media"
+            )
         sent = 0
         for position, use in enumerate(self.media):
             if str(position) in self._blobs:

@@ -333,6 +333,17 @@ def test_answer_about_a_video_that_says_nothing_is_no_answer(desk: Desk, reply: 
         publish(desk.video(), reply, notes=notes)
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_video_beside_something_else_is_refused_before_anything_is_sent(desk: Desk, place: int) -> None:
+    uses = [desk.picture()]
+    uses.insert(place, desk.video())
+
+    with lying(says(WRITTEN)) as liar, pytest.raises(Rejected) as caught:
+        connector_at(liar).publish(step_of(content(*uses)), progress=Notes())
+
+    assert (caught.value.code, liar.requests) == ("too_many_media", [])
+
+
 # --- where and how much ---
 
 
