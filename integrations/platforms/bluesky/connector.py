@@ -49,7 +49,7 @@ class BlueskyConnector(Connector):
 
     @classmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
-        problems = general_problems(content, cls.capabilities)
+        problems = general_problems(content, cls.capabilities, cls.media_rule(content.post_type, target))
         for index, part in enumerate(content.parts):
             measure = cls.measure(content, index, target)
             size = len(part.text.encode())
@@ -59,9 +59,6 @@ class BlueskyConnector(Connector):
                 message = f"Bluesky takes at most {MAX_BYTES} bytes of text; this has {size}."
                 params = {"limit": MAX_BYTES, "actual": size}
                 problems.append(FieldProblem(part.field, "too_many_bytes", message, params))
-            if part.media:
-                message = "Media cannot be sent to Bluesky in this version; leave them out here."
-                problems.append(FieldProblem(part.field, "media_not_supported", message))
         return problems
 
     @classmethod

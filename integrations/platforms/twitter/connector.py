@@ -52,7 +52,7 @@ class TwitterConnector(Connector):
 
     @classmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
-        problems = general_problems(content, cls.capabilities)
+        problems = general_problems(content, cls.capabilities, cls.media_rule(content.post_type, target))
         for index, part in enumerate(content.parts):
             measure = cls.measure(content, index, target)
             if measure.length > measure.limit:
@@ -65,9 +65,6 @@ class TwitterConnector(Connector):
                 message = f"X takes at most {MAX_CASHTAGS} cashtag in a post; this has {tags}."
                 params = {"limit": MAX_CASHTAGS, "actual": tags}
                 problems.append(FieldProblem(part.field, "too_many_cashtags", message, params))
-            if part.media:
-                message = "Media cannot be sent to X in this version; leave them out here."
-                problems.append(FieldProblem(part.field, "media_not_supported", message))
         return problems
 
     @classmethod

@@ -608,7 +608,7 @@ PICTURE = MediaUse("1", "/tmp/a.png", "image/png", 1)
             None,
             [("thread.1", "too_long", {"limit": 280, "actual": 290})],
         ),
-        (Content((Part("a", media=(PICTURE,)),)), None, [("content", "media_not_supported", {})]),
+        (Content((Part("", media=(PICTURE,)),)), None, [("media", "media_not_supported", {"valid": []})]),
         (
             Content((Part("a"),), {"reply_settings": "everyone"}),
             None,
