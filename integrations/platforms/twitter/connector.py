@@ -224,7 +224,7 @@ class _CannotLook(Exception):
 
 def _are_alike(wanted: Sequence[str], shown: Sequence[str | None]) -> bool:
     """Whether a post carries as many media of the same types, as far as X tells them."""
-    return len(wanted) == len(shown) and all(one in {None, other} for other, one in zip(wanted, shown, strict=True))
+    return len(wanted) == len(shown) and all(seen in {None, ours} for ours, seen in zip(wanted, shown, strict=True))
 
 
 def _body(step: Step, media_ids: Sequence[str]) -> dict[str, Any]:

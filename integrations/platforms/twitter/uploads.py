@@ -16,6 +16,7 @@ from mastablasta.core.outbound import Answer, File, Http
 
 CHUNK = 1 << 20  # X's edge refuses some of 5 MB: https://github.com/trypostit/trypost/pull/31
 CHUNKS_A_CALL = 8
+STRETCH = timedelta(seconds=20)
 CHUNK_S = 30.0
 AGAIN = timedelta(seconds=2)
 CHECK_S, LONGEST_CHECK_S = 5, 60
@@ -56,12 +57,13 @@ class Uploads:
         self._kept: list[dict[str, Any]] = [dict(kept) for kept in progress.data.get(MEDIA) or ()]
         self._is_resumed = bool(self._kept)
         self._chunks = 0
+        self._begun_at: datetime | None = None
         self._answered_at: datetime | None = None
         self._moved_at: datetime | None = None
         self._wait: timedelta | None = None
 
     def go_on(self) -> Pending | None:
-        """Bring the files about 8 MiB further; None = they are all uploaded, described and ready.
+        """Bring the files about 8 MiB, or 20 s, further; None = they are all uploaded, described and ready.
 
         A call that got further before it broke off is no failure: a long file outlasts a bad line. What X refuses of
         an upload that an earlier call began is begun anew, once.
@@ -89,7 +91,7 @@ class Uploads:
             self._begin(use)
         kept = self._kept[place]
         while not kept.get("whole"):
-            if self._chunks >= CHUNKS_A_CALL and self._moved_at is not None:
+            if self._moved_at is not None and self._has_done_enough(self._moved_at):
                 return Pending(self._moved_at)
             self._append(kept, use) if kept["next"] * CHUNK < use.size else self._finalize(kept)
         if use.alt_text and not kept.get("described"):
@@ -99,6 +101,10 @@ class Uploads:
         if not kept.get("ready") and self._answered_at is not None and self._wait is not None:
             return Pending(self._answered_at + self._wait)
         return None
+
+    def _has_done_enough(self, at: datetime) -> bool:
+        is_late = self._begun_at is not None and at - self._begun_at >= STRETCH
+        return is_late or self._chunks >= CHUNKS_A_CALL
 
     def _begin(self, use: MediaUse) -> None:
         """A small picture goes in one call."""
@@ -166,6 +172,7 @@ class Uploads:
         """Make one call and return its `data`; X may leave an answer empty that names nothing."""
         answer = self._http.request(method, f"/2/media/{path}", timeout_s=CHUNK_S, **how)
         self._answered_at = answer.received_at
+        self._begun_at = self._begun_at or self._answered_at
         if not answer.is_ok:
             raise _refusal(answer)
         data = answer.fields().get("data")

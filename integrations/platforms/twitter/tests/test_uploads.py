@@ -22,6 +22,7 @@ from integrations.errors import (
     Rejected,
     Unavailable,
 )
+from integrations.platforms.twitter import uploads
 from integrations.platforms.twitter.connector import TwitterConnector
 from integrations.platforms.twitter.reading import first_id_of
 from integrations.platforms.twitter.uploads import CHUNK, category_of
@@ -216,6 +217,15 @@ def test_one_call_sends_eight_segments_and_the_next_goes_on(tmp_path: Path) -> N
     assert (sent, kept) == (9, {"media": [{"id": "5", "next": 8}]})
     assert isinstance(published, Published)
     assert form_of(liar.requests[9])["segment_index"] == b"8"
+
+
+def test_slow_line_ends_a_call_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "STRETCH", timedelta(0))
+    notes = Notes()
+    with lying(says(UPLOADED, ADDED)) as liar:
+        assert isinstance(publish(liar, content(film(tmp_path)), notes), Pending)
+
+    assert notes.data == {"media": [{"id": "5", "next": 0}]}
 
 
 def test_successor_begins_at_the_missing_segment(tmp_path: Path) -> None:
