@@ -102,6 +102,7 @@ def test_older_servers_say_it_in_the_reset_only(control: Control, amy: Session) 
         ("reject_content", 400, "InvalidRequest"),
         ("account_not_found", 403, "AccountNotFound"),
         ("upstream_failure", 502, "UpstreamFailure"),
+        ("blob_not_found", 400, "BlobNotFound"),
     ],
 )
 def test_effect_is_an_xrpc_error_and_nothing_is_posted(
@@ -150,4 +151,13 @@ def test_settings_are_checked(control: Control) -> None:
         "refresh_ttl_s": 7_776_000,
         "refresh_grace_s": 7_200,
         "retry_after": True,
+        "blob_upload_limit": 52_428_800,
+        "tells_upload_limit": True,
+        "blob_ttl_s": 3_600,
+        "image_max_bytes": 2_000_000,
+        "unconfirmed": [],
+        "daily_videos": 25,
+        "video_processing_ms": 250,
+        "video_failure": "",
+        "flat_jobs": True,
     }

@@ -24,7 +24,8 @@ _ACCOUNT: dict[str, tuple[str, str]] = {
     "AccountNotFound": ("account_moved", "The account is no longer at this service; connect it at its new one."),
 }
 
-_REJECTED = {"PayloadTooLarge": "too_large", "BlobNotFound": "blob_gone", "InvalidSwap": "key_taken"}
+BLOB_GONE = "blob_gone"  # a file that was uploaded is there no more
+_REJECTED = {"PayloadTooLarge": "too_large", "BlobNotFound": BLOB_GONE, "InvalidSwap": "key_taken"}
 
 
 def error_name(answer: Answer) -> str:

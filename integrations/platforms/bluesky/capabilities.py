@@ -3,18 +3,45 @@
 from __future__ import annotations
 
 from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
+from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
 POST = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/post.json", READ)
 PUT_RECORD = Source("https://docs.bsky.app/docs/api/com-atproto-repo-put-record", READ)
 RATES = Source("https://docs.bsky.app/docs/advanced-guides/rate-limits", READ)
 LABELS = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/com/atproto/label/defs.json", READ)
+IMAGES = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/images.json", READ)
+GALLERY = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/gallery.json", READ)
+VIDEO = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/video.json", READ)
+CLIENT = Source("https://github.com/bluesky-social/social-app/blob/main/src/lib/constants.ts", READ)
 
 MAX_GRAPHEMES = 300
 MAX_BYTES = 3_000
 MAX_TAG_GRAPHEMES = 64
 MAX_TAG_BYTES = 640
 MAX_LANGS = 3
+
+MAX_IN_IMAGES = 4  # as app.bsky.embed.images, which every client shows; more go as app.bsky.embed.gallery
+MAX_IN_GALLERY = 10  # the lexicon takes 20 and asks clients to stop here
+MAX_ALT = 2_000  # of the official client; the lexicon has none
+IMAGE_BYTES = 1_000_000  # the lexicon's since 2026 is 2,000,000; services with an older one refuse more than this
+IMAGE_SIDE = 4_000  # of the official client
+VIDEO_BYTES = 100_000_000  # the lexicon's is 300,000,000; so much goes up in one call
+VIDEO_S = 180.0  # what the video service has taken since 2025; it may take more by now
+MP4 = ("video/mp4",)
+
+MEDIA = MediaRule(
+    url=IMAGES.url,
+    read=READ,
+    images=ImageRule(
+        ("image/jpeg", "image/png", "image/webp"), IMAGE_BYTES, max_width=IMAGE_SIDE, max_height=IMAGE_SIDE
+    ),
+    # A picture that moves stands still as an image: it goes as a video that is shown as a GIF.
+    animations=ImageRule(MP4, VIDEO_BYTES),
+    videos=VideoRule(MP4, VIDEO_BYTES, max_duration_s=VIDEO_S),
+    max_images=MAX_IN_GALLERY,
+    alt_text_limit=MAX_ALT,
+)
 
 CAPABILITIES = Capabilities(
     slug="bluesky",
@@ -47,6 +74,8 @@ CAPABILITIES = Capabilities(
         RateRule("publish", limit=1_666, window_s=3_600, scope="account", source=RATES),
         RateRule("publish", limit=11_666, window_s=86_400, scope="account", source=RATES),
         RateRule("delete", limit=5_000, window_s=3_600, scope="account", source=RATES),
+        RateRule("upload", limit=1_000, window_s=86_400, scope="account", source=RATES),
     ),
-    sources=(POST, PUT_RECORD, RATES, LABELS),
+    media={"standard": MEDIA},
+    sources=(POST, PUT_RECORD, RATES, LABELS, IMAGES, GALLERY, VIDEO, CLIENT),
 )

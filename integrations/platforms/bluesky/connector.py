@@ -27,12 +27,14 @@ from integrations.contract import (
 )
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected
 from integrations.platforms.bluesky.addresses import post_url
-from integrations.platforms.bluesky.answers import error_name, refusal, rests_until
+from integrations.platforms.bluesky.answers import BLOB_GONE, error_name, refusal, rests_until
 from integrations.platforms.bluesky.capabilities import CAPABILITIES, MAX_BYTES, MAX_GRAPHEMES
 from integrations.platforms.bluesky.keys import record_key
+from integrations.platforms.bluesky.media import Uploads, embed_of, within
 from integrations.platforms.bluesky.text import facets, graphemes, has_mentions
 from integrations.validation import general_problems, too_long
 from mastablasta.core.errors import FieldProblem
+from mastablasta.core.media_rules import MediaRule
 from mastablasta.core.outbound import Answer
 
 POSTS = "app.bsky.feed.post"
@@ -71,14 +73,43 @@ class BlueskyConnector(Connector):
         """Whoever is mentioned has to be looked up before."""
         return super().is_one_step(content) and not has_mentions(content.parts[0].text)
 
-    def publish(self, step: Step, *, progress: Progress) -> Published | Pending:  # noqa: ARG002  the key is enough
-        """Write the part's record where nothing is; what is there already under its key is this part."""
+    @classmethod
+    def media_rule(cls, post_type: str, target: Target | None) -> MediaRule | None:
+        """The same everywhere, but for how large a file the account's own service takes."""
+        rule = super().media_rule(post_type, target)
+        most = target.info.get("blob_upload_limit") if target is not None else None
+        return within(rule, most) if rule is not None and isinstance(most, int) else rule
+
+    def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
+        """Write the part's record where nothing is; what is there already under its key is this part.
+
+        Its files are uploaded before. Once the record is to be written it stands in `progress`, so that it is the same
+        whoever writes it again.
+        """
+        if not step.part.media:
+            return self._put(step, self._record(step))
+        uploads = Uploads(self.http, self.target, step.part.media, progress)
+        blobs = uploads.go_on()
+        if isinstance(blobs, Pending):
+            return blobs
+        kept = progress.data.get("record")
+        record = {**(kept or self._record(step)), "embed": embed_of(step.part.media, blobs)}
+        if record != kept:
+            progress.save(record=record)
+        try:
+            return self._put(step, record)
+        except Rejected as refused:
+            if refused.code != BLOB_GONE or not uploads.start_again():
+                raise
+        return self.publish(step, progress=progress)
+
+    def _put(self, step: Step, record: Mapping[str, Any]) -> Published:
         key = record_key(step.key)
         body = {
             "repo": self.target.remote_id,
             "collection": POSTS,
             "rkey": key,
-            "record": self._record(step),
+            "record": record,
             "swapRecord": None,
         }
         answer = self.http.post(PUT, json=body, visible=True)
@@ -96,7 +127,7 @@ class BlueskyConnector(Connector):
         raise OutcomeUnknown("Bluesky says that this is there, and does not show it.", code="not_shown_yet")
 
     def resume(self, step: Step, *, progress: Progress) -> Published | Pending:
-        """Text is never pending here."""
+        """Go on with the files, or ask whether the video is ready; then write the record."""
         return self.publish(step, progress=progress)
 
     def reconcile(

@@ -26,7 +26,7 @@ ACCESS_LIVES = timedelta(hours=2)  # of the reference server; one that ends earl
 
 
 class BlueskySignIn(PasswordSignIn):
-    """`info` holds what the service says of itself: `did`."""
+    """`info` holds what the service says of itself: `did`, and `blob_upload_limit` (bytes) where it names one."""
 
     @classmethod
     def address_of(cls, instance: str) -> str:
@@ -45,7 +45,9 @@ class BlueskySignIn(PasswordSignIn):
         if not answer.is_ok or not isinstance(did, str) or not did.startswith("did:"):
             sentence = "There is no Bluesky service at this address."
             raise Unavailable(sentence, code="not_this_platform", http_status=answer.status)
-        return {"did": did}
+        limit = answer.fields().get("blobUploadLimit")
+        is_told = isinstance(limit, int) and not isinstance(limit, bool) and limit > 0
+        return {"did": did, "blob_upload_limit": limit} if is_told else {"did": did}
 
     def sign_in(self, *, identifier: str, password: str) -> tuple[Tokens, str]:
         answer = self.http.post(CREATE, json={"identifier": identifier, "password": password})

@@ -18,13 +18,32 @@ PASSWORD_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 @dataclass(slots=True, eq=False)
+class Blob:
+    """A file in a repository; `uses`: how many records refer to it."""
+
+    cid: str
+    mime_type: str
+    size: int
+    sha256: str
+    uploaded_ms: int
+    width: int | None = None
+    height: int | None = None
+    uses: int = 0
+
+    def ref(self) -> dict[str, Any]:
+        """Return it as records refer to it."""
+        return {"$type": "blob", "ref": {"$link": self.cid}, "mimeType": self.mime_type, "size": self.size}
+
+
+@dataclass(slots=True, eq=False)
 class Record:
-    """`post` is what the world sees of it, for a post."""
+    """`post` is what the world sees of it, for a post; `blobs` are the files that it refers to."""
 
     uri: str
     rkey: str
     cid: str
     value: dict[str, Any]
+    blobs: tuple[Blob, ...] = ()
     post: Post | None = None
 
     def row(self) -> dict[str, Any]:
@@ -62,6 +81,7 @@ class Account:
     did: str
     app_password: str
     collections: dict[str, Collection] = field(default_factory=dict)
+    blobs: dict[str, Blob] = field(default_factory=dict)
     commit: str = ""
     rev: str = ""
     _last_us: int = 0
@@ -91,6 +111,30 @@ class Refresh:
     jti: str
     expires_ms: int
     next_jti: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class ServiceToken:
+    """Lets another service (`audience`, a DID) act in an account's name; `method` None = by any method."""
+
+    account: Account
+    audience: str
+    method: str | None
+    expires_ms: int
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A video that is worked on until `ready_ms`, from `begun_ms` on; then it is `blob`, or `failure` says why not."""
+
+    id: str
+    account: Account
+    sha256: str
+    begun_ms: int
+    ready_ms: int
+    data: bytes = field(repr=False)
+    blob: Blob | None = None
+    failure: str = ""
 
 
 def new_account(person: Person, site_name: str) -> Account:

@@ -1,4 +1,4 @@
-"""The names of records by their content: CIDs over DAG-CBOR, the same for the same record.
+"""The names of records and files by their content: CIDs over DAG-CBOR and over bytes, the same for the same.
 
 Sources: https://atproto.com/specs/data-model and https://ipld.io/specs/codecs/dag-cbor/spec/ (read 2026-11-23).
 """
@@ -11,13 +11,18 @@ from base64 import b32decode, b32encode
 from typing import Any
 
 DAG_CBOR_SHA256 = b"\x01\x71\x12\x20"
+RAW_SHA256 = b"\x01\x55\x12\x20"
 LINK_TAG = b"\xd8\x2a"
 
 
 def cid_of(value: Any) -> str:
     """Return `bafyrei…`. Raises ValueError for what no record can hold, like 0.5."""
-    digest = hashlib.sha256(encode(value)).digest()
-    return "b" + b32encode(DAG_CBOR_SHA256 + digest).decode().lower().rstrip("=")
+    return _text(DAG_CBOR_SHA256, hashlib.sha256(encode(value)).digest())
+
+
+def blob_cid(sha256: bytes) -> str:
+    """Return `bafkrei…` for the SHA-256 of a file."""
+    return _text(RAW_SHA256, sha256)
 
 
 def encode(value: Any) -> bytes:
@@ -55,6 +60,10 @@ def _head(kind: int, number: int) -> bytes:
         if number < 1 << 8 * struct.calcsize(form):
             return bytes([kind << 5 | mark]) + struct.pack(form, number)
     raise ValueError(f"{number} is too large")
+
+
+def _text(prefix: bytes, digest: bytes) -> str:
+    return "b" + b32encode(prefix + digest).decode().lower().rstrip("=")
 
 
 def _bytes_of(link: str) -> bytes:

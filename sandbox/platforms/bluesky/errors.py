@@ -11,6 +11,7 @@ from sandbox.wire import Answer, Header, Refused, json_answer
 
 AUTH_MISSING = "Authentication Required"
 TAKEN_DOWN = "Account has been taken down"
+NOWHERE = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"  # the name of no bytes at all
 DEACTIVATED = "Account is deactivated"
 
 
@@ -44,5 +45,6 @@ def internal_error() -> Answer:
 
 EFFECTS: Mapping[str, Callable[[], Answer]] = {
     "account_not_found": lambda: error(403, "AccountNotFound", "Account not found"),
+    "blob_not_found": lambda: error(400, "BlobNotFound", f"Could not find blob: {NOWHERE}"),
     "upstream_failure": lambda: error(502, "UpstreamFailure", "Upstream Failure"),
 }

@@ -16,7 +16,7 @@ from sandbox.wire import Answer, Request, json_answer
 # https://docs.bsky.app/docs/api/com-atproto-server-describe-server
 @ROUTES.add("GET", "/xrpc/com.atproto.server.describeServer", Operation.OTHER)
 def describe(server: Bluesky, _request: Request) -> Answer:
-    about = {
+    about: dict[str, Any] = {
         "did": server.did,
         "availableUserDomains": [OWN_DOMAIN],
         "inviteCodeRequired": False,
@@ -24,6 +24,8 @@ def describe(server: Bluesky, _request: Request) -> Answer:
         "links": {},
         "contact": {},
     }
+    if server.options.tells_upload_limit:
+        about["blobUploadLimit"] = server.options.blob_upload_limit
     return json_answer(200, about)
 
 

@@ -6,7 +6,8 @@ that a lexicon does not know pass, and nobody checks that a facet lies inside th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import regex
@@ -29,11 +30,7 @@ _TYPES = {str: "string", bool: "boolean", int: "integer", list: "array", dict: "
 
 
 class Unfit(Exception):
-    """A record that is refused; `name` is the error's."""
-
-    def __init__(self, message: str, name: str = "InvalidRequest") -> None:
-        super().__init__(message)
-        self.name = name
+    """A record that is refused."""
 
 
 def expect(kind: type, value: Any, at: str) -> None:
@@ -63,10 +60,13 @@ def string(
     return check
 
 
-def offset(value: Any, at: str) -> None:
-    expect(int, value, at)
-    if value < 0:
-        raise Unfit(f"integer too small (minimum 0, got {value}) at {at}")
+def integer(least: int) -> Check:
+    def check(value: Any, at: str) -> None:
+        expect(int, value, at)
+        if value < least:
+            raise Unfit(f"integer too small (minimum {least}, got {value}) at {at}")
+
+    return check
 
 
 def array(item: Check, most: int | None = None) -> Check:
@@ -106,12 +106,42 @@ def union(known: Mapping[str, Check]) -> Check:
     return check
 
 
-def blob(value: Any, at: str) -> None:
-    expect(dict, value, at)
-    link = value.get("ref", {}).get("$link") if isinstance(value.get("ref"), dict) else None
-    if not isinstance(link, str):
-        raise Unfit(f"Expected blob value type (got object) at {at}")
-    raise Unfit(f"Could not find blob: {link}", "BlobNotFound")
+def blob(accept: str, max_bytes: int) -> Check:
+    """Return a check of what a reference to a file says of it; whether there is such a file is asked later."""
+
+    def check(value: Any, at: str) -> None:
+        expect(dict, value, at)
+        if not is_blob(value):
+            raise Unfit(f"Expected blob value type (got object) at {at}")
+        if value["size"] > max_bytes:
+            raise Unfit(f"blob too big (maximum {max_bytes}, got {value['size']}) at {at}")
+        if value["mimeType"] != accept and not value["mimeType"].startswith(accept.removesuffix("*")):
+            raise Unfit(f'Expected "{accept}" (got "{value["mimeType"]}") at {at}.mimeType')
+
+    return check
+
+
+def is_blob(value: Any) -> bool:
+    match value:
+        case {"$type": "blob", "ref": {"$link": str(link)}, "mimeType": str(), "size": int()}:
+            return is_cid(link)
+    return False
+
+
+def pictures_in(items: list[Any]) -> list[dict[str, Any]]:
+    """Return the pictures of an embed; without validation anything may stand between them."""
+    return [item for item in items if isinstance(item, dict) and is_blob(item.get("image"))]
+
+
+def blobs_in(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield the references to files anywhere in a record, in order."""
+    if isinstance(value, dict):
+        if is_blob(value):
+            yield value
+            return
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        yield from blobs_in(item)
 
 
 def not_simulated(value: Any, at: str) -> None:
@@ -123,7 +153,7 @@ STRONG_REF = fields(
 )
 FACET = fields(
     {
-        "index": fields({"byteStart": offset, "byteEnd": offset}),
+        "index": fields({"byteStart": integer(0), "byteEnd": integer(0)}),
         "features": array(
             union(
                 {
@@ -135,38 +165,55 @@ FACET = fields(
         ),
     }
 )
+ASPECT_RATIO = fields({"width": integer(1), "height": integer(1)})
+VIDEO_MAX_BYTES = 300_000_000
+CAPTION = fields({"lang": string(form=is_language, called="language"), "file": blob("text/vtt", 20_000)})
+VIDEO = fields(
+    {"video": blob("video/mp4", VIDEO_MAX_BYTES)},
+    {"captions": array(CAPTION, 20), "alt": string(), "aspectRatio": ASPECT_RATIO, "presentation": string()},
+)
+THUMB_MAX_BYTES = 1_000_000
 LINK_CARD = fields(
     {
         "external": fields(
-            {"uri": string(form=is_uri, called="URI"), "title": string(), "description": string()}, {"thumb": blob}
+            {"uri": string(form=is_uri, called="URI"), "title": string(), "description": string()},
+            {"thumb": blob("image/*", THUMB_MAX_BYTES)},
         )
     }
 )
-MEDIA_EMBEDS = ("images", "gallery", "video", "record", "recordWithMedia")
 SELF_LABELS = fields({"values": array(fields({"val": string(128)}), 10)})
-POST = fields(
-    {"text": string(3_000, 300), "createdAt": string(form=is_datetime, called="datetime")},
-    {
-        "facets": array(FACET),
-        "reply": fields({"root": STRONG_REF, "parent": STRONG_REF}),
-        "embed": union(
-            {
-                "app.bsky.embed.external": LINK_CARD,
-                **{f"app.bsky.embed.{name}": not_simulated for name in MEDIA_EMBEDS},
-            }
-        ),
-        "langs": array(string(form=is_language, called="language"), 3),
-        "labels": union({"com.atproto.label.defs#selfLabels": SELF_LABELS}),
-        "tags": array(string(640, 64), 8),
-    },
-)
 
 
-def check_post(record: dict[str, Any]) -> None:
+@lru_cache
+def post(image_max_bytes: int) -> Check:
+    """Return the check of a post; how large its pictures may be has changed over time."""
+    picture = blob("image/*", image_max_bytes)
+    image = fields({"image": picture, "alt": string()}, {"aspectRatio": ASPECT_RATIO})
+    shown = fields({"image": picture, "alt": string(), "aspectRatio": ASPECT_RATIO})
+    embeds = {
+        "app.bsky.embed.external": LINK_CARD,
+        "app.bsky.embed.images": fields({"images": array(image, 4)}),
+        "app.bsky.embed.gallery": fields({"items": array(union({"app.bsky.embed.gallery#image": shown}), 20)}),
+        "app.bsky.embed.video": VIDEO,
+        "app.bsky.embed.record": not_simulated,
+        "app.bsky.embed.recordWithMedia": not_simulated,
+    }
+    return fields(
+        {"text": string(3_000, 300), "createdAt": string(form=is_datetime, called="datetime")},
+        {
+            "facets": array(FACET),
+            "reply": fields({"root": STRONG_REF, "parent": STRONG_REF}),
+            "embed": union(embeds),
+            "langs": array(string(form=is_language, called="language"), 3),
+            "labels": union({"com.atproto.label.defs#selfLabels": SELF_LABELS}),
+            "tags": array(string(640, 64), 8),
+        },
+    )
+
+
+def check_post(record: dict[str, Any], *, image_max_bytes: int) -> None:
     """Raise Unfit unless the record is a post as the lexicon has it."""
     try:
-        POST(record, "$.record")
+        post(image_max_bytes)(record, "$.record")
     except Unfit as unfit:
-        if unfit.name != "InvalidRequest":
-            raise
         raise Unfit(f"Invalid {POSTS} record: {unfit}") from None

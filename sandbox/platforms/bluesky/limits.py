@@ -14,6 +14,7 @@ ALL_CALLS = Quota("all", 3_000, 300)
 SIGN_INS = (Quota("sign-in", 30, 300), Quota("sign-in by day", 300, 86_400))
 WRITES_BY_HOUR = Quota("writes by hour", 5_000, 3_600)
 WRITES = (WRITES_BY_HOUR, Quota("writes by day", 35_000, 86_400))
+UPLOADS = Quota("uploads by day", 1_000, 86_400)
 CREATE_POINTS, PUT_POINTS, DELETE_POINTS = 3, 2, 1
 
 

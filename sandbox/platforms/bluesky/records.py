@@ -7,7 +7,8 @@ from itertools import islice
 from typing import Any
 
 from sandbox.platforms.bluesky import errors
-from sandbox.platforms.bluesky.accounts import Account, Collection, Record
+from sandbox.platforms.bluesky.accounts import Account, Blob, Collection, Record
+from sandbox.platforms.bluesky.blobs import hold, media_of, release, wanted_blobs
 from sandbox.platforms.bluesky.cids import cid_of
 from sandbox.platforms.bluesky.lexicon import Unfit, check_post
 from sandbox.platforms.bluesky.limits import CREATE_POINTS, DELETE_POINTS, PUT_POINTS, WRITES
@@ -48,10 +49,11 @@ def put(server: Bluesky, request: Request) -> Answer:
     if current is not None and current.cid == write.cid:
         return written(write, None)
     check_swap(body, account, current)
+    blobs = wanted_blobs(server, account, write.value, request.at_ms)
     if current is None:
-        add(server, write, request.at_ms)
+        add(server, write, blobs, request.at_ms)
     else:
-        overwrite(server, current, write)
+        overwrite(server, current, write, blobs)
     return written(write, account.commit_now(request.at_ms))
 
 
@@ -67,7 +69,7 @@ def create(server: Bluesky, request: Request) -> Answer:
     check_swap_commit(body, account)
     if account.record(write.collection, rkey) is not None:  # so it is: no conflict, but a fault of the server
         return errors.internal_error()
-    add(server, write, request.at_ms)
+    add(server, write, wanted_blobs(server, account, write.value, request.at_ms), request.at_ms)
     return written(write, account.commit_now(request.at_ms))
 
 
@@ -83,6 +85,7 @@ def delete(server: Bluesky, request: Request) -> Answer:
         return json_answer(200, {})
     check_swap(body, account, record)
     account.collections[body["collection"]].remove(record)
+    release(account, record.blobs)
     if record.post is not None:
         server.site.remove_post(record.post)
     return json_answer(200, {"commit": account.commit_now(request.at_ms)})
@@ -115,13 +118,6 @@ def index(server: Bluesky, request: Request) -> Answer:
     return json_answer(200, {**cursor, "records": [record.row() for record in page]})
 
 
-# https://docs.bsky.app/docs/api/com-atproto-repo-upload-blob
-@ROUTES.add("POST", "/xrpc/com.atproto.repo.uploadBlob", Operation.UPLOAD)
-def upload(server: Bluesky, request: Request) -> Answer:
-    server.writer(request)
-    return errors.error(501, "MethodNotImplemented", "com.atproto.repo.uploadBlob is not simulated")
-
-
 def prepare(server: Bluesky, account: Account, body: dict[str, Any], rkey: str, points: int, at_ms: int) -> Write:
     """Return what the body wants written. Raises Refused."""
     own_repo(server, account, body["repo"])
@@ -137,20 +133,20 @@ def prepare(server: Bluesky, account: Account, body: dict[str, Any], rkey: str, 
     if collection == POSTS and not is_tid(rkey):
         raise errors.invalid(f"Invalid record key for {POSTS}: Invalid TID string")
     try:
-        validation = validated(collection, value, validate)
+        validation = validated(server, collection, value, validate)
         return Write(account, collection, rkey, value, cid_of(value), validation)
     except Unfit as unfit:
-        raise errors.refuse(400, unfit.name, str(unfit)) from None
+        raise errors.invalid(str(unfit)) from None
     except ValueError as exc:
         raise errors.invalid(f"Bad record: {exc}") from None
 
 
-def validated(collection: str, value: dict[str, Any], validate: bool | None) -> str | None:
+def validated(server: Bluesky, collection: str, value: dict[str, Any], validate: bool | None) -> str | None:
     """Return `valid`, or `unknown` for a record of a kind that is not simulated. Raises Unfit."""
     if validate is False:
         return None
     if collection == POSTS:
-        check_post(value)
+        check_post(value, image_max_bytes=server.options.image_max_bytes)
         return "valid"
     if validate:
         raise Unfit(f"Unknown lexicon type: {collection}")
@@ -196,8 +192,9 @@ def written(write: Write, commit: dict[str, str] | None) -> Answer:
     return json_answer(200, answer)
 
 
-def add(server: Bluesky, write: Write, at_ms: int) -> None:
-    record = Record(write.uri, write.rkey, write.cid, write.value)
+def add(server: Bluesky, write: Write, blobs: tuple[Blob, ...], at_ms: int) -> None:
+    hold(blobs)
+    record = Record(write.uri, write.rkey, write.cid, write.value, blobs)
     write.account.collections.setdefault(write.collection, Collection()).add(record)
     if write.collection == POSTS:
         record.post = Post(
@@ -208,6 +205,7 @@ def add(server: Bluesky, write: Write, at_ms: int) -> None:
             person=write.account.person,
             text=text_of(write.value),
             created_ms=at_ms,
+            media=media_of(server, write.account, write.value),
             reply_to=reply_to(write.value),
             language=language_of(write.value),
             extra={"record": record},
@@ -215,8 +213,10 @@ def add(server: Bluesky, write: Write, at_ms: int) -> None:
         server.site.add_post(record.post)
 
 
-def overwrite(server: Bluesky, record: Record, write: Write) -> None:
-    record.cid, record.value = write.cid, write.value
+def overwrite(server: Bluesky, record: Record, write: Write, blobs: tuple[Blob, ...]) -> None:
+    hold(blobs)
+    release(write.account, record.blobs)
+    record.cid, record.value, record.blobs = write.cid, write.value, blobs
     post = record.post
     if post is None:
         return
@@ -227,6 +227,7 @@ def overwrite(server: Bluesky, record: Record, write: Write) -> None:
             if answered is not None:
                 answered.replies += change
     post.text, post.language, post.reply_to = text_of(write.value), language_of(write.value), parent
+    post.media = media_of(server, write.account, write.value)
 
 
 def text_of(value: dict[str, Any]) -> str:

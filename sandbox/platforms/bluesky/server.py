@@ -8,7 +8,8 @@ from urllib.parse import quote, urlsplit
 
 from sandbox.platform import Platform
 from sandbox.platforms.bluesky import errors
-from sandbox.platforms.bluesky.accounts import Account, Refresh, new_account
+from sandbox.platforms.bluesky.accounts import Account, Job, Refresh, ServiceToken, new_account
+from sandbox.platforms.bluesky.lexicon import VIDEO_MAX_BYTES
 from sandbox.platforms.bluesky.limits import ALL_CALLS, WRITES_BY_HOUR, Spent, retry_after
 from sandbox.platforms.bluesky.settings import SETTING_CHECKS, Settings
 from sandbox.platforms.bluesky.syntax import HANDLE, POSTS
@@ -30,7 +31,7 @@ class Bluesky(Platform):
     handle_pattern = HANDLE
     setting_checks = SETTING_CHECKS
     vendor_effects = errors.EFFECTS
-    max_body_bytes = 52_428_800
+    max_body_bytes = VIDEO_MAX_BYTES  # what uploadBlob takes is less, and a setting
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
@@ -43,6 +44,8 @@ class Bluesky(Platform):
         """Refresh token as sent -> its jti; several may carry the same one."""
         self.refreshes: dict[str, Refresh] = {}
         """By jti."""
+        self.service_tokens: dict[str, ServiceToken] = {}
+        self.jobs: dict[str, Job] = {}
         self._spent: list[Spent] = []
 
     @property
@@ -131,7 +134,21 @@ class Bluesky(Platform):
 
     def writer(self, request: Request) -> Account:
         """Return the active account that calls. Raises Refused."""
-        account = self.caller(request)
+        return self.active(self.caller(request))
+
+    def served(self, request: Request, method: str, audience: str) -> Account:
+        """Return the active account in whose name another service calls `method`. Raises Refused."""
+        token = self.service_tokens.get(bearer(request))
+        if token is None or token.expires_ms <= request.at_ms:
+            raise errors.refuse(401, "BadJwt" if token is None else "JwtExpired", "could not verify the service token")
+        if token.audience != audience:
+            raise errors.refuse(401, "BadJwtAudience", "jwt audience does not match service did")
+        if token.method not in (None, method):
+            raise errors.refuse(401, "BadJwtLexiconMethod", f"bad jwt lexicon method: must match {method}")
+        return self.active(token.account)
+
+    def active(self, account: Account) -> Account:
+        """Return the account, if it may write. Raises Refused."""
         status = self.status(account)
         if status == "takendown":
             raise errors.refuse(401, "AccountTakedown", errors.TAKEN_DOWN)

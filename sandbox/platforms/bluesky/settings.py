@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.fields import BadField, Check, flag, whole
+from sandbox.fields import BadField, Check, flag, one_of, whole
 
 MAX = 1 << 31
+FAILURES = (
+    "validation_failure",
+    "encoding_failure",
+    "pds_upload_failure",
+    "pds_upload_unsupported_blob_size",
+    "generic_failure",
+)
 
 
 @dataclass(slots=True)
@@ -17,6 +24,15 @@ class Settings:
 
     `refresh_grace_s`: how long a refresh token that was used still gives the same successor. `retry_after`: whether
     429 says it in `Retry-After` as well; servers before 0.5 have `RateLimit-Reset` only.
+
+    `blob_upload_limit`: bytes of one upload; `tells_upload_limit`: whether describeServer names it, as servers do since
+    0.5. `blob_ttl_s`: how long a file that no record refers to is kept. `image_max_bytes`: the lexicon's; until 2026 it
+    was 1,000,000.
+
+    `unconfirmed`: handles without a confirmed address, who may upload no video; `daily_videos`: how many others may.
+    `video_processing_ms`: how long one is worked on. `video_failure`: the `failureCode` of all that are uploaded from
+    now on; "" = they come out well. `flat_jobs`: uploadVideo answers the job's status bare, as the live service does,
+    or under `jobStatus`, as its lexicon says.
     """
 
     taken_down: list[str] = field(default_factory=list)
@@ -25,6 +41,15 @@ class Settings:
     refresh_ttl_s: int = 7_776_000
     refresh_grace_s: int = 7_200
     retry_after: bool = True
+    blob_upload_limit: int = 52_428_800
+    tells_upload_limit: bool = True
+    blob_ttl_s: int = 3_600
+    image_max_bytes: int = 2_000_000
+    unconfirmed: list[str] = field(default_factory=list)
+    daily_videos: int = 25
+    video_processing_ms: int = 250
+    video_failure: str = ""
+    flat_jobs: bool = True
 
 
 def handles(name: str, value: Any) -> list[str]:
@@ -40,4 +65,13 @@ SETTING_CHECKS: Mapping[str, Check] = {
     "refresh_ttl_s": whole(1, MAX),
     "refresh_grace_s": whole(0, MAX),
     "retry_after": flag,
+    "blob_upload_limit": whole(1, MAX),
+    "tells_upload_limit": flag,
+    "blob_ttl_s": whole(0, MAX),
+    "image_max_bytes": whole(1, MAX),
+    "unconfirmed": handles,
+    "daily_videos": whole(0, MAX),
+    "video_processing_ms": whole(0, MAX),
+    "video_failure": one_of(("", *FAILURES)),
+    "flat_jobs": flag,
 }

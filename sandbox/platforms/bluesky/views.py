@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from sandbox.clock import rfc3339
 from sandbox.feed import PAGE_HEADERS, article
 from sandbox.feed import page as feed_page
 from sandbox.platforms.bluesky import errors
 from sandbox.platforms.bluesky.accounts import Account, Record
+from sandbox.platforms.bluesky.lexicon import is_blob, pictures_in
 from sandbox.platforms.bluesky.queries import limit_in, listed, params
 from sandbox.platforms.bluesky.server import ROUTES, Bluesky
 from sandbox.platforms.bluesky.syntax import POSTS, is_at_uri, ms_of
@@ -24,7 +26,6 @@ FILTERS = (
     "posts_and_author_threads",
     "posts_with_video",
 )
-MEDIA_FILTERS = ("posts_with_media", "posts_with_video")
 
 
 # https://docs.bsky.app/docs/api/app-bsky-feed-get-posts
@@ -103,8 +104,10 @@ def sort_key(post: Post) -> str:
 
 
 def is_wanted(server: Bluesky, post: Post, chosen: str) -> bool:
-    if chosen in MEDIA_FILTERS:
-        return False
+    if chosen == "posts_with_media":
+        return bool(post.media)
+    if chosen == "posts_with_video":
+        return any(item.kind == "video" for item in post.media)
     if chosen == "posts_no_replies":
         return post.reply_to is None
     if chosen == "posts_and_author_threads":
@@ -136,7 +139,7 @@ def post_view(server: Bluesky, post: Post) -> dict[str, Any]:
         "cid": record.cid,
         "author": author(server.account(post.person)),
         "record": record.value,
-        **embed_view(record.value.get("embed")),
+        **embed_view(server, server.account(post.person).did, record.value.get("embed")),
         "bookmarkCount": metrics.get("bookmarks", 0),
         "replyCount": metrics.get("comments", post.replies),
         "repostCount": metrics.get("shares", 0),
@@ -147,12 +150,42 @@ def post_view(server: Bluesky, post: Post) -> dict[str, Any]:
     }
 
 
-def embed_view(embed: Any) -> dict[str, Any]:
+def embed_view(server: Bluesky, did: str, embed: Any) -> dict[str, Any]:
     match embed:
         case {"$type": "app.bsky.embed.external", "external": dict(card)}:
             shown = {name: card[name] for name in ("uri", "title", "description") if name in card}
+            if is_blob(card.get("thumb")):
+                shown["thumb"] = picture_url(server, did, card["thumb"], "feed_thumbnail")
             return {"embed": {"$type": "app.bsky.embed.external#view", "external": shown}}
+        case {"$type": "app.bsky.embed.images", "images": list(items)}:
+            images = [picture_view(server, did, item, "thumb") for item in pictures_in(items)]
+            return {"embed": {"$type": "app.bsky.embed.images#view", "images": images}}
+        case {"$type": "app.bsky.embed.gallery", "items": list(items)}:
+            kind = {"$type": "app.bsky.embed.gallery#viewImage"}
+            shown_items = [{**kind, **picture_view(server, did, item, "thumbnail")} for item in pictures_in(items)]
+            return {"embed": {"$type": "app.bsky.embed.gallery#view", "items": shown_items}}
+        case {"$type": "app.bsky.embed.video", "video": ref} if is_blob(ref):
+            cid = ref["ref"]["$link"]
+            said: dict[str, Any] = {
+                name: embed[name] for name in ("alt", "aspectRatio", "presentation") if name in embed
+            }
+            address = f"{server.site.url}/watch/{quote(did, safe='')}/{cid}/playlist.m3u8"
+            return {"embed": {"$type": "app.bsky.embed.video#view", "cid": cid, "playlist": address, **said}}
     return {}
+
+
+def picture_view(server: Bluesky, did: str, item: dict[str, Any], small: str) -> dict[str, Any]:
+    """Return a picture as views show it; `small` is what its thumbnail is called there."""
+    said: dict[str, Any] = {name: item[name] for name in ("alt", "aspectRatio") if name in item}
+    addresses = {
+        small: picture_url(server, did, item["image"], "feed_thumbnail"),
+        "fullsize": picture_url(server, did, item["image"], "feed_fullsize"),
+    }
+    return {**addresses, **said}
+
+
+def picture_url(server: Bluesky, did: str, ref: dict[str, Any], size: str) -> str:
+    return f"{server.site.url}/img/{size}/plain/{did}/{ref['ref']['$link']}@jpeg"
 
 
 def feed_item(server: Bluesky, post: Post, at_ms: int) -> dict[str, Any]:

@@ -1,0 +1,268 @@
+"""The files of a post on their way into the repository: pictures as they are, videos through the video service.
+
+Nothing of it is visible before a record refers to it, and the same bytes have the same name: sent twice is sent once.
+Sources: https://atproto.com/specs/blob, https://docs.bsky.app/docs/tutorials/video, and the lexicons of app.bsky.embed
+and app.bsky.video (read 2026-11-23).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from integrations.contract import MediaUse, Pending, Progress, Target
+from integrations.errors import CallFailed, NeedsReconnect, Rejected, Unavailable
+from integrations.platforms.bluesky.addresses import own_did, video_service_of
+from integrations.platforms.bluesky.answers import refusal
+from integrations.platforms.bluesky.capabilities import MAX_IN_IMAGES
+from mastablasta.core.media_rules import MediaRule
+from mastablasta.core.outbound import Answer, File, Http
+
+UPLOAD_BLOB = "com.atproto.repo.uploadBlob"
+SERVICE_AUTH = "com.atproto.server.getServiceAuth"
+UPLOAD_VIDEO = "app.bsky.video.uploadVideo"
+JOB_STATUS = "app.bsky.video.getJobStatus"
+UPLOAD_LIMITS = "app.bsky.video.getUploadLimits"
+
+AT_ONCE_BYTES = 8 << 20  # of pictures in one call of publish
+LONGEST_CALL_S = 55.0
+SLOWEST_BYTES_S = 250_000
+TOKEN_LIVES = timedelta(minutes=30)
+ASKS_AGAIN = timedelta(seconds=2), timedelta(seconds=5)  # in the first half minute, and then
+LONGEST_JOB = timedelta(hours=1)
+
+Blob = dict[str, Any]
+
+
+class Uploads:
+    """The files of one part. What is uploaded stands in `progress`, so that a crash loses at most one call.
+
+    `blobs`: the reference to each file as the service gave it, by position. `job`: the video that is worked on, by its
+    `id`, and `since` when; without `id` it has to be sent once more. `again`: a file was gone when the record was
+    written.
+    """
+
+    def __init__(self, http: Http, target: Target, media: Sequence[MediaUse], progress: Progress) -> None:
+        self.http = http
+        self.target = target
+        self.media = media
+        self.progress = progress
+        self.did = str(target.info.get("did") or own_did(target.base_url))
+
+    def go_on(self) -> list[Blob] | Pending:
+        """Upload what is missing, a bounded amount of it; return the references to all, in order, once they are there.
+
+        Raises Rejected (also for a video that could not be processed), Unavailable, RateLimited, NeedsReconnect.
+        """
+        if len(self.media) > 1 and any(is_video(use) for use in self.media):
+            raise Rejected(
+                "Bluesky takes one video in a post, or pictures; leave the others out.", code="too_many_media"
+            )
+        sent = 0
+        for position, use in enumerate(self.media):
+            if str(position) in self._blobs:
+                continue
+            if sent and sent + use.size > AT_ONCE_BYTES:
+                return Pending(datetime.now(UTC))
+            blob = self._video(use) if is_video(use) and not self._is_again else self._upload(use)
+            if isinstance(blob, Pending):
+                return blob
+            self.progress.save(blobs={**self._blobs, str(position): blob})
+            sent += use.size
+        return [self._blobs[str(position)] for position in range(len(self.media))]
+
+    def start_again(self) -> bool:
+        """Forget what is uploaded, since it is there no more; False = that was so once before.
+
+        A video goes straight into the repository then: the video service would only name the file that is gone.
+        """
+        if self._is_again:
+            return False
+        self.progress.save(blobs={}, job=None, again=True)
+        return True
+
+    @property
+    def _blobs(self) -> Mapping[str, Blob]:
+        return self.progress.data.get("blobs") or {}
+
+    @property
+    def _is_again(self) -> bool:
+        return bool(self.progress.data.get("again"))
+
+    def _upload(self, use: MediaUse) -> Blob:
+        """Source: https://docs.bsky.app/docs/api/com-atproto-repo-upload-blob (read 2026-11-23)."""
+        answer = self.http.post(f"/xrpc/{UPLOAD_BLOB}", data=_file(use), timeout_s=_time_for(use))
+        if not answer.is_ok:
+            raise refusal(answer)
+        blob = _blob_in(answer.fields())
+        if blob is None:
+            raise answer.in_doubt("names no file", code="unreadable")
+        return blob
+
+    # --- videos ---
+    def _video(self, use: MediaUse) -> Blob | Pending:
+        job = self.progress.data.get("job") or {}
+        if job.get("id"):
+            return self._ask(job)
+        self._check_allowed(use)
+        answer = self._video_service(UPLOAD_BLOB, self.did).post(
+            f"/xrpc/{UPLOAD_VIDEO}",
+            params={"did": self.target.remote_id, "name": _name(use)},
+            data=_file(use),
+            timeout_s=_time_for(use),
+        )
+        status = _job_in(answer)
+        if not status.get("jobId"):
+            raise _video_refusal(answer)
+        job = {**job, "id": str(status["jobId"]), "since": datetime.now(UTC).isoformat()}
+        self.progress.save(job=job)
+        return self._outcome(job, status)
+
+    def _ask(self, job: Mapping[str, Any]) -> Blob | Pending:
+        """Source: https://docs.bsky.app/docs/api/app-bsky-video-get-job-status (read 2026-11-23)."""
+        address, _ = video_service_of(self.target.base_url, self.did)
+        answer = self.http.elsewhere(address).get(f"/xrpc/{JOB_STATUS}", params={"jobId": job["id"]})
+        if answer.is_ok:
+            status = _job_in(answer)
+            if not status.get("state") and _blob_in(status) is None:
+                raise answer.in_doubt("says nothing of the video", code="unreadable")
+            return self._outcome(job, status)
+        if answer.server_trouble or answer.status in {408, 429}:
+            raise refusal(answer)
+        if job.get("is_second"):
+            raise Rejected("Bluesky has lost the video twice.", code="video_lost", http_status=answer.status)
+        self.progress.save(job={"is_second": True})
+        return Pending(datetime.now(UTC))
+
+    def _outcome(self, job: Mapping[str, Any], status: Mapping[str, Any]) -> Blob | Pending:
+        """A file that is named counts, whatever else is said: what exists already comes with an error."""
+        if (blob := _blob_in(status)) is not None:
+            return blob
+        if status.get("state") == "JOB_STATE_FAILED":
+            code = str(status.get("failureCode") or "processing_failed")
+            raise Rejected(f"Bluesky could not use the video: {_why(status)}", code=code[:60])
+        worked = datetime.now(UTC) - datetime.fromisoformat(str(job["since"]))
+        if worked > LONGEST_JOB:
+            sentence = "Bluesky has not finished with the video within an hour."
+            raise Rejected(sentence, code="processing_timeout")
+        return Pending(datetime.now(UTC) + ASKS_AGAIN[worked > timedelta(seconds=30)])
+
+    def _check_allowed(self, use: MediaUse) -> None:
+        """Ask before so many bytes leave. Source:
+        https://docs.bsky.app/docs/api/app-bsky-video-get-upload-limits (read 2026-11-23).
+        """
+        _, did = video_service_of(self.target.base_url, self.did)
+        answer = self._video_service(UPLOAD_LIMITS, did).get(f"/xrpc/{UPLOAD_LIMITS}")
+        if answer.server_trouble or answer.status in {408, 429}:
+            raise refusal(answer)
+        said = answer.fields() if answer.is_ok else {}  # whoever does not say it says it at the upload
+        left = said.get("remainingDailyBytes")
+        if said.get("canUpload") is False:
+            sentence = f"Bluesky takes no video of this account now: {_why(said)}"
+            raise Rejected(sentence, code="video_not_allowed", http_status=answer.status)
+        if isinstance(left, int) and left < use.size:
+            sentence = f"Bluesky takes only {left} more bytes of video of this account today; this has {use.size}."
+            raise Rejected(sentence, code="video_not_allowed", http_status=answer.status)
+
+    def _video_service(self, method: str, audience: str) -> Http:
+        """The video service, spoken to with a token for one method of the service with the DID `audience`.
+
+        Source: https://docs.bsky.app/docs/api/com-atproto-server-get-service-auth (read 2026-11-23).
+        """
+        expires = int((datetime.now(UTC) + TOKEN_LIVES).timestamp())
+        answer = self.http.get(f"/xrpc/{SERVICE_AUTH}", params={"aud": audience, "lxm": method, "exp": expires})
+        if not answer.is_ok:
+            raise refusal(answer)
+        token = answer.fields().get("token")
+        if not isinstance(token, str) or not token:
+            raise answer.in_doubt("holds no token", code="unreadable")
+        address, _ = video_service_of(self.target.base_url, self.did)
+        return self.http.elsewhere(address).with_token(token)
+
+
+def is_video(use: MediaUse) -> bool:
+    return use.mime_type.startswith("video/")
+
+
+def embed_of(media: Sequence[MediaUse], blobs: Sequence[Blob]) -> dict[str, Any]:
+    """What a post's record shows: one video, or pictures. Source: lexicons/app/bsky/embed (read 2026-11-23)."""
+    first = media[0]
+    if is_video(first):
+        embed: dict[str, Any] = {"$type": "app.bsky.embed.video", "video": blobs[0], **_aspect(first)}
+        if first.alt_text:
+            embed["alt"] = first.alt_text
+        if first.kind == "animation":
+            embed["presentation"] = "gif"
+        return embed
+    items = [{"image": blob, "alt": use.alt_text, **_aspect(use)} for use, blob in zip(media, blobs, strict=True)]
+    if len(items) <= MAX_IN_IMAGES:
+        return {"$type": "app.bsky.embed.images", "images": items}
+    kind = "app.bsky.embed.gallery"
+    return {"$type": kind, "items": [{"$type": f"{kind}#image", **item} for item in items]}
+
+
+def within(rule: MediaRule, max_bytes: int) -> MediaRule:
+    """The rule at a service that takes no file larger than `max_bytes`."""
+    images, animations, videos = rule.images, rule.animations, rule.videos
+    return replace(
+        rule,
+        images=images and replace(images, max_bytes=min(images.max_bytes, max_bytes)),
+        animations=animations and replace(animations, max_bytes=min(animations.max_bytes, max_bytes)),
+        videos=videos and replace(videos, max_bytes=min(videos.max_bytes, max_bytes)),
+    )
+
+
+def _aspect(use: MediaUse) -> dict[str, Any]:
+    return {"aspectRatio": {"width": use.width, "height": use.height}} if use.width and use.height else {}
+
+
+def _file(use: MediaUse) -> File:
+    return File(_name(use), use.mime_type, path=use.path)
+
+
+def _name(use: MediaUse) -> str:
+    return f"{use.asset_id}.{use.mime_type.partition('/')[2]}"
+
+
+def _time_for(use: MediaUse) -> float:
+    return min(LONGEST_CALL_S, 10.0 + use.size / SLOWEST_BYTES_S)
+
+
+def _blob_in(fields: Mapping[str, Any]) -> Blob | None:
+    """The reference under `blob`, which goes into records unchanged; None where there is none."""
+    blob = fields.get("blob")
+    ref = blob.get("ref") if isinstance(blob, dict) else None
+    return blob if isinstance(ref, Mapping) and isinstance(ref.get("$link"), str) else None
+
+
+def _job_in(answer: Answer) -> dict[str, Any]:
+    """The state of a job: the lexicon has it under `jobStatus`, the live service at the top."""
+    fields = answer.fields()
+    inner = fields.get("jobStatus")
+    return inner if isinstance(inner, dict) else fields
+
+
+def _why(status: Mapping[str, Any]) -> str:
+    """What the service says, for people."""
+    for name in ("message", "error"):
+        if isinstance(said := status.get(name), str) and said:
+            return said[:300]
+    return "it does not say why."
+
+
+def _video_refusal(answer: Answer) -> CallFailed:
+    """What to raise for a video that was not taken. Its service knows no session of ours: none is to be refreshed."""
+    if answer.is_ok:
+        return answer.in_doubt("names no job", code="unreadable")
+    if answer.server_trouble or answer.status in {408, 429}:
+        return refusal(answer)
+    status = _job_in(answer)
+    if status.get("error") or status.get("message"):
+        sentence = f"Bluesky does not take the video: {_why(status)}"
+        return Rejected(sentence, code="video_refused", http_status=answer.status)
+    failure = refusal(answer)
+    if isinstance(failure, NeedsReconnect):
+        return Unavailable("The video service does not accept our token.", code="token_refused", http_status=401)
+    return failure

@@ -1,0 +1,394 @@
+"""Files on exact bytes: what is sent, and what each answer is taken for."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from integrations.contract import Content, MediaUse, Part, Pending, Published, Target
+from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Rejected, Unavailable
+from integrations.platforms.bluesky.addresses import own_did, video_service_of
+from integrations.platforms.bluesky.capabilities import MEDIA
+from integrations.platforms.bluesky.connector import BlueskyConnector
+from integrations.platforms.bluesky.media import embed_of, within
+from integrations.platforms.bluesky.tests.making import Desk, mp4, png
+from integrations.testing import Notes, step_of
+from mastablasta.core.outbound import Http, connections
+from mastablasta.core.tests.lying import Liar, answer, lying, says
+
+DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
+CID = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
+WRITTEN = answer(json.dumps({"uri": f"at://{DID}/app.bsky.feed.post/3k", "cid": "bafyreia"}))
+ALLOWED = answer('{"canUpload":true,"remainingDailyVideos":25,"remainingDailyBytes":10000000}')
+TOKEN = answer('{"token":"service-token"}')
+BAD_JWT = '{"error":"BadJwt","message":"could not verify"}'
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def blob(mime_type: str = "image/jpeg", **more: Any) -> dict[str, Any]:
+    return {"$type": "blob", "ref": {"$link": CID}, "mimeType": mime_type, "size": 5, **more}
+
+
+def said(status: int = 200, **fields: Any) -> bytes:
+    return answer(json.dumps(fields), status)
+
+
+def job(state: str = "JOB_STATE_ENCODING", *, status: int = 200, **fields: Any) -> bytes:
+    return said(status, jobStatus={"jobId": "j1", "did": DID, "state": state, **fields})
+
+
+def content(*media: MediaUse, text: str = "Look") -> Content:
+    return Content((Part(text, media),))
+
+
+def connector_at(liar: Liar, **info: Any) -> BlueskyConnector:
+    connections.drop_kept()
+    target = Target(liar.url, "pds.test", DID, "@anna", info={"did": "did:web:pds.test", **info})
+    return BlueskyConnector(target, Http(liar.url, token="abc", on_visible=lambda: None))
+
+
+def publish(use: MediaUse, *answers: bytes, notes: Notes | None = None) -> tuple[Published | Pending, list[bytes]]:
+    with lying(says(*answers)) as liar:
+        outcome = connector_at(liar).publish(step_of(content(use)), progress=notes or Notes())
+    return outcome, liar.requests
+
+
+def head_of(request: bytes) -> list[str]:
+    return request.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+
+
+def body_of(request: bytes) -> bytes:
+    return request.partition(b"\r\n\r\n")[2]
+
+
+def query_of(request: bytes) -> dict[str, str]:
+    query = urlsplit(request.split()[1].decode()).query
+    return {name: values[0] for name, values in parse_qs(query).items()}
+
+
+def path_of(request: bytes) -> str:
+    return urlsplit(request.split()[1].decode()).path.rpartition("/")[2]
+
+
+# --- pictures ---
+
+
+def test_picture_is_sent_raw_and_its_reference_goes_into_the_record_as_it_came(desk: Desk) -> None:
+    use = desk.picture(3, 2, alt_text="Zwei Amseln 🐦")
+    odd = blob("image/png", extra={"kept": [1]})
+    notes = Notes()
+
+    outcome, (upload, write) = publish(use, said(blob=odd), WRITTEN, notes=notes)
+
+    head = head_of(upload)
+    assert isinstance(outcome, Published)
+    assert head[0] == "POST /xrpc/com.atproto.repo.uploadBlob HTTP/1.1"
+    assert {"Authorization: Bearer abc", "Content-Type: image/png", f"Content-Length: {use.size}"} < set(head)
+    assert body_of(upload) == png(3, 2)
+    sent = json.loads(body_of(write))
+    assert (sent["repo"], sent["swapRecord"], sent["record"]) == (DID, None, notes.data["record"])
+    record = sent["record"]
+    assert record.pop("createdAt").endswith("Z")
+    assert record == {
+        "$type": "app.bsky.feed.post",
+        "text": "Look",
+        "embed": {
+            "$type": "app.bsky.embed.images",
+            "images": [{"image": odd, "alt": "Zwei Amseln 🐦", "aspectRatio": {"width": 3, "height": 2}}],
+        },
+    }
+    assert [list(save) for save in notes.saves] == [["blobs"], ["record"]]
+
+
+def test_record_that_was_kept_is_written_as_it_was(desk: Desk) -> None:
+    use = desk.picture()
+    notes = Notes()
+    publish(use, said(blob=blob()), WRITTEN, notes=notes)
+    kept = json.loads(json.dumps(notes.data))
+    time.sleep(0.002)  # another moment, which must not show
+
+    _, requests = publish(use, WRITTEN, notes=Notes(**kept))
+
+    [write] = requests
+    assert json.loads(body_of(write))["record"] == kept["record"]
+
+
+def test_forgotten_file_is_another_reference_in_the_same_record(desk: Desk) -> None:
+    gone = said(400, error="BlobNotFound", message=f"Could not find blob: {CID}")
+    first, second = blob(size=1), blob(size=2)
+    notes = Notes()
+
+    outcome, requests = publish(desk.picture(), said(blob=first), gone, said(blob=second), WRITTEN, notes=notes)
+
+    assert isinstance(outcome, Published)
+    bodies = [json.loads(body_of(requests[number])) for number in (1, 3)]
+    assert [body["record"]["embed"]["images"][0]["image"] for body in bodies] == [first, second]
+    assert [(body["rkey"], body["record"]["createdAt"]) for body in bodies] == [
+        (bodies[0]["rkey"], bodies[0]["record"]["createdAt"])
+    ] * 2
+    assert notes.data["again"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome", "code"),
+    [
+        (said(413, error="PayloadTooLarge", message="request entity too large"), Rejected, "too_large"),
+        (said(401, error="AuthMissing", message=""), NeedsReconnect, "token_refused"),
+        (said(400, error="ExpiredToken", message="Token has expired"), NeedsReconnect, "token_refused"),
+        (said(429, error="RateLimitExceeded", message=""), RateLimited, "rate_limited"),
+        (said(502, error="UpstreamFailure", message=""), Unavailable, "server_error"),
+        (answer("<html>", 413, content_type="text/html"), Unavailable, "unreadable"),
+        (said(blob={"cid": CID, "mimeType": "image/png"}), Unavailable, "unreadable"),
+        (said(), Unavailable, "unreadable"),
+    ],
+)
+def test_what_an_answer_to_a_picture_means(desk: Desk, reply: bytes, outcome: type[CallFailed], code: str) -> None:
+    with pytest.raises(outcome) as caught:
+        publish(desk.picture(), reply)
+
+    assert caught.value.code == code
+
+
+# --- videos ---
+
+
+def test_video_is_sent_with_a_token_for_its_service_only(desk: Desk) -> None:
+    use, notes, now = desk.video(), Notes(), time.time()
+
+    outcome, requests = publish(use, TOKEN, ALLOWED, TOKEN, job("JOB_STATE_CREATED"), notes=notes)
+
+    for_limits, limits, for_upload, upload = requests
+    assert isinstance(outcome, Pending)
+    for asked, method in ((for_limits, "app.bsky.video.getUploadLimits"), (for_upload, "com.atproto.repo.uploadBlob")):
+        query = query_of(asked)
+        assert "Authorization: Bearer abc" in head_of(asked)
+        assert (query["aud"], query["lxm"]) == ("did:web:pds.test", method)
+        assert now + 1_700 < int(query["exp"]) < now + 1_810
+    assert "Authorization: Bearer service-token" in head_of(limits)
+    head = head_of(upload)
+    assert head[0].startswith("POST /xrpc/app.bsky.video.uploadVideo?")
+    assert query_of(upload) == {"did": DID, "name": "asset-1.mp4"}
+    assert {"Authorization: Bearer service-token", "Content-Type: video/mp4", f"Content-Length: {use.size}"} < set(head)
+    assert body_of(upload) == mp4()
+    assert notes.data["job"]["id"] == "j1"
+
+
+def test_job_is_asked_for_without_a_token(desk: Desk) -> None:
+    kept = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
+
+    outcome, (asked, write) = publish(desk.video(), job("JOB_STATE_COMPLETED", blob=blob()), WRITTEN, notes=kept)
+
+    assert isinstance(outcome, Published)
+    assert (path_of(asked), query_of(asked)) == ("app.bsky.video.getJobStatus", {"jobId": "j1"})
+    assert not [line for line in head_of(asked) if line.startswith("Authorization")]
+    assert json.loads(body_of(write))["record"]["embed"]["video"] == blob()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        said(jobId="j1", did=DID, state="JOB_STATE_CREATED"),
+        said(409, did=DID, error="already_exists", jobId="j1", message="Video already processed",
+             state="JOB_STATE_COMPLETED"),
+        job("JOB_STATE_CREATED"),
+        job("JOB_STATE_SOMETHING_NEW"),
+    ],
+)  # fmt: skip
+def test_every_way_to_say_that_it_works_on_it(desk: Desk, reply: bytes) -> None:
+    notes = Notes()
+
+    outcome, _ = publish(desk.video(), TOKEN, ALLOWED, TOKEN, reply, notes=notes)
+
+    assert isinstance(outcome, Pending)
+    assert notes.data["job"]["id"] == "j1"
+
+
+@pytest.mark.parametrize("state", ["JOB_STATE_COMPLETED", "JOB_STATE_FAILED", "JOB_STATE_UPLOADED"])
+def test_file_that_is_named_counts_whatever_else_is_said(desk: Desk, state: str) -> None:
+    reply = job(state, blob=blob("video/mp4"), error="already_exists", message="Video already processed")
+    kept = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
+
+    outcome, _ = publish(desk.video(), reply, WRITTEN, notes=kept)
+
+    assert isinstance(outcome, Published)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "words"),
+    [
+        ({"failureCode": "encoding_failure", "message": "Failed to process video"}, "encoding_failure", "Failed to"),
+        ({"error": "video processing error for job: j1", "message": "Failed"}, "processing_failed", "Failed"),
+        ({"error": "odd"}, "processing_failed", "odd"),
+        ({}, "processing_failed", "it does not say why."),
+    ],
+)
+def test_failed_job_is_refused(desk: Desk, fields: dict[str, Any], code: str, words: str) -> None:
+    kept = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
+
+    with pytest.raises(Rejected) as caught:
+        publish(desk.video(), job("JOB_STATE_FAILED", **fields), notes=kept)
+
+    assert caught.value.code == code
+    assert caught.value.message.startswith(f"Bluesky could not use the video: {words}")
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome", "code"),
+    [
+        (said(401, error="BadJwt", message="could not verify"), Rejected, "video_refused"),
+        (said(400, jobStatus={"did": "", "error": "unconfirmed_email", "jobId": "", "state": ""}), Rejected,
+         "video_refused"),
+        (answer("<html>", 401, content_type="text/html"), Unavailable, "token_refused"),
+        (answer("<html>", 403, content_type="text/html"), Unavailable, "unreadable"),
+        (said(429, error="RateLimitExceeded", message=""), RateLimited, "rate_limited"),
+        (said(503, error="ServiceOverloaded", message="draining"), Unavailable, "server_error"),
+        (said(), Unavailable, "unreadable"),
+    ],
+)  # fmt: skip
+def test_video_that_is_not_taken_never_costs_the_session(
+    desk: Desk, reply: bytes, outcome: type[CallFailed], code: str
+) -> None:
+    with pytest.raises(outcome) as caught:
+        publish(desk.video(), TOKEN, ALLOWED, TOKEN, reply)
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome", "code"),
+    [
+        (said(canUpload=False, error="unconfirmed_email", message="Confirm it"), Rejected, "video_not_allowed"),
+        (said(canUpload=True, remainingDailyBytes=10), Rejected, "video_not_allowed"),
+        (said(503, error="NotEnoughResources", message=""), Unavailable, "server_error"),
+        (said(429, error="RateLimitExceeded", message=""), RateLimited, "rate_limited"),
+    ],
+)
+def test_nothing_is_sent_where_it_would_not_be_taken(
+    desk: Desk, reply: bytes, outcome: type[CallFailed], code: str
+) -> None:
+    with lying(says(TOKEN, reply)) as liar, pytest.raises(outcome) as caught:
+        connector_at(liar).publish(step_of(content(desk.video())), progress=Notes())
+
+    assert (caught.value.code, len(liar.requests)) == (code, 2)
+
+
+@pytest.mark.parametrize("reply", [answer(BAD_JWT, 401), said(404, error="NotFound"), said()])
+def test_limits_that_nobody_tells_are_no_limits(desk: Desk, reply: bytes) -> None:
+    outcome, _ = publish(desk.video(), TOKEN, reply, TOKEN, job())
+
+    assert isinstance(outcome, Pending)
+
+
+def test_job_that_is_not_known_any_more_is_begun_again_once(desk: Desk) -> None:
+    use, lost = desk.video(), said(404, error="JobNotFound", message="job not found")
+    notes = Notes(job={"id": "j0", "since": datetime.now(UTC).isoformat()})
+
+    asked, _ = publish(use, lost, notes=notes)
+    begun, _ = publish(use, TOKEN, ALLOWED, TOKEN, job(), notes=notes)
+    with pytest.raises(Rejected) as caught:
+        publish(use, lost, notes=notes)
+
+    assert isinstance(asked, Pending)
+    assert isinstance(begun, Pending)
+    assert asked.check_at < begun.check_at
+    assert caught.value.code == "video_lost"
+
+
+def test_job_without_an_end_is_given_up(desk: Desk) -> None:
+    since = datetime.now(UTC) - timedelta(minutes=61)
+
+    with pytest.raises(Rejected) as caught:
+        publish(desk.video(), job(), notes=Notes(job={"id": "j1", "since": since.isoformat()}))
+
+    assert caught.value.code == "processing_timeout"
+
+
+def test_it_asks_less_often_after_a_while(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    waits = []
+    for ago_s in (0, 60):
+        since = (now - timedelta(seconds=ago_s)).isoformat()
+        outcome, _ = publish(desk.video(), job(), notes=Notes(job={"id": "j1", "since": since}))
+        assert isinstance(outcome, Pending)
+        waits.append(round((outcome.check_at - datetime.now(UTC)).total_seconds()))
+
+    assert waits == [2, 5]
+
+
+@pytest.mark.parametrize("reply", [answer('{"jobStatus":{}}'), answer("{}"), answer("{")])
+def test_answer_about_a_video_that_says_nothing_is_no_answer(desk: Desk, reply: bytes) -> None:
+    notes = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
+
+    with pytest.raises(Unavailable):
+        publish(desk.video(), reply, notes=notes)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_video_beside_something_else_is_refused_before_anything_is_sent(desk: Desk, place: int) -> None:
+    uses = [desk.picture()]
+    uses.insert(place, desk.video())
+
+    with lying(says(WRITTEN)) as liar, pytest.raises(Rejected) as caught:
+        connector_at(liar).publish(step_of(content(*uses)), progress=Notes())
+
+    assert (caught.value.code, liar.requests) == ("too_many_media", [])
+
+
+# --- where and how much ---
+
+
+def test_video_service_is_one_for_all_but_for_the_simulator() -> None:
+    real = video_service_of("https://pds.example.org", "did:web:pds.example.org")
+    simulated = video_service_of("http://127.0.0.1:33767/bluesky", "did:web:127.0.0.1%3A33767:bluesky")
+
+    assert real == ("https://video.bsky.app", "did:web:video.bsky.app")
+    assert simulated == ("http://127.0.0.1:33767/bluesky", "did:web:127.0.0.1%3A33767:bluesky")
+    assert own_did("https://pds.example.org") == "did:web:pds.example.org"
+
+
+def test_shapes_of_embeds(desk: Desk) -> None:
+    bare = MediaUse("a", "", "image/png", 1)
+    moving = desk.video(kind="animation")
+    pictures = [desk.picture(number + 1, alt_text=str(number)) for number in range(5)]
+
+    assert embed_of([bare], [blob()]) == {"$type": "app.bsky.embed.images", "images": [{"image": blob(), "alt": ""}]}
+    assert embed_of([moving], [blob()]) == {
+        "$type": "app.bsky.embed.video",
+        "video": blob(),
+        "aspectRatio": {"width": 16, "height": 9},
+        "presentation": "gif",
+    }
+    assert embed_of(pictures, [blob()] * 5) == {
+        "$type": "app.bsky.embed.gallery",
+        "items": [
+            {
+                "$type": "app.bsky.embed.gallery#image",
+                "image": blob(),
+                "alt": str(number),
+                "aspectRatio": {"width": number + 1, "height": 2},
+            }
+            for number in range(5)
+        ],
+    }
+
+
+def test_rule_of_a_service() -> None:
+    small = within(MEDIA, 5_000_000)
+
+    assert small.images == MEDIA.images
+    assert small.animations is not None
+    assert small.videos is not None
+    assert (small.animations.max_bytes, small.videos.max_bytes) == (5_000_000, 5_000_000)
+    assert BlueskyConnector.media_rule("standard", None) == BlueskyConnector.media_rule("thread", None) == MEDIA
+    told = Target("https://pds.test", "pds.test", DID, "@anna", info={"did": "did:web:pds.test"})
+    assert BlueskyConnector.media_rule("standard", told) == MEDIA
