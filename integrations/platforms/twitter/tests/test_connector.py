@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -581,6 +582,7 @@ def test_delete_that_fails_says_so(said: bytes, outcome: type[CallFailed]) -> No
 PREMIUM = Target("https://api.x.com", "api.x.com", "7", "@anna", facts={"subscription_type": "Premium"})
 FREE = Target("https://api.x.com", "api.x.com", "7", "@anna", facts={"subscription_type": "None"})
 PICTURE = MediaUse("1", "", "image/png", 1)
+FILM = MediaUse("2", "", "video/mp4", 1, kind="video")
 
 
 @pytest.mark.parametrize(
@@ -603,7 +605,22 @@ PICTURE = MediaUse("1", "", "image/png", 1)
             None,
             [("thread.1", "too_long", {"limit": 280, "actual": 290})],
         ),
-        (Content((Part("", media=(PICTURE,)),)), None, []),
+        (Content((Part("", media=(PICTURE,) * 4),)), None, []),
+        (
+            Content((Part("a", media=(PICTURE,) * 5),)),
+            None,
+            [("media", "too_many_media", {"kind": "image", "limit": 4, "actual": 5})],
+        ),
+        (
+            Content((Part("a"), Part("", media=(PICTURE, FILM), kind="reply", field="thread.1")), post_type="thread"),
+            None,
+            [("thread.1.media", "media_cannot_mix", {"kinds": ["image", "video"]})],
+        ),
+        (
+            Content((Part("a", media=(replace(PICTURE, alt_text="x" * 1001),)),)),
+            None,
+            [("media.0", "alt_text_too_long", {"limit": 1000, "actual": 1001})],
+        ),
         (
             Content((Part("a"),), {"reply_settings": "everyone"}),
             None,

@@ -162,6 +162,21 @@ def test_nothing_is_visible_before_all_is_there(anna: Visit, make: Make) -> None
     assert (anna.sandbox.posts("twitter"), anna.marks) == ([], 0)
 
 
+@pytest.mark.parametrize(
+    "kinds", [["image/png"] * 5, ["image/png", "video/mp4"], ["video/mp4"] * 2, ["image/gif"] * 2, ["video/mp4"]]
+)
+def test_what_is_refused_together_is_known_before(anna: Visit, make: Make, kinds: list[str]) -> None:
+    whole = content(*(make(kind) for kind in kinds))
+    problems = anna.connector.validate(whole, anna.target)
+
+    if not problems:
+        go_on(anna, step_of(whole), Notes())
+        return
+    with pytest.raises(Rejected):
+        go_on(anna, step_of(whole), Notes())
+    assert anna.sandbox.posts("twitter") == []
+
+
 # --- the platform works on it ---
 
 
