@@ -1,14 +1,16 @@
-"""The half of `validate()` that is the same for every platform: it reads Capabilities and nothing else."""
+"""The half of `validate()` that is the same for every platform: it reads Capabilities and a MediaRule, no more."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from integrations.capabilities import Capabilities
-from integrations.contract import Content
+from integrations.contract import Content, Part
 from mastablasta.core.errors import FieldProblem
+from mastablasta.core.media_rules import MediaRule
 
 _TYPES: dict[str, tuple[type, str]] = {
     "string": (str, "text"),
@@ -19,8 +21,14 @@ _TYPES: dict[str, tuple[type, str]] = {
 }
 
 
-def general_problems(content: Content, capabilities: Capabilities) -> list[FieldProblem]:
-    """What stands against the content whatever the platform: its type, empty parts, its options."""
+_KINDS = {"image": ("picture", "pictures"), "animation": ("animation", "animations"), "video": ("video", "videos")}
+
+
+def general_problems(content: Content, capabilities: Capabilities, rule: MediaRule | None) -> list[FieldProblem]:
+    """What stands against the content whatever the platform: its type, empty parts, their media, its options.
+
+    `rule`: what one part may carry there, as `media_rule` says; None = no media.
+    """
     problems: list[FieldProblem] = []
     if content.post_type not in capabilities.post_types:
         valid = ", ".join(capabilities.post_types)
@@ -34,9 +42,60 @@ def general_problems(content: Content, capabilities: Capabilities) -> list[Field
         )
     for part in content.parts:
         if not part.text.strip() and not part.media:
-            message = f"{capabilities.label} takes no empty post; write something."
+            remedy = "write something or add media" if rule else "write something"
+            message = f"{capabilities.label} takes no empty post; {remedy}."
             problems.append(FieldProblem(part.field, "empty", message))
+        problems += media_problems(part, rule, where=capabilities.label)
     return problems + option_problems(content.options, capabilities)
+
+
+def media_problems(part: Part, rule: MediaRule | None, *, where: str) -> list[FieldProblem]:
+    """What stands against the files of one part: their kinds, how many, which together, their alt texts.
+
+    Sizes and forms do not count: renditions are made to fit, or the library says why it cannot. A rule that takes no
+    alt texts refuses none; they are not sent.
+    """
+    if not part.media:
+        return []
+    field = media_field(part.field)
+    if rule is None:
+        message = f"{where} takes no media here; remove the files."
+        return [FieldProblem(field, "media_not_supported", message, {"valid": []})]
+    most = {
+        "image": rule.max_images if rule.images else 0,
+        "animation": rule.max_animations if rule.animations else 0,
+        "video": rule.max_videos if rule.videos else 0,
+    }
+    problems = []
+    for index, use in enumerate(part.media):
+        if not most[use.kind]:
+            valid = [kind for kind in most if most[kind]]
+            taken = " and ".join(_KINDS[kind][1] for kind in valid)
+            message = f"{where} takes {taken or 'no media'} here; remove this {_KINDS[use.kind][0]}."
+            problems.append(FieldProblem(f"{field}.{index}", "media_not_supported", message, {"valid": valid}))
+        limit, actual = rule.alt_text_limit, len(use.alt_text)
+        if 0 < limit < actual:
+            message = f"{where} takes at most {limit} characters of alt text; this has {actual}. Shorten it."
+            params = {"limit": limit, "actual": actual}
+            problems.append(FieldProblem(f"{field}.{index}", "alt_text_too_long", message, params))
+    counts = Counter(use.kind for use in part.media if most[use.kind])
+    for kind, actual in counts.items():
+        if actual > (limit := most[kind]):
+            message = f"{where} takes at most {limit} {_KINDS[kind][limit != 1]} in a post; this has {actual}."
+            problems.append(
+                FieldProblem(field, "too_many_media", message, {"kind": kind, "limit": limit, "actual": actual})
+            )
+    if len(counts) > 1 and not rule.may_mix:
+        together = " and ".join(_KINDS[kind][1] for kind in counts)
+        message = f"{where} takes no {together} in one post; keep one kind."
+        problems.append(FieldProblem(field, "media_cannot_mix", message, {"kinds": list(counts)}))
+    return problems
+
+
+def media_field(part_field: str) -> str:
+    """Where a person chose the files of a part whose text is in `part_field`."""
+    stem = part_field.removesuffix("content")
+    return f"{stem}media" if stem != part_field else f"{part_field}.media"
 
 
 def too_long(content: Content, index: int, *, limit: int, actual: int, where: str) -> FieldProblem:

@@ -9,7 +9,8 @@ import pytest
 
 from integrations.capabilities import Capabilities, Source, TextLimit
 from integrations.contract import Content, MediaUse, Part
-from integrations.validation import general_problems, option_problems
+from integrations.validation import general_problems, media_problems, option_problems
+from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 SOURCE = Source("https://example.com", "2026-11-23")
 CAPABILITIES = Capabilities(
@@ -80,21 +81,99 @@ def test_platform_without_options_names_none() -> None:
     assert "valid: none" in problem.message
 
 
-def test_empty_parts_are_found_by_their_field() -> None:
-    picture = MediaUse("1", "/a.png", "image/png", 1)
-    parts = (Part("", field="content"), Part("", media=(picture,), field="thread.1"), Part(" \n", field="thread.2"))
+RULE = MediaRule(
+    url="https://example.com",
+    read="2026-11-23",
+    images=ImageRule(("image/png",), 1_000),
+    animations=ImageRule(("image/gif",), 1_000),
+    videos=VideoRule(("video/mp4",), 1_000),
+    max_images=2,
+    alt_text_limit=5,
+)
+PICTURES_ONLY = replace(RULE, animations=None, videos=None)
 
-    assert [(one.field, one.code) for one in general_problems(Content(parts), CAPABILITIES)] == [
-        ("content", "empty"),
-        ("thread.2", "empty"),
-    ]
+
+def use(kind: str = "image", alt_text: str = "") -> MediaUse:
+    return MediaUse("1", "", "image/png", 1, alt_text, kind=kind)
+
+
+def test_empty_parts_are_found_by_their_field() -> None:
+    parts = (Part("", field="content"), Part("", media=(use(),), field="thread.1"), Part(" \n", field="thread.2"))
+
+    problems = general_problems(Content(parts), CAPABILITIES, RULE)
+
+    assert [(one.field, one.code) for one in problems] == [("content", "empty"), ("thread.2", "empty")]
 
 
 def test_type_that_is_not_taken_is_found() -> None:
-    [problem] = general_problems(Content((Part("a"),), post_type="reel"), CAPABILITIES)
+    [problem] = general_problems(Content((Part("a"),), post_type="reel"), CAPABILITIES, None)
 
     assert (problem.field, problem.code, problem.params) == (
         "post_type",
         "post_type_not_supported",
         {"valid": ["standard"]},
     )
+
+
+@pytest.mark.parametrize("kinds", [[], ["image", "image"], ["animation"], ["video"]])
+def test_media_that_fit_are_fine(kinds: list[str]) -> None:
+    part = Part("a", media=tuple(use(kind, "12345") for kind in kinds))
+
+    assert media_problems(part, RULE, where="Chirp") == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "kinds", "expected"),
+    [
+        (None, ["image", "video"], [("media", "media_not_supported", {"valid": []})]),
+        (
+            PICTURES_ONLY,
+            ["image", "video", "animation"],
+            [(f"media.{index}", "media_not_supported", {"valid": ["image"]}) for index in (1, 2)],
+        ),
+        (
+            replace(RULE, max_videos=0),
+            ["video"],
+            [("media.0", "media_not_supported", {"valid": ["image", "animation"]})],
+        ),
+        (RULE, ["image"] * 3, [("media", "too_many_media", {"kind": "image", "limit": 2, "actual": 3})]),
+        (RULE, ["video"] * 2, [("media", "too_many_media", {"kind": "video", "limit": 1, "actual": 2})]),
+        (RULE, ["image", "video"], [("media", "media_cannot_mix", {"kinds": ["image", "video"]})]),
+        (replace(RULE, may_mix=True), ["image", "video"], []),
+        (replace(PICTURES_ONLY, max_images=0), ["image"], [("media.0", "media_not_supported", {"valid": []})]),
+    ],
+)
+def test_media_that_do_not_fit_are_named(
+    rule: MediaRule | None, kinds: list[str], expected: list[tuple[str, str, dict[str, Any]]]
+) -> None:
+    problems = media_problems(Part("a", media=tuple(use(kind) for kind in kinds)), rule, where="Chirp")
+
+    assert [(one.field, one.code, dict(one.params)) for one in problems] == expected
+    assert all(one.message.startswith("Chirp takes ") for one in problems)
+
+
+def test_alt_text_that_is_too_long_is_named_by_its_file() -> None:
+    part = Part("a", media=(use(alt_text="Short"), use(alt_text="Longer")))
+
+    [problem] = media_problems(part, RULE, where="Chirp")
+
+    assert (problem.field, problem.code, problem.params) == ("media.1", "alt_text_too_long", {"limit": 5, "actual": 6})
+    assert media_problems(part, replace(RULE, alt_text_limit=0), where="Chirp") == []
+
+
+@pytest.mark.parametrize(
+    ("part_field", "media_field"),
+    [
+        ("content", "media"),
+        ("thread.0", "thread.0.media"),
+        ("overrides.twitter.content", "overrides.twitter.media"),
+        ("overrides.twitter.thread.2", "overrides.twitter.thread.2.media"),
+        ("first_comment", "first_comment.media"),
+    ],
+)
+def test_problem_of_media_stands_where_they_were_chosen(part_field: str, media_field: str) -> None:
+    content = Content((Part("a", media=(use(),), field=part_field),))
+
+    [problem] = general_problems(content, CAPABILITIES, None)
+
+    assert problem.field == media_field

@@ -209,6 +209,8 @@ def renew(tokens: list[UUID], *, at: datetime) -> None:
 def take_over(*, at: datetime, limit: int = 1000) -> int:
     """Free what dead workers held, and return how many: unmarked = due again, marked = to be reconciled.
 
+    A poll that was lost is marked when it had begun a visible call of its own, as the last one of media does.
+
     What MOST_LOSSES workers in a row vanished with may be what ends them: it is given up, for a person to look at.
     """
     freed, given_up = _dialect().take_over(at=at, limit=limit)

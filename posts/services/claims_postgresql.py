@@ -132,16 +132,19 @@ WITH lane AS MATERIALIZED (
   SELECT account_id, lease_token FROM posts_lane WHERE lease_expires_at <= %(at)s
    ORDER BY account_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED),
 orphan AS MATERIALIZED (
-  SELECT d.id, d.sent_at, d.attempt_count, d.state = 'sending' AND d.sent_at IS NOT NULL AS is_doubtful,
+  SELECT d.id, d.sent_at, d.attempt_count,
+         COALESCE(d.state = 'sending' AND d.sent_at IS NOT NULL
+                  OR d.state = 'processing' AND d.sent_at >= held.started_at, false) AS is_doubtful,
          CASE WHEN d.losses + 1 < %(most)s THEN NULL
               WHEN d.state = 'sending' AND d.sent_at IS NULL THEN 'failed'
               WHEN d.state = 'unknown' THEN 'unconfirmed' END AS given_up
     FROM posts_delivery d
-    JOIN lane ON lane.account_id = d.account_id AND lane.lease_token = d.lease_token),
+    JOIN lane ON lane.account_id = d.account_id AND lane.lease_token = d.lease_token
+    LEFT JOIN posts_attempt held ON held.delivery_id = d.id AND held.number = d.attempt_count),
 freed AS (
   UPDATE posts_delivery d
-     SET state = CASE WHEN orphan.given_up IS NOT NULL THEN orphan.given_up WHEN d.state <> 'sending' THEN d.state
-                      WHEN d.sent_at IS NULL THEN 'queued' ELSE 'unknown' END,
+     SET state = CASE WHEN orphan.given_up IS NOT NULL THEN orphan.given_up WHEN orphan.is_doubtful THEN 'unknown'
+                      WHEN d.state = 'sending' THEN 'queued' ELSE d.state END,
          losses = d.losses + 1,
          error_code = CASE WHEN orphan.given_up IS NULL THEN d.error_code ELSE 'worker_lost' END,
          error_kind = CASE WHEN orphan.given_up IS NULL THEN d.error_kind ELSE 'internal' END,

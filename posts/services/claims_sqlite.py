@@ -114,8 +114,13 @@ class SQLite(Dialect):
         lanes = list(Lane.objects.filter(lease_expires_at__lte=at).order_by("account")[:limit])
         for lane in lanes:
             for orphan in Delivery.objects.filter(account=lane.account_id, lease_token=lane.lease_token):
-                is_doubtful = orphan.state == DeliveryState.SENDING and orphan.sent_at is not None
-                Attempt.objects.filter(delivery=orphan, number=orphan.attempt_count, ended_at=None).update(
+                attempt = Attempt.objects.filter(delivery=orphan, number=orphan.attempt_count)
+                is_doubtful = orphan.sent_at is not None and (
+                    orphan.state == DeliveryState.SENDING
+                    or (orphan.state == DeliveryState.PROCESSING
+                        and attempt.filter(started_at__lte=orphan.sent_at).exists())
+                )  # fmt: skip
+                attempt.filter(ended_at=None).update(
                     ended_at=at, sent_at=orphan.sent_at if is_doubtful else None, code="worker_lost",
                     message="The worker that held this is gone.",
                     outcome=AttemptOutcome.UNKNOWN if is_doubtful else AttemptOutcome.ABANDONED,

@@ -147,6 +147,26 @@ def test_take_over_sends_unmarked_ones_again_and_asks_about_marked_ones() -> Non
     assert {c.state for c in claim(end)} == {S.UNKNOWN, S.SENDING}
 
 
+def test_take_over_asks_about_what_was_marked_while_it_was_asked_for() -> None:
+    """Of media, the last of many polls makes the visible call; asking again would make it a second time."""
+    earlier = NOON - timedelta(minutes=1)
+    polled = [make_delivery(state=S.PROCESSING, is_one_step=False, sent_at=sent_at) for sent_at in (None, earlier)]
+    marked = make_delivery(state=S.PROCESSING, is_one_step=False, sent_at=earlier)
+    claimed = {one.delivery_id: one for one in claim()}
+    claims.save([Save(marked.id, claimed[marked.id].token, sent_at=NOON)], at=NOON)
+    end = NOON + claims.LEASE
+
+    with transaction.atomic():
+        assert claims.take_over(at=end, limit=10) == 3
+
+    for delivery in (marked, *polled):
+        delivery.refresh_from_db()
+    assert [one.state for one in (*polled, marked)] == [S.PROCESSING, S.PROCESSING, S.UNKNOWN]
+    assert (marked.sent_at, marked.doubted_at, marked.visible_calls) == (NOON, end, 1)
+    outcomes = dict(Attempt.objects.values_list("delivery", "outcome"))
+    assert outcomes == {marked.id: "unknown", polled[0].id: "abandoned", polled[1].id: "abandoned"}
+
+
 def test_renew_keeps_what_is_held() -> None:
     make_delivery()
     [claimed] = claim()

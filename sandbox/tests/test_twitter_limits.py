@@ -38,6 +38,12 @@ def test_create_is_limited_to_100_in_15_minutes(control: Control, x: X, ann: Ses
         ("GET", "/2/tweets/7", 900),
         ("GET", "/2/users/7/tweets", 900),
         ("GET", "/2/users/me", 75),
+        ("POST", "/2/media/upload", 500),
+        ("POST", "/2/media/upload/initialize", 1_875),
+        ("POST", "/2/media/upload/7/append", 1_875),
+        ("POST", "/2/media/upload/7/finalize", 1_875),
+        ("GET", "/2/media/upload?media_id=7", 1_000),
+        ("POST", "/2/media/metadata", 500),
     ],
 )
 def test_each_endpoint_has_its_limit_and_refused_calls_count(ann: Session, method: str, path: str, limit: int) -> None:
@@ -179,6 +185,11 @@ def test_settings_are_checked(control: Control) -> None:
         "self_serve": True,
         "self_replies": True,
         "duplicate_window_s": 86_400,
+        "media_duplicates": True,
+        "video_processing_ms": 250,
+        "processing_failure": "",
+        "upload_ttl_s": 1_296_000,
+        "media_ttl_s": 86_400,
         "code_ttl_s": 30,
         "token_ttl_s": 7_200,
     }

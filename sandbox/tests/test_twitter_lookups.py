@@ -288,7 +288,10 @@ def test_operations_are_those_of_the_table(control: Control, ann: Session) -> No
     ann.call("GET", "/2/tweets", params={"ids": post_id})
     ann.timeline()
     ann.delete(post_id)
-    ann.call("GET", "/2/media/upload")
+    media_id = ann.uploaded()
+    ann.upload_status(media_id)
+    ann.describe(media_id, "A dot")
+    ann.call("GET", "/2/nonsense")
 
     rows = [(row["method"], row["path"].partition("/2/")[2], row["operation"]) for row in control.requests()]
     me = rows[6][1].split("/")[1]
@@ -301,6 +304,9 @@ def test_operations_are_those_of_the_table(control: Control, ann: Session) -> No
         ("GET", "users/me", "other"),
         ("GET", f"users/{me}/tweets", "lookup"),
         ("DELETE", f"tweets/{post_id}", "delete"),
-        ("GET", "media/upload", "other"),
+        ("POST", "media/upload", "upload"),
+        ("GET", "media/upload", "upload"),
+        ("POST", "media/metadata", "upload"),
+        ("GET", "nonsense", "other"),
     ]
     assert control.requests()[-1]["status"] == 404

@@ -15,10 +15,10 @@ import requests
 import yaml
 
 from sandbox.oauth import s256
-from sandbox.tests.clients import REDIRECT_URI, ROOT, redirect_query
+from sandbox.tests.clients import PNG, REDIRECT_URI, ROOT, redirect_query
 
 CLIENT = ("sandbox-twitter", "sandbox-twitter-secret")
-SCOPES = "tweet.read tweet.write users.read offline.access"
+SCOPES = "tweet.read tweet.write users.read media.write offline.access"
 VERIFIER = "a-verifier-of-at-least-forty-three-characters-0123"
 SPECS = Path(os.environ.get("MASTABLASTA_SPECS") or ROOT.parent / "shared" / "specs")
 INVALID = "https://api.x.com/2/problems/invalid-request"
@@ -112,6 +112,44 @@ class Session:
         answer = self.call("GET", f"/2/users/{self.me()['id']}/tweets", params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def upload(self, data: bytes = PNG, category: str = "tweet_image") -> requests.Response:
+        """Upload in one call."""
+        files = {"media": ("a", data, "application/octet-stream")}
+        return self.call("POST", "/2/media/upload", files=files, data={"media_category": category})
+
+    def uploaded(self, data: bytes = PNG, category: str = "tweet_image") -> str:
+        answer = self.upload(data, category)
+        assert answer.status_code == 200, answer.text
+        media_id: str = answer.json()["data"]["id"]
+        return media_id
+
+    def initialize(self, data: bytes, category: str = "tweet_video", **changes: Any) -> requests.Response:
+        kind = {"tweet_video": "video/mp4", "tweet_gif": "image/gif"}.get(category, "image/png")
+        body = {"media_type": kind, "total_bytes": len(data), "media_category": category, **changes}
+        return self.call("POST", "/2/media/upload/initialize", json=body)
+
+    def append(self, media_id: str, index: int, data: bytes) -> requests.Response:
+        files = {"media": ("a", data, "application/octet-stream")}
+        fields = {"segment_index": str(index)}
+        return self.call("POST", f"/2/media/upload/{media_id}/append", files=files, data=fields)
+
+    def finalize(self, media_id: str) -> requests.Response:
+        return self.call("POST", f"/2/media/upload/{media_id}/finalize", json={})
+
+    def in_segments(self, *segments: bytes, category: str = "tweet_video") -> requests.Response:
+        """Upload segment by segment; return the last answer."""
+        media_id = self.initialize(b"".join(segments), category).json()["data"]["id"]
+        for index, segment in enumerate(segments):
+            assert self.append(media_id, index, segment).status_code == 200
+        return self.finalize(media_id)
+
+    def upload_status(self, media_id: str) -> requests.Response:
+        return self.call("GET", "/2/media/upload", params={"command": "STATUS", "media_id": media_id})
+
+    def describe(self, media_id: str, alt_text: str) -> requests.Response:
+        body = {"id": media_id, "metadata": {"alt_text": {"text": alt_text}}}
+        return self.call("POST", "/2/media/metadata", json=body)
 
     def delete(self, post_id: str) -> requests.Response:
         return self.call("DELETE", f"/2/tweets/{post_id}")

@@ -51,7 +51,7 @@ class BlueskyConnector(Connector):
 
     @classmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
-        problems = general_problems(content, cls.capabilities)
+        problems = general_problems(content, cls.capabilities, cls.media_rule(content.post_type, target))
         for index, part in enumerate(content.parts):
             measure = cls.measure(content, index, target)
             size = len(part.text.encode())

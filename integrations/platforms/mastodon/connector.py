@@ -39,7 +39,7 @@ class MastodonConnector(Connector):
 
     @classmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
-        problems = general_problems(content, cls.capabilities)
+        problems = general_problems(content, cls.capabilities, cls.media_rule(content.post_type, target))
         where = target.host if target else cls.capabilities.label
         for index in range(len(content.parts)):
             measure = cls.measure(content, index, target)

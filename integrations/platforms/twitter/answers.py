@@ -13,6 +13,9 @@ from mastablasta.core.outbound import Answer
 LONGEST_BLOCK = timedelta(hours=24)
 DEFAULT_BLOCK = timedelta(minutes=1)
 DUPLICATE = "duplicate"
+MEDIA_IDS = "media_ids_refused"
+MEDIA_GONE = "media_gone"
+NOT_PERMITTED = "not_permitted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,11 @@ _CASHTAGS = Meaning(Rejected, "too_many_cashtags", "X takes one cashtag in a pos
 _REPLY = Meaning(Rejected, "reply_not_allowed", "X does not allow this reply: {said}")
 _PARENT_GONE = Meaning(Rejected, "parent_gone", "The post that this one answers is gone: {said}")
 _INVALID = Meaning(Rejected, "invalid_request", "X refused it: {said}")
-_NOT_PERMITTED = Meaning(Rejected, "not_permitted", "X does not permit this: {said}")
+_NOT_PERMITTED = Meaning(Rejected, NOT_PERMITTED, "X does not permit this: {said}")
 _NOT_FOUND = Meaning(Rejected, "not_found", "X does not have it: {said}")
+_MEDIA_IDS = Meaning(Rejected, MEDIA_IDS, "X does not take the media of this post: {said}")
+_MEDIA_GONE = Meaning(Rejected, MEDIA_GONE, "X does not have the file that was being uploaded: {said}")
+_VIDEO_TOO_LONG = Meaning(Rejected, "media_too_long", "X does not take so long a video from this account: {said}")
 _TOO_LARGE = Meaning(Rejected, "too_large", "It is too large for X.")
 
 # The last part of a problem's `type`; its host has been api.twitter.com and api.x.com.
@@ -67,6 +73,11 @@ _BY_TYPE: Mapping[str, Meaning] = {
 _BY_WORDS: tuple[tuple[str, Meaning], ...] = (
     ("duplicate content", _DUPLICATE),
     ("cashtag", _CASHTAGS),
+    ("media ids are invalid", _MEDIA_IDS),
+    ("invalid media id", _MEDIA_IDS),
+    ("badrequest: not found", _MEDIA_GONE),
+    ("segments do not add up", _MEDIA_GONE),
+    ("video longer than", _VIDEO_TOO_LONG),
     ("deleted or not visible", _PARENT_GONE),
     ("reply to", _REPLY),
     ("mentioned or otherwise engaged", _REPLY),
@@ -85,6 +96,7 @@ _BY_CODE: Mapping[int, Meaning] = {
     186: _INVALID,  # too long
     187: _DUPLICATE,
     261: _APP_READ_ONLY,
+    324: _MEDIA_IDS,
     326: _LOCKED,
 }
 _BY_STATUS: Mapping[int, Meaning] = {
@@ -100,7 +112,7 @@ _PLAIN = frozenset({401, 402, 413, 429})
 # What in a 2xx without a result says that nothing was done; and what may also mean that a new post cannot be shown.
 _REFUSES = frozenset(
     {_CASHTAGS, _CLIENT_FORBIDDEN, _APP_READ_ONLY, _DUPLICATE, _INVALID, _LOCKED, _NO_CREDITS, _REPLY, _PARENT_GONE}
-    | {_SCOPE_MISSING, _USAGE_CAPPED, _WRONG_TOKEN}
+    | {_SCOPE_MISSING, _USAGE_CAPPED, _WRONG_TOKEN, _MEDIA_IDS, _MEDIA_GONE, _VIDEO_TOO_LONG}
 )
 _NOT_SHOWN = frozenset({_NOT_FOUND, _NOT_PERMITTED})
 

@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
+from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
 COUNTING = Source("https://docs.x.com/fundamentals/counting-characters", READ)
 LONG_POSTS = Source("https://docs.x.com/changelog", READ)  # 2024-08-20
 CREATE = Source("https://docs.x.com/x-api/posts/create-post", READ)
 RATES = Source("https://docs.x.com/x-api/fundamentals/rate-limits", READ)
+MEDIA = Source("https://docs.x.com/x-api/media/quickstart/best-practices", READ)
 PRICING = Source("https://docs.x.com/x-api/getting-started/pricing", READ)
 
 MAX_WEIGHTED = 280
 MAX_WEIGHTED_SUBSCRIBED = 25_000
 MAX_CASHTAGS = 1  # but for Enterprise
+
+POST_MEDIA = MediaRule(
+    url=MEDIA.url,
+    read=MEDIA.read,
+    images=ImageRule(
+        ("image/jpeg", "image/png", "image/webp"),
+        max_bytes=5_000_000,
+        # in answers only: "Image dimensions must be >= 4x4 and <= 8192x8192"
+        max_width=8192,
+        max_height=8192,
+        min_width=4,
+        min_height=4,
+    ),
+    animations=ImageRule(("image/gif",), max_bytes=15_000_000, max_width=1280, max_height=1080),
+    videos=VideoRule(
+        ("video/mp4",),
+        max_bytes=512_000_000,
+        min_duration_s=0.5,
+        max_duration_s=140,
+        # up to 1280x1024; 720x1280 is recommended for upright ones
+        max_width=1280,
+        max_height=1280,
+        max_pixels=1280 * 1024,
+        min_aspect=1 / 3,
+        max_aspect=3,
+        max_fps=60,
+    ),
+    max_images=4,
+    alt_text_limit=1000,
+)
 
 CAPABILITIES = Capabilities(
     slug="twitter",
@@ -45,9 +77,11 @@ CAPABILITIES = Capabilities(
     rates=(
         RateRule("publish", limit=100, window_s=900, scope="account", source=RATES),
         RateRule("publish", limit=10_000, window_s=86_400, scope="app", source=RATES),
+        RateRule("upload", limit=500, window_s=900, scope="account", source=RATES),
         RateRule("delete", limit=50, window_s=900, scope="account", source=RATES),
         RateRule("lookup", limit=900, window_s=900, scope="account", source=RATES),
         RateRule("identity", limit=75, window_s=900, scope="account", source=RATES),
     ),
-    sources=(COUNTING, LONG_POSTS, CREATE, RATES, PRICING),
+    media={"standard": POST_MEDIA},
+    sources=(COUNTING, LONG_POSTS, CREATE, MEDIA, RATES, PRICING),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -23,15 +23,25 @@ from integrations.contract import (
 )
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.twitter.addresses import post_url
-from integrations.platforms.twitter.answers import DUPLICATE, problems_in, refusal, refusal_in, rests_until
+from integrations.platforms.twitter.answers import DUPLICATE, MEDIA_IDS, problems_in, refusal, refusal_in, rests_until
 from integrations.platforms.twitter.capabilities import (
     CAPABILITIES,
     MAX_CASHTAGS,
     MAX_WEIGHTED,
     MAX_WEIGHTED_SUBSCRIBED,
 )
-from integrations.platforms.twitter.reading import QUERIES, first_id_of, is_in_place, is_posts, shown_text
+from integrations.platforms.twitter.reading import (
+    QUERIES,
+    first_id_of,
+    is_in_place,
+    is_posts,
+    is_upload_of,
+    media_keys,
+    media_types,
+    shown_text,
+)
 from integrations.platforms.twitter.text import cashtags, comparable, has_invalid_characters, weighted_length
+from integrations.platforms.twitter.uploads import Uploads, begin_anew, ids_in, type_of
 from integrations.validation import general_problems, too_long
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.outbound import Answer
@@ -52,7 +62,7 @@ class TwitterConnector(Connector):
 
     @classmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
-        problems = general_problems(content, cls.capabilities)
+        problems = general_problems(content, cls.capabilities, cls.media_rule(content.post_type, target))
         for index, part in enumerate(content.parts):
             measure = cls.measure(content, index, target)
             if measure.length > measure.limit:
@@ -65,9 +75,6 @@ class TwitterConnector(Connector):
                 message = f"X takes at most {MAX_CASHTAGS} cashtag in a post; this has {tags}."
                 params = {"limit": MAX_CASHTAGS, "actual": tags}
                 problems.append(FieldProblem(part.field, "too_many_cashtags", message, params))
-            if part.media:
-                message = "Media cannot be sent to X in this version; leave them out here."
-                problems.append(FieldProblem(part.field, "media_not_supported", message))
         return problems
 
     @classmethod
@@ -78,27 +85,32 @@ class TwitterConnector(Connector):
         return Measure(weighted_length(content.parts[index].text), limit)
 
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
-        """Post one part, as a reply to its parent if it has one.
+        """Post one part, as a reply to its parent if it has one, once its media are uploaded.
 
         X knows no idempotency key. It refuses a text that the account has posted lately: for a first send that is a
-        refusal like others; after a send that may have got through it is the hint that it did (see `reconcile`).
+        refusal like others; after a send that may have got through it is the hint that it did (see `reconcile`). So is
+        the refusal of media ids, each of which goes into one post; after a first send they are out of date.
         """
-        answer = self.http.post("/2/tweets", json=_body(step), visible=True)
-        if not answer.is_ok:
-            raise self._in_view_of_doubt(refusal(answer), progress)
-        remote_id = _created_id(answer)
-        if not remote_id:
-            raise self._in_view_of_doubt(refusal_in(answer), progress)
-        return Published(remote_id, self._url(remote_id), rests_until=rests_until(answer))
+        waits = Uploads(self.http, step.part.media, progress).go_on()
+        if waits is not None:
+            return waits
+        answer = self.http.post("/2/tweets", json=_body(step, ids_in(progress.data)), visible=True)
+        remote_id = _created_id(answer) if answer.is_ok else ""
+        if remote_id:
+            return Published(remote_id, self._url(remote_id), rests_until=rests_until(answer))
+        failure = self._in_view_of_doubt(refusal_in(answer) if answer.is_ok else refusal(answer), progress)
+        if failure.code == MEDIA_IDS and isinstance(failure, Rejected):
+            return begin_anew(progress, failure, at=answer.received_at)
+        raise failure
 
     def resume(self, step: Step, *, progress: Progress) -> Published | Pending:
-        """Text is never pending here."""
+        """Go on with its media; the post itself is never pending here."""
         return self.publish(step, progress=progress)
 
     def reconcile(
         self, step: Step, *, progress: Progress, since: datetime, known: frozenset[str]
     ) -> Found | Absent | CannotTell:
-        """Look for it in the account's own list: the oldest post with this text in this place.
+        """Look for it in the account's own list: the oldest post with this text and such media in this place.
 
         What is not there may be sent again, and this is noted with the time from which on it may be out after all.
         When X then refuses it as a duplicate, it has the post and does not show it yet: from there on absence is not
@@ -106,11 +118,11 @@ class TwitterConnector(Connector):
         """
         noted = progress.data.get(MAYBE_OUT_SINCE)
         maybe_out_since = min(since, datetime.fromisoformat(noted)) if noted else since
-        looked = self._look_for(step, since=maybe_out_since, known=known)
+        looked = self._look_for(step, ids_in(progress.data), since=maybe_out_since, known=known)
         if not isinstance(looked, Absent):
             return looked
         if progress.data.get(REFUSED_AS_DUPLICATE):
-            raise Unavailable("X has a post with this text, but does not show it yet.", code="not_shown_yet")
+            raise Unavailable("X has this post already, but does not show it yet.", code="not_shown_yet")
         if not noted:
             progress.save(**{MAYBE_OUT_SINCE: maybe_out_since.isoformat()})
         return Absent()
@@ -129,40 +141,53 @@ class TwitterConnector(Connector):
 
     def _in_view_of_doubt(self, failure: CallFailed, progress: Progress) -> CallFailed:
         """A duplicate of something that we may have sent ourselves is no refusal, but to be looked for."""
-        if failure.code != DUPLICATE or MAYBE_OUT_SINCE not in progress.data:
+        if failure.code not in {DUPLICATE, MEDIA_IDS} or MAYBE_OUT_SINCE not in progress.data:
             return failure
         progress.save(**{REFUSED_AS_DUPLICATE: True})
-        sentence = "X says that it has this text already: what was sent before seems to have got through."
-        return OutcomeUnknown(sentence, code=DUPLICATE, http_status=failure.http_status)
+        what = "has this text already" if failure.code == DUPLICATE else "does not take the same media again"
+        sentence = f"X {what}: what was sent before seems to have got through."
+        return OutcomeUnknown(sentence, code=failure.code, http_status=failure.http_status)
 
-    def _look_for(self, step: Step, *, since: datetime, known: frozenset[str]) -> Found | Absent | CannotTell:
+    def _look_for(
+        self, step: Step, uploaded: Collection[str], *, since: datetime, known: frozenset[str]
+    ) -> Found | Absent | CannotTell:
+        """Of posts that are alike, the one with the files that we uploaded.
+
+        Raises Unavailable when one without text has others: X keeps the ids of uploads, but does not promise it, and
+        no text tells them apart.
+        """
         wanted, first_id = comparable(step.part.text), first_id_of(since)
-        found: list[int] = []
+        types = [type_of(use) for use in step.part.media]
+        ours: list[int] = []
+        alike: list[int] = []
         try:
-            found += (
-                int(post["id"])
-                for post in self._own_posts(first_id)
-                if int(post["id"]) > first_id
-                and post["id"] not in known
-                and is_in_place(post, step)
-                and shown_text(post) == wanted
-            )
+            for post, known_types in self._own_posts(first_id):
+                if int(post["id"]) <= first_id or post["id"] in known or not is_in_place(post, step):
+                    continue
+                keys = media_keys(post)
+                if is_upload_of(keys, uploaded):
+                    ours.append(int(post["id"]))
+                elif shown_text(post) == wanted and _are_alike(types, [known_types.get(key) for key in keys]):
+                    alike.append(int(post["id"]))
         except _CannotLook as reason:
             return CannotTell(str(reason))
-        if not found:
+        if alike and not ours and not wanted and uploaded:
+            raise Unavailable("The account has a post like this one, with other files.", code="not_told_apart")
+        if not ours and not alike:
             return Absent()
-        remote_id = str(min(found))  # of two equal ones, ours was made right after the mark
+        remote_id = str(min(ours or alike))  # of two equal ones, ours was made right after the mark
         return Found(remote_id, self._url(remote_id))
 
-    def _own_posts(self, first_id: int) -> Iterator[Mapping[str, Any]]:
-        """The account's posts after `first_id`, newest first. Raises _CannotLook.
+    def _own_posts(self, first_id: int) -> Iterator[tuple[Mapping[str, Any], Mapping[str, str]]]:
+        """The account's posts after `first_id`, newest first, each with the types of media by key. Raises _CannotLook.
 
         Not its search, which lags. Source: https://docs.x.com/x-api/users/get-posts (read 2026-11-23).
         """
         params: dict[str, Any] = {"max_results": PAGE, "since_id": str(first_id), "exclude": "retweets"}
         for _ in range(MOST_PAGES):
             read = self._page(params)
-            yield from read.get("data") or ()
+            types = media_types(read)
+            yield from ((post, types) for post in read.get("data") or ())
             meta = read.get("meta")
             next_token = meta.get("next_token") if isinstance(meta, dict) else None
             if not next_token:
@@ -197,10 +222,17 @@ class _CannotLook(Exception):
     pass
 
 
-def _body(step: Step) -> dict[str, Any]:
+def _are_alike(wanted: Sequence[str], shown: Sequence[str | None]) -> bool:
+    """Whether a post carries as many media of the same types, as far as X tells them."""
+    return len(wanted) == len(shown) and all(seen in {None, ours} for ours, seen in zip(wanted, shown, strict=True))
+
+
+def _body(step: Step, media_ids: Sequence[str]) -> dict[str, Any]:
     """What X is sent: only keys that it knows, and none that is null, since it refuses both."""
     offered: Mapping[str, Any] = CAPABILITIES.options["properties"]
     body: dict[str, Any] = {"text": step.part.text}
+    if media_ids:
+        body["media"] = {"media_ids": list(media_ids)}
     for name, value in step.content.options.items():
         if name in offered and value is not None and not (step.sent and name in ROOT_ONLY):
             body[name] = value

@@ -67,6 +67,7 @@ def picture(_server: Twitter, _: Request) -> Answer:
 
 
 @ROUTES.add("GET", "/{handle}/status/{id}", Operation.OTHER)
+@ROUTES.add("GET", "/{handle}/status/{id}/{kind}/{place}", Operation.OTHER)
 @ROUTES.add("GET", "/i/web/status/{id}", Operation.OTHER)
 def post_page(server: Twitter, request: Request) -> Answer:
     post = server.site.posts.get(request.args["id"])

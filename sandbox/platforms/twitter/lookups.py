@@ -26,7 +26,8 @@ from sandbox.wire import Answer, Request
 
 READING = ("tweet.read", "users.read")
 PRIVATE_FOR_MS = 30 * 86_400_000
-POINTING = ("author_id", "in_reply_to_user_id", "referenced_posts", "username")
+POINTING = {name: name for name in ("author_id", "in_reply_to_user_id", "referenced_posts", "username")}
+POINTING["attachments.media_keys"] = POINTING["attachments.poll_ids"] = "attachments"
 """Expansions that put the field they follow into the post as well."""
 
 
@@ -116,7 +117,7 @@ def visible(server: Twitter, post_id: str, at_ms: int) -> Post | None:
 
 def listed(server: Twitter, posts: list[Post], wanted: Wanted, caller: Caller, at_ms: int) -> dict[str, Any]:
     """Return `data`, `includes` and `errors`, each only where there is something in it."""
-    fields = wanted.fields | wanted.expansions.intersection(POINTING)
+    fields = wanted.fields | {POINTING[name] for name in wanted.expansions if name in POINTING}
     data, errors = [], []
     for post in posts:
         hidden = hidden_fields(post, fields, caller, at_ms)
@@ -144,7 +145,9 @@ def included(server: Twitter, posts: list[Post], wanted: Wanted, at_ms: int) -> 
             others.append(visible(server, post.reply_to, at_ms))
         if "edit_history_post_ids" in wanted.expansions:
             others.append(post)
+    media = [item for post in posts for item in post.media] if "attachments.media_keys" in wanted.expansions else []
     shown = {
+        "media": [shapes.media(server.uploads[item.id], server, wanted.media_fields) for item in media],
         "users": [shapes.user(person, server, wanted.user_fields) for person in dict.fromkeys(people) if person],
         "posts": [
             shapes.post(post, server, wanted.fields.difference(shapes.PRIVATE_FIELDS))

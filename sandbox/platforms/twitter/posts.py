@@ -17,6 +17,7 @@ from sandbox.platforms.twitter.counting import (
 from sandbox.platforms.twitter.limits import CREATE, CREATE_BY_APP, DELETE
 from sandbox.platforms.twitter.schema import CREATE_BODY, ID
 from sandbox.platforms.twitter.server import Caller, Twitter, endpoint
+from sandbox.platforms.twitter.uploads import to_attach
 from sandbox.records import Person, Post
 from sandbox.routing import Operation
 from sandbox.wire import Answer, Refused, Request
@@ -49,11 +50,12 @@ def create(server: Twitter, request: Request, caller: Caller) -> Answer:
     body = read_body(request)
     post = compose(server, caller, body, request.at_ms)
     compared = (caller.person.id, as_compared(post.text))
-    if server.world.limits.duplicates and is_recent(server, compared, request.at_ms):
+    is_guarded = server.world.limits.duplicates and (server.options.media_duplicates or not post.media)
+    if is_guarded and post.text.strip() and is_recent(server, compared, request.at_ms):
         raise Refused(problems.forbidden(problems.DUPLICATE))
     server.site.add_post(post)
     server.sent_ms[compared] = request.at_ms
-    text, _ = shapes.short_text(post)
+    text, _ = shapes.short_text(post, server)
     return server.answer({"data": {"id": post.id, "text": text, "edit_history_post_ids": [post.id]}}, 201)
 
 
@@ -76,6 +78,7 @@ def compose(server: Twitter, caller: Caller, body: dict[str, Any], at_ms: int) -
     text = body.get("text", "")
     check_text(server, caller.person, text)
     parent = parent_of(server, caller.person, body)
+    media = to_attach(server, caller.person, body["media"]["media_ids"], at_ms) if "media" in body else ()
     return Post(
         number=server.world.next_post_number(),
         site=server.site.name,
@@ -84,6 +87,7 @@ def compose(server: Twitter, caller: Caller, body: dict[str, Any], at_ms: int) -
         person=caller.person,
         text=text,
         created_ms=at_ms,
+        media=media,
         reply_to=parent.id if parent else None,
         app=caller.app,
         extra=extra_of(server, body, parent, at_ms) if len(body) > 1 else None,
@@ -101,9 +105,10 @@ def refuse_unfit(body: dict[str, Any]) -> None:
     if "media" in body:
         if "poll" in body:
             raise problems.refuse_value("$.poll: is not allowed together with media", "$.poll", "")
-        ids = ",".join(body["media"]["media_ids"])
-        raise problems.refuse_value("Your media IDs are invalid.", "media.media_ids", ids)
-    if not body.get("text", "").strip():
+        for name in body["media"]:
+            if name != "media_ids":
+                raise problems.refuse_value(f"$.media.{name}: is not simulated", f"$.media.{name}", "")
+    elif not body.get("text", "").strip():
         raise problems.refuse_value("$.text: must not be empty without media", "$.text", body.get("text", ""))
 
 

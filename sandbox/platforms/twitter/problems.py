@@ -51,6 +51,11 @@ def refuse_value(message: str, name: str, value: str) -> Refused:
     return Refused(invalid([error(message, name, value)]))
 
 
+def refuse(message: str) -> Refused:
+    """Return the refusal of an invalid request that names no parameter."""
+    return Refused(invalid([error(message)]))
+
+
 def not_found(resource: str, parameter: str, value: str) -> dict[str, Any]:
     """Return the error that stands in a good answer for what is not there."""
     return {

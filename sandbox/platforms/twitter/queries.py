@@ -57,6 +57,10 @@ USER_FIELDS = words(
 USER_EXPANSIONS = words(
     "affiliation affiliation.user_id most_recent_post_id most_recent_tweet_id pinned_post_id pinned_tweet_id"
 )
+MEDIA_FIELDS = words(
+    "alt_text duration_ms height media_key non_public_metrics organic_metrics preview_image_url promoted_metrics "
+    "public_metrics type url variants width"
+)
 NEW_NAMES = {
     "edit_history_tweet_ids": "edit_history_post_ids",
     "note_tweet": "note_post",
@@ -72,6 +76,7 @@ class Wanted:
     fields: frozenset[str]
     expansions: frozenset[str]
     user_fields: frozenset[str]
+    media_fields: frozenset[str]
     values: Mapping[str, Any]
 
 
@@ -95,6 +100,12 @@ def an_id(name: str, value: str) -> int:
     if not ID.fullmatch(value):
         raise refuse_value(f"The `{name}` query parameter value [{value}] is not valid", name, value)
     return int(value)
+
+
+def a_command(name: str, value: str) -> str:
+    if value != "STATUS":
+        raise refuse_value(f"The `{name}` query parameter value [{value}] is not one of [STATUS]", name, value)
+    return value
 
 
 def ids(name: str, value: str) -> list[str]:
@@ -133,7 +144,7 @@ OBJECT_PARAMETERS: Mapping[str, Read] = {
     "tweet.fields": names_of(OLD_FIELDS),
     "post.fields": names_of(NEW_FIELDS),
     "user.fields": names_of(USER_FIELDS),
-    "media.fields": anything,
+    "media.fields": names_of(MEDIA_FIELDS),
     "poll.fields": anything,
     "place.fields": anything,
 }
@@ -142,6 +153,7 @@ USER_PARAMETERS: Mapping[str, Read] = {
     **{name: OBJECT_PARAMETERS[name] for name in ("tweet.fields", "post.fields", "user.fields")},
     "expansions": names_of(USER_EXPANSIONS),
 }
+STATUS_PARAMETERS: Mapping[str, Read] = {"media_id": an_id, "command": a_command}
 LIST_PARAMETERS: Mapping[str, Read] = {"ids": ids, **POST_PARAMETERS}
 TIMELINE_PARAMETERS: Mapping[str, Read] = {
     "max_results": page_size,
@@ -171,5 +183,6 @@ def read_query(request: Request, parameters: Mapping[str, Read], options: Settin
         fields=values.pop("tweet.fields", nothing) | values.pop("post.fields", nothing),
         expansions=values.pop("expansions", nothing),
         user_fields=values.pop("user.fields", nothing),
+        media_fields=values.pop("media.fields", nothing),
         values=values,
     )

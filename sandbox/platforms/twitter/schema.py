@@ -1,6 +1,6 @@
-"""The body of POST /2/tweets as its schema has it, and the words of X's validator for what does not fit.
+"""Bodies as their schemas have them, and the words of X's validator for what does not fit.
 
-Source: CreatePostsRequest in https://api.x.com/2/openapi.json, 2.167 (read 2026-11-23).
+Source: CreatePostsRequest and the requests for media in https://api.x.com/2/openapi.json, 2.167 (read 2026-11-23).
 """
 
 from __future__ import annotations
@@ -172,4 +172,46 @@ CREATE_BODY = an_object(
         "nullcast": a_flag,
         "share_with_followers": a_flag,
     }
+)
+# What X works with beyond posts is not here: subtitles and direct messages are refused when the file is judged.
+CATEGORY = one_of(
+    "amplify_video", "tweet_gif", "tweet_image", "tweet_video", "dm_gif", "dm_image", "dm_video", "subtitles"
+)
+UPLOAD_BODY = an_object(
+    {"media": a_string, "media_category": CATEGORY, "additional_owners": a_string},
+    required=("media", "media_category"),
+)
+INITIALIZE_BODY = an_object(
+    {
+        "media_category": CATEGORY,
+        "media_type": one_of(
+            "video/mp4",
+            "video/webm",
+            "video/mp2t",
+            "video/quicktime",
+            "text/srt",
+            "text/vtt",
+            "image/jpeg",
+            "image/gif",
+            "image/bmp",
+            "image/png",
+            "image/webp",
+            "image/pjpeg",
+            "image/tiff",
+            "model/gltf-binary",
+            "model/vnd.usdz+zip",
+        ),
+        "total_bytes": a_number_of(0, 17_179_869_184),
+        "shared": a_flag,
+        "additional_owners": a_list_of(an_id),
+    },
+    required=("media_category", "media_type", "total_bytes"),
+)
+APPEND_BODY = an_object({"media": a_string, "segment_index": a_number_of(0, 999)}, required=("media", "segment_index"))
+METADATA_BODY = an_object(
+    {
+        "id": an_id,
+        "metadata": an_object({"alt_text": an_object({"text": a_string_of(0, 1000)}, required=("text",))}),
+    },
+    required=("id",),
 )

@@ -13,6 +13,7 @@ from sandbox.platform import Platform
 from sandbox.platforms.twitter import problems, shapes
 from sandbox.platforms.twitter.limits import CREATE, rate_headers
 from sandbox.platforms.twitter.settings import OLD, SETTING_CHECKS, Settings
+from sandbox.platforms.twitter.uploads import UploadSession
 from sandbox.quotas import Meter, Quota, Reading
 from sandbox.records import App, Person, Post, Token
 from sandbox.routing import Operation, Route, Routes
@@ -104,6 +105,7 @@ def endpoint(
     scopes: tuple[str, ...],
     quota: Quota,
     app_quota: Quota | None = None,
+    can_process: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register a handler for calls with a person's token; every one of `scopes` is needed."""
 
@@ -115,7 +117,7 @@ def endpoint(
             answer.headers.extend(headers)
             return answer
 
-        ROUTES.add(method, path, operation)(answer)
+        ROUTES.add(method, path, operation, can_process=can_process)(answer)
         return handler
 
     return register
@@ -139,6 +141,7 @@ class Twitter(Platform):
         self.consent = ConsentPage(self.oauth, unknown_client_status=400, default_scope="")
         self.sent_ms: dict[tuple[str, str], int] = {}
         """(person's id, text as compared) -> when they last posted it."""
+        self.uploads: dict[str, UploadSession] = {}
         development_app(site, SCOPES)
 
     def _policy(self) -> Policy:
@@ -220,7 +223,9 @@ class Twitter(Platform):
     def too_many(self, *, until_ms: int, at_ms: int) -> Answer:  # noqa: ARG002 - it names the moment only
         return problems.too_many(rate_headers(Reading(CREATE.limit, 0, until_ms)))
 
-    def rejected(self, operation: Operation) -> Answer:  # noqa: ARG002 - it is the same everywhere
+    def rejected(self, operation: Operation) -> Answer:
+        if operation is Operation.UPLOAD:
+            return problems.invalid([problems.error("media type unrecognized.")])
         return problems.invalid([problems.error("Your text was refused.", "text")])
 
     def without_id(self) -> Answer:

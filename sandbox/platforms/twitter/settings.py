@@ -17,7 +17,10 @@ class Settings:
 
     `field_names`: whether `post.fields`, `tweet.fields` or either is taken. `subscribed`: the handles with X Premium,
     who may write long posts. `self_serve`: the rules of the plans that are not Enterprise, for replies and cashtags;
-    `self_replies`: whether those let people reply to themselves.
+    `self_replies`: whether those let people reply to themselves. `media_duplicates`: whether the guard against the same
+    text looks at posts with media too. `video_processing_ms`: how long X works on a GIF or a video;
+    `processing_failure`: what that fails with, "" = it does not. `upload_ttl_s`, `media_ttl_s`: how long an upload may
+    take, and how long its id is good afterwards.
     """
 
     names: str = NEW
@@ -26,6 +29,11 @@ class Settings:
     self_serve: bool = True
     self_replies: bool = True
     duplicate_window_s: int = 86_400
+    media_duplicates: bool = True
+    video_processing_ms: int = 250
+    processing_failure: str = ""
+    upload_ttl_s: int = 1_296_000
+    media_ttl_s: int = 86_400
     code_ttl_s: int = 30
     token_ttl_s: int = 7_200
 
@@ -43,6 +51,11 @@ SETTING_CHECKS: Mapping[str, Check] = {
     "self_serve": flag,
     "self_replies": flag,
     "duplicate_window_s": whole(0, 1 << 31),
+    "media_duplicates": flag,
+    "video_processing_ms": whole(0, 86_400_000),
+    "processing_failure": one_of(("", "InvalidMedia", "UnsupportedMedia", "InternalError")),
+    "upload_ttl_s": whole(0, 1 << 31),
+    "media_ttl_s": whole(0, 1 << 31),
     "code_ttl_s": whole(0, 1 << 31),
     "token_ttl_s": whole(1, 1 << 31),
 }

@@ -18,6 +18,7 @@ from sandbox.records import Person, Post
 
 if TYPE_CHECKING:
     from sandbox.platforms.twitter.server import Twitter
+    from sandbox.platforms.twitter.uploads import UploadSession
 
 OLD_NAMES = {
     "edit_history_post_ids": "edit_history_tweet_ids",
@@ -86,7 +87,7 @@ def user(person: Person, server: Twitter, fields: frozenset[str]) -> dict[str, A
 
 def post(item: Post, server: Twitter, fields: frozenset[str]) -> dict[str, Any]:
     """Return the post; of `fields` what it has, private ones only where the caller has checked that they may go."""
-    text, entities = short_text(item)
+    text, entities = short_text(item, server)
     shape: dict[str, Any] = {"id": item.id, "text": text, "edit_history_post_ids": [item.id]}
     if fields:
         extra = item.extra or {}
@@ -99,8 +100,8 @@ def post(item: Post, server: Twitter, fields: frozenset[str]) -> dict[str, Any]:
             "referenced_posts": [{"type": "replied_to", "id": item.reply_to}] if item.reply_to else None,
             "entities": entities,
             "note_post": note(item) if "note_post" in fields else None,
-            "attachments": {"poll_ids": [extra["poll_id"]]} if "poll_id" in extra else None,
-            "display_text_range": [0, len(text)],
+            "attachments": attachments(item, server),
+            "display_text_range": [0, shown_length(text, item)],
             "edit_controls": edit_controls(item, is_eligible=server.is_subscribed(item.person)),
             "lang": "en",
             "paid_partnership": extra.get("paid_partnership", False),
@@ -150,8 +151,62 @@ def metrics(item: Post) -> dict[str, Any]:
     }
 
 
-def short_text(item: Post) -> tuple[str, dict[str, Any] | None]:
-    """Return the text that every answer has, cut off where it is a long one, and its entities."""
+def shown_length(text: str, item: Post) -> int:
+    """Return how much of the text is not the link that stands for media."""
+    return max(0, text.rfind("https://") - 1) if item.media else len(text)
+
+
+def attachments(item: Post, server: Twitter) -> dict[str, Any] | None:
+    attached: dict[str, Any] = {}
+    if item.media:
+        attached["media_keys"] = [server.uploads[one.id].media_key for one in item.media]
+    if item.extra and "poll_id" in item.extra:
+        attached["poll_ids"] = [item.extra["poll_id"]]
+    return attached or None
+
+
+def media(session: UploadSession, server: Twitter, fields: frozenset[str]) -> dict[str, Any]:
+    """Return what a post carries, as `includes.media` has it."""
+    item = session.media
+    assert item is not None  # noqa: S101 - it is attached
+    url = f"{server.site.url}/media/{item.id}"
+    known: dict[str, Any] = {"alt_text": item.alt_text, "width": item.width, "height": item.height}
+    if item.kind == "photo":
+        known["url"] = url
+    else:
+        known |= {"preview_image_url": url, "variants": [{"content_type": item.mime_type, "url": url}]}
+    if item.kind == "video":
+        seen = item.post.metrics if item.post and item.post.metrics else {}
+        known |= {"duration_ms": session.duration_ms, "public_metrics": {"view_count": seen.get("views", 0)}}
+    shown = {name: value for name, value in known.items() if name in fields and value is not None}
+    return {"media_key": session.media_key, "type": item.kind, **shown}
+
+
+def short_text(item: Post, server: Twitter) -> tuple[str, dict[str, Any] | None]:
+    """Return the text that every answer has, cut off where it is a long one, and its entities.
+
+    One link stands behind it for all of its media, with an entity for each.
+    """
+    text, entities = words(item)
+    if not item.media:
+        return text, entities
+    url, kind = short_url(item.id, "media"), "photo" if item.media[0].kind == "photo" else "video"
+    text += f" {url}" if text else url
+    links = [
+        {
+            "start": len(text) - len(url),
+            "end": len(text),
+            "url": url,
+            "expanded_url": f"{server.post_url(item)}/{kind}/{place}",
+            "display_url": f"pic.x.com/{url.rpartition('/')[2]}",
+            "media_key": server.uploads[one.id].media_key,
+        }
+        for place, one in enumerate(item.media, 1)
+    ]
+    return text, {**(entities or {}), "urls": [*(entities or {}).get("urls", ()), *links]}
+
+
+def words(item: Post) -> tuple[str, dict[str, Any] | None]:
     if is_short(item.text):
         return item.text, None
     text = normal(item.text)
@@ -201,7 +256,7 @@ def expanded(link: str) -> dict[str, str]:
     }
 
 
-def short_url(post_id: str, place: int) -> str:
+def short_url(post_id: str, place: int | str) -> str:
     number = int.from_bytes(blake2b(f"{post_id}/{place}".encode(), digest_size=8).digest())
     slug = ""
     for _ in range(SLUG):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -368,7 +369,9 @@ def test_account_is_asked_for_its_posts_since_then_by_the_old_names() -> None:
         "max_results": "100",
         "since_id": str(first_id_of(SINCE)),
         "exclude": "retweets",
-        "tweet.fields": "conversation_id,entities,note_tweet,referenced_tweets",
+        "tweet.fields": "attachments,conversation_id,entities,note_tweet,referenced_tweets",
+        "expansions": "attachments.media_keys",
+        "media.fields": "type",
     }
 
 
@@ -378,7 +381,7 @@ def test_account_is_asked_by_the_new_names_where_the_old_ones_are_refused() -> N
         found = connector_at(liar).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset())
 
     names = set(query_of(liar.requests[1])) - {"max_results", "since_id", "exclude"}
-    assert names == {"post.fields", "expansions"}
+    assert names == {"post.fields", "expansions", "media.fields"}
     assert isinstance(found, Found)
 
 
@@ -432,13 +435,6 @@ LONG = "word " * 100
             {
                 "text": "see https://t.co/x now",
                 "entities": {"urls": [{"url": "https://t.co/x", "expanded_url": "http://example.com/a"}]},
-            },
-        ),
-        (
-            "with a picture",
-            {
-                "text": "with a picture https://t.co/x",
-                "entities": {"urls": [{"url": "https://t.co/x", "expanded_url": "…/photo/1", "media_key": "3_1"}]},
             },
         ),
         (LONG, {"text": f"{LONG[:270]}…", "note_post": {"text": LONG.strip()}}),
@@ -585,7 +581,8 @@ def test_delete_that_fails_says_so(said: bytes, outcome: type[CallFailed]) -> No
 
 PREMIUM = Target("https://api.x.com", "api.x.com", "7", "@anna", facts={"subscription_type": "Premium"})
 FREE = Target("https://api.x.com", "api.x.com", "7", "@anna", facts={"subscription_type": "None"})
-PICTURE = MediaUse("1", "/tmp/a.png", "image/png", 1)
+PICTURE = MediaUse("1", "", "image/png", 1)
+FILM = MediaUse("2", "", "video/mp4", 1, kind="video")
 
 
 @pytest.mark.parametrize(
@@ -608,7 +605,22 @@ PICTURE = MediaUse("1", "/tmp/a.png", "image/png", 1)
             None,
             [("thread.1", "too_long", {"limit": 280, "actual": 290})],
         ),
-        (Content((Part("a", media=(PICTURE,)),)), None, [("content", "media_not_supported", {})]),
+        (Content((Part("", media=(PICTURE,) * 4),)), None, []),
+        (
+            Content((Part("a", media=(PICTURE,) * 5),)),
+            None,
+            [("media", "too_many_media", {"kind": "image", "limit": 4, "actual": 5})],
+        ),
+        (
+            Content((Part("a"), Part("", media=(PICTURE, FILM), kind="reply", field="thread.1")), post_type="thread"),
+            None,
+            [("thread.1.media", "media_cannot_mix", {"kinds": ["image", "video"]})],
+        ),
+        (
+            Content((Part("a", media=(replace(PICTURE, alt_text="x" * 1001),)),)),
+            None,
+            [("media.0", "alt_text_too_long", {"limit": 1000, "actual": 1001})],
+        ),
         (
             Content((Part("a"),), {"reply_settings": "everyone"}),
             None,

@@ -12,10 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 import jsonschema
 import pytest
 
-from integrations.contract import Content, Part, Published, Target
+from integrations.contract import Content, MediaUse, Part, Pending, Published, Target
 from integrations.platforms.twitter.connector import TwitterConnector
 from integrations.platforms.twitter.oauth import SCOPES, TwitterOAuth
 from integrations.platforms.twitter.reading import QUERIES
+from integrations.platforms.twitter.tests.test_uploads import form_of
 from integrations.testing import Notes, step_of
 from mastablasta.core.outbound import Http, connections
 from mastablasta.core.tests.lying import answer, lying, says
@@ -24,6 +25,7 @@ BESIDE = Path(__file__).resolve().parents[5] / "shared" / "specs"
 FOLDER = Path(os.environ.get("MASTABLASTA_SPECS") or BESIDE)
 NEW, OLD = "x-openapi.json", "x-openapi-2026-08-06-tweetfields.json"
 TIMELINE = "/2/users/{id}/tweets"
+UPLOAD = "/2/media/upload"
 Description = dict[str, Any]
 
 
@@ -104,6 +106,7 @@ def test_new_post_is_as_described(either: Description, options: dict[str, Any]) 
     validator = jsonschema.Draft7Validator({**content["schema"], "components": either["components"]})
 
     bodies = bodies_of(Content((Part("One"), Part("Two", kind="reply")), options, "thread"))
+    bodies.append({**bodies[0], "media": {"media_ids": ["1992578411000000000"]}})
 
     for body in bodies:
         validator.validate(body)
@@ -118,6 +121,55 @@ def test_options_that_we_offer_are_described(either: Description) -> None:
 
     assert offered.keys() <= described.keys()
     assert set(offered["reply_settings"]["enum"]) == set(_resolved(either, described["reply_settings"])["enum"])
+
+
+def check_body(spec: Description, path: str, request: bytes, **read: Any) -> None:
+    """Check what was sent against its schema; `read` are the fields of a form as JSON has them."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    kind = "multipart/form-data" if b"multipart/form-data" in head else "application/json"
+    schema = spec["paths"][path]["post"]["requestBody"]["content"][kind]["schema"]
+    validator = jsonschema.Draft7Validator({**schema, "components": spec["components"]})
+    validator.validate(read or json.loads(body))
+
+
+def test_upload_of_a_picture_is_as_described(either: Description, tmp_path: Path) -> None:
+    upload, description = uploaded(tmp_path, 10, "image/png")
+
+    form = form_of(upload)
+    check_body(either, "/2/media/upload", upload, **{name: value.decode() for name, value in form.items()})
+    check_body(either, "/2/media/metadata", description)
+
+
+@pytest.mark.parametrize(("kind", "mime_type"), [("animation", "image/gif"), ("video", "video/mp4")])
+def test_upload_in_segments_is_as_described(either: Description, tmp_path: Path, kind: str, mime_type: str) -> None:
+    begun, segment, _, description, asked = uploaded(tmp_path, 10, mime_type, kind)
+
+    form = form_of(segment)
+    check_body(either, "/2/media/upload/initialize", begun)
+    fields = {"media": form["media"].decode(), "segment_index": int(form["segment_index"])}
+    check_body(either, "/2/media/upload/{id}/append", segment, **fields)
+    check_body(either, "/2/media/metadata", description)
+    query = parse_qs(urlsplit(asked.split()[1].decode()).query)
+    check_query(either, "/2/media/upload", {name: values[0] for name, values in query.items()})
+
+
+def uploaded(folder: Path, size: int, mime_type: str, kind: str = "image") -> list[bytes]:
+    """The requests for one file with an alt text, without the one for the post."""
+    path = folder / "media"
+    path.write_bytes(b"a" * size)
+    use = MediaUse("1", str(path), mime_type, size, "A cat", kind=kind)
+    working = answer('{"data":{"id":"5","processing_info":{"state":"pending"}}}')
+    named, ready = answer('{"data":{"id":"5"}}'), answer('{"data":{"id":"5","processing_info":{"state":"succeeded"}}}')
+    said = [named, named] if kind == "image" else [named, named, working, named, ready]
+    connections.drop_kept()
+    with lying(says(*said, answer('{"data":{"id":"1","text":"a"}}', 201))) as liar:
+        http = Http(liar.url, token="abc", on_visible=lambda: None)
+        connector = TwitterConnector(Target(liar.url, "api.x.com", "7", "@anna"), http)
+        notes = Notes()
+        for _ in ("uploaded", "asked for"):
+            if not isinstance(connector.publish(step_of(Content((Part("", media=(use,)),))), progress=notes), Pending):
+                break
+    return liar.requests[:-1]
 
 
 @pytest.mark.parametrize(("name", "refuse"), [(OLD, 0), (NEW, 1)])
@@ -139,7 +191,15 @@ def test_question_who_it_is_is_as_described(either: Description) -> None:
 
 def test_scopes_that_we_ask_for_are_enough(either: Description) -> None:
     schemes = either["components"]["securitySchemes"]["OAuth2UserToken"]["flows"]["authorizationCode"]["scopes"]
-    asked = [("/2/tweets", "post"), ("/2/tweets/{id}", "delete"), (TIMELINE, "get"), ("/2/users/me", "get")]
+    media = [(path, method) for path in either["paths"] if path.startswith(UPLOAD) for method in either["paths"][path]]
+    asked = [
+        *media,
+        ("/2/media/metadata", "post"),
+        ("/2/tweets", "post"),
+        ("/2/tweets/{id}", "delete"),
+        (TIMELINE, "get"),
+        ("/2/users/me", "get"),
+    ]
 
     needed = {
         scope
