@@ -109,6 +109,7 @@ class Media:
     height: int | None = None
     focus: tuple[float, float] | None = None
     post: Post | None = None
+    is_failed: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -17,6 +17,7 @@ import requests
 ROOT = Path(__file__).resolve().parents[2]
 REDIRECT_URI = "http://127.0.0.1:9/callback"
 SCOPES = "profile read:statuses write:statuses write:media"
+GIF = b"GIF89a\x02\x00\x03\x00\x00\x00\x00;"
 MP4 = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + b"\x00" * 64
 
 

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import time
 from typing import Any
 
 import pytest
 
-from sandbox.tests.clients import MP4, PNG, Client, Control, Server, make_png
+from sandbox.tests.clients import GIF, MP4, PNG, Client, Control, Server, make_png
 
-GIF = b"GIF89a\x02\x00\x03\x00\x00\x00\x00;"
 JPEG = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x0b\x08\x00\x05\x00\x07\x01\x01\x11\x00\xff\xd9"
 WEBP = b"RIFF\x1a\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x00\x00\x00\x00\x08\x00\x00\x09\x00\x00"
 
@@ -59,6 +59,7 @@ def test_upload_reads_the_kind_from_the_bytes(
         (b"no picture", {}, "Validation failed: File content type is invalid, File is invalid"),
         (b"", {}, "Validation failed: File content type is invalid, File is invalid"),
         (PNG + b"\0" * 1_000, {}, "Validation failed: File file size must be less than 0 MB"),
+        (PNG + b"\0" * (1_000 - len(PNG)), {}, "Validation failed: File file size must be less than 0 MB"),
         (make_png(40, 30), {}, "40x30 images are not supported"),
         (PNG, {"description": "x" * 21}, "Validation failed: Description is too long (maximum is 20 characters)"),
     ],
@@ -162,3 +163,76 @@ def test_video_stands_alone(control: Control, alice: Client) -> None:
 
     assert answer.status_code == 422
     assert control.posts() == []
+
+
+def test_gif_has_limits_of_its_own(alice: Client) -> None:
+    answers = [alice.upload(GIF[:6] + struct.pack("<HH", width, 720) + GIF[10:]) for width in (1280, 1281)]
+
+    assert [answer.status_code for answer in answers] == [202, 422]
+    assert answers[1].json() == {"error": "1281x720 images are not supported"}
+
+
+def test_type_that_the_server_does_not_take_is_refused(control: Control, alice: Client) -> None:
+    control.put("instance", platform="mastodon", supported_mime_types=["image/jpeg"])
+
+    assert alice.upload(PNG).status_code == 422
+    assert alice.upload(JPEG).status_code == 200
+
+
+def test_media_that_cannot_be_processed_end_in_422(control: Control, alice: Client) -> None:
+    control.put("instance", platform="mastodon", video_processing_ms=100, processing_fails=True)
+    path = f"/api/v1/media/{alice.upload(MP4).json()['id']}"
+
+    during = alice.call("GET", path)
+    time.sleep(0.11)
+    after = alice.call("GET", path)
+
+    assert (during.status_code, after.status_code) == (206, 422)
+    assert after.json() == {"error": "Error processing thumbnail for uploaded media"}
+
+
+def test_media_that_no_status_has_are_forgotten(control: Control, alice: Client) -> None:
+    kept, lost = (alice.upload(PNG).json()["id"] for _ in range(2))
+    alice.published(media_ids=[kept])
+    control.put("instance", platform="mastodon", media_ttl_s=0)
+
+    answer = alice.publish("Gone", media_ids=[lost])
+
+    assert alice.call("GET", f"/api/v1/media/{lost}").status_code == 404
+    assert (answer.status_code, answer.json()) == (
+        422,
+        {"error": f"Validation failed: Media {lost} not found or already attached to another post"},
+    )
+    assert [len(post["media"]) for post in control.posts()] == [1]
+
+
+def test_old_server_posts_without_the_media_that_are_not_there(control: Control, alice: Client) -> None:
+    control.put("instance", platform="mastodon", drops_unknown_media=True)
+    known = alice.upload(PNG).json()["id"]
+
+    alice.published("Half of it", media_ids=[known, "5"])
+
+    assert [len(post["media"]) for post in control.posts()] == [1]
+
+
+def test_server_before_3_1_3_knows_the_old_call_only(control: Control, alice: Client) -> None:
+    control.put("instance", platform="mastodon", has_v2_media=False)
+
+    assert alice.upload(MP4).status_code == 404
+    assert alice.upload(MP4, version="v1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("effect", "operation", "status", "words"),
+    [
+        ("media_not_ready", "publish", 422, "not finished processing"),
+        ("media_not_found", "publish", 422, "not found or already attached"),
+        ("processing_error", "upload", 500, "Error processing thumbnail"),
+    ],
+)
+def test_faults_of_media(control: Control, alice: Client, effect: str, operation: str, status: int, words: str) -> None:
+    control.fault(effect, operation=operation)
+
+    answer = alice.publish() if operation == "publish" else alice.upload()
+
+    assert (answer.status_code, words in answer.json()["error"], control.posts()) == (status, True, [])

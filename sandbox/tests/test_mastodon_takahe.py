@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.tests.clients import MP4, Client, Control, Server
+from sandbox.tests.clients import GIF, MP4, Client, Control, Server
 
 
 @pytest.fixture
@@ -58,10 +58,23 @@ def test_takahe_answers_404_in_html(takahe: Client, method: str, path: str) -> N
 
 
 def test_takahe_has_no_quotas_and_media_are_ready_at_once(takahe: Client) -> None:
-    answer = takahe.upload(MP4)
+    answer = takahe.upload(GIF)
 
-    assert answer.status_code == 200
+    assert (answer.status_code, answer.json()["url"] is None) == (200, False)
     assert "X-RateLimit-Limit" not in answer.headers
+
+
+def test_takahe_takes_pictures_only_and_says_so(takahe: Client) -> None:
+    limits = takahe.call("GET", "/api/v1/instance").json()["configuration"]["media_attachments"]
+
+    assert seen(takahe.upload(MP4)) == (500, "text/html; charset=utf-8")
+    assert set(limits["supported_mime_types"]) == {"image/gif", "image/jpeg", "image/png", "image/webp"}
+    assert (limits["image_size_limit"], limits["image_matrix_limit"]) == (10_485_760, 4_000_000)
+
+
+def test_takahe_does_not_find_unknown_media(control: Control, takahe: Client) -> None:
+    assert seen(takahe.publish(media_ids=["5"])) == (404, "text/html; charset=utf-8")
+    assert control.posts() == []
 
 
 def test_takahe_rate_limited_gives_no_headers(control: Control, takahe: Client) -> None:

@@ -7,17 +7,21 @@ from typing import Any
 
 from sandbox.media_kinds import Kind, kind_of
 from sandbox.platforms.mastodon import shapes
+from sandbox.platforms.mastodon.dialects import NOT_READY
 from sandbox.platforms.mastodon.server import ROUTES, Mastodon
 from sandbox.records import Media, Person
 from sandbox.routing import Operation
 from sandbox.wire import Answer, Refused, Request, Upload, json_answer
 
 STILL_PICTURES = ("image/jpeg", "image/png", "image/webp")
+GIF_MATRIX_LIMIT = 921_600  # of Mastodon's source, not in its instance document
 
 
 # https://docs.joinmastodon.org/methods/media/#v2
 @ROUTES.add("POST", "/api/v2/media", Operation.UPLOAD, can_process=True)
 def upload(server: Mastodon, request: Request) -> Answer:
+    if not server.options.has_v2_media:
+        raise server.not_found()
     media = store(server, request, waits=False)
     return json_answer(
         200 if request.at_ms >= media.ready_ms else 202, shapes.attachment(media, server.site, request.at_ms)
@@ -35,6 +39,8 @@ def upload_and_wait(server: Mastodon, request: Request) -> Answer:
 @ROUTES.add("GET", "/api/v1/media/{id}", Operation.UPLOAD)
 def show(server: Mastodon, request: Request) -> Answer:
     media = own_unattached(server, request)
+    if media.is_failed and request.at_ms >= media.ready_ms:
+        raise Refused(server.dialect.failed_media())
     return json_answer(
         200 if request.at_ms >= media.ready_ms else 206, shapes.attachment(media, server.site, request.at_ms)
     )
@@ -70,9 +76,10 @@ def store(server: Mastodon, request: Request, *, waits: bool) -> Media:
     if not isinstance(file, Upload):
         raise Refused(server.dialect.invalid("File can't be blank"))
     kind = kind_of(file.data)
-    if kind is None:
+    if kind is None or kind.mime_type not in server.options.supported_mime_types:
         raise Refused(server.dialect.bad_file())
     check_size(server, kind, len(file.data))
+    is_large = kind.mime_type not in STILL_PICTURES
     media = Media(
         id=server.site.ids.next_at(request.at_ms),
         owner=person,
@@ -86,6 +93,7 @@ def store(server: Mastodon, request: Request, *, waits: bool) -> Media:
         width=kind.width,
         height=kind.height,
         focus=focus(fields),
+        is_failed=is_large and server.options.processing_fails,
     )
     server.site.media[media.id] = media
     server.world.files.keep(server.site.name, media.id, file.data)
@@ -95,9 +103,12 @@ def store(server: Mastodon, request: Request, *, waits: bool) -> Media:
 def check_size(server: Mastodon, kind: Kind, size: int) -> None:
     options = server.options
     limit = options.image_size_limit if kind.mime_type.startswith("image/") else options.video_size_limit
-    if size > limit:
+    if size >= limit:
         raise Refused(server.dialect.invalid(f"File file size must be less than {limit >> 20} MB"))
-    if kind.width and kind.height and kind.width * kind.height > options.image_matrix_limit:
+    matrix = options.image_matrix_limit
+    if kind.mime_type == "image/gif" and server.dialect.processes_media:
+        matrix = min(matrix, GIF_MATRIX_LIMIT)
+    if kind.width and kind.height and kind.width * kind.height > matrix:
         raise Refused(server.dialect.refused(f"{kind.width}x{kind.height} images are not supported"))
 
 
@@ -135,9 +146,15 @@ def focus(fields: dict[str, Any]) -> tuple[float, float] | None:
 def own_unattached(server: Mastodon, request: Request) -> Media:
     person, _ = server.person(request, "write", "write:media")
     media = server.site.media.get(request.args["id"])
-    if media is None or media.owner is not person or media.post is not None:
+    if media is None or not is_usable(server, media, person, request.at_ms):
         raise server.not_found()
     return media
+
+
+def is_usable(server: Mastodon, media: Media, person: Person, at_ms: int) -> bool:
+    """Return whether a status of this person could have it: what no status has is thrown away after a while."""
+    is_kept = at_ms < (int(media.id) >> 16) + server.options.media_ttl_s * 1000
+    return media.owner is person and media.post is None and is_kept
 
 
 def to_attach(server: Mastodon, person: Person, ids: list[str], at_ms: int) -> tuple[Media, ...]:
@@ -146,19 +163,12 @@ def to_attach(server: Mastodon, person: Person, ids: list[str], at_ms: int) -> t
     if len(ids) > limit:
         raise Refused(server.dialect.invalid(f"Cannot attach more than {limit} files"))
     found = [server.site.media.get(media_id) for media_id in ids]
-    media = tuple(item for item in found if item is not None and item.owner is person and item.post is None)
-    if len(media) != len(ids) or len(set(ids)) != len(ids):
-        raise Refused(unknown_media(server, ids, media))
+    media = tuple(item for item in found if item is not None and is_usable(server, item, person, at_ms))
+    missing = [media_id for media_id in ids if media_id not in {item.id for item in media}]
+    if (missing and not server.options.drops_unknown_media) or len(set(ids)) != len(ids):
+        raise Refused(server.dialect.unknown_media(missing or ids))
     if len(media) > 1 and any(item.kind != "image" for item in media):
         raise Refused(server.dialect.invalid("Cannot attach a video to a post that already contains images"))
-    if any(at_ms < item.ready_ms for item in media):
-        sentence = "Cannot attach files that have not finished processing. Try again in a moment!"
-        raise Refused(server.dialect.invalid(sentence))
+    if any(at_ms < item.ready_ms or item.is_failed for item in media):
+        raise Refused(server.dialect.invalid(NOT_READY))
     return media
-
-
-def unknown_media(server: Mastodon, ids: list[str], usable: tuple[Media, ...]) -> Answer:
-    if not server.dialect.processes_media:
-        return server.dialect.not_found()
-    missing = [media_id for media_id in ids if media_id not in {item.id for item in usable}] or ids
-    return server.dialect.invalid(f"Media {', '.join(missing)} not found or already attached to another post")

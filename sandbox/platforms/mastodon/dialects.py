@@ -6,11 +6,14 @@ Takahe's answers were measured on its version 0.11 (2026-11-23).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from sandbox.quotas import Reading
 from sandbox.wire import Answer, Header, html_answer, json_answer
 
+NOT_READY = "Cannot attach files that have not finished processing. Try again in a moment!"
+PROCESSING_ERROR = "Error processing thumbnail for uploaded media"
 TOKEN_FAULTS = {
     "invalid": "The access token is invalid",
     "expired": "The access token expired",
@@ -25,6 +28,22 @@ def error(status: int, sentence: str, headers: list[Header] | None = None) -> An
 
 def page(status: int, sentence: str) -> Answer:
     return html_answer(status, ERROR_PAGE.format(sentence))
+
+
+def invalid(problem: str) -> Answer:
+    return error(422, f"Validation failed: {problem}")
+
+
+def unknown_media(ids: list[str]) -> Answer:
+    return invalid(f"Media {', '.join(ids)} not found or already attached to another post")
+
+
+# What POST /_control/faults can let only Mastodon answer.
+EFFECTS: Mapping[str, Callable[[], Answer]] = {
+    "media_not_ready": lambda: invalid(NOT_READY),
+    "media_not_found": lambda: unknown_media(["1"]),
+    "processing_error": lambda: error(500, PROCESSING_ERROR),
+}
 
 
 class StockDialect:
@@ -55,7 +74,13 @@ class StockDialect:
         return error(404, "Record not found")
 
     def invalid(self, problem: str) -> Answer:
-        return error(422, f"Validation failed: {problem}")
+        return invalid(problem)
+
+    def unknown_media(self, ids: list[str]) -> Answer:
+        return unknown_media(ids)
+
+    def failed_media(self) -> Answer:
+        return error(422, PROCESSING_ERROR)
 
     def refused(self, sentence: str) -> Answer:
         return error(422, sentence)
@@ -119,6 +144,9 @@ class TakaheDialect(StockDialect):
 
     def invalid(self, problem: str) -> Answer:
         return error(400, problem)
+
+    def unknown_media(self, _ids: list[str]) -> Answer:
+        return self.not_found()
 
     def refused(self, sentence: str) -> Answer:
         return error(400, sentence)

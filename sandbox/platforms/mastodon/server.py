@@ -9,9 +9,9 @@ from sandbox.consent import ConsentPage
 from sandbox.oauth import OAuth, Policy
 from sandbox.platform import Platform
 from sandbox.platforms.mastodon import shapes
-from sandbox.platforms.mastodon.dialects import StockDialect, TakaheDialect, page
+from sandbox.platforms.mastodon.dialects import EFFECTS, StockDialect, TakaheDialect, page
 from sandbox.platforms.mastodon.rules import ALL_CALLS, EXTRA_QUOTAS, STATUSES, covers
-from sandbox.platforms.mastodon.settings import SETTING_CHECKS, TAKAHE, Settings
+from sandbox.platforms.mastodon.settings import SETTING_CHECKS, TAKAHE, TAKAHE_LIMITS, Settings
 from sandbox.quotas import Meter, Quota, Reading
 from sandbox.records import Person, Post, Token
 from sandbox.routing import Operation, Route, Routes
@@ -27,6 +27,7 @@ class Mastodon(Platform):
     routes = ROUTES
     handle_pattern = re.compile(r"[A-Za-z0-9_]+(?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
     setting_checks = SETTING_CHECKS
+    vendor_effects = EFFECTS
     max_body_bytes = 110 << 20
 
     def __init__(self, site: Site) -> None:
@@ -37,7 +38,7 @@ class Mastodon(Platform):
         self.oauth = OAuth(self, Policy())
 
     def change_settings(self, changes: dict[str, Any]) -> None:
-        super().change_settings(changes)
+        super().change_settings({**TAKAHE_LIMITS, **changes} if changes.get("dialect") == TAKAHE else changes)
         rotates = self.options.rotating_tokens
         self.dialect = TakaheDialect() if self.options.dialect == TAKAHE else StockDialect()
         self.oauth.policy = Policy(

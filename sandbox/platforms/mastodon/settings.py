@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from sandbox.fields import Check, flag, one_of, text, whole
+from sandbox.fields import BadField, Check, flag, one_of, text, whole
 
 MAX = 1 << 31
 STOCK = "mastodon"
 TAKAHE = "takahe"
+MIME_TYPES = (
+    "image/jpeg",
+    "image/png",
+    "image/gif",
+    "image/webp",
+    "video/webm",
+    "video/mp4",
+    "video/quicktime",
+    "audio/wav",
+    "audio/ogg",
+    "audio/mpeg",
+    "audio/mp4",
+)
 
 
 @dataclass(slots=True)
 class Settings:
     """Stock values of https://docs.joinmastodon.org/entities/Instance/ (read 2026-11-23).
 
-    `video_processing_ms`: how long the server works on a video, a GIF or a sound before it can be posted.
+    `video_processing_ms`: how long the server works on a video, a GIF or a sound before it can be posted;
+    `processing_fails`: whether it cannot use it in the end. `media_ttl_s`: how long a file is kept that no status has.
+    `has_v2_media`: whether it knows the call of 3.1.3 that does not wait. `drops_unknown_media`: a status is made
+    without the media that are not there, as older servers do, instead of being refused.
     `rotating_tokens`: a fork whose tokens end after `token_ttl_s`, with single-use refresh tokens.
     """
 
@@ -29,12 +46,32 @@ class Settings:
     image_size_limit: int = 16_777_216
     image_matrix_limit: int = 33_177_600
     video_size_limit: int = 103_809_024
+    video_matrix_limit: int = 8_294_400
+    video_frame_rate_limit: int = 120
+    supported_mime_types: list[str] = field(default_factory=lambda: list(MIME_TYPES))
     video_processing_ms: int = 250
+    processing_fails: bool = False
+    media_ttl_s: int = 86_400
+    has_v2_media: bool = True
+    drops_unknown_media: bool = False
     rotating_tokens: bool = False
     token_ttl_s: int = 7200
     code_ttl_s: int = 600
     dialect: str = STOCK
 
+
+def mime_types(name: str, value: Any) -> list[str]:
+    if isinstance(value, list) and all(isinstance(one, str) and "/" in one for one in value):
+        return value
+    raise BadField(f"{name}: must be a list of MIME types")
+
+
+# What Takahe 0.11 says of itself instead; it makes a WebP of every picture and takes nothing else.
+TAKAHE_LIMITS: Mapping[str, Any] = {
+    "image_size_limit": 10_485_760,
+    "image_matrix_limit": 4_000_000,
+    "supported_mime_types": ["image/gif", "image/jpeg", "image/png", "image/webp"],
+}
 
 SETTING_CHECKS: Mapping[str, Check] = {
     "title": text(200),
@@ -46,7 +83,14 @@ SETTING_CHECKS: Mapping[str, Check] = {
     "image_size_limit": whole(1, MAX),
     "image_matrix_limit": whole(1, MAX),
     "video_size_limit": whole(1, MAX),
+    "video_matrix_limit": whole(1, MAX),
+    "video_frame_rate_limit": whole(1, MAX),
+    "supported_mime_types": mime_types,
     "video_processing_ms": whole(0, 86_400_000),
+    "processing_fails": flag,
+    "media_ttl_s": whole(0, MAX),
+    "has_v2_media": flag,
+    "drops_unknown_media": flag,
     "rotating_tokens": flag,
     "token_ttl_s": whole(1, MAX),
     "code_ttl_s": whole(0, MAX),

@@ -13,20 +13,6 @@ from sandbox.platforms.mastodon.settings import Settings
 from sandbox.records import App, Media, Person, Post
 from sandbox.world import Site
 
-MIME_TYPES = (
-    "image/jpeg",
-    "image/png",
-    "image/gif",
-    "image/webp",
-    "video/webm",
-    "video/mp4",
-    "video/quicktime",
-    "audio/wav",
-    "audio/ogg",
-    "audio/mpeg",
-    "audio/mp4",
-)
-
 
 # https://docs.joinmastodon.org/entities/Account/
 def account(person: Person, site: Site) -> dict[str, Any]:
@@ -193,12 +179,12 @@ def configuration(settings: Settings) -> dict[str, Any]:
         },
         "media_attachments": {
             "description_limit": settings.description_limit,
-            "supported_mime_types": list(MIME_TYPES),
+            "supported_mime_types": list(settings.supported_mime_types),
             "image_size_limit": settings.image_size_limit,
             "image_matrix_limit": settings.image_matrix_limit,
             "video_size_limit": settings.video_size_limit,
-            "video_frame_rate_limit": 120,
-            "video_matrix_limit": 8_294_400,
+            "video_frame_rate_limit": settings.video_frame_rate_limit,
+            "video_matrix_limit": settings.video_matrix_limit,
         },
         "polls": {
             "max_options": 4,
