@@ -57,7 +57,7 @@ def media_problems(part: Part, rule: MediaRule | None, *, where: str) -> list[Fi
     """
     if not part.media:
         return []
-    field = media_field(part.field)
+    field = part.media_field
     if rule is None:
         message = f"{where} takes no media here; remove the files."
         return [FieldProblem(field, "media_not_supported", message, {"valid": []})]
@@ -90,12 +90,6 @@ def media_problems(part: Part, rule: MediaRule | None, *, where: str) -> list[Fi
         message = f"{where} takes no {together} in one post; keep one kind."
         problems.append(FieldProblem(field, "media_cannot_mix", message, {"kinds": list(counts)}))
     return problems
-
-
-def media_field(part_field: str) -> str:
-    """Where a person chose the files of a part whose text is in `part_field`."""
-    stem = part_field.removesuffix("content")
-    return f"{stem}media" if stem != part_field else f"{part_field}.media"
 
 
 def too_long(content: Content, index: int, *, limit: int, actual: int, where: str) -> FieldProblem:

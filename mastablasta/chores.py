@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 
 from mastablasta.core import jobs
@@ -63,9 +65,12 @@ def refresh_host_info() -> None:
 def work_on_media() -> None:
     """Make thumbnails, previews and renditions that are due; tell the posts that wait for them."""
     from media_library.services import processing
+    from posts.services import forms
 
-    # INTEGRATION: on_settled=posts.services.media.settled, once it is there; until then nobody waits for files.
-    processing.work(should_stop=jobs.stop_requested, on_settled=lambda _: None)
+    def tell(assets: set[UUID]) -> None:  # after the commit: nothing that posts do can undo what was made
+        transaction.on_commit(lambda: forms.settled(assets, at=timezone.now()), robust=True)
+
+    processing.work(should_stop=jobs.stop_requested, on_settled=tell)
 
 
 def tidy() -> None:

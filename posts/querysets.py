@@ -39,6 +39,13 @@ class PostQuerySet(WorkspaceScopedQuerySet["Post"]):
 
         return self.filter(Exists(PostTag.objects.filter(post=OuterRef("pk"), name__in=list(names))))
 
+    def with_media(self, has_media: bool) -> Self:
+        """Those of which any part has a file for anybody, or none."""
+        from posts.models import PostMedia
+
+        found = Exists(PostMedia.objects.filter(post=OuterRef("pk")))
+        return self.filter(found if has_media else ~found)
+
     def with_words(self, words: Iterable[str]) -> Self:
         """Whose content holds each of these, whatever their case; SQLite knows the case of ASCII letters only."""
         found = self

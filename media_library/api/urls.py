@@ -1,3 +1,5 @@
+"""Paths of the library; `media/{id}` itself stands with posts, which have a say in deleting."""
+
 from __future__ import annotations
 
 from django.urls import path
@@ -8,7 +10,6 @@ urlpatterns = [
     path("media", views.MediaList.as_view()),
     path("media/upload", upload_views.MediaUpload.as_view()),
     path("media/from-url", upload_views.MediaFromUrl.as_view()),
-    path("media/<uuid:id>", views.MediaDetail.as_view()),
     path("media/<uuid:id>/file", views.MediaFile.as_view()),
     path("media/<uuid:id>/thumbnail", views.MediaThumbnail.as_view()),
     path("media/<uuid:id>/renditions", views.MediaRenditions.as_view()),

@@ -20,8 +20,9 @@ def etag_of(shown: dict[str, Any]) -> str:
     return f'"{hashlib.sha256(orjson.dumps(shown)).hexdigest()[:32]}"'
 
 
-def tagged(shown: dict[str, Any], status: int = 200, **headers: str) -> Response:
-    return Response(shown, status=status, headers={"ETag": etag_of(shown), **headers})
+def tagged(shown: dict[str, Any], status: int = 200, *, as_: dict[str, Any] | None = None, **headers: str) -> Response:
+    """The answer with its ETag; `as_`: the post as it is shown elsewhere, where this answer shows it otherwise."""
+    return Response(shown, status=status, headers={"ETag": etag_of(as_ or shown), **headers})
 
 
 def created(post: Post) -> Response:

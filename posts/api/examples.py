@@ -47,6 +47,7 @@ PUBLISHED_POST: dict[str, Any] = {
     "post_options": {},
     "overrides": {},
     "thread": [],
+    "media": [],
     "first_comment": "",
     "tags": [],
     "author": "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b13",

@@ -1,4 +1,4 @@
-"""Filters, order and choice of fields of GET /posts. `has_media` comes with the media library: no post has any yet."""
+"""Filters, order and choice of fields of GET /posts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from integrations.registry import PLATFORM_SLUGS
-from mastablasta.core.api.filters import Parameter, SpanForm, an_id, choice, edge, one_of, words, zone_of_edges
+from mastablasta.core.api.filters import Parameter, SpanForm, a_flag, an_id, choice, edge, one_of, words, zone_of_edges
 from mastablasta.core.api.problems import fault
+from mastablasta.core.errors import Invalid
 from posts.api.serializers import PostSerializer
 from posts.models import Post, PostType
 from posts.states import PostStatus
@@ -63,6 +64,12 @@ class PostFilter(django_filters.FilterSet):
     published_from = edge("published_at", "from")
     published_to = edge("published_at", "to")
     timezone = zone_of_edges()
+    has_media = Parameter(
+        lambda posts, flag: posts.with_media(flag == "true"),
+        check=a_flag,
+        schema={"enum": ["true", "false"]},
+        says="Whether any part of it has a file, for any account.",
+    )
     q = Parameter(
         lambda posts, found: posts.with_words(found),
         check=words,
@@ -86,6 +93,20 @@ FIELDS_PARAMETER = OpenApiParameter(
 )
 
 
+EXPAND_PARAMETER = OpenApiParameter(
+    "expand", str, enum=["media"], description="media: the files of posts as GET /media shows them, not only their ids."
+)
+
+
+def expands_media(request: Request) -> bool:
+    """Whether `expand=media` is asked for. Raises ValidationError for anything else."""
+    text = request.query_params.get("expand")
+    if text not in {None, "", "media"}:
+        sentence = f"{str(text)[:50]!r} cannot be expanded; valid: media."
+        raise ValidationError({"expand": [fault("invalid_choice", sentence, valid=["media"])]})
+    return text == "media"
+
+
 def chosen_fields(request: Request) -> list[str] | None:
     """The fields that `fields=` names, each once; None = all. Raises ValidationError."""
     text = request.query_params.get("fields")
@@ -102,3 +123,11 @@ def chosen_fields(request: Request) -> list[str] | None:
 def with_fields(shown: list[dict[str, Any]], names: list[str] | None) -> list[dict[str, Any]]:
     """The rows with these fields only."""
     return shown if names is None else [{name: row[name] for name in names} for row in shown]
+
+
+def is_asked(request: Request, name: str) -> bool:
+    """A query parameter that is true or false. Raises Invalid for anything else."""
+    value = request.query_params.get(name, "false")
+    if value not in {"true", "false"}:
+        raise Invalid.field(name, "invalid", f"{name} is true or false, not {value[:20]!r}.")
+    return value == "true"

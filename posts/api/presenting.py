@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from mastablasta.core.api.fields import utc_text
-from posts.models import Attempt, Delivery, Post, PostTag
+from media_library.api.presenting import present_assets
+from posts.models import Attempt, Delivery, Post, PostMedia, PostTag
 from posts.services.composing import CONTENT_FIELDS, content_for
+from posts.services.media import NAMES_MEDIA, Place
 from posts.states import API_STATUS, CLAIMABLE, DeliveryState
 
 DELIVERY_COLUMNS = (
@@ -20,23 +22,68 @@ DELIVERY_COLUMNS = (
 )  # fmt: skip
 
 
-def present_posts(posts: Sequence[Post]) -> list[dict[str, Any]]:
-    """The posts in their order, with their deliveries; two queries."""
+def present_posts(posts: Sequence[Post], *, expands_media: bool = False) -> list[dict[str, Any]]:
+    """The posts in their order, with their deliveries; three queries, five where files are shown whole."""
     ids = [post.id for post in posts]
+    media: dict[UUID, dict[Place, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for post_id, scope, part, shown in _media(ids, expands=expands_media):
+        media[post_id][scope, part].append(shown)
     deliveries: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in Delivery.objects.filter(post__in=ids).order_by("platform", "id").values(*DELIVERY_COLUMNS):
         deliveries[row["post_id"]].append(row)
     tags: dict[UUID, list[str]] = defaultdict(list)
     for post_id, name in PostTag.objects.filter(post__in=ids).order_by("id").values_list("post", "name"):
         tags[post_id].append(name)
-    return [_post(post, deliveries[post.id], tags[post.id]) for post in posts]
+    return [_post(post, deliveries[post.id], tags[post.id], media[post.id]) for post in posts]
 
 
-def present_post(post: Post) -> dict[str, Any]:
-    return present_posts([post])[0]
+def present_post(post: Post, *, expands_media: bool = False) -> dict[str, Any]:
+    return present_posts([post], expands_media=expands_media)[0]
 
 
-def _post(post: Post, deliveries: Iterable[Mapping[str, Any]], tags: list[str]) -> dict[str, Any]:
+def _media(posts: Sequence[UUID], *, expands: bool) -> Iterator[tuple[UUID, str, int, Any]]:
+    """Post, scope, part and what is shown, in order: an id, or an object where this use differs from its file."""
+    rows = PostMedia.objects.filter(post__in=posts).order_by("post", "scope", "part", "position")
+    if expands:
+        found = list(rows.select_related("asset"))
+        files = dict(zip((row.id for row in found), present_assets([row.asset for row in found]), strict=True))
+        for row in found:
+            shown = {**files[row.id], "fit": row.fit}
+            if row.asset.deleted_at is not None:
+                shown["status"] = "deleted"
+            if row.alt_text is not None:
+                shown["alt_text"] = row.alt_text
+            yield row.post_id, row.scope, row.part, shown
+        return
+    columns = ("post", "scope", "part", "asset", "alt_text", "fit")
+    for post_id, scope, part, asset_id, alt_text, fit in rows.values_list(*columns):
+        own = {} if alt_text is None else {"alt_text": alt_text}
+        own |= {} if fit == PostMedia.Fit.FIT else {"fit": fit}
+        yield post_id, scope, part, {"id": str(asset_id), **own} if own else str(asset_id)
+
+
+def _thread(texts: Sequence[str], media: Mapping[Place, list[Any]], scope: str) -> list[Any]:
+    """The parts as they can be sent back: texts, or objects where a part has files."""
+    return [
+        {"content": text, "media": media[scope, number]} if media.get((scope, number)) else text
+        for number, text in enumerate(texts)
+    ]
+
+
+def _overrides(post: Post, media: Mapping[Place, list[Any]]) -> dict[str, Any]:
+    shown = {}
+    for key, override in post.overrides.items():
+        shown[key] = dict(override)
+        if "thread" in override:
+            shown[key]["thread"] = _thread(override["thread"], media, key)
+        if NAMES_MEDIA in override:
+            shown[key]["media"] = list(media.get((key, 0), ()))
+    return shown
+
+
+def _post(
+    post: Post, deliveries: Iterable[Mapping[str, Any]], tags: list[str], media: Mapping[Place, list[Any]]
+) -> dict[str, Any]:
     fields = {name: getattr(post, name) for name in CONTENT_FIELDS}
     shown = [present_delivery(row, fields) for row in deliveries]
     return {
@@ -50,8 +97,9 @@ def _post(post: Post, deliveries: Iterable[Mapping[str, Any]], tags: list[str]) 
         "timezone": post.timezone,
         "published_at": _time(post.published_at),
         "post_options": post.post_options,
-        "overrides": post.overrides,
-        "thread": post.thread,
+        "overrides": _overrides(post, media),
+        "thread": _thread(post.thread, media, ""),
+        "media": list(media.get(("", 0), ())),
         "first_comment": post.first_comment,
         "tags": tags,
         "author": str(post.author_id) if post.author_id else None,

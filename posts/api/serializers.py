@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from mastablasta.core.api.fields import OffsetDateTimeField, ZoneNameField
 from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import StrictSerializer
+from mastablasta.core.errors import Invalid
 from posts.api import examples
-from posts.models import PostType
-from posts.services.writing import Draft
+from posts.models import PostMedia, PostType
+from posts.services.media import MediaChoice, Place
+from posts.services.writing import MOST_MEDIA, Draft
 from posts.states import PostStatus
 
 DELIVERY_STATUSES = ("pending", "publishing", "published", "failed", "unconfirmed", "cancelled")
+LONGEST_ALT_TEXT = 1500
 WAITS = ("retry", "rate_limit", "account", "platform", "person")
 
 
@@ -68,6 +73,44 @@ class PostWarningSerializer(serializers.Serializer[Any]):
     params = serializers.DictField()
 
 
+MEDIA_USE = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {
+        "id": {"type": "string", "format": "uuid"},
+        "alt_text": {
+            "type": "string",
+            "maxLength": 1500,
+            "nullable": True,
+            "description": "Instead of the file's own.",
+        },
+        "fit": {"type": "string", "enum": PostMedia.Fit.values, "description": "How it is brought into form."},
+    },
+}
+MEDIA_ITEM = {"oneOf": [{"type": "string", "format": "uuid"}, MEDIA_USE]}
+
+
+@extend_schema_field({"oneOf": [{"type": "string", "format": "uuid"}, {**MEDIA_USE, "additionalProperties": {}}]})
+class ShownMediaField(serializers.JSONField):
+    """An id, or an object where this use has its own alt text or fit; with expand=media the whole file."""
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string"},
+            {
+                "type": "object",
+                "required": ["content"],
+                "properties": {"content": {"type": "string"}, "media": {"type": "array", "items": MEDIA_ITEM}},
+            },
+        ]
+    }
+)
+class ThreadPartField(serializers.JSONField):
+    """A text, or an object where the part has files."""
+
+
 class PostSerializer(serializers.Serializer[Any]):
     """One piece of content and what became of it."""
 
@@ -84,7 +127,10 @@ class PostSerializer(serializers.Serializer[Any]):
     published_at = serializers.DateTimeField(allow_null=True)
     post_options = serializers.DictField(child=serializers.DictField())
     overrides = serializers.DictField(child=serializers.DictField())
-    thread = serializers.ListField(child=serializers.CharField())
+    thread = serializers.ListField(
+        child=ThreadPartField(), help_text="Texts, or {content, media} where a part has files."
+    )
+    media = serializers.ListField(child=ShownMediaField(), help_text="The files of the post, or of its first part.")
     first_comment = serializers.CharField(allow_blank=True)
     tags = serializers.ListField(child=serializers.CharField())
     author = serializers.UUIDField(allow_null=True)
@@ -94,24 +140,84 @@ class PostSerializer(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField()
 
 
-class ThreadField(serializers.ListField):
-    """The parts of a thread: texts, or objects `{content}`; texts out."""
+@extend_schema_field({"type": "array", "items": MEDIA_ITEM, "maxItems": MOST_MEDIA})
+class MediaField(serializers.ListField):
+    """Files in order: ids, or objects `{id, alt_text?, fit?}`; further names are ignored, as expand=media gives them."""
 
     child = serializers.JSONField()
 
-    def to_internal_value(self, data: Any) -> list[str]:
-        return [self._text(number, part) for number, part in enumerate(super().to_internal_value(data))]
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_length": MOST_MEDIA, **options})
+
+    def to_internal_value(self, data: Any) -> list[MediaChoice]:
+        chosen, faults = [], {}
+        for number, item in enumerate(super().to_internal_value(data)):
+            try:
+                chosen.append(_choice(item))
+            except serializers.ValidationError as error:
+                faults[number] = error.detail
+        if faults:
+            raise serializers.ValidationError(faults)
+        return chosen
+
+
+def _choice(item: Any) -> MediaChoice:
+    given = item if isinstance(item, dict) else {"id": item}
+    try:
+        asset_id = UUID(given["id"]) if isinstance(given.get("id"), str) else None
+    except ValueError:
+        asset_id = None
+    if asset_id is None:
+        sentence = "Each is the id of a file, a UUID as text, or an object {id, alt_text, fit}."
+        raise serializers.ValidationError([fault("invalid_media", sentence)])
+    alt_text, fit = given.get("alt_text"), given.get("fit", PostMedia.Fit.FIT)
+    if alt_text is not None and not isinstance(alt_text, str):
+        raise serializers.ValidationError({"alt_text": [fault("wrong_type", "alt_text is text.")]})
+    if alt_text is not None and "\x00" in alt_text:
+        raise serializers.ValidationError({"alt_text": [fault("nul_character", "NUL characters cannot be published.")]})
+    if alt_text is not None and len(alt_text) > LONGEST_ALT_TEXT:
+        sentence = f"At most {LONGEST_ALT_TEXT} characters."
+        params = {"limit": LONGEST_ALT_TEXT, "actual": len(alt_text)}
+        raise serializers.ValidationError({"alt_text": [fault("max_length", sentence, **params)]})
+    if fit not in PostMedia.Fit.values:
+        sentence = f"This is not one of: {', '.join(PostMedia.Fit.values)}."
+        raise serializers.ValidationError({"fit": [fault("invalid_choice", sentence, valid=PostMedia.Fit.values)]})
+    return MediaChoice(asset_id, alt_text, str(fit))
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPart:
+    """One part of a thread as it came; `media` None = nothing is said of its files."""
+
+    text: str
+    media: list[MediaChoice] | None = None
+
+
+@extend_schema_field({"type": "array", "items": ThreadPartField._spectacular_annotation["field"], "maxItems": 100})
+class ThreadField(serializers.ListField):
+    """The parts of a thread: texts, or objects `{content, media}`."""
+
+    child = serializers.JSONField()
+
+    def to_internal_value(self, data: Any) -> list[ThreadPart]:
+        return [self._part(number, part) for number, part in enumerate(super().to_internal_value(data))]
 
     @staticmethod
-    def _text(number: int, part: Any) -> str:
-        if isinstance(part, dict) and part.keys() == {"content"}:
-            part = part["content"]
-        if not isinstance(part, str):
-            sentence = "Each part of a thread is text, or an object with `content`."
+    def _part(number: int, part: Any) -> ThreadPart:
+        text, media = part, None
+        if isinstance(part, dict) and "content" in part and part.keys() <= {"content", "media"}:
+            text = part["content"]
+            if "media" in part:
+                try:
+                    media = MediaField().run_validation(part["media"])
+                except serializers.ValidationError as error:
+                    raise serializers.ValidationError({number: {"media": error.detail}}) from error
+        if not isinstance(text, str):
+            sentence = "Each part of a thread is text, or an object with `content`, and maybe `media`."
             raise serializers.ValidationError({number: [fault("wrong_type", sentence)]})
-        if "\x00" in part:
+        if "\x00" in text:
             raise serializers.ValidationError({number: [fault("nul_character", "NUL characters cannot be published.")]})
-        return part
+        return ThreadPart(text, media)
 
 
 class OverrideSerializer(StrictSerializer):
@@ -119,6 +225,7 @@ class OverrideSerializer(StrictSerializer):
 
     content = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
     thread = ThreadField(required=False, max_length=100)
+    media = MediaField(required=False, help_text="Instead of everybody's files, those of all parts; [] = none.")
     first_comment = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
 
 
@@ -152,8 +259,13 @@ class EditedPostSerializer(StrictSerializer):
         required=False,
         help_text="By platform; names are the vendor's, in snake_case.",
     )
-    overrides = OverridesField(required=False, help_text="By platform or account id: content, thread, first_comment.")
+    overrides = OverridesField(
+        required=False, help_text="By platform or account id: content, thread, media, first_comment."
+    )
     thread = ThreadField(required=False, max_length=100, help_text="The parts, in order; content may be left out.")
+    media = MediaField(
+        required=False, help_text="The files of the post, in order; of a thread those of its first part."
+    )
     first_comment = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
     tags = serializers.ListField(child=serializers.CharField(max_length=50), required=False, max_length=50)
 
@@ -170,18 +282,59 @@ class EditedPostSerializer(StrictSerializer):
     @staticmethod
     def draft(body: dict[str, Any], *, onto: Draft | None = None) -> Draft:
         """What the checked body asks for, in the service's words; what it leaves out is as in `onto`."""
-        fields = {name: value for name, value in body.items() if name not in {"publish", "scheduled_time"}}
+        own = {"publish", "scheduled_time", "media", "thread", "overrides"}
+        fields = {name: value for name, value in body.items() if name not in own}
         if "scheduled_time" in body:
             fields["scheduled_at"] = body["scheduled_time"]
+        if "thread" in body:
+            fields["thread"] = [part.text for part in body["thread"]]
+        if "overrides" in body:
+            fields["overrides"] = {key: _texts(override) for key, override in body["overrides"].items()}
         if onto is None:
-            return Draft(**fields)
+            return Draft(**fields, media=_chosen(body))
         if "content" in fields and "thread" not in fields:
             fields["thread"] = []
         if "platforms" in fields and "accounts" not in fields:
             fields["accounts"] = []
         if "accounts" in fields and "platforms" not in fields:
             fields["platforms"] = []
-        return replace(onto, **fields)
+        return replace(onto, **fields, media={**_left(onto, body), **_chosen(body)})
+
+
+def _texts(override: dict[str, Any]) -> dict[str, Any]:
+    texts = {name: value for name, value in override.items() if name != "media"}
+    if "thread" in texts:
+        texts["thread"] = [part.text for part in texts["thread"]]
+    return texts
+
+
+def _chosen(body: dict[str, Any]) -> dict[Place, tuple[MediaChoice, ...]]:
+    """The files that a checked body names, by place. What is said twice of a first part must be the same."""
+    found: dict[Place, tuple[MediaChoice, ...]] = {}
+    for scope, said in (("", body), *body.get("overrides", {}).items()):
+        own = {n: tuple(p.media) for n, p in enumerate(said.get("thread", ())) if p.media is not None}
+        if "media" in said:
+            first = tuple(said["media"])
+            if own.get(0, first) != first:
+                name = f"overrides.{scope}.media" if scope else "media"
+                sentence = "media are those of the thread's first part, which names others; leave one of the two out."
+                raise Invalid.field(name, "contradiction", sentence)
+            own[0] = first
+        found |= {(scope, part): chosen for part, chosen in own.items() if chosen}
+        if scope and own:  # an override that names media has its own, maybe none
+            found.setdefault((scope, 0), ())
+    return found
+
+
+def _left(onto: Draft, body: dict[str, Any]) -> dict[Place, tuple[MediaChoice, ...]]:
+    """What a partial edit leaves of the files: those of texts and overrides that it does not name."""
+    left = dict(onto.media)
+    if "overrides" in body:
+        left = {place: chosen for place, chosen in left.items() if not place[0]}
+    if "thread" in body or "content" in body:  # another text has no further parts, or its own
+        left = {place: chosen for place, chosen in left.items() if place[0] or not place[1]}
+    says_first = "media" in body or any(part.media is not None for part in body.get("thread", ())[:1])
+    return {place: chosen for place, chosen in left.items() if not (says_first and place == ("", 0))}
 
 
 class NewPostSerializer(EditedPostSerializer):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from posts.api import calendar_views, validation_views, views
+from posts.api import calendar_views, media_views, validation_views, views
 
 urlpatterns = [
     path("posts", views.PostList.as_view()),
@@ -16,6 +16,7 @@ urlpatterns = [
     path("posts/validate", validation_views.PostValidate.as_view()),
     path("posts/retry-failed", views.RetryFailed.as_view()),
     path("deliveries/<uuid:id>/resolve", views.DeliveryResolve.as_view()),
+    path("media/<uuid:id>", media_views.MediaDetail.as_view()),
     path("calendar", calendar_views.Calendar.as_view()),
     path("schedule/conflicts", calendar_views.ScheduleConflicts.as_view()),
 ]

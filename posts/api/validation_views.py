@@ -19,6 +19,16 @@ from posts.api.serializers import NewPostSerializer, PostWarningSerializer
 from posts.services.validating import Preview, validate_draft
 
 
+class SentFileSerializer(serializers.Serializer[Any]):
+    """One file in the form that it would get."""
+
+    id = serializers.UUIDField()
+    mime_type = serializers.CharField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    alt_text = serializers.CharField()
+
+
 class SentTextSerializer(serializers.Serializer[Any]):
     """One visible post as it would be sent."""
 
@@ -27,6 +37,7 @@ class SentTextSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
     length = serializers.IntegerField(allow_null=True, help_text="As the platform counts; null = not built yet.")
     limit = serializers.IntegerField(allow_null=True, help_text="The most that it takes there.")
+    media = SentFileSerializer(many=True)
 
 
 class PreviewSerializer(serializers.Serializer[Any]):
@@ -64,7 +75,7 @@ REFUSED = {
                 "account_id": ACCOUNT,
                 "valid": False,
                 "problems": [TOO_LONG],
-                "parts": [{"index": 0, "kind": "post", "text": LONG["content"], "length": 503, "limit": 500}],
+                "parts": [{"index": 0, "kind": "post", "text": LONG["content"], "length": 503, "limit": 500, "media": []}],
                 "options": {},
             }
         ]
@@ -114,6 +125,16 @@ def _shown(preview: Preview) -> dict[str, Any]:
                 "text": part.text,
                 "length": part.measure.length if part.measure else None,
                 "limit": part.measure.limit if part.measure else None,
+                "media": [
+                    {
+                        "id": str(file.asset_id),
+                        "mime_type": file.mime_type,
+                        "width": file.width,
+                        "height": file.height,
+                        "alt_text": file.alt_text,
+                    }
+                    for file in part.media
+                ],
             }
             for part in preview.parts
         ],

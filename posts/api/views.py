@@ -12,10 +12,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.views import WorkspaceView
-from mastablasta.core.errors import Invalid
 from posts.api.etags import created, tagged, unchanged_since
 from posts.api.examples import OUTCOMES
-from posts.api.filters import FIELDS_PARAMETER, PostFilter, chosen_fields, with_fields
+from posts.api.filters import (
+    EXPAND_PARAMETER,
+    FIELDS_PARAMETER,
+    PostFilter,
+    chosen_fields,
+    expands_media,
+    is_asked,
+    with_fields,
+)
 from posts.api.presenting import present_attempt, present_post, present_posts
 from posts.api.serializers import (
     AttemptSerializer,
@@ -54,7 +61,7 @@ class PostList(WaitingView):
     rows_name = "posts"
     serializer_class = PostSerializer
     filterset_class = PostFilter
-    query_parameters: ClassVar[Any] = {"GET": [FIELDS_PARAMETER]}
+    query_parameters: ClassVar[Any] = {"GET": [FIELDS_PARAMETER, EXPAND_PARAMETER]}
 
     def narrow(self, rows: Any) -> Any:
         return rows.kept().order_by("-created_at", "-id")
@@ -63,7 +70,8 @@ class PostList(WaitingView):
     def get(self, request: Request) -> Response:
         fields = chosen_fields(request)
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(with_fields(present_posts(page or []), fields))
+        shown = present_posts(page or [], expands_media=expands_media(request))
+        return self.get_paginated_response(with_fields(shown, fields))
 
     @extend_schema(
         summary="Create a post: a draft, scheduled, or published now",
@@ -85,14 +93,6 @@ class PostList(WaitingView):
         return told(created(post), waited=waited)
 
 
-def is_asked(request: Request, name: str) -> bool:
-    """A query parameter that is true or false. Raises Invalid for anything else."""
-    value = request.query_params.get(name, "false")
-    if value not in {"true", "false"}:
-        raise Invalid.field(name, "invalid", f"{name} is true or false, not {value[:20]!r}.")
-    return value == "true"
-
-
 class PostView(WorkspaceView):
     """The base of what is done to one post."""
 
@@ -105,12 +105,17 @@ class PostView(WorkspaceView):
 
 class PostDetail(PostView):
     query_parameters: ClassVar[Any] = {
-        "DELETE": [OpenApiParameter("remote", bool, description="Whether to delete it on its platforms too.")]
+        "GET": [EXPAND_PARAMETER],
+        "DELETE": [OpenApiParameter("remote", bool, description="Whether to delete it on its platforms too.")],
     }
 
     @extend_schema(summary="One post and what became of it")
     def get(self, request: Request, id: UUID) -> Response:
-        return tagged(present_post(self.get_object()))
+        post = self.get_object()
+        shown = present_post(post)
+        if not expands_media(request):
+            return tagged(shown)
+        return tagged(present_post(post, expands_media=True), as_=shown)
 
     @extend_schema(
         summary="Replace what a post says, where and when it goes",

@@ -21,9 +21,7 @@ from posts.services.media import NO_FILES, Files
 CONTENT_FIELDS = ("content", "post_type", "post_options", "overrides", "thread", "first_comment")
 
 
-def content_for(
-    post: Mapping[str, Any], *, platform: str, account_id: UUID, files: Files = NO_FILES
-) -> Content:
+def content_for(post: Mapping[str, Any], *, platform: str, account_id: UUID, files: Files = NO_FILES) -> Content:
     """Return what this account is to publish. Pure; `post` holds CONTENT_FIELDS of a Post by name, `files` its media.
 
     An override for the platform replaces what it names, and one for the account what that one left: a new text takes

@@ -40,9 +40,7 @@ def ask_for_forms(post: Post, *, files: Files | None = None, at: datetime) -> No
     for delivery in post.deliveries.filter(state__in=[*WAITING, DeliveryState.BLOCKED]).select_related(
         "account__platform_host"
     ):
-        content = composing.content_for(
-            fields, platform=delivery.platform, account_id=delivery.account_id, files=files
-        )
+        content = composing.content_for(fields, platform=delivery.platform, account_id=delivery.account_id, files=files)
         rule = registry.connector_class(delivery.platform).media_rule(
             content.post_type, composing.target_of(delivery.account)
         )

@@ -147,7 +147,9 @@ def load_jobs(claimed: Sequence[Claimed], *, at: datetime, hosts: dict[UUID, Pla
     obstacles = _obstacles([(c, rows[c.delivery_id]) for c in claimed if c.delivery_id in rows], at=at, hosts=hosts)
     known = _known_ids([c for c in claimed if ATTEMPT_KIND[c.state] == AttemptKind.RECONCILE])
     # What goes out in one call is one part without media: those posts are the many, and cost no query here.
-    files = media.read_files({c.post_id for c in claimed if c.delivery_id in rows and not rows[c.delivery_id]["is_one_step"]})
+    files = media.read_files(
+        {c.post_id for c in claimed if c.delivery_id in rows and not rows[c.delivery_id]["is_one_step"]}
+    )
     jobs = [
         _job(
             c, rows[c.delivery_id], at=at, host=hosts[rows[c.delivery_id]["account__platform_host_id"]],
@@ -165,9 +167,7 @@ def _outfitted(jobs: Sequence[Job], *, at: datetime) -> list[Job]:
     wanted = {
         job.claimed.delivery_id: forms.wanted_by(job.platform, job.content, job.target)
         for job in jobs
-        if job.obstacle is None
-        and job.kind != AttemptKind.RECONCILE
-        and any(part.media for part in job.content.parts)
+        if job.obstacle is None and job.kind != AttemptKind.RECONCILE and any(part.media for part in job.content.parts)
     }
     found = forms.outfit(wanted, at=at) if wanted else {}
     outfitted = []

@@ -70,7 +70,7 @@ def edit_post(post: Post, draft: Draft, *, check: Check = _nothing, at: datetime
         _place(post, deliveries, composed, at=at)
         _renew(post, composed.files, at=at)
         if draft.scheduled_at is None:
-            _unschedule(post, at=at)
+            unschedule(post, at=at)
         else:
             scheduling.queue(post, due_at=draft.scheduled_at, at=at, files=composed.files)
         return _touched(post, at=at)
@@ -126,8 +126,8 @@ def _renew(post: Post, files: Files, *, at: datetime) -> None:
     )
 
 
-def _unschedule(post: Post, *, at: datetime) -> None:
-    """Back to a draft: nothing is promised any more."""
+def unschedule(post: Post, *, at: datetime) -> None:
+    """Back to a draft: nothing is promised any more; inside the caller's transaction, which holds the lanes."""
     waiting = post.deliveries.filter(state__in=[S.QUEUED, S.BLOCKED, S.HELD])
     accounts = list(waiting.values_list("account", flat=True))
     waiting.update(state=S.DRAFT, due_at=None, next_attempt_at=None, updated_at=at)

@@ -70,9 +70,7 @@ def choices_of(post: Post) -> dict[Place, tuple[MediaChoice, ...]]:
 def files_of(choices: Choices, assets: Mapping[UUID, Asset]) -> dict[Place, tuple[MediaUse, ...]]:
     """The same as originals; what is not in `assets` is left out."""
     return {
-        place: tuple(
-            _original(assets[one.asset_id], one.alt_text, one.fit) for one in chosen if one.asset_id in assets
-        )
+        place: tuple(_original(assets[one.asset_id], one.alt_text, one.fit) for one in chosen if one.asset_id in assets)
         for place, chosen in choices.items()
     }
 
@@ -106,7 +104,7 @@ def _original(asset: Asset, alt_text: str | None, fit: str) -> MediaUse:
 
 # --- what stands against it ---
 def find_assets(workspace: Workspace, choices: Choices) -> tuple[dict[UUID, Asset], list[FieldProblem]]:
-    """The chosen files by id, and what stands against them whatever the platform: unknown, deleted, without alt text."""
+    """The chosen files by id, and what stands against them wherever they go: unknown, deleted, without alt text."""
     wanted = {one.asset_id for chosen in choices.values() for one in chosen}
     if not wanted:
         return {}, []
@@ -129,7 +127,7 @@ def _problem(workspace: Workspace, asset: Asset | None, choice: MediaChoice) -> 
         return FieldProblem("", "media_deleted", f"{asset.filename} was deleted; choose another file.", params)
     alt_text = asset.alt_text if choice.alt_text is None else choice.alt_text
     if workspace.requires_alt_text and not alt_text.strip():
-        message = f"{asset.filename} has no alt text, which this workspace requires; describe it for people who cannot see it."
+        message = f"{asset.filename} has no alt text, which this workspace requires; say what is to be seen."
         return FieldProblem("", "alt_text_required", message, params)
     return None
 

@@ -35,7 +35,13 @@ class RefreshUnderWay(Exception):
     """Another worker is refreshing this grant; the job is to come back in a moment."""
 
 
-CODES = {"account": "account_not_usable", "host": "host_silent", "window": "rate_limited", "slow": "host_slow", "media": "media_in_work"}
+CODES = {
+    "account": "account_not_usable",
+    "host": "host_silent",
+    "window": "rate_limited",
+    "slow": "host_slow",
+    "media": "media_in_work",
+}
 
 
 def work_on(job: Job, desk: Desk, *, premarked_until: float) -> None:

@@ -1,0 +1,32 @@
+"""One file of the library: what the library says of it, and deleting it, which is a matter of posts."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from media_library.api import views
+from posts.api.filters import is_asked
+from posts.services.withdrawing import delete_file
+
+
+class MediaDetail(views.MediaDetail):
+    query_parameters: ClassVar[Any] = {
+        **views.MediaDetail.query_parameters,
+        "DELETE": [
+            OpenApiParameter("force", bool, description="Also while scheduled posts use it: they become drafts again.")
+        ],
+    }
+    refusals: ClassVar[Any] = {**views.MediaDetail.refusals, "DELETE": [409]}
+
+    @extend_schema(
+        summary="Delete a file; 409 while a scheduled post uses it, unless force=true", responses={204: None}
+    )
+    def delete(self, request: Request, id: UUID) -> Response:
+        delete_file(self.get_object(), is_forced=is_asked(request, "force"), at=timezone.now())
+        return Response(status=204)
