@@ -23,7 +23,7 @@ class MediaUse:
     """One file in one part, in the form that its platform takes: a local path, never bytes in memory.
 
     `kind`: image, animation (a picture that moves, whatever form it takes) or video. `duration_s` of animations and
-    videos. `alt_text` may be "". Where nothing is sent (in `validate`, `reconcile`) it is the original and `path` is "".
+    videos. `alt_text` may be "". Where nothing is sent (`validate`, `reconcile`) it is the original and `path` is "".
     `fit`, `facts` and `stored_name` are the engine's: how the original is brought into form, what is known of it, and
     where the form lies.
     """

@@ -142,7 +142,7 @@ class PostSerializer(serializers.Serializer[Any]):
 
 @extend_schema_field({"type": "array", "items": MEDIA_ITEM, "maxItems": MOST_MEDIA})
 class MediaField(serializers.ListField):
-    """Files in order: ids, or objects `{id, alt_text?, fit?}`; further names are ignored, as expand=media gives them."""
+    """Files in order: ids, or objects `{id, alt_text?, fit?}`; what expand=media gives beyond that is ignored."""
 
     child = serializers.JSONField()
 

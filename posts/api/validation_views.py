@@ -75,7 +75,9 @@ REFUSED = {
                 "account_id": ACCOUNT,
                 "valid": False,
                 "problems": [TOO_LONG],
-                "parts": [{"index": 0, "kind": "post", "text": LONG["content"], "length": 503, "limit": 500, "media": []}],
+                "parts": [
+                    {"index": 0, "kind": "post", "text": LONG["content"], "length": 503, "limit": 500, "media": []}
+                ],
                 "options": {},
             }
         ]

@@ -117,7 +117,7 @@ def content_problems(post: Post, accounts: Iterable[SocialAccount], files: Files
 
 
 def problems_at(platform: str, content: Content, target: Target | None) -> list[FieldProblem]:
-    """What this platform would refuse of it, its files in the form that they are to get; `target` None = stock limits."""
+    """What this platform would refuse of it, with its files in their form there; `target` None = stock limits."""
     connector = registry.connector_class(platform)
     forms, unfit = media.forms_of(content, connector.media_rule(content.post_type, target))
     return [*connector.validate(content, target), *unfit, *media.failed_forms(content, forms)]

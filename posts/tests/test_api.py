@@ -22,8 +22,8 @@ pytestmark = pytest.mark.django_db
 
 ROW_KEYS = {
     "id", "content", "platforms", "accounts", "post_type", "status", "scheduled_time", "timezone", "published_at",
-    "post_options", "overrides", "thread", "first_comment", "tags", "author", "deliveries", "warnings", "created_at",
-    "updated_at",
+    "post_options", "overrides", "thread", "media", "first_comment", "tags", "author", "deliveries",
+    "warnings", "created_at", "updated_at",
 }  # fmt: skip
 
 
@@ -308,7 +308,7 @@ def test_the_list_takes_the_same_few_queries_however_long(
     for _ in range(rows):
         make_post(accounts=[account])
 
-    with django_assert_max_num_queries(5):  # sign-in, page, count, deliveries, tags
+    with django_assert_max_num_queries(6):  # sign-in, page, count, deliveries, tags, media
         body = client.get("/api/v2/posts").json()
 
     assert len(body["posts"]) == rows

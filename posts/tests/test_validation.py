@@ -62,9 +62,10 @@ def test_what_is_fine_shows_what_would_be_sent(client: APIClient, account: Socia
                             "text": "See https://example.com/a/long/address/that/counts/as/23",
                             "length": 27,
                             "limit": 500,
+                            "media": [],
                         },
-                        {"index": 1, "kind": "reply", "text": "Grüße 👨‍👩‍👧", "length": 7, "limit": 500},
-                        {"index": 2, "kind": "comment", "text": "Less", "length": 4, "limit": 500},
+                        {"index": 1, "kind": "reply", "text": "Grüße 👨‍👩‍👧", "length": 7, "limit": 500, "media": []},
+                        {"index": 2, "kind": "comment", "text": "Less", "length": 4, "limit": 500, "media": []},
                     ],
                     "options": {"visibility": "unlisted"},
                 }
@@ -102,7 +103,7 @@ def test_a_platform_without_account_counts_by_its_stock_limits(client: APIClient
     [shown] = verdict["platforms"]["mastodon"]
     assert (shown["account_id"], shown["valid"]) == (None, False)
     assert [fault["code"] for fault in shown["problems"]] == ["no_account", "too_long"]
-    assert shown["parts"] == [{"index": 0, "kind": "post", "text": "x" * 501, "length": 501, "limit": 500}]
+    assert shown["parts"] == [{"index": 0, "kind": "post", "text": "x" * 501, "length": 501, "limit": 500, "media": []}]
     codes = [(fault["code"], fault["params"]["platform"]) for fault in verdict["problems"]]
     assert codes == [("no_account", "mastodon"), ("too_long", "mastodon")]
 
@@ -111,7 +112,7 @@ def test_a_platform_that_is_not_built_shows_its_text_unmeasured(client: APIClien
     verdict = validate(client, content="Hello", platforms=["youtube"])
 
     [shown] = verdict["platforms"]["youtube"]
-    assert shown["parts"] == [{"index": 0, "kind": "post", "text": "Hello", "length": None, "limit": None}]
+    assert shown["parts"] == [{"index": 0, "kind": "post", "text": "Hello", "length": None, "limit": None, "media": []}]
     assert [fault["code"] for fault in verdict["problems"]] == ["no_account"]
 
 

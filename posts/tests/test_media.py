@@ -1,0 +1,368 @@
+"""Files in posts: from the API's words to what arrives at each platform, in its form, once."""
+
+from __future__ import annotations
+
+import hashlib
+import urllib.request
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.models import Membership, Workspace
+from accounts.tests.making import make_workspace, signed_in
+from integrations.models import SocialAccount
+from integrations.tests.making import connect, make_account
+from mastablasta import chores
+from media_library.models import Asset, AssetStatus, Rendition
+from media_library.tests.making import MAKER, clip, make_asset, moving, photo, still
+from posts.models import Delivery, Post, PostMedia
+from posts.services import forms
+from posts.tests.test_publishing import outcomes, run_until_settled
+from tests.world import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PLATFORMS = ("twitter", "mastodon", "bluesky")
+LATER = "2030-01-31T09:00:00Z"
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return make_workspace()
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> APIClient:
+    return signed_in(Membership.objects.get(workspace=workspace).user)
+
+
+@pytest.fixture
+def account(workspace: Workspace) -> SocialAccount:
+    return make_account(workspace=workspace)
+
+
+def create(client: APIClient, **body: Any) -> Any:
+    return client.post("/api/v2/posts", {"platforms": ["mastodon"], **body}, format="json")
+
+
+def created(client: APIClient, **body: Any) -> dict[str, Any]:
+    answer = create(client, **body)
+    assert answer.status_code == 201, answer.content
+    return dict(answer.json())
+
+
+def faults(answer: Any) -> list[tuple[str, str]]:
+    return [(one["field"], one["code"]) for one in answer.json()["errors"]]
+
+
+# --- what is stored and shown ---
+def test_files_come_back_as_they_were_given(client: APIClient, workspace: Workspace, account: SocialAccount) -> None:
+    one, two, three = (make_asset(workspace=workspace) for _ in range(3))
+    said = {
+        "content": "Hello",
+        "media": [str(one.id), {"id": str(two.id), "alt_text": "Two", "fit": "pad"}],
+        "overrides": {"mastodon": {"media": [str(three.id)]}, str(account.id): {"content": "Own", "media": []}},
+    }
+
+    post = created(client, **said)
+
+    assert {name: post[name] for name in said} == said
+    again = client.put(f"/api/v2/posts/{post['id']}", post, format="json")
+    assert again.status_code == 200
+    assert {name: again.json()[name] for name in said} == said
+    assert client.get("/api/v2/posts?has_media=true").json()["total"] == 1
+    assert client.get("/api/v2/posts?has_media=false").json()["total"] == 0
+
+
+def test_parts_of_a_thread_have_their_own(client: APIClient, workspace: Workspace, account: SocialAccount) -> None:
+    one, two = (str(make_asset(workspace=workspace).id) for _ in range(2))
+
+    post = created(client, thread=[{"content": "A", "media": [one]}, "B", {"content": "", "media": [two]}])
+
+    assert post["media"] == [one]
+    assert post["thread"] == [{"content": "A", "media": [one]}, "B", {"content": "", "media": [two]}]
+    shorter = client.patch(f"/api/v2/posts/{post['id']}", {"thread": ["A", "B"]}, format="json").json()
+    assert (shorter["thread"], shorter["media"]) == ([{"content": "A", "media": [one]}, "B"], [one])
+    bare = client.patch(f"/api/v2/posts/{post['id']}", {"media": []}, format="json").json()
+    assert (bare["thread"], bare["media"], PostMedia.objects.count()) == (["A", "B"], [], 0)
+
+
+def test_what_is_said_twice_must_be_the_same(client: APIClient, workspace: Workspace, account: SocialAccount) -> None:
+    one, two = (str(make_asset(workspace=workspace).id) for _ in range(2))
+
+    refused = create(client, media=[one], thread=[{"content": "A", "media": [two]}])
+
+    assert (refused.status_code, faults(refused)) == (400, [("media", "contradiction")])
+
+
+def test_expanded_files_are_whole_and_may_be_sent_back(
+    client: APIClient, workspace: Workspace, account: SocialAccount
+) -> None:
+    asset = make_asset(workspace=workspace, alt_text="Of the file")
+    post = created(client, media=[{"id": str(asset.id), "alt_text": "Of the use"}])
+
+    plain = client.get(f"/api/v2/posts/{post['id']}")
+    shown = client.get(f"/api/v2/posts/{post['id']}?expand=media")
+
+    [file] = shown.json()["media"]
+    assert (file["id"], file["alt_text"], file["sha256"]) == (str(asset.id), "Of the use", asset.sha256)
+    assert shown["ETag"] == plain["ETag"]
+    back = client.put(f"/api/v2/posts/{post['id']}", shown.json(), format="json", headers={"If-Match": shown["ETag"]})
+    assert (back.status_code, back.json()["media"]) == (200, plain.json()["media"])
+    [listed] = client.get("/api/v2/posts?expand=media").json()["posts"]
+    assert listed["media"] == shown.json()["media"]
+    assert faults(client.get("/api/v2/posts?expand=files")) == [("expand", "invalid_choice")]
+
+
+@pytest.mark.parametrize(
+    ("media", "fault"),
+    [
+        (["nonsense"], ("media.0", "invalid_media")),
+        ([5], ("media.0", "invalid_media")),
+        ([{"alt_text": "x"}], ("media.0", "invalid_media")),
+        ([{"id": str(uuid4()), "fit": "stretch"}], ("media.0.fit", "invalid_choice")),
+        ([{"id": str(uuid4()), "alt_text": "x" * 1501}], ("media.0.alt_text", "max_length")),
+        ("nonsense", ("media", "not_a_list")),
+        ([str(uuid4())], ("media.0", "unknown_media")),
+    ],
+)
+def test_bad_media_are_refused_by_name(
+    client: APIClient, account: SocialAccount, media: Any, fault: tuple[str, str]
+) -> None:
+    answer = create(client, content="Hello", media=media)
+
+    assert (answer.status_code, faults(answer), Post.objects.count()) == (400, [fault], 0)
+
+
+def test_files_of_others_do_not_exist(client: APIClient, account: SocialAccount) -> None:
+    foreign = make_asset()
+
+    answer = create(client, content="Hello", media=[str(foreign.id)])
+
+    assert (answer.status_code, faults(answer)) == (400, [("media.0", "unknown_media")])
+
+
+def test_a_post_without_a_word_may_have_files(client: APIClient, workspace: Workspace, account: SocialAccount) -> None:
+    post = created(client, media=[str(make_asset(workspace=workspace).id)], scheduled_time=LATER)
+
+    assert (post["content"], post["status"]) == ("", "scheduled")
+    assert faults(create(client)) == [("content", "required")]
+
+
+# --- what stands against it ---
+def test_a_workspace_may_require_alt_text(client: APIClient, workspace: Workspace, account: SocialAccount) -> None:
+    Workspace.objects.filter(id=workspace.id).update(requires_alt_text=True)
+    asset = make_asset(workspace=workspace)
+
+    draft = created(client, media=[str(asset.id)])
+    refused = create(client, media=[str(asset.id)], scheduled_time=LATER)
+    told = created(client, media=[{"id": str(asset.id), "alt_text": "A street"}], scheduled_time=LATER)
+
+    assert [(one["field"], one["code"]) for one in draft["warnings"]] == [("media.0", "alt_text_required")]
+    assert (refused.status_code, faults(refused)) == (400, [("media.0", "alt_text_required")])
+    assert told["status"] == "scheduled"
+
+
+def test_what_a_platform_does_not_take_is_told_when_scheduling(
+    client: APIClient, workspace: Workspace, account: SocialAccount
+) -> None:
+    five = [str(make_asset(workspace=workspace).id) for _ in range(5)]
+    film = str(make_asset(workspace=workspace, data=clip()).id)
+
+    assert faults(create(client, media=five, scheduled_time=LATER)) == [("media", "too_many_media")]
+    assert faults(create(client, media=[five[0], film], scheduled_time=LATER)) == [("media", "media_cannot_mix")]
+    verdict = client.post("/api/v2/posts/validate", {"media": five, "platforms": ["mastodon"]}, format="json").json()
+    assert (verdict["valid"], [one["code"] for one in verdict["problems"]]) == (False, ["too_many_media"])
+    fine = client.post("/api/v2/posts/validate", {"media": five[:1], "platforms": ["mastodon"]}, format="json").json()
+    [part] = fine["platforms"]["mastodon"][0]["parts"]
+    assert (fine["valid"], [(one["id"], one["mime_type"]) for one in part["media"]]) == (
+        True, [(five[0], "image/jpeg")],
+    )  # fmt: skip
+
+
+def test_what_cannot_be_made_is_told_before_it_is_due(
+    client: APIClient, workspace: Workspace, account: SocialAccount
+) -> None:
+    asset = make_asset(workspace=workspace)
+    post = created(client, media=[str(asset.id)], scheduled_time=LATER)
+    rendition = Rendition.objects.get(asset=asset)
+    Rendition.objects.filter(id=rendition.id).update(
+        status=AssetStatus.FAILED, status_reason="It is broken.", next_try_at=None
+    )
+
+    forms.settled({asset.id}, at=timezone.now())
+
+    shown = client.get(f"/api/v2/posts/{post['id']}").json()
+    [delivery] = shown["deliveries"]
+    assert (delivery["status"], delivery["waiting_for"], delivery["error"]["code"]) == (
+        "pending", "person", "media_failed",
+    )  # fmt: skip
+    assert "It is broken." in delivery["error"]["message"]
+    again = client.post(f"/api/v2/posts/{post['id']}/publish")
+    assert (again.status_code, faults(again)) == (400, [("media.0", "media_failed")])
+    other = make_asset(workspace=workspace)
+    mended = client.patch(f"/api/v2/posts/{post['id']}", {"media": [str(other.id)]}, format="json").json()
+    assert (mended["status"], mended["deliveries"][0]["error"], mended["deliveries"][0]["waiting_for"]) == (
+        "scheduled", None, None,
+    )  # fmt: skip
+
+
+# --- deleting files ---
+def test_a_file_of_a_scheduled_post_is_kept_unless_forced(
+    client: APIClient, workspace: Workspace, account: SocialAccount
+) -> None:
+    asset = make_asset(workspace=workspace)
+    post = created(client, content="Hello", media=[str(asset.id)], scheduled_time=LATER)
+
+    refused = client.delete(f"/api/v2/media/{asset.id}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "in_use")
+    assert post["id"] in refused.json()["detail"]
+    assert client.delete(f"/api/v2/media/{asset.id}?force=true").status_code == 204
+
+    shown = client.get(f"/api/v2/posts/{post['id']}").json()
+    assert (shown["status"], shown["scheduled_time"], shown["media"]) == ("draft", None, [str(asset.id)])
+    assert [one["code"] for one in shown["warnings"]] == ["media_deleted"]
+    assert client.get(f"/api/v2/media/{asset.id}").status_code == 404
+    again = client.post(f"/api/v2/posts/{post['id']}/publish")
+    assert (again.status_code, faults(again)) == (400, [("media.0", "media_deleted")])
+
+
+def test_a_file_of_drafts_goes_at_once(client: APIClient, workspace: Workspace, account: SocialAccount) -> None:
+    asset = make_asset(workspace=workspace)
+    created(client, content="Hello", media=[str(asset.id)])
+
+    assert client.delete(f"/api/v2/media/{asset.id}").status_code == 204
+    assert client.delete(f"/api/v2/media/{asset.id}").status_code == 404
+
+
+# --- what arrives ---
+def everywhere(sandbox: Sandbox, workspace: Workspace) -> None:
+    for platform in PLATFORMS:
+        connect(sandbox, "anna", platform=platform, workspace=workspace)
+
+
+def publish(client: APIClient, **body: Any) -> dict[str, Any]:
+    post = created(client, publish=True, **{"platforms": list(PLATFORMS), **body})
+    chores.work_on_media()
+    run_until_settled(*Delivery.objects.filter(post=post["id"]))
+    return dict(client.get(f"/api/v2/posts/{post['id']}").json())
+
+
+def seen(sandbox: Sandbox, platform: str) -> list[list[tuple[str, str]]]:
+    return [[(m["mime_type"], m["alt_text"]) for m in post["media"]] for post in sandbox.posts(platform)]
+
+
+def test_pictures_arrive_everywhere_in_order_without_what_the_camera_told(
+    sandbox: Sandbox, client: APIClient, workspace: Workspace
+) -> None:
+    everywhere(sandbox, workspace)
+    turned = make_asset(workspace=workspace, data=photo((80, 60), orientation=6), alt_text="A street")
+    clear = make_asset(workspace=workspace, data=still("PNG", mode="RGBA"))
+
+    post = publish(client, content="Look", media=[str(turned.id), {"id": str(clear.id), "alt_text": "Half clear"}])
+
+    assert post["status"] == "published", post
+    for platform in PLATFORMS:
+        [arrived] = sandbox.posts(platform)
+        assert [m["alt_text"] for m in arrived["media"]] == ["A street", "Half clear"]
+        assert [m["mime_type"] for m in arrived["media"]] == ["image/jpeg", "image/png"]
+        hashes = {m["sha256"] for m in arrived["media"]}
+        made = Rendition.objects.filter(sha256__in=hashes)
+        assert {m.sha256 for m in made} == hashes
+        assert {(m.width, m.height) for m in made.filter(asset=turned)} == {(60, 80)}
+        from django.core.files.storage import default_storage
+
+        for rendition in made:
+            with default_storage.open(rendition.stored_name) as file:
+                data = file.read()
+            assert hashlib.sha256(data).hexdigest() == rendition.sha256
+            assert MAKER.encode() not in data
+            assert b"Exif" not in data
+
+
+def test_a_video_and_an_animation_arrive_in_the_form_of_each_platform(
+    sandbox: Sandbox, client: APIClient, workspace: Workspace
+) -> None:
+    everywhere(sandbox, workspace)
+    film = make_asset(workspace=workspace, data=clip("avi", duration_s=2), alt_text="A film")
+    moves = make_asset(workspace=workspace, data=moving(), alt_text="It moves")
+
+    assert publish(client, content="Film", media=[str(film.id)])["status"] == "published"
+    assert publish(client, content="Moves", media=[str(moves.id)])["status"] == "published"
+
+    assert seen(sandbox, "twitter") == [[("video/mp4", "A film")], [("image/gif", "It moves")]]
+    assert seen(sandbox, "mastodon") == [[("video/mp4", "A film")], [("image/gif", "It moves")]]
+    assert seen(sandbox, "bluesky") == [[("video/mp4", "A film")], [("video/mp4", "It moves")]]
+
+
+def test_each_account_gets_its_own_choice_and_each_part_its_own(
+    sandbox: Sandbox, client: APIClient, workspace: Workspace
+) -> None:
+    everywhere(sandbox, workspace)
+    a, b, c = (make_asset(workspace=workspace, alt_text=name) for name in "abc")
+
+    post = publish(
+        client,
+        thread=[{"content": "One", "media": [str(a.id)]}, {"content": "Two", "media": [str(b.id)]}],
+        overrides={"bluesky": {"media": [str(c.id)]}, "mastodon": {"media": []}},
+    )
+
+    assert post["status"] == "published", post
+    alts = {p: [[m["alt_text"] for m in row["media"]] for row in sandbox.posts(p)] for p in PLATFORMS}
+    assert alts == {"twitter": [["a"], ["b"]], "mastodon": [[], []], "bluesky": [["c"], []]}
+
+
+def test_a_post_that_is_due_waits_for_its_form_without_a_call_and_goes_on_at_once(
+    sandbox: Sandbox, client: APIClient, workspace: Workspace
+) -> None:
+    connect(sandbox, "anna", workspace=workspace)
+    asset = make_asset(workspace=workspace)
+    post = created(client, content="Hello", media=[str(asset.id)], publish=True)
+    delivery = Delivery.objects.get(post=post["id"])
+
+    from posts.tests.test_publishing import run
+
+    run()
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.tries, delivery.error_code) == ("queued", 0, "")
+    assert delivery.next_attempt_at > timezone.now() + timedelta(seconds=5)
+    assert outcomes(delivery) == [("send", "abandoned")]
+    assert [r for r in sandbox.requests("mastodon") if r["operation"] in {"publish", "upload"}] == []
+
+    chores.work_on_media()
+    run_until_settled(delivery)
+
+    assert (delivery.state, len(sandbox.posts())) == ("published", 1)
+
+
+def test_a_file_that_the_storage_lost_is_no_silent_post_without_it(
+    sandbox: Sandbox, client: APIClient, workspace: Workspace
+) -> None:
+    from django.core.files.storage import default_storage
+
+    connect(sandbox, "anna", workspace=workspace)
+    asset = make_asset(workspace=workspace)
+    post = created(client, content="Hello", media=[str(asset.id)], publish=True)
+    chores.work_on_media()
+    default_storage.delete(Rendition.objects.get(asset=asset).stored_name)
+    delivery = Delivery.objects.get(post=post["id"])
+
+    run_until_settled(delivery)
+
+    assert (delivery.state, delivery.error_code) == ("failed", "storage_unavailable")
+    assert sandbox.posts() == []
+
+
+def test_the_feed_for_people_shows_the_picture(sandbox: Sandbox, client: APIClient, workspace: Workspace) -> None:
+    connect(sandbox, "anna", workspace=workspace)
+    asset = make_asset(workspace=workspace, alt_text="A street in the rain")
+
+    publish(client, content="Look", platforms=["mastodon"], media=[str(asset.id)])
+
+    with urllib.request.urlopen(sandbox.url) as page:
+        assert 'alt="A street in the rain"' in page.read().decode()
+    assert Asset.objects.count() == 1
