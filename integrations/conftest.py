@@ -1,3 +1,3 @@
 import pytest
 
-pytest.register_assert_rewrite("integrations.testing")
+pytest.register_assert_rewrite("integrations.testing", "integrations.testing_media")

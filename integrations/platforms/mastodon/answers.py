@@ -22,6 +22,7 @@ LOCKED_OUT = (
     "suspended",
 )
 SCOPE_MISSING = ("outside the authorized scopes", "insufficient_scope")
+MEDIA_NOT_READY = "media_not_ready"
 NOT_READY = ("not finished processing", "have not finished")
 
 
@@ -62,7 +63,7 @@ def refusal(answer: Answer) -> CallFailed:
     if status < 400:
         return Unavailable("The server points to another address.", code="redirected", http_status=status)
     if status == 422 and any(hint in words for hint in NOT_READY):
-        return Unavailable("The server is still processing the media.", code="media_not_ready", http_status=status)
+        return Unavailable("The server is still processing the media.", code=MEDIA_NOT_READY, http_status=status)
     return Rejected(
         said or f"The server refused it with status {status}.",
         code=_REJECTED.get(status, "rejected"),

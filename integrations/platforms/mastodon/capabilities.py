@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
+from integrations.platforms.mastodon.limits import MAX_CHARACTERS, URL, media_rule_of
 
 READ = "2026-11-23"
-INSTANCE = Source("https://docs.joinmastodon.org/entities/Instance/#configuration", READ)
+INSTANCE = Source(URL, READ)
 POSTING = Source("https://docs.joinmastodon.org/user/posting/#text", READ)
+MEDIA = Source("https://docs.joinmastodon.org/methods/media/", "2026-11-28")
 STATUSES = Source("https://docs.joinmastodon.org/methods/statuses/#create", READ)
 RATES = Source("https://docs.joinmastodon.org/api/rate-limits/", READ)
 
-MAX_CHARACTERS = 500
-CHARACTERS_PER_URL = 23
+STOCK_MEDIA = media_rule_of({})
+assert STOCK_MEDIA is not None  # noqa: S101  stock servers take media
 
 CAPABILITIES = Capabilities(
     slug="mastodon",
@@ -43,8 +45,10 @@ CAPABILITIES = Capabilities(
         },
     },
     rates=(
+        RateRule("upload", limit=30, window_s=1800, scope="account", source=RATES),
         RateRule("any", limit=300, window_s=300, scope="account", source=RATES),
         RateRule("delete", limit=30, window_s=1800, scope="account", source=RATES),
     ),
-    sources=(INSTANCE, POSTING, STATUSES, RATES),
+    media={"standard": STOCK_MEDIA},
+    sources=(INSTANCE, POSTING, STATUSES, MEDIA, RATES),
 )

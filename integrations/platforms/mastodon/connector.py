@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -22,10 +22,13 @@ from integrations.contract import (
     Target,
 )
 from integrations.platforms.mastodon.answers import refusal, rests_until, status_of, time_of
-from integrations.platforms.mastodon.capabilities import CAPABILITIES, CHARACTERS_PER_URL, MAX_CHARACTERS
+from integrations.platforms.mastodon.capabilities import CAPABILITIES
+from integrations.platforms.mastodon.limits import CHARACTERS_PER_URL, MAX_CHARACTERS, media_rule_of
 from integrations.platforms.mastodon.text import comparable, comparable_shown, counted_length, words_of
+from integrations.platforms.mastodon.uploads import MAYBE_OUT, Uploads, ids_in
 from integrations.validation import general_problems, too_long
 from mastablasta.core.errors import FieldProblem
+from mastablasta.core.media_rules import MediaRule
 
 PAGE = 40
 MOST_PAGES = 25
@@ -59,38 +62,57 @@ class MastodonConnector(Connector):
         )
         return Measure(length, int(limits.get("max_characters", MAX_CHARACTERS)))
 
-    def publish(self, step: Step, *, progress: Progress) -> Published | Pending:  # noqa: ARG002  text needs none
-        """Post one part, as a reply to its parent if it has one.
+    @classmethod
+    def media_rule(cls, post_type: str, target: Target | None) -> MediaRule | None:
+        """What the server says that it takes."""
+        if super().media_rule(post_type, target) is None:
+            return None
+        return media_rule_of(target.info.get("limits", {}) if target else {})
+
+    def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
+        """Post one part, as a reply to its parent if it has one, once its files are uploaded and ready.
 
         It carries the step's key as Idempotency-Key, which Mastodon remembers for an hour. Forks may not
         (Takahe 0.11 does not), so a doubt is settled by `reconcile`, never by sending again.
         Source: https://docs.joinmastodon.org/methods/statuses/#create (read 2026-11-23).
         """
+        uploads = Uploads(self.http, step.part.media, progress)
+        waits = uploads.go_on()
+        if waits is not None:
+            return waits
         body: dict[str, Any] = {"status": step.part.text, **step.content.options}
+        if step.part.media:
+            body["media_ids"] = ids_in(progress.data)
         if step.parent is not None:
             body["in_reply_to_id"] = step.parent.remote_id
         answer = self.http.post("/api/v1/statuses", json=body, headers={"Idempotency-Key": step.key}, visible=True)
         if not answer.is_ok:
-            raise refusal(answer)
+            failure = refusal(answer)
+            waits = uploads.after(failure) if step.part.media else None
+            if waits is None:
+                raise failure
+            return waits
         status = status_of(answer.json())
         if status is None:
             raise answer.in_doubt("names no id of the new status", code="no_id")
         return Published(status["remote_id"], status["url"], rests_until=rests_until(answer))
 
     def resume(self, step: Step, *, progress: Progress) -> Published | Pending:
-        """Text is never pending here."""
+        """Go on with the files; the status itself is never pending here."""
         return self.publish(step, progress=progress)
 
     def reconcile(
-        self,
-        step: Step,
-        *,
-        progress: Progress,  # noqa: ARG002  nothing but the text is needed to recognise it
-        since: datetime,
-        known: frozenset[str],
+        self, step: Step, *, progress: Progress, since: datetime, known: frozenset[str]
     ) -> Found | Absent | CannotTell:
-        """Look for it among our own statuses; the server cannot be asked by key."""
-        return self._look_for(step, since=since, known=known)
+        """Look for it among our own statuses; the server cannot be asked by key.
+
+        That it was looked for in vain is noted where it has files, since each goes into one status only: if they are
+        gone when it is sent again, it is out after all.
+        """
+        looked = self._look_for(step, ids_in(progress.data), since=since, known=known)
+        if isinstance(looked, Absent) and step.part.media:
+            progress.save(**{MAYBE_OUT: True})
+        return looked
 
     def delete(self, remote_id: str) -> None:
         """Source: https://docs.joinmastodon.org/methods/statuses/#delete (read 2026-11-23)."""
@@ -98,7 +120,10 @@ class MastodonConnector(Connector):
         if not answer.is_ok and answer.status not in {404, 410}:
             raise refusal(answer)
 
-    def _look_for(self, step: Step, *, since: datetime, known: frozenset[str]) -> Found | Absent | CannotTell:
+    def _look_for(
+        self, step: Step, media_ids: Sequence[str], *, since: datetime, known: frozenset[str]
+    ) -> Found | Absent | CannotTell:
+        """A status with our very files is ours; else the oldest with our text, and as many files, in this place."""
         part = step.part
         parent = step.parent.remote_id if step.parent else None
         spoiler = comparable(str(step.content.options.get("spoiler_text") or ""))
@@ -109,10 +134,14 @@ class MastodonConnector(Connector):
                     str(status["id"]) not in known
                     and _id_or_none(status.get("in_reply_to_id")) == parent
                     and comparable(str(status.get("spoiler_text") or "")) == spoiler
+                    and _is_number_of_files(status, len(part.media))
                 ):
                     candidates.append(status)
         except _TooMany:
             return CannotTell(f"more than {PAGE * MOST_PAGES} statuses since then")
+        for status in candidates:
+            if media_ids and sorted(_file_ids(status)) == sorted(media_ids):
+                return Found(str(status["id"]), _url_of(status))
         # Oldest first: of two equal ones, ours was made right after the mark. Likely ones before the others.
         wanted = words_of(part.text)
         candidates.sort(
@@ -124,9 +153,9 @@ class MastodonConnector(Connector):
         )
         for status in candidates[:MOST_SOURCES]:
             if self._has_text(status, part.text):
-                found = status_of(status)
-                if found is not None:
-                    return Found(found["remote_id"], found["url"])
+                if not wanted:
+                    return CannotTell("a status without text, with as many files, could be it")
+                return Found(str(status["id"]), _url_of(status))
         if len(candidates) > MOST_SOURCES:
             return CannotTell(f"more than {MOST_SOURCES} statuses could be it")
         return Absent()
@@ -169,6 +198,22 @@ class MastodonConnector(Connector):
 
 class _TooMany(Exception):
     pass
+
+
+def _is_number_of_files(status: Mapping[str, Any], count: int) -> bool:
+    """Whether it shows so many; a server that shows none at all does not tell."""
+    shown = status.get("media_attachments")
+    return len(shown) == count if isinstance(shown, list) else True
+
+
+def _file_ids(status: Mapping[str, Any]) -> list[str]:
+    shown = status.get("media_attachments")
+    return [str(one.get("id")) for one in shown if isinstance(one, Mapping)] if isinstance(shown, list) else []
+
+
+def _url_of(status: Mapping[str, Any]) -> str:
+    named = status_of(status)
+    return named["url"] if named else ""
 
 
 def _is_list_of_statuses(read: Any) -> bool:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from integrations.contract import ClientApp, Grantor, Identity, OAuthFlow, Tokens
 from integrations.errors import ExchangeRefused, NeedsReconnect, OperatorProblem, Unavailable
 from integrations.platforms.mastodon.answers import error_text, refusal
-from integrations.platforms.mastodon.capabilities import CHARACTERS_PER_URL, MAX_CHARACTERS
+from integrations.platforms.mastodon.limits import limits_of
 from integrations.protocols.oauth2 import for_tokens, tokens_of, web_address
 from mastablasta.core.outbound import Answer, OAuthSession, Refused, split_url
 
@@ -206,30 +206,10 @@ class MastodonOAuth(OAuthFlow):
         return said if said and (host == said or host.endswith(f".{said}")) else host
 
 
-def limits_of(instance: Mapping[str, Any]) -> dict[str, int]:
-    """The limits that matter here, from either version of the instance document, else the stock ones.
-
-    Source: https://docs.joinmastodon.org/entities/Instance/#configuration (read 2026-11-23). Pleroma and Akkoma say
-    `max_toot_chars` at the top instead.
-    """
-    configuration = instance.get("configuration")
-    statuses = configuration.get("statuses") if isinstance(configuration, Mapping) else None
-    statuses = statuses if isinstance(statuses, Mapping) else {}
-    return {
-        "max_characters": _count(statuses.get("max_characters", instance.get("max_toot_chars")), MAX_CHARACTERS),
-        "characters_reserved_per_url": _count(statuses.get("characters_reserved_per_url"), CHARACTERS_PER_URL),
-        "max_media_attachments": _count(statuses.get("max_media_attachments"), 4),
-    }
-
-
 def _identity_scope(discovered: Mapping[str, Any]) -> str:
     """`profile` (4.3) tells who somebody is and nothing more; older servers know `read:accounts` only."""
     scopes = discovered.get("scopes_supported")
     return "profile" if isinstance(scopes, list) and "profile" in scopes else "read:accounts"
-
-
-def _count(value: Any, stock: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**7 else stock
 
 
 def _check_exchange(answer: Answer) -> None:

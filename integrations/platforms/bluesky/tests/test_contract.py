@@ -12,7 +12,8 @@ import pytest
 from integrations.contract import Absent, CannotTell, ClientApp, Content, Found, Part, Published
 from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.bluesky.sign_in import BlueskySignIn
-from integrations.testing import ConnectorContract, Notes, Visit, step_of, text_of, thread_of, visit
+from integrations.testing import Notes, Visit, step_of, text_of, thread_of, visit
+from integrations.testing_media import MediaContract
 from mastablasta.core.outbound import Http
 from tests.world import Sandbox
 
@@ -32,7 +33,7 @@ def record(anna: Visit, published: Published) -> dict[str, Any]:
     return value
 
 
-class TestBluesky(ConnectorContract):
+class TestBluesky(MediaContract):
     slug = "bluesky"
 
     def test_revoked_token_needs_reconnect_whatever_is_asked(self, anna: Visit, before: datetime) -> None:

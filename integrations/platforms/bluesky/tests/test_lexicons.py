@@ -14,7 +14,6 @@ import pytest
 from integrations.contract import Content, MediaUse, Part, Published
 from integrations.platforms.bluesky import media as module
 from integrations.platforms.bluesky.capabilities import CAPABILITIES, MEDIA
-from integrations.platforms.bluesky.tests.making import Desk
 from integrations.platforms.bluesky.tests.test_media import (
     ALLOWED,
     TOKEN,
@@ -28,6 +27,7 @@ from integrations.platforms.bluesky.tests.test_media import (
     said,
 )
 from integrations.testing import Notes, step_of
+from integrations.testing_media import Desk
 from mastablasta.core.tests.lying import lying, says
 
 BESIDE = Path(__file__).resolve().parents[5] / "shared" / "specs"

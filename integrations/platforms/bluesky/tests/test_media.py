@@ -17,8 +17,8 @@ from integrations.platforms.bluesky.addresses import own_did, video_service_of
 from integrations.platforms.bluesky.capabilities import MEDIA
 from integrations.platforms.bluesky.connector import BlueskyConnector
 from integrations.platforms.bluesky.media import embed_of, within
-from integrations.platforms.bluesky.tests.making import Desk, mp4, png
 from integrations.testing import Notes, step_of
+from integrations.testing_media import Desk, mp4, png
 from mastablasta.core.outbound import Http, connections
 from mastablasta.core.tests.lying import Liar, answer, lying, says
 
@@ -375,7 +375,7 @@ def test_shapes_of_embeds(desk: Desk) -> None:
                 "$type": "app.bsky.embed.gallery#image",
                 "image": blob(),
                 "alt": str(number),
-                "aspectRatio": {"width": number + 1, "height": 2},
+                "aspectRatio": {"width": number + 1, "height": 5},
             }
             for number in range(5)
         ],

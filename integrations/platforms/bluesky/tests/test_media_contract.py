@@ -12,8 +12,8 @@ import pytest
 
 from integrations.contract import Absent, Content, Found, LeaseLost, MediaUse, Part, Pending, Published, Step
 from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
-from integrations.platforms.bluesky.tests.making import Desk
 from integrations.testing import Notes, Visit, step_of, visit
+from integrations.testing_media import Desk
 from tests.world import Sandbox
 
 NOTHING: frozenset[str] = frozenset()
@@ -86,7 +86,7 @@ def test_pictures_arrive_in_order_with_their_alt_texts(anna: Visit, desk: Desk, 
     items = shown.get("images") or shown["items"]
     assert seen(anna) == [row(use) for use in uses]
     assert shown["$type"] == f"app.bsky.embed.{kind}"
-    assert [item["aspectRatio"] for item in items] == [{"width": number + 1, "height": 2} for number in range(count)]
+    assert [item["aspectRatio"] for item in items] == [{"width": number + 1, "height": 5} for number in range(count)]
     assert (anna.calls("publish"), anna.marks, paths(anna, UPLOAD_BLOB)) == (1, 1, count)
 
 

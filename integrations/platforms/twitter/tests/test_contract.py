@@ -22,7 +22,6 @@ from integrations.platforms.twitter.oauth import TwitterOAuth
 from integrations.testing import (
     CALLBACK,
     VERIFIER,
-    ConnectorContract,
     Notes,
     Visit,
     consent,
@@ -31,6 +30,7 @@ from integrations.testing import (
     thread_of,
     visit,
 )
+from integrations.testing_media import MediaContract
 from mastablasta.core.outbound import Http
 from tests.world import Sandbox
 
@@ -48,7 +48,7 @@ def send(connector: Connector, content: str | Content, *sent: Published, **how: 
     return published
 
 
-class TestTwitter(ConnectorContract):
+class TestTwitter(MediaContract):
     slug = "twitter"
 
     # --- what is sent ---
