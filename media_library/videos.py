@@ -53,16 +53,17 @@ def poster(container: Any) -> Image.Image:
     best, best_life = None, -1.0
     stream = container.streams.video[0]
     stream.codec_context.thread_count = THREADS
+    ratio = _pixel_ratio(stream)
     for share in LOOK_AT:
         for frame in islice(_frames_from(container, stream, share), LOOK_FRAMES):
             life = _life(frame)
             if life > best_life:
                 best, best_life = frame, life
             if best_life >= LIVELY:
-                return upright(frame)
+                return _upright(frame, ratio)
     if best is None:
         raise Refused("media_unreadable", "No picture of this video can be decoded. Upload it anew.")
-    return upright(best)
+    return _upright(best, ratio)
 
 
 def _frames_from(container: Any, stream: Any, share: float) -> Iterator[Any]:
@@ -81,18 +82,17 @@ def _life(frame: Any) -> float:
     return spread if DARK <= mean <= BRIGHT else spread / 100
 
 
-def upright(frame: Any) -> Image.Image:
+def _upright(frame: Any, ratio: float) -> Image.Image:
     """It as people see it: turned as the file says, its pixels square."""
     image: Image.Image = frame.to_image()
-    ratio = _pixel_ratio(frame)
     if ratio != 1:
         image = image.resize((max(1, round(image.width * ratio)), image.height))
     return image.rotate(frame.rotation, expand=True) if frame.rotation else image
 
 
-def _pixel_ratio(frame: Any) -> float:
-    ratio = getattr(frame, "sample_aspect_ratio", None)
-    return float(ratio) if ratio else 1.0
+def _pixel_ratio(stream: Any) -> float:
+    """Width of a pixel by its height; old cameras have other than square ones."""
+    return float(stream.sample_aspect_ratio or 1)
 
 
 # --- the same packets ---
@@ -271,7 +271,7 @@ class _Graph:
             lambda graph: graph.add_buffer(
                 width=frame.width, height=frame.height, format=frame.format, time_base=stream.time_base
             ),
-            _steps(frame, recipe, fps),
+            _steps(frame, _pixel_ratio(stream), recipe, fps),
             "buffersink",
         )
 
@@ -281,9 +281,9 @@ class _Graph:
         return self.chain.push(frame)
 
 
-def _steps(frame: Any, recipe: Recipe, fps: Fraction) -> Iterator[tuple[str, str]]:
+def _steps(frame: Any, ratio: float, recipe: Recipe, fps: Fraction) -> Iterator[tuple[str, str]]:
     rotation = frame.rotation % 360
-    width, height = frame.width * _pixel_ratio(frame), float(frame.height)
+    width, height = frame.width * ratio, float(frame.height)
     if frame.interlaced_frame:
         yield "yadif", "deint=interlaced"
     yield "fps", f"fps={fps.numerator}/{fps.denominator}"
@@ -391,12 +391,13 @@ def film(frames: Iterable[Frame], recipe: Recipe, to: Path, *, quickest_ms: int,
 def is_as_said(path: Path, recipe: Recipe) -> bool:
     """Whether the MP4 at `path` is upright, as large and no longer than the recipe says, and shows a picture."""
     with opened(path, "video/mp4") as container:
-        frame = next(container.decode(container.streams.video[0]), None)
+        stream = container.streams.video[0]
+        frame = next(container.decode(stream), None)
         return (
             frame is not None
             and (frame.width, frame.height) == (recipe.width, recipe.height)
             and frame.rotation == 0
-            and _pixel_ratio(frame) == 1
+            and _pixel_ratio(stream) == 1
             and (recipe.max_duration_s is None or (container.duration or 0) / 1_000_000 <= recipe.max_duration_s)
         )
 

@@ -43,7 +43,6 @@ WAIT_BETWEEN = (timedelta(seconds=1), timedelta(seconds=5))
 
 VANISHED = f"It could not be made: whoever tried was ended {MOST_TRIES} times before it was done."
 
-
 QUICK = Lane("quick", timeout_s=120, niceness=5)
 AT_MOST_S = 50.0
 SLOW = Lane("slow", timeout_s=bell.TIMEOUT_S - AT_MOST_S - QUICK.timeout_s - 60, niceness=10)
@@ -105,7 +104,10 @@ class _Work:
             finally:
                 self._leave()
             # Looked for once more: who rang while we led was sent away.
-            if self._is_closing() or not self._is_something_due():
+            if not self._is_something_due() or self.should_stop():
+                break
+            if self._is_closing():
+                bell.ring()
                 break
         return self.settled
 

@@ -1,4 +1,4 @@
-"""`python -m media_library.tests.working DATABASE KILL_AT`: works on media as a job does, and is killed at a step of it.
+"""`python -m media_library.tests.working DATABASE KILL_AT`: works on media as a job, and is killed at a step of it.
 
 KILL_AT: claimed, made (nothing is in the storage), half_kept, kept (all is), settled (before the commit), done.
 """
