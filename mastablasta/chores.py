@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from mastablasta.core import jobs
 from mastablasta.core.models import Heartbeat, IdempotencyKey
+from media_library.services import bell
 from posts.services import claims
 
 DRAIN = "posts.tasks.drain"
@@ -18,17 +19,22 @@ KEEP_HEARTBEATS = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """A task without arguments that is rung every `period_s` seconds, by one clock of all."""
+    """A task without arguments that is rung every `period_s` seconds, by one clock of all.
+
+    `timeout_s`: after which it is ended; None = as every task.
+    """
 
     name: str
     period_s: float
     task: str
+    timeout_s: int | None = None
 
 
 CHORES = (
     Chore("q2", 5, jobs.BEAT),
     Chore("unpark_lanes", 2, "posts.tasks.unpark_lanes"),
     Chore("sweep_lanes", 60, "posts.tasks.sweep_lanes"),
+    Chore("media", 5, bell.WORK, timeout_s=bell.TIMEOUT_S),
     Chore("refresh_tokens", 60, "integrations.tasks.refresh_tokens"),
     Chore("host_info", 600, "mastablasta.chores.refresh_host_info"),
     Chore("tidy", 600, "mastablasta.chores.tidy"),
@@ -52,6 +58,14 @@ def refresh_host_info() -> None:
     from integrations.services.hosts import refresh_host_info
 
     refresh_host_info(at=timezone.now(), most=5)  # a dead host takes 10 s, a task may take 120
+
+
+def work_on_media() -> None:
+    """Make thumbnails, previews and renditions that are due; tell the posts that wait for them."""
+    from media_library.services import processing
+
+    # INTEGRATION: on_settled=posts.services.media.settled, once it is there; until then nobody waits for files.
+    processing.work(should_stop=jobs.stop_requested, on_settled=lambda _: None)
 
 
 def tidy() -> None:

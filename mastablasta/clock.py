@@ -125,7 +125,7 @@ class Clock:
             self.turns[chore.name] = now + chore.period_s
             period = timedelta(seconds=chore.period_s - SHORTEST_TICK_S)
             if Heartbeat.objects.claim_turn(f"chore:{chore.name}", at=at, period=period) and not rung[chore.task]:
-                jobs.ring(chore.task)
+                jobs.ring(chore.task, timeout_s=chore.timeout_s)
 
     def _until(self, due_at: datetime | None, at: datetime) -> float:
         wait_s = TICK_S

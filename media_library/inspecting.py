@@ -44,7 +44,7 @@ class Refusal(Exception):
         self.is_other_format = is_other_format
 
 
-def inspect(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def main(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """`path` and the `container` it claims to be → `found` (as inspection.Inspected) or `refused` (as Refusal)."""
     path, container = Path(arguments["path"]), arguments["container"]
     try:
@@ -310,9 +310,3 @@ def _refuse_incomplete_riff(path: Path) -> None:
                 raise Refusal("damaged", BREAKS_OFF)
             if not length:
                 return
-
-
-if __name__ == "__main__":
-    from media_library import decoding
-
-    decoding.serve(inspect)

@@ -1,108 +1,117 @@
-"""Decoders in processes of their own: what they may take, and that none outlives its purpose."""
+"""Decoders in processes of their own."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
 from media_library import decoding
-from media_library.decoding import DecoderFailed, run
+from media_library.decoding import DecoderFailed
 
-MODULE = "media_library.tests.test_decoding"
-MB = 1024 * 1024
-
-
-def work(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """As the arguments say; runs in the process of its own."""
-    match arguments["do"]:
-        case "sleep":
-            time.sleep(60)
-        case "spin":
-            while True:
-                pass
-        case "eat":
-            return {"size": len(bytes(1024 * MB))}
-        case "die":
-            os.kill(os.getpid(), signal.SIGSEGV)
-        case "fail":
-            raise ValueError("no such codec")
-    return {"environment": sorted(os.environ), "pid": os.getpid()}
+MEGABYTE = 1024 * 1024
 
 
-def ask(do: str, **how: Any) -> dict[str, Any]:
-    return run(MODULE, {"do": do}, **{"timeout_s": 20, "memory_bytes": 800 * MB, **how})
+def run(do: str, **how: Any) -> dict[str, Any]:
+    limits = {name: how.pop(name) for name in ("timeout_s", "on_wait", "niceness") if name in how}
+    return decoding.run(
+        "media_library.tests.decoders",
+        {"do": do, **how},
+        **{"timeout_s": 20, "memory_bytes": 1024 * MEGABYTE, **limits},
+    )
 
 
-def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+def failure(do: str, **how: Any) -> DecoderFailed:
+    with pytest.raises(DecoderFailed) as failed:
+        run(do, **how)
+    return failed.value
 
 
-def test_answer_comes_from_another_process_that_sees_no_secret(monkeypatch):
-    monkeypatch.setenv("JWT_SECRET_KEY", "canary")
+def is_gone(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
-    answer = ask("tell")
 
-    assert answer["pid"] != os.getpid()
-    assert set(answer["environment"]) <= {*decoding.SEEN, "LC_CTYPE"}
+def test_answer_comes_back_and_no_secret_goes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENCRYPTION_KEY", "secret")
+
+    answer = run("echo", say="Grüße 🙂", niceness=5)
+
+    assert answer["said"] == "Grüße 🙂"
+    assert answer["niceness"] == os.nice(0) + 5
+    assert set(answer["environment"]) <= {*decoding.PASSED_ON, *decoding.ENVIRONMENT, "LC_CTYPE"}
+
+
+def test_refusal_is_final_and_carries_its_words() -> None:
+    failed = failure("refuse")
+
+    assert (failed.code, failed.reason, failed.is_final) == ("not_a_picture", "This is no picture.", True)
 
 
 @pytest.mark.parametrize(
-    ("do", "how"),
+    ("do", "how", "code", "is_final"),
     [
-        ("sleep", {"timeout_s": 2}),
-        ("spin", {"timeout_s": 2}),
-        ("eat", {}),
-        ("die", {}),
-        ("fail", {}),
+        ("raise", {}, "crashed", False),
+        ("die", {"signal": "SIGSEGV"}, "crashed", False),
+        ("die", {"signal": "SIGKILL"}, "out_of_memory", False),
+        ("eat", {}, "out_of_memory", False),
+        ("burn", {"timeout_s": 0.5}, "timed_out", True),
     ],
+    ids=["bug", "crash", "killed", "memory", "time"],
 )
-def test_process_that_gives_no_answer_is_ended_and_said(do, how):
-    before, began = children(), time.monotonic()
+def test_break_down_says_what_broke(do: str, how: dict[str, Any], code: str, is_final: bool) -> None:
+    failed = failure(do, **how)
 
-    with pytest.raises(DecoderFailed):
-        ask(do, **how)
-
-    assert children() == before
-    assert time.monotonic() - began < 15
+    assert (failed.code, failed.is_final) == (code, is_final)
+    assert failed.reason.endswith(".")
+    assert "Error" not in failed.reason
 
 
-def test_who_waits_is_called_and_may_end_it():
-    calls = []
-
-    def stop() -> None:
-        calls.append(time.monotonic())
-        raise KeyboardInterrupt
-
-    before = children()
-    with pytest.raises(KeyboardInterrupt):
-        ask("sleep", on_wait=stop)
-
-    assert (len(calls), children()) == (1, before)
+def test_chatter_neither_blocks_nor_counts() -> None:
+    assert run("chatter") == {}
 
 
-def test_process_dies_with_its_parent():
-    call = f"run({MODULE!r}, {{'do': 'sleep'}}, timeout_s=60, memory_bytes=2**30)"
-    code = f"from media_library.decoding import run; {call}"
-    parent = subprocess.Popen([sys.executable, "-c", code], cwd=decoding.ROOT)
-    deadline = time.monotonic() + 10
-    while not (found := psutil.Process(parent.pid).children()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, ValueError])
+def test_process_ends_when_the_one_who_waits_gives_up(tmp_path: Path, raised: type[BaseException]) -> None:
+    pid_file = tmp_path / "pid"
+
+    with pytest.raises(raised):
+        run("sleep", pid_file=str(pid_file), on_wait=raise_once_there(pid_file, raised))
+
+    assert is_gone(int(pid_file.read_text()))
+
+
+def raise_once_there(path: Path, error: type[BaseException]) -> Callable[[], None]:
+    def on_wait() -> None:
+        if path.is_file() and path.read_text():
+            raise error
+
+    return on_wait
+
+
+def test_process_dies_with_its_parent(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    program = (
+        "from media_library import decoding;"
+        f"decoding.run('media_library.tests.decoders', {{'do': 'sleep', 'pid_file': {str(pid_file)!r}}},"
+        " timeout_s=60, memory_bytes=2**30)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=decoding.ROOT)
+    while not (pid_file.is_file() and pid_file.read_text()):
+        time.sleep(0.02)
 
     parent.kill()
     parent.wait()
 
-    gone, alive = psutil.wait_procs(found, timeout=5)
-    assert (len(gone), alive) == (1, [])
-
-
-if __name__ == "__main__":
-    decoding.serve(work)
+    assert is_gone(int(pid_file.read_text()))

@@ -31,17 +31,20 @@ __all__ = ["enqueue", "process_name", "queue_age", "ring", "run_cluster", "stop_
 BEAT = "mastablasta.core.jobs.beat"
 
 
-def enqueue(task: str, *ids: UUID | int | str, group: str = "") -> None:
+def enqueue(task: str, *ids: UUID | int | str, group: str = "", timeout_s: int | None = None) -> None:
     """Ring for `task`, a dotted path, when the current transaction commits, or now if there is none.
 
     Only ids travel, UUIDs as text. A queue that is out of reach is logged, not raised: the clock rings again.
+    `timeout_s`: how long the task may take, where that is longer than others; it may be rung again meanwhile.
     """
-    transaction.on_commit(lambda: ring(task, *ids, group=group), robust=True)
+    transaction.on_commit(lambda: ring(task, *ids, group=group, timeout_s=timeout_s), robust=True)
 
 
-def ring(task: str, *ids: UUID | int | str, group: str = "") -> None:
+def ring(task: str, *ids: UUID | int | str, group: str = "", timeout_s: int | None = None) -> None:
     """Ring for `task` now. Raises what the broker raises when it cannot be reached."""
-    options = {"group": group} if group else {}
+    options: dict[str, Any] = {"group": group} if group else {}
+    if timeout_s is not None:
+        options["timeout"] = timeout_s
     async_task(task, *(str(each) if isinstance(each, UUID) else each for each in ids), **options)
 
 

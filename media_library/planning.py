@@ -1,0 +1,387 @@
+"""What is to be made of a file so that somebody takes it: decided from facts alone, before a byte is read.
+
+An original never leaves: it may tell who took it, with what and where. `plan` gives the recipe for what does leave.
+What fits already keeps its pixels and loses only what it tells; all else is encoded anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from mastablasta.core.errors import FieldProblem, summary
+from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
+from media_library.bounds import Bounds
+
+if TYPE_CHECKING:
+    from media_library.models import Asset
+
+Fit = Literal["fit", "pad", "crop"]
+
+WEB = "web"  # the recipe key of the preview that every file has
+WEB_SIDE, THUMBNAIL_SIDE = 2048, 400
+JPEG, PNG, WEBP, GIF, MP4 = "image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4"
+EXTENSIONS = {JPEG: "jpg", PNG: "png", WEBP: "webp", GIF: "gif", MP4: "mp4"}
+
+MADE_STILL = (JPEG, PNG, WEBP)
+MADE_MOVING = (GIF, WEBP)
+SHOWN_RIGHTLY = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", ""}  # modes that everybody shows alike; not CMYK
+WITH_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
+
+MOST_PIXELS = 1920 * 1088  # of a video that is encoded anew
+FEWEST_PIXELS = 320 * 240
+BITS_A_PIXEL = 0.03  # fewer than that and H.264 turns to blocks: a smaller picture looks better
+FEWEST_BITS_S = 120_000
+SOUND_BITS_S = 128_000
+CONTAINER_SHARE = 0.96  # of the bytes are left for pictures and sound
+USUAL_FPS, MOST_FPS = 30.0, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What is known of an uploaded file: `width`, `height` as people see it; `facts` as inspection.py lists them."""
+
+    form: str
+    mime_type: str
+    size: int
+    width: int
+    height: int
+    duration_s: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, asset: Asset) -> Original:
+        return cls(
+            form=asset.form,
+            mime_type=asset.mime_type,
+            size=asset.size,
+            width=asset.width,
+            height=asset.height,
+            duration_s=asset.duration_s,
+            facts=asset.facts,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to make one form of one file. Equal recipes have equal keys.
+
+    `form`, `width`, `height`: of what is made: image, animation or video, in pixels; an encoded picture may come out
+    smaller, in the same shape, when that is what `max_bytes` takes. `keeps`: "pixels", "sound": taken over as they are
+    encoded. `spare_type`: made instead when the picture is opaque and too large as `mime_type`. `max_fps`: of a video
+    that is encoded anew. `max_duration_s`: of one that is nearly so long. `min_*`, `max_aspect`: for smaller ones.
+    """
+
+    form: str
+    mime_type: str
+    width: int
+    height: int
+    max_bytes: int
+    fit: Fit = "fit"
+    keeps: tuple[str, ...] = ()
+    spare_type: str = ""
+    max_fps: float | None = None
+    max_duration_s: float | None = None
+    min_width: int = 1
+    min_height: int = 1
+    min_aspect: float = 0.0
+    max_aspect: float | None = None
+
+    @property
+    def key(self) -> str:
+        canonical = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "keeps": list(self.keeps)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Recipe:
+        return cls(**{**data, "keeps": tuple(data.get("keeps", ()))})
+
+    def smaller(self, share: float) -> tuple[int, int] | None:
+        """About `share` of width and height, in a shape and size that the rule takes; None when there is none."""
+        width, height = self.width * share, self.height * share
+        bounds = Bounds(
+            max_width=width,
+            max_height=height,
+            max_pixels=math.inf,
+            min_width=self.min_width,
+            min_height=self.min_height,
+            min_aspect=self.min_aspect,
+            max_aspect=math.inf if self.max_aspect is None else self.max_aspect,
+            step=2 if self.mime_type == MP4 else 1,
+        )
+        made = bounds.within(width, height)
+        return made if bounds.hold(*made) else None
+
+
+class Unfit(Exception):
+    """Nothing can be made that the rule takes. `problems` have no field: the caller knows where the file stands."""
+
+    def __init__(self, *problems: FieldProblem) -> None:
+        super().__init__(summary(problems))
+        self.problems = problems
+
+
+def plan(original: Original, rule: MediaRule, *, fit: str = "fit") -> Recipe:
+    """Return how to make what `rule` takes of this file. Raises Unfit.
+
+    A shape that is not taken is refused with `fit` "fit", gets bars with "pad", and is cut from both sides with "crop".
+    """
+    if original.form == "video":
+        if rule.videos is None:
+            raise Unfit(_not_taken("videos", "a picture"))
+        return _plan_video(original, rule.videos, _known(fit))
+    if original.form == "animation":
+        if rule.animations is None:
+            raise Unfit(_not_taken("animated pictures", "a still picture or a video"))
+        return _plan_animation(original, rule.animations, _known(fit))
+    if rule.images is None:
+        raise Unfit(_not_taken("pictures", "a video"))
+    return _plan_image(original, rule.images, _known(fit))
+
+
+def plan_web(original: Original) -> Recipe:
+    """The preview: at most 2048 pixels a side; of a video, a picture from it."""
+    rule = ImageRule((JPEG, PNG, WEBP), max_bytes=3_000_000, max_width=WEB_SIDE, max_height=WEB_SIDE)
+    if original.form == "video":
+        return _still_from(original, rule)
+    if original.form == "animation":
+        moving = ImageRule(MADE_MOVING, max_bytes=10_000_000, max_width=WEB_SIDE, max_height=WEB_SIDE)
+        return _plan_animation(original, moving, "fit")
+    return _plan_image(original, rule, "fit")
+
+
+def plan_thumbnail(original: Original) -> Recipe:
+    """A small JPEG, on white; of what moves, a picture from it."""
+    rule = ImageRule((JPEG,), max_bytes=200_000, max_width=THUMBNAIL_SIDE, max_height=THUMBNAIL_SIDE)
+    return _still_from(original, rule)
+
+
+# --- kinds ---
+def _plan_image(original: Original, rule: ImageRule, fit: Fit) -> Recipe:
+    width, height = _canvas(original, Bounds.of(rule), fit)
+    facts = original.facts
+    if (
+        original.mime_type in rule.mime_types
+        and original.size <= rule.max_bytes
+        and (width, height) == (original.width, original.height)
+        and facts.get("orientation", 1) == 1
+        and facts.get("mode", "") in SHOWN_RIGHTLY
+    ):
+        # the rule's own limit of bytes would only make two recipes of one
+        return Recipe("image", original.mime_type, width, height, original.size, keeps=("pixels",))
+    made = [mime_type for mime_type in rule.mime_types if mime_type in MADE_STILL]
+    if not made:
+        raise Unfit(_no_type(rule.mime_types))
+    first, spare = made[0], ""
+    lossy = next((mime_type for mime_type in made if mime_type != PNG), "")
+    if _has_alpha(facts):
+        first = PNG if PNG in made else WEBP if WEBP in made else first
+        spare = lossy if first == PNG else ""
+    elif original.mime_type in (PNG, GIF) and PNG in made:  # drawings and screens, most likely
+        first, spare = PNG, lossy
+    return Recipe("image", first, width, height, rule.max_bytes, fit=fit, spare_type=spare, **_kept_to(rule))
+
+
+def _plan_animation(original: Original, rule: ImageRule, fit: Fit) -> Recipe:
+    if rule.mime_types[:1] == (MP4,):
+        width, height = _canvas(original, Bounds.of(rule, step=2, most_pixels=MOST_PIXELS), fit)
+        return Recipe("animation", MP4, width, height, rule.max_bytes, fit=fit, **_kept_to(rule))
+    width, height = _canvas(original, Bounds.of(rule), fit)
+    if (
+        original.mime_type in rule.mime_types
+        and original.size <= rule.max_bytes
+        and (width, height) == (original.width, original.height)
+        and original.facts.get("orientation", 1) == 1
+    ):
+        return Recipe("animation", original.mime_type, width, height, original.size, keeps=("pixels",))
+    made = [mime_type for mime_type in rule.mime_types if mime_type in MADE_MOVING]
+    if not made:
+        raise Unfit(_no_type(rule.mime_types))
+    first = original.mime_type if original.mime_type in made else made[0]
+    return Recipe("animation", first, width, height, rule.max_bytes, fit=fit, **_kept_to(rule))
+
+
+def _kept_to(rule: ImageRule) -> dict[str, Any]:
+    """What a picture that has to be made smaller still for its bytes must keep to."""
+    return {
+        "min_width": rule.min_width or 1,
+        "min_height": rule.min_height or 1,
+        "min_aspect": rule.min_aspect or 0.0,
+        "max_aspect": rule.max_aspect,
+    }
+
+
+def _plan_video(original: Original, rule: VideoRule, fit: Fit) -> Recipe:
+    problems = _duration_problems(original.duration_s, rule)
+    if problems:
+        raise Unfit(*problems)
+    if MP4 not in rule.mime_types:
+        raise Unfit(_no_type(rule.mime_types))
+    facts = original.facts
+    keeps_sound = facts.get("audio_codec", "") in ("", *rule.audio_codecs)
+    kept_to: dict[str, Any] = {
+        "max_fps": rule.max_fps,
+        "max_duration_s": _near(rule.max_duration_s, original.duration_s),
+    }
+    if _keeps_pixels(original, rule, fit):
+        keeps = ("pixels", "sound") if keeps_sound else ("pixels",)
+        return Recipe("video", MP4, original.width, original.height, rule.max_bytes, keeps=keeps, **kept_to)
+    fps = min(float(facts.get("fps") or USUAL_FPS), rule.max_fps or MOST_FPS)
+    most_pixels = min(MOST_PIXELS, _affordable_pixels(original, rule, fps))
+    width, height = _canvas(original, Bounds.of(rule, step=2, most_pixels=most_pixels), fit)
+    return Recipe("video", MP4, width, height, rule.max_bytes, fit=fit, **kept_to)
+
+
+def _near(limit_s: float | None, duration_s: float | None) -> float | None:
+    """The limit, where what is made could by a frame be longer than it."""
+    if limit_s is None or (duration_s is not None and duration_s < limit_s - 1):
+        return None
+    return limit_s
+
+
+def _keeps_pixels(original: Original, rule: VideoRule, fit: Fit) -> bool:
+    facts = original.facts
+    return (
+        facts.get("container") in ("mp4", "mov", "quicktime")
+        and facts.get("video_codec") in rule.video_codecs
+        and facts.get("pixel_format") == "yuv420p"
+        and facts.get("rotation", 0) == 0
+        and (rule.max_fps is None or 0 < float(facts.get("fps") or 0) <= rule.max_fps)
+        and original.size <= rule.max_bytes
+        and _canvas(original, Bounds.of(rule), fit) == (original.width, original.height)
+    )
+
+
+def _affordable_pixels(original: Original, rule: VideoRule, fps: float) -> int:
+    """How many pixels a frame may have, so that the bytes suffice for a decent look."""
+    bits_s = video_bits_s(rule.max_bytes, original.duration_s or 0.0, has_sound=original.facts.get("has_audio", True))
+    if bits_s < FEWEST_BITS_S:
+        raise Unfit(
+            FieldProblem(
+                "",
+                "media_cannot_fit",
+                f"This video is too long to be squeezed into {_size(rule.max_bytes)}. Shorten it.",
+                {"duration_s": original.duration_s, "max_bytes": rule.max_bytes},
+            )
+        )
+    return max(FEWEST_PIXELS, int(bits_s / (fps * BITS_A_PIXEL)))
+
+
+def video_bits_s(max_bytes: int, duration_s: float, *, has_sound: bool) -> float:
+    """Bits a second that pictures may take so that the file stays under `max_bytes`."""
+    return max_bytes * 8 * CONTAINER_SHARE / max(duration_s, 1.0) - (SOUND_BITS_S if has_sound else 0)
+
+
+def _still_from(original: Original, rule: ImageRule) -> Recipe:
+    width, height = _canvas(original, Bounds.of(rule), "fit")
+    return Recipe("image", JPEG, width, height, rule.max_bytes)
+
+
+def _has_alpha(facts: Mapping[str, Any]) -> bool:
+    return bool(facts.get("has_alpha", facts.get("mode", "") in WITH_ALPHA))
+
+
+def _known(fit: str) -> Fit:
+    if fit == "pad":
+        return "pad"
+    return "crop" if fit == "crop" else "fit"
+
+
+# --- how large ---
+def _canvas(original: Original, bounds: Bounds, fit: Fit) -> tuple[int, int]:
+    """The size of what is made. Raises Unfit."""
+    width, height = float(original.width), float(original.height)
+    if bounds.hold(original.width, original.height):
+        return original.width, original.height
+    aspect = width / height
+    wanted = min(max(aspect, bounds.min_aspect), bounds.max_aspect)
+    if wanted != aspect:
+        if fit == "fit":
+            raise Unfit(_wrong_shape(original, bounds))
+        if (wanted > aspect) == (fit == "pad"):
+            width = height * wanted
+        else:
+            height = width / wanted
+    if fit == "pad":
+        grow = max(bounds.min_width, width), max(bounds.min_height, height)
+        width, height = max(grow[0], grow[1] * bounds.min_aspect), max(grow[1], grow[0] / bounds.max_aspect)
+    made = bounds.within(width, height)
+    if not bounds.hold(*made):
+        raise Unfit(_too_small(original, bounds, fit))
+    return made
+
+
+# --- words ---
+def _not_taken(what: str, instead: str) -> FieldProblem:
+    return FieldProblem("", "media_kind_not_supported", f"No {what} are taken here. Use {instead}.", {})
+
+
+def _no_type(mime_types: tuple[str, ...]) -> FieldProblem:
+    taken = ", ".join(mime_types)
+    return FieldProblem(
+        "",
+        "media_cannot_fit",
+        f"Only {taken} are taken here, which cannot be made of this file. Upload one.",
+        {"mime_types": list(mime_types)},
+    )
+
+
+def _duration_problems(duration_s: float | None, rule: VideoRule) -> list[FieldProblem]:
+    problems = []
+    if duration_s is not None and rule.max_duration_s is not None and duration_s > rule.max_duration_s:
+        text = f"This video takes {_time(duration_s)}; at most {_time(rule.max_duration_s)} are taken. Shorten it."
+        limits = {"duration_s": duration_s, "max_duration_s": rule.max_duration_s}
+        problems.append(FieldProblem("", "media_too_long", text, limits))
+    if duration_s is not None and rule.min_duration_s is not None and duration_s < rule.min_duration_s:
+        text = (
+            f"This video takes {_time(duration_s)}; at least {_time(rule.min_duration_s)} are needed. Use a longer one."
+        )
+        limits = {"duration_s": duration_s, "min_duration_s": rule.min_duration_s}
+        problems.append(FieldProblem("", "media_too_short", text, limits))
+    return problems
+
+
+def _wrong_shape(original: Original, bounds: Bounds) -> FieldProblem:
+    low = f"{bounds.min_aspect:.3g}:1" if bounds.min_aspect else ""
+    high = f"{bounds.max_aspect:.3g}:1" if bounds.max_aspect != math.inf else ""
+    taken = f"between {low} and {high}" if low and high else f"of {low} and more" if low else f"up to {high}"
+    text = (
+        f"This file is {original.width} x {original.height} pixels, {original.width / original.height:.3g}:1; "
+        f"shapes {taken} are taken. Choose pad (bars are added) or crop (edges are cut off)."
+    )
+    limits = {
+        "width": original.width,
+        "height": original.height,
+        "min_aspect": bounds.min_aspect or None,
+        "max_aspect": None if bounds.max_aspect == math.inf else bounds.max_aspect,
+    }
+    return FieldProblem("", "media_cannot_fit", text, limits)
+
+
+def _too_small(original: Original, bounds: Bounds, fit: Fit) -> FieldProblem:
+    text = (
+        f"This file is {original.width} x {original.height} pixels; at least {bounds.min_width} x {bounds.min_height} "
+        f"are needed. Use a larger one{', or choose pad (bars are added)' if fit != 'pad' else ''}."
+    )
+    limits = {
+        "width": original.width,
+        "height": original.height,
+        "min_width": bounds.min_width,
+        "min_height": bounds.min_height,
+    }
+    return FieldProblem("", "media_too_small", text, limits)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds < 600 else f"{seconds / 60:.3g} min"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1_000_000:.3g} MB"

@@ -1,0 +1,54 @@
+"""Forms of files: asked for when a post is scheduled, found when it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from media_library.models import Asset, AssetStatus, Rendition
+from media_library.planning import Recipe
+from media_library.services import bell
+
+
+def require(asset: Asset, recipe: Recipe, *, at: datetime) -> Rendition:
+    """Return this form of the asset, to be made from `at` on when nobody asked for it before.
+
+    It may be ready, be under way, or have failed: what failed stays so until somebody asks to `reprocess`.
+    """
+    wanted = {"asset": asset, "recipe_key": recipe.key}
+    if (found := Rendition.objects.filter(**wanted).first()) is not None:
+        return found
+    fresh = Rendition(**wanted, recipe=recipe.to_json(), mime_type=recipe.mime_type, next_try_at=at)
+    Rendition.objects.bulk_create([fresh], ignore_conflicts=True)  # somebody else may ask at the same moment
+    bell.ring()
+    return Rendition.objects.get(**wanted)
+
+
+def find(wanted: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], Rendition]:
+    """Return those of (asset id, recipe key) that anybody asked for, in one query; its asset is not loaded."""
+    pairs = set(wanted)
+    if not pairs:
+        return {}
+    assets, keys = {asset_id for asset_id, _ in pairs}, {key for _, key in pairs}
+    rows = Rendition.objects.filter(asset_id__in=assets, recipe_key__in=keys)
+    return {pair: row for row in rows if (pair := (row.asset_id, row.recipe_key)) in pairs}
+
+
+def reprocess(asset: Asset, *, at: datetime) -> None:
+    """Make the thumbnail and the preview of an asset again, and those of its forms that failed."""
+    fresh = {
+        "status": AssetStatus.PROCESSING,
+        "status_reason": "",
+        "tries": 0,
+        "next_try_at": at,
+        "updated_at": at,
+    }
+    with transaction.atomic():
+        if not Asset.objects.kept().filter(id=asset.id).update(**fresh):
+            return
+        Rendition.objects.filter(asset=asset, status=AssetStatus.FAILED).update(**fresh)
+        bell.ring()
+    asset.refresh_from_db()
