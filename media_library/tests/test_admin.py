@@ -180,6 +180,22 @@ def test_grid_and_page_in_chromium_are_quiet_in_light_and_dark():
         assert foreign(page, base) == []
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED)
+@pytest.mark.django_db(transaction=True)
+def test_originals_open_by_themselves_in_chromium_though_they_may_do_nothing():
+    person = make_user(site_role=SiteRole.ADMIN)
+    film, picture = make_asset(data=clip(size=(320, 240))), make_asset(data=photo((320, 240)))
+
+    with served() as base, browser() as page:
+        page.sign_in(base, session_of(person))
+        for asset in (film, picture):
+            page.open(f"{base}{LIST}{asset.id}/original")
+            page.wait(SHOWN)
+
+        assert page.complaints == []
+
+
 SHOWN = (
     "document.images.length + document.querySelectorAll('video').length > 0"
     " && [...document.images].every(one => one.complete && one.naturalWidth > 0)"
