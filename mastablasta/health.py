@@ -23,6 +23,7 @@ from integrations.models import Credential, OAuthState
 from mastablasta import chores
 from mastablasta.core import crypto, jobs
 from mastablasta.core.models import PROGRESS, Heartbeat
+from media_library.services import processing
 
 log = structlog.get_logger(__name__)
 
@@ -163,6 +164,22 @@ def oauth() -> Finding:
     return Finding(True, "Tokens can be kept and read.")
 
 
+def media() -> Finding:
+    """Whether files can be kept, and thumbnails, previews and renditions that are due are being made."""
+    kept = storage()
+    if not kept.ok:
+        return kept
+    at = timezone.now()
+    due_at = processing.next_due_at()
+    if due_at is None or due_at > at:
+        return Finding(True, "Nothing waits to be made.")
+    late = at - due_at
+    at_work = Heartbeat.objects.alive(processing.BEATS, at=at, within=processing.LEAD)
+    if at_work:
+        return Finding(True, f"{at_work} at work.", late)
+    return Finding(late < LATE, "Files wait to be made, and nobody is at it.", late)
+
+
 WEB = {
     "database": Probe(database, keep_s=1, keep_bad_s=1),
     "migrations": Probe(migrations, keep_s=60, keep_bad_s=1),
@@ -178,9 +195,10 @@ STATUS = {
     "database": Probe(database, keep_s=10, keep_bad_s=10),
     "publishing": Probe(publishing, keep_s=10, keep_bad_s=10),
     "oauth": Probe(oauth, keep_s=10, keep_bad_s=10),
+    "media": Probe(media, keep_s=10, keep_bad_s=10),
 }
 NOT_ASKED = Finding(False, "Not asked, for what is wrong above.")
-NOT_BUILT_YET = ("media", "analytics", "webhooks")
+NOT_BUILT_YET = ("analytics", "webhooks")
 
 
 def findings(probes: Mapping[str, Probe]) -> dict[str, Finding]:

@@ -20,6 +20,8 @@ from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.states import CredentialState
 from mastablasta import chores
 from mastablasta.core.models import PROGRESS, Heartbeat, Tally
+from media_library.models import Asset, AssetStatus, Rendition
+from media_library.services import processing
 from posts.models import Delivery, Lane
 from posts.states import CLAIMABLE, COUNTED, DeliveryState
 
@@ -46,6 +48,7 @@ class Instance(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from _work()
+        yield from _media()
         yield from _accounts()
         yield from _heartbeats()
         yield from _counters()
@@ -93,6 +96,19 @@ def _queued() -> int:
     free = Delivery.objects.filter(lease_token=None)
     others = _capped(free.filter(state__in=[state for state in CLAIMABLE if state != DeliveryState.QUEUED]))
     return min(MOST, free.filter(state__in=CLAIMABLE)[: MOST + others].count() - others)
+
+
+def _media() -> Iterator[Metric]:
+    """Files to be made: thumbnails with previews ("asset"), and what platforms take ("rendition")."""
+    at = timezone.now()
+    kinds = {"asset": Asset.objects.kept(), "rendition": Rendition.objects.filter(asset__deleted_at=None)}
+    for status in (AssetStatus.PROCESSING, AssetStatus.FAILED):
+        counts = {(kind,): _capped(rows.filter(status=status)) for kind, rows in kinds.items()}
+        text = {"processing": "Files that wait to be made or are being made", "failed": "Files that could not be made"}
+        yield _gauge(f"media_{status}", f"{text[status]}, up to {MOST}", counts, "kind")
+    due_at = processing.next_due_at()
+    lag_s = max(0.0, (at - due_at).total_seconds()) if due_at else 0.0
+    yield _gauge("media_lag_seconds", "How long the file that waits longest for its maker has waited", {(): lag_s})
 
 
 def _accounts() -> Iterator[Metric]:

@@ -94,7 +94,7 @@ class StatusSerializer(serializers.Serializer[Any]):
     database = serializers.BooleanField(help_text="The database answers.")
     publishing = serializers.BooleanField(help_text="What is due goes out: a clock and a worker run, due work moves.")
     oauth = serializers.BooleanField(help_text="Accounts can be connected: tokens can be kept and read.")
-    media = serializers.BooleanField(help_text="Files can be uploaded.")
+    media = serializers.BooleanField(help_text="Files can be kept, and their previews and renditions are made.")
     analytics = serializers.BooleanField(help_text="Figures are collected.")
     webhooks = serializers.BooleanField(help_text="Events are delivered.")
     timestamp = serializers.DateTimeField()

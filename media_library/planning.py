@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mastablasta.core.errors import FieldProblem, summary
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
+from media_library import refusals
 from media_library.bounds import Bounds
 
 if TYPE_CHECKING:
@@ -135,14 +136,14 @@ def plan(original: Original, rule: MediaRule, *, fit: str = "fit") -> Recipe:
     """
     if original.form == "video":
         if rule.videos is None:
-            raise Unfit(_not_taken("videos", "a picture"))
+            raise Unfit(refusals.not_taken("videos", "a picture"))
         return _plan_video(original, rule.videos, _known(fit))
     if original.form == "animation":
         if rule.animations is None:
-            raise Unfit(_not_taken("animated pictures", "a still picture or a video"))
+            raise Unfit(refusals.not_taken("animated pictures", "a still picture or a video"))
         return _plan_animation(original, rule.animations, _known(fit))
     if rule.images is None:
-        raise Unfit(_not_taken("pictures", "a video"))
+        raise Unfit(refusals.not_taken("pictures", "a video"))
     return _plan_image(original, rule.images, _known(fit))
 
 
@@ -178,7 +179,7 @@ def _plan_image(original: Original, rule: ImageRule, fit: Fit) -> Recipe:
         return Recipe("image", original.mime_type, width, height, original.size, keeps=("pixels",))
     made = [mime_type for mime_type in rule.mime_types if mime_type in MADE_STILL]
     if not made:
-        raise Unfit(_no_type(rule.mime_types))
+        raise Unfit(refusals.no_type(rule.mime_types))
     first, spare = made[0], ""
     lossy = next((mime_type for mime_type in made if mime_type != PNG), "")
     if _has_alpha(facts):
@@ -203,7 +204,7 @@ def _plan_animation(original: Original, rule: ImageRule, fit: Fit) -> Recipe:
         return Recipe("animation", original.mime_type, width, height, original.size, keeps=("pixels",))
     made = [mime_type for mime_type in rule.mime_types if mime_type in MADE_MOVING]
     if not made:
-        raise Unfit(_no_type(rule.mime_types))
+        raise Unfit(refusals.no_type(rule.mime_types))
     first = original.mime_type if original.mime_type in made else made[0]
     return Recipe("animation", first, width, height, rule.max_bytes, fit=fit, **_kept_to(rule))
 
@@ -219,11 +220,11 @@ def _kept_to(rule: ImageRule) -> dict[str, Any]:
 
 
 def _plan_video(original: Original, rule: VideoRule, fit: Fit) -> Recipe:
-    problems = _duration_problems(original.duration_s, rule)
+    problems = refusals.duration_problems(original.duration_s, rule)
     if problems:
         raise Unfit(*problems)
     if MP4 not in rule.mime_types:
-        raise Unfit(_no_type(rule.mime_types))
+        raise Unfit(refusals.no_type(rule.mime_types))
     facts = original.facts
     keeps_sound = facts.get("audio_codec", "") in ("", *rule.audio_codecs)
     kept_to: dict[str, Any] = {
@@ -263,14 +264,7 @@ def _affordable_pixels(original: Original, rule: VideoRule, fps: float) -> int:
     """How many pixels a frame may have, so that the bytes suffice for a decent look."""
     bits_s = video_bits_s(rule.max_bytes, original.duration_s or 0.0, has_sound=original.facts.get("has_audio", True))
     if bits_s < FEWEST_BITS_S:
-        raise Unfit(
-            FieldProblem(
-                "",
-                "media_cannot_fit",
-                f"This video is too long to be squeezed into {_size(rule.max_bytes)}. Shorten it.",
-                {"duration_s": original.duration_s, "max_bytes": rule.max_bytes},
-            )
-        )
+        raise Unfit(refusals.too_long_for_its_bytes(original, rule.max_bytes))
     return max(FEWEST_PIXELS, int(bits_s / (fps * BITS_A_PIXEL)))
 
 
@@ -304,7 +298,7 @@ def _canvas(original: Original, bounds: Bounds, fit: Fit) -> tuple[int, int]:
     wanted = min(max(aspect, bounds.min_aspect), bounds.max_aspect)
     if wanted != aspect:
         if fit == "fit":
-            raise Unfit(_wrong_shape(original, bounds))
+            raise Unfit(refusals.wrong_shape(original, bounds))
         if (wanted > aspect) == (fit == "pad"):
             width = height * wanted
         else:
@@ -314,74 +308,5 @@ def _canvas(original: Original, bounds: Bounds, fit: Fit) -> tuple[int, int]:
         width, height = max(grow[0], grow[1] * bounds.min_aspect), max(grow[1], grow[0] / bounds.max_aspect)
     made = bounds.within(width, height)
     if not bounds.hold(*made):
-        raise Unfit(_too_small(original, bounds, fit))
+        raise Unfit(refusals.too_small(original, bounds, fit))
     return made
-
-
-# --- words ---
-def _not_taken(what: str, instead: str) -> FieldProblem:
-    return FieldProblem("", "media_kind_not_supported", f"No {what} are taken here. Use {instead}.", {})
-
-
-def _no_type(mime_types: tuple[str, ...]) -> FieldProblem:
-    taken = ", ".join(mime_types)
-    return FieldProblem(
-        "",
-        "media_cannot_fit",
-        f"Only {taken} are taken here, which cannot be made of this file. Upload one.",
-        {"mime_types": list(mime_types)},
-    )
-
-
-def _duration_problems(duration_s: float | None, rule: VideoRule) -> list[FieldProblem]:
-    problems = []
-    if duration_s is not None and rule.max_duration_s is not None and duration_s > rule.max_duration_s:
-        text = f"This video takes {_time(duration_s)}; at most {_time(rule.max_duration_s)} are taken. Shorten it."
-        limits = {"duration_s": duration_s, "max_duration_s": rule.max_duration_s}
-        problems.append(FieldProblem("", "media_too_long", text, limits))
-    if duration_s is not None and rule.min_duration_s is not None and duration_s < rule.min_duration_s:
-        text = (
-            f"This video takes {_time(duration_s)}; at least {_time(rule.min_duration_s)} are needed. Use a longer one."
-        )
-        limits = {"duration_s": duration_s, "min_duration_s": rule.min_duration_s}
-        problems.append(FieldProblem("", "media_too_short", text, limits))
-    return problems
-
-
-def _wrong_shape(original: Original, bounds: Bounds) -> FieldProblem:
-    low = f"{bounds.min_aspect:.3g}:1" if bounds.min_aspect else ""
-    high = f"{bounds.max_aspect:.3g}:1" if bounds.max_aspect != math.inf else ""
-    taken = f"between {low} and {high}" if low and high else f"of {low} and more" if low else f"up to {high}"
-    text = (
-        f"This file is {original.width} x {original.height} pixels, {original.width / original.height:.3g}:1; "
-        f"shapes {taken} are taken. Choose pad (bars are added) or crop (edges are cut off)."
-    )
-    limits = {
-        "width": original.width,
-        "height": original.height,
-        "min_aspect": bounds.min_aspect or None,
-        "max_aspect": None if bounds.max_aspect == math.inf else bounds.max_aspect,
-    }
-    return FieldProblem("", "media_cannot_fit", text, limits)
-
-
-def _too_small(original: Original, bounds: Bounds, fit: Fit) -> FieldProblem:
-    text = (
-        f"This file is {original.width} x {original.height} pixels; at least {bounds.min_width} x {bounds.min_height} "
-        f"are needed. Use a larger one{', or choose pad (bars are added)' if fit != 'pad' else ''}."
-    )
-    limits = {
-        "width": original.width,
-        "height": original.height,
-        "min_width": bounds.min_width,
-        "min_height": bounds.min_height,
-    }
-    return FieldProblem("", "media_too_small", text, limits)
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.3g} s" if seconds < 600 else f"{seconds / 60:.3g} min"
-
-
-def _size(size: int) -> str:
-    return f"{size / 1_000_000:.3g} MB"

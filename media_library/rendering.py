@@ -72,10 +72,10 @@ def _from_animation(source: Path, mime_type: str, recipe: Recipe, to: Path) -> s
         if recipe.mime_type != MP4:
             pictures.encode_animation(image, recipe, to)
             return recipe.mime_type
-        from media_library import videos  # PyAV takes a moment, and most orders do without
+        from media_library import filming  # PyAV takes a moment, and most orders do without
 
         durations = [frame.duration_ms for frame in pictures.frames(image, 1, 1, "fit")]
-        videos.film(
+        filming.film(
             pictures.frames(image, recipe.width, recipe.height, recipe.fit),
             recipe,
             to,
@@ -86,18 +86,15 @@ def _from_animation(source: Path, mime_type: str, recipe: Recipe, to: Path) -> s
 
 
 def _from_video(source: Path, mime_type: str, recipe: Recipe, to: Path) -> str:
-    from media_library import videos
+    from media_library import filming, videos
 
     if recipe.form == "image":
         with videos.opened(source, mime_type) as container:
             image = videos.poster(container)
         return pictures.encode(pictures.shaped(image, recipe.width, recipe.height, recipe.fit), recipe, to)
-    if "pixels" in recipe.keeps:
-        with videos.opened(source, mime_type) as container:
-            videos.remux(container, recipe, to)
-        if to.stat().st_size <= recipe.max_bytes and videos.is_as_said(to, recipe):
-            return MP4
-    videos.transcode(source, mime_type, recipe, to)
+    if "pixels" in recipe.keeps and filming.remux(source, mime_type, recipe, to):
+        return MP4
+    filming.transcode(source, mime_type, recipe, to)
     if not videos.is_as_said(to, recipe):
         raise Refused("media_unreadable", "This video could not be converted. Upload it as MP4 with H.264.")
     return MP4

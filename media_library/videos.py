@@ -1,32 +1,22 @@
-"""Videos by PyAV: a picture from one, the same packets without what they tell, H.264 and AAC within so many bytes."""
+"""Videos by PyAV: opened as what they are and nothing else, a picture from one, and a look at what was made."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av
-from av.bitstream import BitStreamFilterContext
 from av.error import FFmpegError, InvalidDataError, PatchWelcomeError
 from PIL import Image, ImageStat
 
 from media_library.decoding import Refused
-from media_library.pictures import Frame, flattened, too_large
-from media_library.planning import MOST_FPS, SOUND_BITS_S, USUAL_FPS, Recipe, video_bits_s
+from media_library.planning import Recipe
 
 DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/x-msvideo": "avi"}
 THREADS = 2
-SOUND_TAIL_S = 0.1  # an encoder of sound ends later than what it was given
-TRIES = (1.0, 0.8, 0.6)  # shares of the bits that the bytes would allow
-SOUND_HZ = (48_000, 44_100)
-SAME_SHAPE = 0.02
-PRIVATE_UNITS = {"h264": "6", "hevc": "39-40"}  # SEI: where cameras write place, date and settings between the pictures
-MUXER = {"movflags": "+faststart", "fflags": "+bitexact", "brand": "mp42"}
 
 LOOK_AT = (0.0, 0.1, 0.3, 0.6)  # shares of the duration where a good picture may be
 LOOK_FRAMES = 48
@@ -53,16 +43,17 @@ def poster(container: Any) -> Image.Image:
     best, best_life = None, -1.0
     stream = container.streams.video[0]
     stream.codec_context.thread_count = THREADS
+    ratio = pixel_ratio(stream)
     for share in LOOK_AT:
         for frame in islice(_frames_from(container, stream, share), LOOK_FRAMES):
             life = _life(frame)
             if life > best_life:
                 best, best_life = frame, life
             if best_life >= LIVELY:
-                return upright(frame)
+                return _upright(frame, ratio)
     if best is None:
         raise Refused("media_unreadable", "No picture of this video can be decoded. Upload it anew.")
-    return upright(best)
+    return _upright(best, ratio)
 
 
 def _frames_from(container: Any, stream: Any, share: float) -> Iterator[Any]:
@@ -81,322 +72,30 @@ def _life(frame: Any) -> float:
     return spread if DARK <= mean <= BRIGHT else spread / 100
 
 
-def upright(frame: Any) -> Image.Image:
+def _upright(frame: Any, ratio: float) -> Image.Image:
     """It as people see it: turned as the file says, its pixels square."""
     image: Image.Image = frame.to_image()
-    ratio = _pixel_ratio(frame)
     if ratio != 1:
         image = image.resize((max(1, round(image.width * ratio)), image.height))
     return image.rotate(frame.rotation, expand=True) if frame.rotation else image
 
 
-def _pixel_ratio(frame: Any) -> float:
-    ratio = getattr(frame, "sample_aspect_ratio", None)
-    return float(ratio) if ratio else 1.0
-
-
-# --- the same packets ---
-def remux(container: Any, recipe: Recipe, to: Path) -> None:
-    """Write picture and sound as they are encoded, or only the picture, to MP4: nothing else comes along."""
-    video = container.streams.video[0]
-    audio = next(iter(container.streams.audio), None)
-    with av.open(str(to), "w", format="mp4", container_options=MUXER) as out:
-        pictures = _template(out, video)
-        units = PRIVATE_UNITS.get(video.codec_context.name)
-        cleaner = BitStreamFilterContext(f"filter_units=remove_types={units}", video) if units else None
-        sound = _Sound(out, audio, keeps="sound" in recipe.keeps) if audio is not None else None
-        for packet in container.demux([stream for stream in (video, audio) if stream is not None]):
-            if packet.stream is audio and sound is not None:
-                sound.take(packet)
-            elif packet.dts is not None:
-                for clean in cleaner.filter(packet) if cleaner else [packet]:
-                    clean.stream = pictures
-                    out.mux(clean)
-        if sound is not None:
-            sound.end()
-
-
-def _template(out: Any, stream: Any) -> Any:
-    made = out.add_stream_from_template(stream)
-    made.metadata.clear()
-    return made
-
-
-class _Sound:
-    """The one track of sound, taken over or encoded as AAC in stereo."""
-
-    def __init__(self, out: Any, source: Any, *, keeps: bool) -> None:
-        self.out = out
-        self.keeps = keeps and source.codec_context.channels <= 2
-        self.size = 0
-        self.ends_at = math.inf
-        if self.keeps:
-            self.stream = _template(out, source)
-            return
-        rate = source.codec_context.sample_rate
-        rate = rate if rate in SOUND_HZ else SOUND_HZ[0]
-        layout = "mono" if source.codec_context.channels == 1 else "stereo"
-        self.stream = out.add_stream("aac", rate=rate, layout=layout)
-        self.stream.bit_rate = SOUND_BITS_S
-        self.graph = _Chain(
-            lambda graph: graph.add_abuffer(template=source),
-            # what is missing becomes silence, so that sound and picture stay together
-            [("aresample", "async=1000:first_pts=0"), ("aformat", f"fltp:{rate}:{layout}"), ("asetnsamples", "1024:0")],
-            "abuffersink",
-        )
-
-    def take(self, packet: Any) -> None:
-        if self.keeps:
-            if packet.dts is not None:
-                packet.stream = self.stream
-                self._write([packet])
-            return
-        try:
-            decoded = packet.decode()
-        except FFmpegError:  # a crack in the sound, not the end of the video
-            return
-        for frame in decoded:
-            for even in self.graph.push(frame):
-                if even.time < self.ends_at:
-                    self._write(self.stream.encode(even))
-
-    def end(self) -> None:
-        if self.keeps:
-            return
-        for even in self.graph.push(None):
-            if even.time < self.ends_at:
-                self._write(self.stream.encode(even))
-        self._write(self.stream.encode(None))
-
-    def _write(self, packets: Iterable[Any]) -> None:
-        for packet in packets:
-            self.size += packet.size
-            self.out.mux(packet)
-
-
-# --- encoded anew ---
-class _TooLarge(Exception):
-    """It will not stay within its bytes."""
-
-
-def transcode(path: Path, mime_type: str, recipe: Recipe, to: Path) -> None:
-    """Write H.264 (yuv420p, steady frames) and AAC to MP4, no larger than the recipe's bytes. Raises Refused."""
-    for share in TRIES:
-        try:
-            with opened(path, mime_type) as container:
-                _transcode(container, recipe, to, share)
-            if to.stat().st_size <= recipe.max_bytes:
-                return
-        except _TooLarge:
-            continue
-    raise too_large(recipe)
-
-
-def _transcode(container: Any, recipe: Recipe, to: Path, share: float) -> None:
-    video = container.streams.video[0]
-    audio = next(iter(container.streams.audio), None)
-    video.codec_context.thread_count = THREADS
-    duration_s = (container.duration or 0) / 1_000_000
-    bits_s = video_bits_s(recipe.max_bytes, duration_s, has_sound=audio is not None) * share
-    fps = _steady_fps(video, recipe.max_fps)
-    with av.open(str(to), "w", format="mp4", container_options=MUXER) as out:
-        pictures = _Pictures(out, recipe, fps, bits_s)
-        sound = _Sound(out, audio, keeps=False) if audio is not None else None
-        if sound is not None and recipe.max_duration_s is not None:
-            sound.ends_at = recipe.max_duration_s - SOUND_TAIL_S
-        graph: _Graph | None = None
-        for packet in container.demux([stream for stream in (video, audio) if stream is not None]):
-            if packet.stream is audio and sound is not None:
-                sound.take(packet)
-                continue
-            for frame in _decoded(packet):
-                graph = graph or _Graph(frame, video, recipe, fps)
-                for made in graph.push(frame):
-                    pictures.take(made)
-            if pictures.size + (sound.size if sound else 0) > recipe.max_bytes:
-                raise _TooLarge
-        if graph is None:
-            raise Refused("media_unreadable", "No picture of this video can be decoded. Upload it anew.")
-        for made in graph.push(None):
-            pictures.take(made)
-        pictures.end()
-        if sound is not None:
-            sound.end()
-
-
-def _decoded(packet: Any) -> list[Any]:
-    try:
-        return list(packet.decode())
-    except FFmpegError:  # one damaged packet; a file that is damaged throughout gives no picture at all
-        return []
-
-
-def _steady_fps(stream: Any, max_fps: float | None) -> Fraction:
-    """The rate of what is made: its own as far as that is one, within what is taken."""
-    most = Fraction(max_fps or MOST_FPS).limit_denominator(1001)
-    for rate in (stream.guessed_rate, stream.average_rate):
-        if rate and 1 <= rate <= MOST_FPS:
-            return min(Fraction(rate).limit_denominator(1001), most)
-    return min(Fraction(USUAL_FPS).limit_denominator(1001), most)
-
-
-class _Chain:
-    """Filters, one after the other."""
-
-    def __init__(self, source: Callable[[Any], Any], steps: Iterable[tuple[str, str]], sink: str) -> None:
-        self.graph = av.filter.Graph()
-        last = source(self.graph)
-        for name, argument in [*steps, (sink, "")]:
-            node = self.graph.add(name, argument or None)
-            last.link_to(node)
-            last = node
-        self.graph.configure()
-
-    def push(self, frame: Any) -> Iterator[Any]:
-        """Give a frame, or None at the end, and take what comes out."""
-        self.graph.push(frame)
-        while True:
-            try:
-                yield self.graph.pull()
-            except (BlockingIOError, EOFError):
-                return
-
-
-class _Graph:
-    """What turns, cuts, scales and steadies the frames of a stream; made by the first of them."""
-
-    def __init__(self, frame: Any, stream: Any, recipe: Recipe, fps: Fraction) -> None:
-        self.size, self.format = (frame.width, frame.height), frame.format.name
-        self.chain = _Chain(
-            lambda graph: graph.add_buffer(
-                width=frame.width, height=frame.height, format=frame.format, time_base=stream.time_base
-            ),
-            _steps(frame, recipe, fps),
-            "buffersink",
-        )
-
-    def push(self, frame: Any) -> Iterator[Any]:
-        if frame is not None and ((frame.width, frame.height), frame.format.name) != (self.size, self.format):
-            frame = frame.reformat(width=self.size[0], height=self.size[1], format=self.format)
-        return self.chain.push(frame)
-
-
-def _steps(frame: Any, recipe: Recipe, fps: Fraction) -> Iterator[tuple[str, str]]:
-    rotation = frame.rotation % 360
-    width, height = frame.width * _pixel_ratio(frame), float(frame.height)
-    if frame.interlaced_frame:
-        yield "yadif", "deint=interlaced"
-    yield "fps", f"fps={fps.numerator}/{fps.denominator}"
-    if rotation in (90, 270):
-        width, height = height, width
-        yield "transpose", "cclock" if rotation == 90 else "clock"
-    elif rotation == 180:
-        yield "hflip", ""
-        yield "vflip", ""
-    yield from _shape(width, height, recipe)
-    yield "setsar", "1"
-    yield "format", "yuv420p"
-
-
-def _shape(width: float, height: float, recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """From so large to what is wanted; where shapes differ, bars or a cut, never distortion."""
-    across, down = recipe.width / width, recipe.height / height
-    range_and_matrix = "out_range=tv:flags=lanczos"
-    if abs(across / down - 1) <= SAME_SHAPE:
-        yield "scale", f"{recipe.width}:{recipe.height}:{range_and_matrix}"
-        return
-    scale = max(across, down) if recipe.fit == "crop" else min(across, down, 1.0)
-    rounded = math.ceil if recipe.fit == "crop" else math.floor
-    inner = [
-        max(2, rounded(side * scale / 2 + (-1e-6 if recipe.fit == "crop" else 1e-6)) * 2) for side in (width, height)
-    ]
-    yield "scale", f"{inner[0]}:{inner[1]}:{range_and_matrix}"
-    if recipe.fit == "crop":
-        yield "crop", f"{recipe.width}:{recipe.height}"
-    else:
-        yield "pad", f"{recipe.width}:{recipe.height}:(ow-iw)/2:(oh-ih)/2:black"
-
-
-class _Pictures:
-    """The one track of pictures: constant quality, capped so that the bytes suffice."""
-
-    def __init__(self, out: Any, recipe: Recipe, fps: Fraction, bits_s: float) -> None:
-        self.out = out
-        self.size = 0
-        self.stream = out.add_stream("libx264", rate=fps)
-        context = self.stream.codec_context
-        context.width, context.height, context.pix_fmt = recipe.width, recipe.height, "yuv420p"
-        context.time_base = self.time_base = 1 / fps
-        context.thread_count = THREADS
-        context.options = {
-            "preset": "veryfast",
-            "profile": "high",
-            "crf": "21",
-            "maxrate": str(int(bits_s)),
-            "bufsize": str(int(bits_s)),
-            "g": str(max(1, round(fps * 2))),
-            "flags": "+cgop",
-        }
-        self.last = -1
-        self.most = math.inf if recipe.max_duration_s is None else math.floor(recipe.max_duration_s * fps)
-
-    def take(self, frame: Any) -> None:
-        if self.last < 0:  # colours as the frames have them, before the encoder opens
-            context = self.stream.codec_context
-            context.color_range = frame.color_range or 1
-            context.colorspace, context.color_primaries = frame.colorspace, frame.color_primaries
-            context.color_trc = frame.color_trc
-        frame.pict_type = 0  # keyframes where ours belong
-        at = max(self.last + 1, round(frame.pts * frame.time_base / self.time_base))
-        if at >= self.most:
-            return
-        self.last = at
-        frame.time_base, frame.pts = self.time_base, self.last
-        self._write(self.stream.encode(frame))
-
-    def end(self) -> None:
-        self._write(self.stream.encode(None))
-
-    def _write(self, packets: Iterable[Any]) -> None:
-        for packet in packets:
-            self.size += packet.size
-            self.out.mux(packet)
-
-
-def film(frames: Iterable[Frame], recipe: Recipe, to: Path, *, quickest_ms: int, duration_s: float) -> None:
-    """Write the pictures of an animation as a silent MP4; raises Refused when its bytes do not suffice.
-
-    `quickest_ms`: how long the shortest of them is shown; it sets the rate.
-    """
-    fps = Fraction(min(50, max(10, math.ceil(1000 / quickest_ms))))
-    bits_s = video_bits_s(recipe.max_bytes, duration_s, has_sound=False)
-    with av.open(str(to), "w", format="mp4", container_options=MUXER) as out:
-        pictures = _Pictures(out, recipe, fps, bits_s)
-        shown_ms = 0
-        tick = 0
-        for frame in frames:
-            picture: Any = av.VideoFrame.from_image(flattened(frame.image).convert("RGB"))  # type: ignore[no-untyped-call]
-            picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
-            shown_ms += frame.duration_ms
-            while tick == 0 or tick * 1000 < shown_ms * fps:
-                picture.pts, picture.time_base = tick, 1 / fps
-                pictures.take(picture)
-                tick += 1
-        pictures.end()
-    if to.stat().st_size > recipe.max_bytes:
-        raise too_large(recipe)
+def pixel_ratio(stream: Any) -> float:
+    """Width of a pixel by its height; old cameras have other than square ones."""
+    return float(stream.sample_aspect_ratio or 1)
 
 
 # --- what came out ---
 def is_as_said(path: Path, recipe: Recipe) -> bool:
     """Whether the MP4 at `path` is upright, as large and no longer than the recipe says, and shows a picture."""
     with opened(path, "video/mp4") as container:
-        frame = next(container.decode(container.streams.video[0]), None)
+        stream = container.streams.video[0]
+        frame = next(container.decode(stream), None)
         return (
             frame is not None
             and (frame.width, frame.height) == (recipe.width, recipe.height)
             and frame.rotation == 0
-            and _pixel_ratio(frame) == 1
+            and pixel_ratio(stream) == 1
             and (recipe.max_duration_s is None or (container.duration or 0) / 1_000_000 <= recipe.max_duration_s)
         )
 

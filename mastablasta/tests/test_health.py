@@ -16,6 +16,7 @@ from mastablasta import health
 from mastablasta.core import jobs
 from mastablasta.core.models import PROGRESS, Heartbeat
 from mastablasta.health import Finding, Probe
+from media_library.tests.making import make_asset
 from posts.models import Lane
 from posts.tests.making import make_delivery
 
@@ -170,7 +171,7 @@ def test_status_has_the_promised_fields(client: Client, path: str) -> None:
         "database": True,
         "publishing": True,
         "oauth": True,
-        "media": False,
+        "media": True,
         "analytics": False,
         "webhooks": False,
         "mode": "development",
@@ -198,6 +199,24 @@ def test_status_is_503_without_database(client: Client, monkeypatch: pytest.Monk
 
     assert answer.status_code == 503
     assert (answer.json()["database"], answer.json()["oauth"]) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("late_s", "at_work", "flag"), [(-60, False, True), (5, False, True), (20, False, False), (3600, True, True)]
+)
+def test_media_is_false_when_nobody_makes_what_is_due(client: Client, late_s: int, at_work: bool, flag: bool) -> None:
+    now = timezone.now()
+    make_asset(status="processing", next_try_at=now - timedelta(seconds=late_s))
+    if at_work:
+        Heartbeat.objects.beat("media:host", at=now)
+
+    assert client.get("/api/v2/status").json()["media"] is flag
+
+
+def test_media_is_false_when_files_cannot_be_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(health.STATUS, "media", Probe(broken, 1, 1))
+
+    assert client.get("/api/v2/status").json()["media"] is False
 
 
 def test_oauth_is_false_when_stored_tokens_cannot_be_read(client: Client, settings: pytest.FixtureRequest) -> None:

@@ -18,6 +18,8 @@ from mastablasta import metrics
 from mastablasta.core import jobs
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import PROGRESS, Counted, Heartbeat, Tally
+from media_library.models import Rendition
+from media_library.tests.making import make_asset
 from posts import tasks
 from posts.models import Lane
 from posts.services import publishing
@@ -101,7 +103,7 @@ def test_empty_instance_has_every_figure() -> None:
 
     assert {name: found[name][()] for name in found if () in found[name]} == {
         "due_lag_seconds": 0, "due_accounts": 0, "due_deliveries": 0, "in_flight": 0, "drains": 0,
-        "lanes_repaired_total": 0,
+        "media_lag_seconds": 0, "lanes_repaired_total": 0,
     }  # fmt: skip
     assert set(found["open_deliveries"].values()) == set(found["grants_expiring"].values()) == {0}
 
@@ -234,6 +236,20 @@ def test_tallies_add_up() -> None:
     Tally.objects.add({})
 
     assert scrape()["attempts_total"] == {("send", "published", "x"): 5, ("poll", "pending", "x"): 1}
+
+
+def test_files_to_be_made_are_counted() -> None:
+    now = timezone.now()
+    asset = make_asset(status="processing", next_try_at=now - timedelta(seconds=30))
+    make_asset(status="failed")
+    make_asset(status="failed", deleted_at=now)
+    Rendition.objects.create(asset=asset, recipe_key="x", next_try_at=now)
+
+    found = scrape()
+
+    assert found["media_processing"] == {("asset",): 1, ("rendition",): 1}
+    assert found["media_failed"] == {("asset",): 1, ("rendition",): 0}
+    assert 30 <= found["media_lag_seconds"][()] < 60
 
 
 def test_scrape_costs_the_same_however_much_there_is() -> None:

@@ -12,11 +12,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
 
@@ -27,39 +24,24 @@ from django.utils import timezone
 
 from mastablasta.core import jobs
 from mastablasta.core.models import Heartbeat
-from media_library import decoding
 from media_library.models import Asset, AssetStatus, Rendition
-from media_library.planning import EXTENSIONS, MP4, WEB, Original, Recipe, plan_thumbnail, plan_web
+from media_library.planning import MP4, WEB
 from media_library.services import bell, files
+from media_library.services.making import Job, Lane, Outcome, make
 
 log = structlog.get_logger(__name__)
 
 BEATS = "media:"  # heartbeats of those at work, by host
 LEASE = timedelta(seconds=30)
 RENEW_S = 5.0
-LEAD = timedelta(seconds=10)
+LEAD = timedelta(seconds=5)
 BEAT_S = 1.0
 POLL_S = 0.2
 STOP_S = 3.0  # how long decoders may take to end when told to; they are killed, so it is a matter of files
 MOST_TRIES = 3
 WAIT_BETWEEN = (timedelta(seconds=1), timedelta(seconds=5))
-STORAGE_AWAY = timedelta(seconds=15)
-RENDERER = "media_library.rendering"
-MEMORY_BYTES = 2 * 1024**3
 
-GONE = "The file is gone from the storage. Upload it again."
-BROKE_DOWN = "The program that makes it broke down on this file."
 VANISHED = f"It could not be made: whoever tried was ended {MOST_TRIES} times before it was done."
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One kind of work; each has one decoder at a time."""
-
-    name: str
-    timeout_s: float
-    niceness: int
-
 
 QUICK = Lane("quick", timeout_s=120, niceness=5)
 AT_MOST_S = 50.0
@@ -93,149 +75,12 @@ def _renditions() -> QuerySet[Rendition]:
     return Rendition.objects.filter(status=AssetStatus.PROCESSING, asset__deleted_at=None)
 
 
-# --- one thing to make ---
-class _Stopped(Exception):
-    """The decoder is to end: told to stop, or the lease is lost."""
+def _held(job: Job) -> QuerySet[Any]:
+    """Its row, while it is ours."""
+    rows: QuerySet[Any] = _assets() if isinstance(job.row, Asset) else _renditions()
+    return rows.filter(pk=job.row.pk, next_try_at=job.lease)
 
 
-@dataclass(slots=True)
-class _Job:
-    """A claimed row, and what its thread makes of it. `row.asset`, or the row itself, is the file."""
-
-    row: Asset | Rendition
-    asset: Asset
-    lane: Lane
-    lease: datetime
-    tries: int
-    stop: threading.Event = field(default_factory=threading.Event)
-    thread: threading.Thread | None = None
-    outcome: _Outcome | None = None
-
-    @property
-    def held(self) -> QuerySet[Any]:
-        """Its row, while it is ours."""
-        rows: QuerySet[Any] = _assets() if isinstance(self.row, Asset) else _renditions()
-        return rows.filter(pk=self.row.pk, next_try_at=self.lease)
-
-    def go_on(self) -> None:
-        if self.stop.is_set():
-            raise _Stopped
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A file in the storage, with the facts that its row takes."""
-
-    recipe: Recipe
-    name: str
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What came of it: what was made, or why nothing was.
-
-    `counts`: whether it used up a try; not when we were told to stop, or the storage was away.
-    """
-
-    made: tuple[_Made, ...] = ()
-    reason: str = ""
-    is_final: bool = False
-    counts: bool = True
-    wait: timedelta = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Thing:
-    """One file to make, and its name in the storage without the ending."""
-
-    recipe: Recipe
-    name: str
-
-
-def _things(row: Asset | Rendition) -> list[_Thing]:
-    asset = row if isinstance(row, Asset) else row.asset
-    owner = PurePosixPath(asset.stored_name).parent.name or "shared"
-    renditions = f"renditions/{owner}/{asset.id.hex}"
-    if isinstance(row, Rendition):
-        return [_Thing(Recipe.from_json(row.recipe), f"{renditions}_{row.recipe_key[:12]}")]
-    original = Original.of(asset)
-    return [
-        _Thing(plan_thumbnail(original), f"thumbnails/{owner}/thumb_{asset.id.hex}"),
-        _Thing(plan_web(original), f"{renditions}_{WEB}"),
-    ]
-
-
-def _made(job: _Job) -> _Outcome:
-    """Make it and put it into the storage; in a thread, without the database."""
-    try:
-        return _try_to_make(job)
-    except _Stopped:
-        return _Outcome(counts=False)
-    except _StorageAway as away:
-        log.error("media_storage_fails", asset=str(job.asset.id), error=str(away))  # noqa: TRY400  an outage is no traceback
-        return _Outcome(counts=False, wait=STORAGE_AWAY)
-    except decoding.DecoderFailed as failure:
-        log.warning("media_failed", asset=str(job.asset.id), code=failure.code, detail=failure.detail, tries=job.tries)
-        return _Outcome(reason=failure.reason, is_final=failure.is_final)
-    except Exception:
-        log.exception("media_crashed", asset=str(job.asset.id), tries=job.tries)
-        return _Outcome(reason=BROKE_DOWN)
-
-
-def _try_to_make(job: _Job) -> _Outcome:
-    things = _things(job.row)
-    with ExitStack() as stack:
-        try:
-            with _storage():
-                source = stack.enter_context(files.local(job.asset.stored_name))
-                paths = [stack.enter_context(files.scratch()) for _ in things]
-        except FileNotFoundError:
-            return _Outcome(reason=GONE, is_final=True)
-        if not source.is_file():
-            return _Outcome(reason=GONE, is_final=True)
-        order = {
-            "source": str(source),
-            "mime_type": job.asset.mime_type,
-            "form": job.asset.form,
-            "made": [
-                {"recipe": thing.recipe.to_json(), "to": str(path)} for thing, path in zip(things, paths, strict=True)
-            ],
-        }
-        answer = decoding.run(
-            RENDERER,
-            order,
-            timeout_s=job.lane.timeout_s,
-            memory_bytes=MEMORY_BYTES,
-            niceness=job.lane.niceness,
-            on_wait=job.go_on,
-        )
-        job.go_on()
-        with _storage():
-            return _Outcome(made=tuple(_kept(*each) for each in zip(things, paths, answer["made"], strict=True)))
-
-
-def _kept(thing: _Thing, path: Path, facts: dict[str, Any]) -> _Made:
-    name = f"{thing.name}.{EXTENSIONS[facts['mime_type']]}"
-    files.discard([name])  # of one who was killed before the row knew of it
-    return _Made(thing.recipe, files.keep(path, name), facts)
-
-
-class _StorageAway(Exception):
-    """The storage does not answer, or is full: no fault of the file."""
-
-
-@contextmanager
-def _storage() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except Exception as error:
-        raise _StorageAway(f"{type(error).__name__}: {error}") from error
-
-
-# --- all of it ---
 class _Work:
     def __init__(
         self, should_stop: Callable[[], bool], at_most_s: float, on_settled: Callable[[set[UUID]], None]
@@ -245,7 +90,7 @@ class _Work:
         self.ends_at = time.monotonic() + at_most_s
         self.beats_as = f"{BEATS}{socket.gethostname()}"
         self.owner = f"{jobs.process_name()}:{threading.get_ident()}"
-        self.in_flight: dict[str, _Job] = {}
+        self.in_flight: dict[str, Job] = {}
         self.something_ended = threading.Event()
         self.settled = 0
         self.turns = {"beat": 0.0, "renew": 0.0}
@@ -259,7 +104,10 @@ class _Work:
             finally:
                 self._leave()
             # Looked for once more: who rang while we led was sent away.
-            if self._is_closing() or not self._is_something_due():
+            if not self._is_something_due() or self.should_stop():
+                break
+            if self._is_closing():
+                bell.ring()
                 break
         return self.settled
 
@@ -321,16 +169,16 @@ class _Work:
         free = type(row).objects.filter(pk=row.pk, status=AssetStatus.PROCESSING, next_try_at=row.next_try_at)
         if not free.update(next_try_at=lease, tries=F("tries") + 1):
             return True  # another host was quicker
-        job = _Job(row, row if isinstance(row, Asset) else row.asset, lane, lease, row.tries + 1)
+        job = Job(row, row if isinstance(row, Asset) else row.asset, lane, lease, row.tries + 1)
         if row.tries >= MOST_TRIES:
             self._fail(job, row.status_reason or VANISHED)
         else:
             self._start(job)
         return True
 
-    def _start(self, job: _Job) -> None:
+    def _start(self, job: Job) -> None:
         def run() -> None:
-            job.outcome = _made(job)
+            job.outcome = make(job)
             self.something_ended.set()
 
         job.thread = threading.Thread(target=run, name=f"media-{job.lane.name}", daemon=True)
@@ -340,13 +188,13 @@ class _Work:
     def _renew(self) -> None:
         for job in self.in_flight.values():
             lease = timezone.now() + LEASE
-            if job.held.update(next_try_at=lease):
+            if _held(job).update(next_try_at=lease):
                 job.lease = lease
             else:
                 job.stop.set()  # another has it, or the file was deleted
 
     # --- ending ---
-    def _settle(self, job: _Job) -> None:
+    def _settle(self, job: Job) -> None:
         outcome = job.outcome
         assert outcome is not None  # noqa: S101  its thread has ended
         if outcome.made:
@@ -355,22 +203,22 @@ class _Work:
             self._fail(job, outcome.reason)
         elif outcome.counts:
             wait = WAIT_BETWEEN[min(job.tries, len(WAIT_BETWEEN)) - 1]
-            job.held.update(next_try_at=timezone.now() + wait, status_reason=outcome.reason)
+            _held(job).update(next_try_at=timezone.now() + wait, status_reason=outcome.reason)
         else:
-            job.held.update(next_try_at=timezone.now() + outcome.wait, tries=F("tries") - 1)
+            _held(job).update(next_try_at=timezone.now() + outcome.wait, tries=F("tries") - 1)
 
-    def _finish(self, job: _Job, outcome: _Outcome) -> None:
+    def _finish(self, job: Job, outcome: Outcome) -> None:
         ready = {"status": AssetStatus.READY, "status_reason": "", "next_try_at": None, "updated_at": timezone.now()}
         first, *more = outcome.made
         try:
             with transaction.atomic():
                 if isinstance(job.row, Asset):
-                    is_ours = bool(job.held.update(thumbnail_name=first.name, **ready))
+                    is_ours = bool(_held(job).update(thumbnail_name=first.name, **ready))
                     for web in more if is_ours else []:
                         told = {"recipe": web.recipe.to_json(), "stored_name": web.name, **web.facts, **ready}
                         Rendition.objects.update_or_create(asset=job.asset, recipe_key=WEB, defaults=told)
                 else:
-                    is_ours = bool(job.held.update(stored_name=first.name, **first.facts, **ready))
+                    is_ours = bool(_held(job).update(stored_name=first.name, **first.facts, **ready))
                 if is_ours:
                     self.on_settled({job.asset.id})
         except (OperationalError, InterfaceError):
@@ -383,11 +231,11 @@ class _Work:
         elif self._is_deleted(job):
             files.discard(made.name for made in outcome.made)
 
-    def _is_deleted(self, job: _Job) -> bool:
+    def _is_deleted(self, job: Job) -> bool:
         rows: QuerySet[Any] = Asset.objects.kept() if isinstance(job.row, Asset) else Rendition.objects.all()
         return not rows.filter(pk=job.row.pk).exists()
 
-    def _fail(self, job: _Job, reason: str) -> None:
+    def _fail(self, job: Job, reason: str) -> None:
         failed = {
             "status": AssetStatus.FAILED,
             "status_reason": reason[:500],
@@ -396,7 +244,7 @@ class _Work:
         }
         try:
             with transaction.atomic():
-                if not job.held.update(**failed):
+                if not _held(job).update(**failed):
                     return
                 self.on_settled({job.asset.id})
         except (OperationalError, InterfaceError):

@@ -46,6 +46,15 @@ def test_ids_travel_as_text() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("timeout_s", [None, 600])
+def test_task_may_have_more_time_than_others(timeout_s: int | None) -> None:
+    jobs.ring(TASK, timeout_s=timeout_s)
+
+    ((_, payload),) = get_broker().dequeue()
+    assert jobs._unpack(payload).get("timeout") == timeout_s  # type: ignore[union-attr]
+
+
+@pytest.mark.django_db
 def test_waiting_leaves_out_what_a_cluster_has_taken() -> None:
     jobs.ring(TASK)
     jobs.ring(TASK)

@@ -1,0 +1,52 @@
+"""`python -m media_library.tests.working DATABASE KILL_AT`: works on media as a job, and is killed at a step of it.
+
+KILL_AT: claimed, made (nothing is in the storage), half_kept, kept (all is), settled (before the commit), done.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import django
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(database: str, kill_at: str) -> None:
+    django.setup()
+    from django.db import connection
+
+    from media_library import decoding
+    from media_library.services import files, processing
+
+    connection.settings_dict["NAME"] = database
+    kept = []
+    keep = files.keep
+
+    def keep_and_die(path: Path, name: str) -> str:
+        if kill_at == "made" or (kill_at == "half_kept" and kept):
+            die()
+        kept.append(keep(path, name))
+        if kill_at == "kept" and len(kept) == 2:
+            die()
+        return kept[-1]
+
+    def settled(_: Any) -> None:
+        if kill_at == "settled":
+            die()
+
+    files.keep = keep_and_die
+    if kill_at == "claimed":
+        decoding.run = lambda *_, **__: die()  # type: ignore[assignment,return-value]
+    processing.work(should_stop=lambda: False, on_settled=settled)
+    die()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
