@@ -30,7 +30,8 @@ class AssetQuerySet(WorkspaceScopedQuerySet["Asset"]):
 
     def used_among(self, ids: Iterable[UUID]) -> set[UUID]:
         """Which of these a post has; one query."""
-        return set(self.filter(pk__in=list(ids), uses__post__deleted_at=None).values_list("pk", flat=True).distinct())
+        used = self.filter(pk__in=list(ids), uses__isnull=False, uses__post__deleted_at=None)
+        return set(used.values_list("pk", flat=True).distinct())
 
     def of_forms(self, forms: Iterable[str]) -> Self:
         """Those that are an image, animation or video, as `Asset.form` says."""

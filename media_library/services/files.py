@@ -206,3 +206,9 @@ def _silent() -> Unreachable:
     return Unreachable(
         "storage_unreachable", "The storage of files does not answer just now; try again a little later."
     )
+
+
+def place() -> str:
+    """Where files are, for operators: the disk of this host, or which bucket."""
+    storage: Any = storages["default"]
+    return "this host's disk" if is_local() else f"the bucket {storage.bucket_name}, below {storage.location}/"

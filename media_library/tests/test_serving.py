@@ -79,7 +79,7 @@ def test_original_comes_back_byte_for_byte_and_runs_nothing(client, workspace, e
         "Content-Length": str(len(data)),
         "Content-Disposition": f'inline; filename="My file.{extension}"',
         "Content-Security-Policy": "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; "
-        "sandbox",
+        "sandbox" + (" allow-same-origin" if mime_type.startswith("video/") else ""),
         "Cross-Origin-Resource-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
         "Accept-Ranges": "bytes",

@@ -1,0 +1,216 @@
+"""Files in Django admin: the grid, the page of one, making again. What holds for every page: tests/test_admin.py."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.roles import SiteRole
+from accounts.tests.making import make_user, make_workspace
+from media_library.models import Asset, Rendition
+from media_library.services import bell
+from media_library.tests.making import clip, make_asset, make_rendition, moving, photo, still
+from media_library.tests.test_library import use
+from tests.browser import CHROMIUM, WHY_SKIPPED, Page, browser
+from tests.serving import served
+from tests.test_description import BACKEND, foreign, keep_picture, session_of
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/media_library/asset/"
+
+
+def client_of(role: SiteRole) -> Client:
+    client = Client()
+    client.force_login(make_user(site_role=role), backend=BACKEND)
+    return client
+
+
+@pytest.fixture
+def operator() -> Client:
+    return client_of(SiteRole.ADMIN)
+
+
+def page_of(row: Any) -> str:
+    return reverse(f"admin:media_library_{row._meta.model_name}_change", args=[row.pk])
+
+
+def pictures(response: Any) -> list[str]:
+    """The addresses of all pictures and films of a page, each as it can be asked for."""
+    found = re.findall(r'<(?:img|video) src="(/api/[^"]+)"', response.content.decode())
+    return [one.replace("&amp;", "&") for one in found]
+
+
+def whole(response: Any) -> bytes:
+    return b"".join(response.streaming_content) if response.streaming else response.content
+
+
+def test_grid_shows_thumbnails_of_every_workspace(operator):
+    make_asset()
+    make_asset(alt_text='A "quoted" <b>beach</b>')
+    make_asset(thumbnail_name="", status="failed", status_reason="It is cut off.")
+    make_asset(deleted_at=timezone.now())
+
+    response = operator.get(LIST)
+
+    assert len(pictures(response)) == 2
+    assert [Client().get(one).status_code for one in pictures(response)] == [200, 200]
+    assert "&lt;b&gt;beach" in response.content.decode()
+    assert 'title="It is cut off."' in response.content.decode()
+
+
+@pytest.mark.parametrize(("query", "found"), [("used=yes", 1), ("used=no", 2), ("kind=video", 1), ("q=beach", 1)])
+def test_grid_is_filtered_and_searched(operator, query, found):
+    use(make_asset(), content="x")
+    make_asset(data=clip(), filename="film.mp4")
+    make_asset(alt_text="A beach")
+
+    assert len(pictures(operator.get(f"{LIST}?{query}"))) == found
+
+
+def test_page_shows_preview_forms_uses_and_where_it_is(operator):
+    asset = make_asset(filename="beach.jpg")
+    rendition = make_rendition(asset, data=still("JPEG", (48, 36)))
+    post = use(asset, content="Good morning from the beach")
+
+    response = operator.get(page_of(asset))
+
+    text = response.content.decode()
+    assert [f"/api/v2/media/links/renditions/{rendition.id}" in one for one in pictures(response)] == [True]
+    assert f'href="/admin/posts/post/{post.id}/change/">Good morning from the beach</a> (draft)' in text
+    assert page_of(rendition) in text
+    assert "this host&#x27;s disk" in text
+    assert asset.stored_name in text
+
+
+def test_film_has_a_player_with_its_thumbnail(operator):
+    asset = make_asset(data=clip())
+    make_rendition(asset, data=clip())
+
+    text = operator.get(page_of(asset)).content.decode()
+
+    assert '<video src="/api/v2/media/links/renditions/' in text
+    assert f'poster="/api/v2/media/links/thumbnails/{asset.id}' in text
+
+
+def test_page_of_what_has_no_preview_yet_shows_the_thumbnail(operator):
+    asset = make_asset()
+
+    assert [f"/links/thumbnails/{asset.id}" in one for one in pictures(operator.get(page_of(asset)))] == [True]
+
+
+def test_page_of_a_rendition_shows_it(operator):
+    rendition = make_rendition(make_asset())
+
+    assert [f"/links/renditions/{rendition.id}" in one for one in pictures(operator.get(page_of(rendition)))] == [True]
+
+
+def test_original_is_for_operators_and_as_it_came(operator):
+    data = photo()
+    asset = make_asset(data=data, filename="beach.jpg")
+    address = f"{LIST}{asset.id}/original"
+
+    response = operator.get(address)
+
+    assert (response.status_code, whole(response)) == (200, data)
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert address in operator.get(page_of(asset)).content.decode()
+    for stranger in (Client(), client_of(SiteRole.EDITOR)):
+        assert stranger.get(address).status_code == 302
+    Asset.objects.update(deleted_at=timezone.now())
+    assert operator.get(address).status_code == 404
+
+
+def test_making_again_begins_with_what_was_chosen(operator, monkeypatch: pytest.MonkeyPatch):
+    rung: list[bool] = []
+    monkeypatch.setattr(bell, "ring", lambda: rung.append(True))
+    chosen, other = make_asset(), make_asset(workspace=make_workspace())
+    deleted = make_asset(deleted_at=timezone.now())
+    failed = make_rendition(chosen, recipe_key="abc", status="failed", stored_name="")
+
+    response = operator.post(
+        LIST, {"action": "reprocess", "_selected_action": [str(chosen.pk), str(deleted.pk)]}, follow=True
+    )
+
+    assert "1 will be made again" in response.content.decode()
+    states = {asset.pk: asset.status for asset in Asset.objects.all()}
+    assert states == {chosen.pk: "processing", other.pk: "ready", deleted.pk: "ready"}
+    assert Rendition.objects.get(pk=failed.pk).status == "processing"
+    assert rung
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED)
+@pytest.mark.django_db(transaction=True)
+def test_grid_and_page_in_chromium_are_quiet_in_light_and_dark():
+    person, workspace = make_user(site_role=SiteRole.ADMIN), make_workspace(name="Harbour Museum")
+    for number in range(7):
+        names = {"filename": f"Harbour at dawn {number}.jpg", "thumbnail_name": thumbnail(number)}
+        make_asset(workspace=workspace, uploaded_by=person, **names)
+    make_asset(workspace=workspace, filename="Gulls.gif", data=moving(), thumbnail_name=thumbnail(8))
+    make_asset(
+        workspace=workspace, filename="broken.png", thumbnail_name="", status="failed", status_reason="It is cut off."
+    )
+    how = {"thumbnail_name": "", "status": "processing", "next_try_at": timezone.now()}
+    make_asset(workspace=workspace, filename="a name that is much longer than any card is wide, and goes on.jpg", **how)
+    film = make_asset(workspace=workspace, data=clip(), filename="Ferry.mp4", thumbnail_name=thumbnail(9))
+    make_rendition(film, data=clip(size=(320, 240)))
+    still_one = Asset.objects.filter(filename="Harbour at dawn 0.jpg").get()
+    make_rendition(still_one, data=still("JPEG", (1200, 800)))
+    use(still_one, content="Good morning from the harbour", author=person)
+
+    with served() as base, browser() as page:
+        page.sign_in(base, session_of(person))
+        for theme in ("light", "dark"):
+            page.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+            for name, address in {"grid": LIST, "picture": page_of(still_one), "film": page_of(film)}.items():
+                page.open(f"{base}{address}")
+                page.wait(SHOWN)
+                keep_picture(page, f"media-{name}-{theme}.png")
+        assert_selecting_works(page, base)
+
+        assert page.complaints == []
+        assert foreign(page, base) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED)
+@pytest.mark.django_db(transaction=True)
+def test_originals_open_by_themselves_in_chromium_though_they_may_do_nothing():
+    person = make_user(site_role=SiteRole.ADMIN)
+    film, picture = make_asset(data=clip(size=(320, 240))), make_asset(data=photo((320, 240)))
+
+    with served() as base, browser() as page:
+        page.sign_in(base, session_of(person))
+        for asset in (film, picture):
+            page.open(f"{base}{LIST}{asset.id}/original")
+            page.wait(SHOWN)
+
+        assert page.complaints == []
+
+
+SHOWN = (
+    "document.images.length + document.querySelectorAll('video').length > 0"
+    " && [...document.images].every(one => one.complete && one.naturalWidth > 0)"
+    " && [...document.querySelectorAll('video')].every(one => one.readyState > 0)"
+)
+
+
+def thumbnail(number: int) -> str:
+    data = still("JPEG", (400, 300 if number % 3 else 560))
+    return default_storage.save("thumbnails/test/thumb.jpg", ContentFile(data))
+
+
+def assert_selecting_works(page: Page, base: str) -> None:
+    page.open(f"{base}{LIST}")
+    page.wait("!!document.querySelector('.action-counter')")
+    page.run("document.getElementById('action-toggle').click()")
+    page.wait("document.querySelectorAll('tr.selected').length === 11")
+    keep_picture(page, "media-selected.png")
