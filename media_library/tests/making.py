@@ -63,7 +63,9 @@ def moving(form: str = "GIF", size: tuple[int, int] = (64, 48), *, frames: int =
 
 
 @cache
-def _clip(form: str, codec: str, duration_s: float, size: tuple[int, int], fps: int, has_audio: bool) -> bytes:
+def _clip(
+    form: str, codec: str, duration_s: float, size: tuple[int, int], fps: int, has_audio: bool, is_noisy: bool
+) -> bytes:
     out = io.BytesIO()
     with av.open(
         out, "w", format=form, container_options={} if form == "avi" else {"movflags": "use_metadata_tags"}
@@ -74,7 +76,8 @@ def _clip(form: str, codec: str, duration_s: float, size: tuple[int, int], fps: 
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
         audio: Any = to.add_stream("mp3" if form == "avi" else "aac", rate=44_100, layout="mono") if has_audio else None
         for number in range(round(duration_s * fps)):
-            frame = av.VideoFrame.from_image(Image.new("RGB", size, (number * 20 % 256, 100, 50)))
+            plain = Image.new("RGB", size, (number * 20 % 256, 100, 50))
+            frame = av.VideoFrame.from_image(Image.effect_noise(size, 100).convert("RGB") if is_noisy else plain)
             frame.pts = number
             to.mux(video.encode(frame))
         to.mux(video.encode(None))
@@ -99,9 +102,13 @@ def clip(
     fps: int = 10,
     has_audio: bool = True,
     codec: str = "",
+    is_noisy: bool = False,
 ) -> bytes:
-    """A video as mp4, mov (H.264, AAC) or avi (MPEG-4, MP3), each call other bytes; its metadata names MAKER."""
-    made = _clip(form, codec or ("mpeg4" if form == "avi" else "libx264"), duration_s, size, fps, has_audio)
+    """A video as mp4, mov (H.264, AAC) or avi (MPEG-4, MP3), each call other bytes; its metadata names MAKER.
+
+    A noisy one has many bytes: about 1.5 MB a second at 640 x 480 and 10 frames.
+    """
+    made = _clip(form, codec or ("mpeg4" if form == "avi" else "libx264"), duration_s, size, fps, has_audio, is_noisy)
     tail = f"MastaBlasta test {next(_numbers)}".encode()  # a free box, or a chunk behind the list: players skip it
     if form == "avi":
         tail += b" " * (len(tail) % 2)

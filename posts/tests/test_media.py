@@ -6,9 +6,9 @@ import hashlib
 import urllib.request
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
+from django.core.files.storage import default_storage
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -21,12 +21,13 @@ from media_library.models import Asset, AssetStatus, Rendition
 from media_library.tests.making import MAKER, clip, make_asset, moving, photo, still
 from posts.models import Delivery, Post, PostMedia
 from posts.services import forms
-from posts.tests.test_publishing import outcomes, run_until_settled
+from posts.tests.test_publishing import outcomes, run, run_until_settled
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PLATFORMS = ("twitter", "mastodon", "bluesky")
+NOBODYS = "01a206dc-28b9-7431-bf43-c8f15169286e"  # no file has this id
 LATER = "2030-01-31T09:00:00Z"
 
 
@@ -124,10 +125,10 @@ def test_expanded_files_are_whole_and_may_be_sent_back(
         (["nonsense"], ("media.0", "invalid_media")),
         ([5], ("media.0", "invalid_media")),
         ([{"alt_text": "x"}], ("media.0", "invalid_media")),
-        ([{"id": str(uuid4()), "fit": "stretch"}], ("media.0.fit", "invalid_choice")),
-        ([{"id": str(uuid4()), "alt_text": "x" * 1501}], ("media.0.alt_text", "max_length")),
+        ([{"id": NOBODYS, "fit": "stretch"}], ("media.0.fit", "invalid_choice")),
+        ([{"id": NOBODYS, "alt_text": "x" * 1501}], ("media.0.alt_text", "max_length")),
         ("nonsense", ("media", "not_a_list")),
-        ([str(uuid4())], ("media.0", "unknown_media")),
+        ([NOBODYS], ("media.0", "unknown_media")),
     ],
 )
 def test_bad_media_are_refused_by_name(
@@ -274,8 +275,6 @@ def test_pictures_arrive_everywhere_in_order_without_what_the_camera_told(
         made = Rendition.objects.filter(sha256__in=hashes)
         assert {m.sha256 for m in made} == hashes
         assert {(m.width, m.height) for m in made.filter(asset=turned)} == {(60, 80)}
-        from django.core.files.storage import default_storage
-
         for rendition in made:
             with default_storage.open(rendition.stored_name) as file:
                 data = file.read()
@@ -324,8 +323,6 @@ def test_a_post_that_is_due_waits_for_its_form_without_a_call_and_goes_on_at_onc
     post = created(client, content="Hello", media=[str(asset.id)], publish=True)
     delivery = Delivery.objects.get(post=post["id"])
 
-    from posts.tests.test_publishing import run
-
     run()
     delivery.refresh_from_db()
     assert (delivery.state, delivery.tries, delivery.error_code) == ("queued", 0, "")
@@ -342,8 +339,6 @@ def test_a_post_that_is_due_waits_for_its_form_without_a_call_and_goes_on_at_onc
 def test_a_file_that_the_storage_lost_is_no_silent_post_without_it(
     sandbox: Sandbox, client: APIClient, workspace: Workspace
 ) -> None:
-    from django.core.files.storage import default_storage
-
     connect(sandbox, "anna", workspace=workspace)
     asset = make_asset(workspace=workspace)
     post = created(client, content="Hello", media=[str(asset.id)], publish=True)

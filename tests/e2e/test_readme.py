@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from media_library.tests.making import photo
 from tests.instance import ROOT, Instance
 
 pytestmark = pytest.mark.slow
@@ -28,7 +30,8 @@ def documents(text: str) -> Iterator[Any]:
         text = text[end:]
 
 
-def test_first_post_with_curl(own_database_url: str) -> None:
+def test_first_post_with_curl(own_database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(photo())
     with Instance(own_database_url) as instance:
         script = commands("The first post")
         assert "33766" in script
@@ -40,9 +43,13 @@ def test_first_post_with_curl(own_database_url: str) -> None:
             text=True,
             timeout=60,
             check=False,
+            cwd=tmp_path,
         )
 
         assert done.returncode == 0, done.stderr
-        *_, post = documents(done.stdout)
+        *_, post, with_picture = documents(done.stdout)
         assert post["status"] == "published"
-        assert [each["text"] for each in instance.sandbox.posts()] == ["Hello, world!"]
+        assert with_picture["media"] != []
+        instance.wait_for(lambda: len(instance.sandbox.posts()) == 2, 20, what="out, with the picture")
+        seen = [(each["text"], [file["alt_text"] for file in each["media"]]) for each in instance.sandbox.posts()]
+        assert seen == [("Hello, world!", []), ("Look!", ["A street"])]
