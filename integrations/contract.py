@@ -153,7 +153,10 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The platform still works on it; ask again at `check_at` (UTC). `progress` is kept for `resume`."""
+    """Not out yet: the platform works on it, or there is more to upload; `resume` at `check_at` (UTC), maybe at once.
+
+    `progress` is merged into what was saved.
+    """
 
     check_at: datetime
     progress: Mapping[str, Any] = field(default_factory=dict)
@@ -197,7 +200,10 @@ class Connector(ABC):
     @classmethod
     @abstractmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
-        """Return what the platform would refuse; [] = fine. Pure. `target` None = stock limits."""
+        """Return what the platform would refuse; [] = fine. Pure. `target` None = stock limits.
+
+        Of media it judges kinds, numbers and alt texts by `media_rule`; forms and sizes are made to fit before.
+        """
 
     @classmethod
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:  # noqa: ARG003
@@ -225,12 +231,15 @@ class Connector(ABC):
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
         """Make one part visible, going on where `progress` stands. The engine goes from part to part.
 
-        A call that can make something visible is made with `visible=True`.
+        A call that can make something visible is made with `visible=True`. Of a part with media it is the last one,
+        when every file is uploaded, described and ready: one call of `publish` or `resume` uploads about 8 MiB, or
+        one file, keeps what a successor needs, and returns Pending. Files that the platform has forgotten when the
+        visible call comes are uploaded again, once. Raises Rejected for a file that the platform cannot use.
         """
 
     @abstractmethod
     def resume(self, step: Step, *, progress: Progress) -> Published | Pending:
-        """Ask for what was Pending."""
+        """Go on with what was Pending: ask for it, or do what is left to do, the visible call included."""
 
     @abstractmethod
     def reconcile(

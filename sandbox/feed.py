@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 from itertools import islice
@@ -18,6 +19,7 @@ from sandbox.records import Media, Post
 from sandbox.world import World
 
 POSTS_A_PAGE = 100
+RANGE = re.compile(r"bytes=([0-9]{1,12})-([0-9]{0,12})")
 STYLE = Path(__file__).with_name("static") / "sandbox.css"
 PAGE_HEADERS = {
     "Content-Security-Policy": (
@@ -46,12 +48,17 @@ def feed_routes(world: World) -> list[Route]:
     return [
         Route("/", feed.show, methods=["GET"]),
         Route("/_static/sandbox.css", style, methods=["GET"]),
+        Route("/favicon.ico", no_icon, methods=["GET"]),
         Route("/_media/{site}/{media_id}", feed.show_file, methods=["GET"]),
     ]
 
 
 async def style(_: Request) -> Response:
     return Response(STYLE.read_bytes(), media_type="text/css")
+
+
+async def no_icon(_: Request) -> Response:
+    return Response(status_code=204)
 
 
 class Feed:
@@ -72,7 +79,12 @@ class Feed:
         data = self.world.files.find(site, media_id)
         if media is None or data is None:
             raise HTTPException(404, "this file is not kept any more")
-        return Response(data, headers={"X-Content-Type-Options": "nosniff"}, media_type=media.mime_type)
+        headers = {"X-Content-Type-Options": "nosniff", "Accept-Ranges": "bytes"}
+        wanted = part_of(request.headers.get("range", ""), len(data))
+        if wanted is None:
+            return Response(data, headers=headers, media_type=media.mime_type)
+        headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{len(data)}"
+        return Response(data[wanted], status_code=206, headers=headers, media_type=media.mime_type)
 
     def _posts(self, slug: str | None, before: int | None) -> Iterable[Post]:
         for post in reversed(self.world.posts.values()):
@@ -98,6 +110,14 @@ class Feed:
         return f'<footer><a href="/?before={posts[-1].number}{chosen}">Older posts</a></footer>'
 
 
+def part_of(asked: str, size: int) -> slice | None:
+    """Return the part that a Range header names, as players ask for it to jump; None = the whole file."""
+    found = RANGE.fullmatch(asked)
+    if found is None or int(found[1]) >= size:
+        return None
+    return slice(int(found[1]), min(int(found[2] or size) + 1, size))
+
+
 EMPTY = '<p class="empty">Nothing has been published yet.</p>'
 
 
@@ -117,7 +137,7 @@ def article(post: Post, platform: Platform) -> str:
         f'<span class="marks">{"".join(f"<span>{escape(mark)}</span>" for mark in marks)}</span></header>'
         f"{reply_line(post, platform)}{warning(post)}"
         f'<p class="text" dir="auto">{escape(post.text)}</p>'
-        f"{pictures(post)}"
+        f"{pictures(post, platform.world)}"
         f'<footer><a href="{escape(platform.post_url(post))}"><time datetime="{at}">{readable(at)}</time></a>'
         "</footer></article>"
     )
@@ -141,15 +161,25 @@ def warning(post: Post) -> str:
     return f'<p class="warning">{escape(post.spoiler_text)}</p>' if post.spoiler_text else ""
 
 
-def pictures(post: Post) -> str:
+def pictures(post: Post, world: World) -> str:
+    """Return its files; those of a post that hides them are there at a click."""
     if not post.media:
         return ""
-    return f'<div class="media">{"".join(picture(item, post.site) for item in post.media)}</div>'
+    shown = f'<div class="media">{"".join(picture(item, post.site, world) for item in post.media)}</div>'
+    return f"<details><summary>Sensitive media</summary>{shown}</details>" if post.is_sensitive else shown
 
 
-def picture(item: Media, site: str) -> str:
+def picture(item: Media, site: str, world: World) -> str:
+    """Return one file with its alt text, which is there for eyes too."""
     source, alt = f"/_media/{escape(site)}/{escape(item.id)}", escape(item.alt_text or "")
-    if item.mime_type.startswith("image/"):
-        return f'<img src="{source}" alt="{alt}" loading="lazy">'
-    tag = "audio" if item.mime_type.startswith("audio/") else "video"
-    return f'<{tag} src="{source}" title="{alt}" controls preload="metadata"></{tag}>'
+    kind = item.mime_type.partition("/")[0]
+    if world.files.find(site, item.id) is None:
+        shown = f'<p class="gone">{escape(item.mime_type)}, {item.size:,} bytes, not kept any more</p>'
+    elif kind == "image":
+        size = f' width="{item.width}" height="{item.height}"' if item.width and item.height else ""
+        shown = f'<img src="{source}" alt="{alt}"{size} loading="lazy">'
+    else:
+        tag = "audio" if kind == "audio" else "video"
+        shown = f'<{tag} src="{source}" aria-label="{alt}" controls preload="metadata"></{tag}>'
+    words = alt or '<span class="none">no alt text</span>'
+    return f'<figure>{shown}<figcaption aria-hidden="true" dir="auto">{words}</figcaption></figure>'

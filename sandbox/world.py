@@ -63,8 +63,8 @@ class Files:
         self._files: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
     def keep(self, site: str, media_id: str, data: bytes) -> None:
+        self._bytes += len(data) - len(self._files.pop((site, media_id), b""))
         self._files[site, media_id] = data
-        self._bytes += len(data)
         while self._bytes > self._max_bytes:
             self._bytes -= len(self._files.popitem(last=False)[1])
 

@@ -29,6 +29,38 @@ SIGNED_IN = {
     "token_expires_at": "2030-01-31T11:00:00Z",
 }
 PAUSED = {**ACCOUNT, "status": "paused", "error": "Paused by a person; set its status to active to go on."}
+_NO_BOUND: dict[str, Any] = dict.fromkeys(["max_width", "max_height", "max_pixels", "min_aspect", "max_aspect"], None)
+_PICTURE: dict[str, Any] = {**_NO_BOUND, "at_most": 4, "min_width": None, "min_height": None}
+MEDIA_LIMITS: dict[str, Any] = {
+    "images": {
+        **_PICTURE,
+        "mime_types": ["image/jpeg", "image/png", "image/webp"],
+        "max_bytes": 16_777_215,
+        "max_pixels": 33_177_600,
+    },
+    "animations": {
+        **_PICTURE,
+        "at_most": 1,
+        "mime_types": ["image/gif"],
+        "max_bytes": 16_777_215,
+        "max_pixels": 921_600,
+    },
+    "videos": {
+        **_NO_BOUND,
+        "at_most": 1,
+        "mime_types": ["video/mp4"],
+        "max_bytes": 103_809_023,
+        "min_duration_s": None,
+        "max_duration_s": None,
+        "video_codecs": ["h264"],
+        "audio_codecs": ["aac"],
+        "max_pixels": 8_294_400,
+        "max_fps": 120,
+    },
+    "may_mix": False,
+    "alt_text_limit": 1500,
+    "source": {"url": "https://docs.joinmastodon.org/entities/Instance/#configuration", "read": "2026-11-28"},
+}
 PLATFORM: dict[str, Any] = {
     "slug": "mastodon",
     "name": "Mastodon",
@@ -45,7 +77,8 @@ PLATFORM: dict[str, Any] = {
                 "url": "https://docs.joinmastodon.org/entities/Instance/#configuration",
                 "read": "2026-11-23",
             },
-        }
+        },
+        "media": {"standard": MEDIA_LIMITS},
     },
     "options": {
         "type": "object",
@@ -70,7 +103,7 @@ NOT_BUILT: dict[str, Any] = {
     "built": False,
     "proof": None,
     "post_types": [],
-    "limits": {"text": None},
+    "limits": {"text": None, "media": {}},
     "options": {},
     "reconcile": None,
     "rates": [],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -16,6 +17,7 @@ from integrations.api.examples import NOT_BUILT, PLATFORM, answer
 from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
 from mastablasta.core.api.conditional import NOT_MODIFIED, SAYS, unless_known
 from mastablasta.core.api.serializers import StrictSerializer
+from mastablasta.core.media_rules import MediaRule
 
 
 class SourceSerializer(StrictSerializer):
@@ -30,8 +32,55 @@ class TextLimitSerializer(StrictSerializer):
     source = SourceSerializer()  # type: ignore[assignment]  # the metaclass takes fields out of the class
 
 
+class PictureLimitsSerializer(StrictSerializer):
+    """null = no bound."""
+
+    at_most = serializers.IntegerField(help_text="How many in one post.")
+    mime_types = serializers.ListField(child=serializers.CharField(), help_text="The first is what is made.")
+    max_bytes = serializers.IntegerField()
+    max_width = serializers.IntegerField(allow_null=True)
+    max_height = serializers.IntegerField(allow_null=True)
+    max_pixels = serializers.IntegerField(allow_null=True, help_text="Width x height.")
+    min_width = serializers.IntegerField(allow_null=True)
+    min_height = serializers.IntegerField(allow_null=True)
+    min_aspect = serializers.FloatField(allow_null=True, help_text="Width ÷ height.")
+    max_aspect = serializers.FloatField(allow_null=True)
+
+
+class VideoLimitsSerializer(StrictSerializer):
+    """null = no bound."""
+
+    at_most = serializers.IntegerField(help_text="How many in one post.")
+    mime_types = serializers.ListField(child=serializers.CharField(), help_text="The first is what is made.")
+    max_bytes = serializers.IntegerField()
+    min_duration_s = serializers.FloatField(allow_null=True)
+    max_duration_s = serializers.FloatField(allow_null=True)
+    video_codecs = serializers.ListField(child=serializers.CharField())
+    audio_codecs = serializers.ListField(child=serializers.CharField())
+    max_width = serializers.IntegerField(allow_null=True)
+    max_height = serializers.IntegerField(allow_null=True)
+    max_pixels = serializers.IntegerField(allow_null=True, help_text="Width x height.")
+    min_aspect = serializers.FloatField(allow_null=True, help_text="Width ÷ height.")
+    max_aspect = serializers.FloatField(allow_null=True)
+    max_fps = serializers.FloatField(allow_null=True)
+
+
+class MediaLimitsSerializer(StrictSerializer):
+    """What one post may carry; null = none of that kind. A server of the platform may take more or less."""
+
+    images = PictureLimitsSerializer(allow_null=True)
+    animations = PictureLimitsSerializer(allow_null=True)
+    videos = VideoLimitsSerializer(allow_null=True)
+    may_mix = serializers.BooleanField(help_text="Whether kinds go together in one post.")
+    alt_text_limit = serializers.IntegerField(help_text="Characters; 0 = none is taken.")
+    source = SourceSerializer()  # type: ignore[assignment]  # the metaclass takes fields out of the class
+
+
 class LimitsSerializer(StrictSerializer):
     text = TextLimitSerializer(allow_null=True)
+    media = serializers.DictField(
+        child=MediaLimitsSerializer(), help_text="By post type; each part of a thread carries what `standard` does."
+    )
 
 
 class RateSerializer(StrictSerializer):
@@ -78,7 +127,7 @@ def platforms() -> Iterator[dict[str, Any]]:
 _NOTHING: dict[str, Any] = {
     "proof": None,
     "post_types": [],
-    "limits": {"text": None},
+    "limits": {"text": None, "media": {}},
     "options": {},
     "reconcile": None,
     "rates": [],
@@ -89,7 +138,10 @@ def _abilities(can: Capabilities) -> dict[str, Any]:
     return {
         "proof": can.proof,
         "post_types": list(can.post_types),
-        "limits": {"text": _text_limit(can.text)},
+        "limits": {
+            "text": _text_limit(can.text),
+            "media": {post_type: _media_limits(rule) for post_type, rule in can.media.items()},
+        },
         "options": can.options,
         "reconcile": can.reconcile,
         "rates": [_rate(rule) for rule in can.rates],
@@ -98,6 +150,17 @@ def _abilities(can: Capabilities) -> dict[str, Any]:
 
 def _text_limit(text: TextLimit) -> dict[str, Any]:
     return {"limit": text.limit, "unit": text.unit, "is_stock": text.is_stock, "source": _source(text.source)}
+
+
+def _media_limits(rule: MediaRule) -> dict[str, Any]:
+    return {
+        "images": rule.images and {"at_most": rule.max_images, **asdict(rule.images)},
+        "animations": rule.animations and {"at_most": rule.max_animations, **asdict(rule.animations)},
+        "videos": rule.videos and {"at_most": rule.max_videos, **asdict(rule.videos)},
+        "may_mix": rule.may_mix,
+        "alt_text_limit": rule.alt_text_limit,
+        "source": {"url": rule.url, "read": rule.read},
+    }
 
 
 def _rate(rule: RateRule) -> dict[str, Any]:

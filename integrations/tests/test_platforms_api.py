@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from accounts.tests.making import signed_in
 from integrations import registry
+from integrations.api.examples import MEDIA_LIMITS
 from integrations.platforms.mastodon.capabilities import CAPABILITIES
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +51,8 @@ def test_platform_says_what_it_takes_and_where_that_stands(client_of: APIClient)
                     "url": "https://docs.joinmastodon.org/entities/Instance/#configuration",
                     "read": "2026-11-23",
                 },
-            }
+            },
+            "media": {"standard": MEDIA_LIMITS},
         },
         "options": CAPABILITIES.options,
         "reconcile": "exact",
@@ -67,6 +69,20 @@ def test_platform_says_what_it_takes_and_where_that_stands(client_of: APIClient)
     }
 
 
+@pytest.mark.parametrize("slug", [slug for slug in registry.PLATFORM_SLUGS if registry.is_built(slug)])
+def test_platform_says_what_media_it_takes_and_where_that_stands(client_of: APIClient, slug: str) -> None:
+    """Kinds that it does not take are null, and what it does not bound is."""
+    media = shown(client_of, slug)["limits"]["media"]  # type: ignore[index]
+
+    for post_type, rule in registry.capabilities(slug).media.items():
+        said = media[post_type]
+        assert rule.url.startswith("https://")
+        assert said["source"] == {"url": rule.url, "read": rule.read}
+        assert (said["images"] is None, said["videos"] is None) == (rule.images is None, rule.videos is None)
+        assert said["alt_text_limit"] == rule.alt_text_limit
+    assert media.keys() == registry.capabilities(slug).media.keys()
+
+
 @pytest.mark.parametrize("slug", UNBUILT)
 def test_platform_that_is_not_built_promises_nothing(client_of: APIClient, slug: str) -> None:
     assert shown(client_of, slug) == {
@@ -76,7 +92,7 @@ def test_platform_that_is_not_built_promises_nothing(client_of: APIClient, slug:
         "built": False,
         "proof": None,
         "post_types": [],
-        "limits": {"text": None},
+        "limits": {"text": None, "media": {}},
         "options": {},
         "reconcile": None,
         "rates": [],

@@ -99,7 +99,10 @@ def _incomplete(job: Job, outcome: str, reason: str, *, at: datetime, **said: An
 
 
 def after_poll(job: Job, answer: SendAnswer, *, at: datetime, visible: Visible) -> Result:
-    """The result of asking whether the platform has finished."""
+    """The result of asking whether the platform has finished, and of what was sent when it had.
+
+    A refusal for now took this attempt's own mark down; one from before stays open.
+    """
     calls = _calls(job, visible)
     sent_at = visible.open_since or job.sent_at
     if isinstance(answer, Published):
@@ -108,12 +111,34 @@ def after_poll(job: Job, answer: SendAnswer, *, at: datetime, visible: Visible) 
         return _pending(job, answer, at=at, sent_at=sent_at, **calls)
     if isinstance(answer, Rejected | OutcomeUnknown):
         return _refused_send(job, answer, at=at, marked_at=sent_at, calls=calls)
+    if isinstance(answer, Unavailable):
+        return _polled_in_vain(job, answer, at=at, calls=calls)
     waits: dict[str, Any] = {"next_attempt_at": next_try_at(3, at=at), "park": _parks(answer)}
     if isinstance(answer, RateLimited):
         waits = _waits(answer, at=at)
     return job.result(
-        DeliveryState.PROCESSING, _outcome_of(answer), at=at, sent_at=sent_at, **waits, **_attempt_says(answer), **calls
-    )
+        DeliveryState.PROCESSING, _outcome_of(answer), at=at, sent_at=job.sent_at, **waits, **_attempt_says(answer),
+        **calls,
+    )  # fmt: skip
+
+
+def _polled_in_vain(job: Job, failure: Unavailable, *, at: datetime, calls: dict[str, Any]) -> Result:
+    """One of the retries. After the last it has failed; but where it may be out, that is found out."""
+    said = {**_attempt_says(failure), **calls}
+    tries = job.tries + 1
+    if tries <= settings.PUBLISH_MAX_RETRIES:
+        again_at = next_try_at(tries, at=at)
+        return job.result(
+            DeliveryState.PROCESSING, AttemptOutcome.UNAVAILABLE, at=at, sent_at=job.sent_at, tries=tries,
+            next_attempt_at=again_at, retry_at=again_at, **said,
+        )  # fmt: skip
+    said |= _delivery_says(failure)
+    if job.sent_at is None:
+        return _again_or_failed(job, AttemptOutcome.UNAVAILABLE, at=at, next_at=None, **said)
+    return job.result(
+        DeliveryState.UNKNOWN, AttemptOutcome.UNAVAILABLE, at=at, sent_at=job.sent_at, doubted_at=at,
+        next_attempt_at=at, **said,
+    )  # fmt: skip
 
 
 def after_reconcile(job: Job, answer: ReconcileAnswer, *, at: datetime, settle_s: int) -> Result:

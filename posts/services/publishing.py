@@ -7,6 +7,7 @@ what it held comes back when the leases end, and what was marked is looked up be
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter
@@ -46,7 +47,8 @@ HORIZON_S = 1.0
 BEAT_S = 1.0
 RENEW_S = 5.0
 TAKE_OVER_S = 1.0
-STOP_S = 12.0  # how long in-flight calls may end after a stop; longer than a call's total deadline
+STOP_S = 12.0  # how long calls in flight may take after a stop; longer than most calls' total deadline
+LAST_CALL_S = 60.0  # likewise when only the time is up; longer than an upload's
 HOSTS_S = 1.0  # how long what is known of a host is believed
 STUCK_S = 0.5  # a host that has answered nobody for so long is stuck; its calls do not count as used threads
 STUCK_SHARE = 4  # and it gets a fourth of the threads at most
@@ -78,8 +80,8 @@ def drain(
     """Work on everything that is due, until nothing is due within a second; blocks.
 
     It takes nothing new after `at_most_s`, or once `should_stop` says so: then it hands back what it has not begun
-    and waits for what is in flight. Runs any number of times at once, on any number of machines. `watch` is shown the
-    report as it grows.
+    and waits for what is in flight, up to LAST_CALL_S or STOP_S. Runs any number of times at once, on any number of
+    machines. `watch` is shown the report as it grows.
     """
     return _Drain(worker, should_stop, at_most_s, threads or settings.PUBLISH_THREADS).run(watch)
 
@@ -117,6 +119,7 @@ class _Drain:
         self.worker = worker
         self.should_stop = should_stop
         self.ends_at = time.monotonic() + at_most_s
+        self.leaves_at = math.inf
         self.threads = threads
         self.pool, self.reserve = _pool(threads)
         self.desk = Desk()
@@ -153,19 +156,23 @@ class _Drain:
     # --- when ---
     def _is_over(self) -> bool:
         now = time.monotonic()
-        if not self.is_stopping and (self.should_stop() or now >= self.ends_at):
-            self._stop()
+        if self.should_stop():
+            self._stop(leaves_at=now + STOP_S)
+        elif now >= self.ends_at:
+            self._stop(leaves_at=now + LAST_CALL_S)
         if self.is_stopping:
-            return (not self.in_flight and not self.done) or now >= self.ends_at + STOP_S
+            return (not self.in_flight and not self.done) or now >= self.leaves_at
         if self.in_flight or self.done or self.asks:
             return False
         soon = timezone.now() + timedelta(seconds=HORIZON_S)
         is_idle = self.next_ready_at is None or self.next_ready_at > soon
         return is_idle and now - self.active_at > LINGER_S
 
-    def _stop(self) -> None:
+    def _stop(self, *, leaves_at: float) -> None:
+        self.leaves_at = min(self.leaves_at, leaves_at)
+        if self.is_stopping:
+            return
         self.is_stopping = True
-        self.ends_at = min(self.ends_at, time.monotonic())
         at = timezone.now()
         for flight in list(self.in_flight.values()):
             if flight.future.cancel():

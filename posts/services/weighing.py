@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 
-from integrations.errors import RateLimited
+from integrations.errors import RateLimited, Unavailable
 from integrations.models import PlatformHost
 from integrations.services import circuits
 from posts.services.claims import Result
@@ -96,6 +96,13 @@ def _waiting(end: Done) -> Done:
             doubted_at=job.doubted_at or job.claimed_at, next_attempt_at=result.next_attempt_at or result.ended_at,
             error_code="outcome_unknown", error_kind="unknown", error_retryable=False,
             error_message=f"{host} does not answer; it will be asked whether it has the post.",
+        )  # fmt: skip
+    elif job.kind == AttemptKind.POLL and isinstance(end.failure, Unavailable):
+        waits = replace(
+            result, state=DeliveryState.PROCESSING, tries=job.tries, doubted_at=None,
+            next_attempt_at=result.ended_at, retry_at=None, remote_id="", url="", published_at=None, warnings=(),
+            error_code="host_silent", error_kind="unavailable", error_retryable=False,
+            error_message=f"{host} does not answer; this goes on when it does.",
         )  # fmt: skip
     else:
         waits = result

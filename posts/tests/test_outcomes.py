@@ -192,12 +192,59 @@ def test_after_an_hour_without_any_answer_a_person_is_asked() -> None:
     assert result.state == S.UNCONFIRMED
 
 
-def test_a_poll_that_finds_nobody_looks_again_and_uses_no_retry() -> None:
-    job = make_job(S.PROCESSING, progress={"container": "1"})
+MARKED = NOON - timedelta(minutes=1)
+NOTHING, ONE_CALL = Visible(), Visible(1, NOON, NOON)
 
-    result = after_poll(job, Unavailable("down"), at=NOON, visible=Visible())
+
+def poll(answer: Any, visible: Visible = NOTHING, **job: Any) -> Result:
+    return after_poll(make_job(S.PROCESSING, progress={"container": "1"}, **job), answer, at=NOON, visible=visible)
+
+
+@pytest.mark.parametrize("visible", [NOTHING, ONE_CALL])
+@pytest.mark.parametrize(
+    ("tries", "state", "waits_s"),
+    [(0, S.PROCESSING, 1), (1, S.PROCESSING, 2), (2, S.PROCESSING, 4), (3, S.FAILED, None)],
+)
+def test_a_poll_that_finds_nobody_is_a_retry(tries: int, state: str, waits_s: int | None, visible: Visible) -> None:
+    result = poll(Unavailable("down", code="server_error"), visible, tries=tries)
+
+    assert (result.state, result.outcome, result.progress) == (state, "unavailable", {"container": "1"})
+    assert result.next_attempt_at == (None if waits_s is None else NOON + timedelta(seconds=waits_s))
+    assert result.retry_at == result.next_attempt_at
+    assert (result.tries, result.error_retryable) == ((tries + 1, False) if waits_s else (tries, True))
+    assert (result.sent_at, result.visible_calls, result.code) == (None, visible.calls, "server_error")
+
+
+def test_a_poll_that_finds_nobody_to_the_end_is_in_doubt_where_it_may_be_out() -> None:
+    """Platforms that begin with the visible call and work on it then."""
+    again = poll(Unavailable("down"), tries=2, sent_at=MARKED)
+    last = poll(Unavailable("down"), tries=3, sent_at=MARKED)
+
+    assert (again.state, again.sent_at, again.doubted_at) == (S.PROCESSING, MARKED, None)
+    assert (last.state, last.sent_at, last.doubted_at) == (S.UNKNOWN, MARKED, NOON)
+    assert (last.next_attempt_at, last.error_message) == (NOON, "down")
+
+
+def test_a_thread_whose_poll_finds_nobody_to_the_end_is_incomplete() -> None:
+    result = poll(Unavailable("down"), tries=3, content=THREAD, parts=[ROOT])
+
+    assert (result.state, result.error_code, result.error_retryable) == (S.FAILED, "thread_incomplete", True)
+
+
+@pytest.mark.parametrize("marked_before", [None, MARKED])
+@pytest.mark.parametrize(
+    "answer", [RateLimited("slow", until=NOON + timedelta(seconds=8)), NeedsReconnect("x"), OperatorProblem("x")]
+)
+def test_a_poll_that_is_put_off_uses_no_retry(answer: CallFailed, marked_before: Any) -> None:
+    result = poll(answer, ONE_CALL, sent_at=marked_before)
 
     assert (result.state, result.tries, result.progress) == (S.PROCESSING, 0, {"container": "1"})
+    assert (result.sent_at, result.park) == (marked_before, not isinstance(answer, RateLimited))
+
+
+@pytest.mark.parametrize("answer", [OutcomeUnknown("gone"), Pending(NOON)])
+def test_a_visible_call_of_a_poll_leaves_its_mark(answer: Any) -> None:
+    assert poll(answer, ONE_CALL).sent_at == NOON
 
 
 def test_pending_keeps_its_progress() -> None:

@@ -5,7 +5,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from sandbox.tests.clients import PNG, Client, Control, Server
+from sandbox.feed import picture
+from sandbox.platforms import PLATFORMS
+from sandbox.records import Media
+from sandbox.tests import bluesky as sky
+from sandbox.tests.clients import MP4, PNG, Client, Control, Server
+from sandbox.tests.twitter import Session
+from sandbox.world import Files, World
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
 
@@ -49,10 +55,94 @@ def test_feed_shows_text_account_platform_time_reply_and_pictures(control: Contr
     for shown in ("Root post", "@alice", "Mastodon", "in reply to", 'alt="A dot"'):
         assert shown in page
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", page)
+    assert "A dot</figcaption>" in page
     source = re.search(r'<img src="([^"]+)"', page)
     assert source is not None
     picture = control.http.get(control.origin + source[1], timeout=5)
     assert (picture.content, picture.headers["Content-Type"]) == (PNG, "image/png")
+
+
+def test_feed_shows_the_files_of_every_platform(
+    control: Control, alice: Client, ann: Session, amy: sky.Session
+) -> None:
+    alice.published("One", media_ids=[alice.upload(PNG, description="On Mastodon").json()["id"]])
+    media_id = ann.uploaded(PNG)
+    ann.describe(media_id, "On X")
+    ann.posted("Two", media={"media_ids": [media_id]})
+    image = {"image": amy.blob(PNG), "alt": "On Bluesky"}
+    amy.posted("Three", embed={"$type": "app.bsky.embed.images", "images": [image]})
+
+    page = page_of(control)
+
+    for alt in ("On Mastodon", "On X", "On Bluesky"):
+        source = re.search(rf'<img src="([^"]+)" alt="{alt}"', page)
+        assert source is not None
+        assert control.http.get(control.origin + source[1], timeout=5).content == PNG
+
+
+def test_feed_shows_videos_and_says_where_an_alt_text_is_missing(control: Control, alice: Client) -> None:
+    alice.published(media_ids=[alice.upload(MP4, version="v1").json()["id"]])
+
+    page = page_of(control)
+
+    source = re.search(r'<video src="([^"]+)" aria-label="" controls', page)
+    assert source is not None
+    assert "no alt text" in page
+    assert control.http.get(control.origin + source[1], timeout=5).headers["Content-Type"] == "video/mp4"
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "part", "named"),
+    [
+        ("bytes=0-", 206, slice(0, None), f"bytes 0-{len(MP4) - 1}/{len(MP4)}"),
+        ("bytes=5-9", 206, slice(5, 10), f"bytes 5-9/{len(MP4)}"),
+        ("bytes=9-999", 206, slice(9, None), f"bytes 9-{len(MP4) - 1}/{len(MP4)}"),
+        ("bytes=999-", 200, slice(None), None),
+        ("bytes=-5", 200, slice(None), None),
+        ("lines=1-2", 200, slice(None), None),
+    ],
+)
+def test_file_comes_in_parts_for_players(
+    control: Control, alice: Client, asked: str, status: int, part: slice, named: str | None
+) -> None:
+    alice.published(media_ids=[alice.upload(MP4, version="v1").json()["id"]])
+    source = re.search(r'<video src="([^"]+)"', page_of(control))
+    assert source is not None
+
+    answer = control.http.get(control.origin + source[1], headers={"Range": asked}, timeout=5)
+
+    assert (answer.status_code, answer.content) == (status, MP4[part])
+    assert answer.headers.get("Content-Range") == named
+
+
+def test_feed_hides_what_is_sensitive(control: Control, alice: Client) -> None:
+    media_id = alice.upload(PNG).json()["id"]
+    alice.published(media_ids=[media_id], sensitive=True)
+
+    page = page_of(control)
+
+    assert page.index("<details><summary>Sensitive media</summary>") < page.index("<img ") < page.index("</details>")
+
+
+def test_feed_says_which_file_is_not_kept_any_more() -> None:
+    world = World("http://127.0.0.1:1", PLATFORMS)
+    platform = world.site("mastodon")
+    assert platform is not None
+    item = Media("5", platform.site.sign_up("eve"), "video", "video/mp4", 123_456, "", "", "A cat", 0)
+
+    shown = picture(item, "mastodon", world)
+
+    assert '<p class="gone">video/mp4, 123,456 bytes, not kept any more</p>' in shown
+    assert "A cat</figcaption>" in shown
+
+
+def test_files_that_are_kept_twice_count_once() -> None:
+    files = Files(max_bytes=10)
+
+    for media_id in ("1", "2", "1", "1"):
+        files.keep("mastodon", media_id, b"12345")
+
+    assert (files.find("mastodon", "1"), files.find("mastodon", "2")) == (b"12345", b"12345")
 
 
 def test_feed_escapes_everything_and_loads_nothing_foreign(control: Control, server: Server) -> None:
@@ -64,7 +154,7 @@ def test_feed_escapes_everything_and_loads_nothing_foreign(control: Control, ser
     page = page_of(control)
 
     links = Links(page)
-    assert page.count("&lt;script&gt;alert(1)") == 4
+    assert page.count("&lt;script&gt;alert(1)") == 5
     assert "script" not in links.tags
     assert all(address.startswith(("/", "#", control.origin + "/")) for address in links.addresses)
     assert control.http.get(f"{control.origin}/_static/sandbox.css", timeout=5).status_code == 200
