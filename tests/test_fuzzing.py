@@ -16,6 +16,7 @@ from accounts.models import User, Workspace
 from accounts.tests.making import make_api_key, make_session, make_user, make_workspace
 from accounts.tokens import tokens_for
 from integrations.tests.making import connect
+from media_library.tests.making import make_asset, make_rendition
 from posts.tests.making import make_post
 from tests.serving import served
 from tests.world import Sandbox
@@ -44,22 +45,31 @@ BEYOND_THE_SCHEMA = (
     "GET /api/v2/accounts",
     "POST /api/v2/accounts",
     "GET /api/v2/auth/api-keys",
+    "GET /api/v2/media",
+    "GET /api/v2/media/{id}/renditions",
+    "PATCH /api/v2/media/{id}",
     "GET /api/v2/posts",
     "GET /api/v2/posts/{id}/attempts",
     "GET /api/v2/workspaces",
 )
+OF_FILES = {  # bytes have rules of their own
+    "POST /api/v2/media/upload": [400, 415],
+    "POST /api/v2/media/from-url": [400, 415],
+    "GET /api/v2/media/{id}/file": [416],
+    "GET /api/v2/media/{id}/thumbnail": [416],
+}
 SIGNS_OUT = "/api/v2/auth/logout"  # asked last: nothing works after it
 
 
-def configuration(post: str, account: str, key: str, instance: str) -> str:
+def configuration(*, post: str, account: str, key: str, asset: str, instance: str) -> str:
     """Real rows for the paths to name, and what is expected beyond schemathesis's own rules."""
     accepted = ["2xx", "3xx", 401, 403, 404, 409, 412, 422, 429, 502]
     lines = ["[checks.not_a_server_error]", 'expected-statuses = ["2xx", "3xx", "4xx", 502]']  # a platform is silent
     lines += ["[checks.positive_data_acceptance]", f"expected-statuses = {json.dumps(accepted)}"]
-    for name in BEYOND_THE_SCHEMA:
+    for name, also in {**{name: [400] for name in BEYOND_THE_SCHEMA}, **OF_FILES}.items():
         lines += ["[[operations]]", f"include-name = {json.dumps(name)}"]
-        lines += ["[operations.checks.positive_data_acceptance]", f"expected-statuses = {json.dumps([*accepted, 400])}"]
-    for prefix, value in {"posts": post, "accounts": account, "auth/api-keys": key}.items():
+        lines += ["[operations.checks.positive_data_acceptance]", f"expected-statuses = {json.dumps(accepted + also)}"]
+    for prefix, value in {"posts": post, "accounts": account, "auth/api-keys": key, "media": asset}.items():
         lines += ["[[operations]]", f'include-path-regex = "^/api/v2/{prefix}/{{id}}"']
         lines += [f'parameters = {{ "path.id" = "{value}" }}']
     lines += ["[[operations]]", 'include-path = "/api/v2/oauth/{platform}/authorize"']
@@ -75,13 +85,17 @@ def test_api_does_as_it_is_described(sandbox: Sandbox, monkeypatch: pytest.Monke
     workspace: Workspace = make_workspace(owner=person)
     account = connect(sandbox, "anna", workspace=workspace)
     post = make_post(workspace=workspace, accounts=[account])
+    asset = make_asset(workspace=workspace)
+    make_rendition(asset)
     key, _ = make_api_key(person, workspace)
     token = tokens_for(make_session(person))["access_token"]
 
     monkeypatch.setattr(logging.root.manager, "disable", logging.WARNING)  # some 3,000 requests
     with served() as address, tempfile.TemporaryDirectory(prefix="mb-fuzz-") as folder:
         config = Path(folder) / "schemathesis.toml"
-        config.write_text(configuration(str(post.id), str(account.id), str(key.id), f"{sandbox.url}/mastodon"))
+        things = {"post": post, "account": account, "key": key, "asset": asset}
+        ids = {name: str(thing.id) for name, thing in things.items()}
+        config.write_text(configuration(**ids, instance=f"{sandbox.url}/mastodon"))
         for which in (["--exclude-path", SIGNS_OUT], ["--include-path", SIGNS_OUT]):
             done = subprocess.run(
                 [
