@@ -29,7 +29,7 @@ WAIT_S = 0.1  # how often `on_wait` is called
 MOST_SAID = 1024 * 1024  # bytes of an answer, or of complaints
 MOST_WRITTEN = 2 * 1024**3  # bytes of one file
 CPU_GRACE_S = 5
-PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")  # of the environment; nothing that could be a secret
+PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "MASTABLASTA_HOME")  # of the environment: nothing that is a secret
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
 
 REFUSED, TIMED_OUT, OUT_OF_MEMORY, CRASHED = "refused", "timed_out", "out_of_memory", "crashed"
