@@ -24,8 +24,8 @@ from rest_framework.test import APIClient
 from accounts.models import Workspace
 from accounts.tests.making import make_workspace, signed_in
 from media_library.models import Asset
-from media_library.services import files, links, removing
-from media_library.tests.making import clip, make_rendition, photo, still
+from media_library.services import files, links, processing, removing
+from media_library.tests.making import MAKER, clip, make_rendition, photo, still
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -130,6 +130,30 @@ def test_upload_lies_in_the_bucket_and_comes_back(asset, bucket, client, data):
     assert list(django_settings.MEDIA_INCOMING.iterdir()) == []
     assert whole(client.get(file_of(asset))) == data
     assert whole(client.get(file_of(asset, "thumbnail"))).startswith(b"\xff\xd8\xff")
+
+
+def test_forms_are_made_from_the_bucket_and_kept_in_it(bucket, client, tmp_path):
+    picture = SimpleUploadedFile("beach.jpg", photo((640, 480), orientation=6))
+    made = client.post("/api/v2/media/upload", {"file": picture}, format="multipart").json()
+
+    processing.work(should_stop=lambda: False, on_settled=lambda _: None)
+
+    renditions = client.get(f"/api/v2/media/{made['id']}/renditions").json()["renditions"]
+    thumbnail, original = (whole(client.get(made[name])) for name in ("thumbnail_url", "url"))
+    assert [(one["key"], one["dimensions"]) for one in renditions] == [("web", {"width": 480, "height": 640})]
+    assert [key.split("/")[1] for key in keys(bucket)][1:] == ["renditions", "thumbnails"]
+    assert MAKER.encode() not in thumbnail
+    assert MAKER.encode() in original  # as it came, for the workspace
+    assert MAKER.encode() not in fetched_by(renditions[0]["link"]["url"])
+    assert list((tmp_path / ".incoming").iterdir()) == []
+
+
+def fetched_by(link: str) -> bytes:
+    """What a stranger gets who has the link."""
+    address = urlsplit(link)
+    response = Client().get(f"{address.path}?{address.query}")
+    assert response.status_code == 200
+    return whole(response)
 
 
 @pytest.mark.parametrize(("asked", "part"), [("bytes=10-19", slice(10, 20)), ("bytes=-7", slice(-7, None))])
