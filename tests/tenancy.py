@@ -242,6 +242,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /media": Operation(thing=picture_of),
     "GET /media/{id}": Operation(thing=picture_of),
     "PATCH /media/{id}": Operation(thing=picture_of, body=lambda _: {"alt_text": "A beach"}),
+    "DELETE /media/{id}": Operation(thing=picture_of),
     "GET /media/{id}/file": Operation(thing=picture_of, gives_bytes=True),
     "GET /media/{id}/thumbnail": Operation(thing=picture_of, gives_bytes=True),
     "GET /media/{id}/renditions": Operation(thing=picture_with_preview_of),
