@@ -39,6 +39,7 @@ USED_PICTURE = {
 OTHER_WORDS = {"filename": "sunrise-over-the-sea.jpg", "alt_text": "The sun rises over a calm sea."}
 RENDITION: dict[str, Any] = {
     "key": "web",
+    "platforms": [],
     "status": "ready",
     "status_reason": "",
     "url": f"/api/v2/media/{PICTURE_ID}/file?rendition=web",

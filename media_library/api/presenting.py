@@ -56,14 +56,15 @@ def _asset(asset: Asset, *, is_used: bool) -> dict[str, Any]:
     }
 
 
-def present_rendition(rendition: Rendition, *, at: datetime) -> dict[str, Any]:
-    """As RenditionSerializer describes it; no query."""
+def present_rendition(rendition: Rendition, *, platforms: Sequence[str] = (), at: datetime) -> dict[str, Any]:
+    """As RenditionSerializer describes it; no query. `platforms`: where it is sent, which the library does not know."""
     link = None
     if rendition.status == AssetStatus.READY:
         made = links.link_to_rendition(rendition, at=at)
         link = {"url": made.url, "expires_at": _time(made.expires_at)}
     return {
         "key": rendition.recipe_key,
+        "platforms": list(platforms),
         "status": rendition.status,
         "status_reason": rendition.status_reason,
         "url": f"/api/v2/media/{rendition.asset_id}/file?rendition={rendition.recipe_key}",

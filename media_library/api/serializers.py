@@ -109,6 +109,7 @@ class RenditionSerializer(serializers.Serializer[Any]):
     example = examples.RENDITION
 
     key = serializers.CharField(help_text="`web` is the preview; for `?rendition=` of the file's address.")
+    platforms = serializers.ListField(child=serializers.CharField(), help_text="Where it is sent; the preview nowhere.")
     status = serializers.ChoiceField(AssetStatus.choices)
     status_reason = serializers.CharField(allow_blank=True, help_text="Why it failed.")
     url = serializers.CharField(help_text="For the workspace; a path on this host.")

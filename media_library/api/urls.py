@@ -1,4 +1,5 @@
-"""Paths of the library; `media/{id}` itself stands with posts, which have a say in deleting."""
+"""Paths of the library; `media/{id}` and its renditions stand with posts: they have a say in
+deleting, and know for which platform a rendition is."""
 
 from __future__ import annotations
 
@@ -12,7 +13,6 @@ urlpatterns = [
     path("media/from-url", upload_views.MediaFromUrl.as_view()),
     path("media/<uuid:id>/file", views.MediaFile.as_view()),
     path("media/<uuid:id>/thumbnail", views.MediaThumbnail.as_view()),
-    path("media/<uuid:id>/renditions", views.MediaRenditions.as_view()),
     path("media/links/renditions/<uuid:rendition>", views.LinkedRendition.as_view()),
     path("media/links/thumbnails/<uuid:asset>", views.LinkedThumbnail.as_view()),
 ]

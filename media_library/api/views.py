@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.functional import cached_property
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -140,8 +142,16 @@ class MediaRenditions(WorkspaceView):
     serializer_class = RenditionSerializer
 
     def narrow(self, rows: Any) -> Any:
-        asset = get_object_or_404(Asset.objects.in_workspace(self.workspace).kept(), id=self.kwargs["id"])
-        return rows.filter(asset=asset).order_by("created_at", "id")
+        return rows.filter(asset=self.asset).order_by("created_at", "id")
+
+    @cached_property
+    def asset(self) -> Asset:
+        asset: Asset = get_object_or_404(Asset.objects.in_workspace(self.workspace).kept(), id=self.kwargs["id"])
+        return asset
+
+    def platforms(self) -> Mapping[str, Sequence[str]]:
+        """By key of a rendition, where it is sent: whoever knows platforms says so."""
+        return {}
 
     @extend_schema(
         summary="The forms in which a file leaves: no metadata, orientation applied",
@@ -149,7 +159,9 @@ class MediaRenditions(WorkspaceView):
     )
     def get(self, request: Request, id: UUID) -> Response:
         page = self.paginate_queryset(self.get_queryset())
-        return self.get_paginated_response([present_rendition(one, at=timezone.now()) for one in page or []])
+        platforms, at = self.platforms(), timezone.now()
+        shown = [present_rendition(one, platforms=platforms.get(one.recipe_key, ()), at=at) for one in page or []]
+        return self.get_paginated_response(shown)
 
 
 # --- links ---

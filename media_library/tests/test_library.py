@@ -277,6 +277,7 @@ def test_renditions_are_listed_with_a_link_once_they_are_ready(client, workspace
     link = first.pop("link")
     assert first == {
         "key": "web",
+        "platforms": [],
         "status": "ready",
         "status_reason": "",
         "url": f"/api/v2/media/{asset.id}/file?rendition=web",

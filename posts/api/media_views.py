@@ -1,7 +1,8 @@
-"""One file of the library: what the library says of it, and deleting it, which is a matter of posts."""
+"""One file of the library, as far as posts have a say: deleting it, and for which platform a form of it is."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 
 from media_library.api import views
 from posts.api.filters import is_asked
+from posts.services.forms import made_for
 from posts.services.withdrawing import delete_file
 
 
@@ -30,3 +32,8 @@ class MediaDetail(views.MediaDetail):
     def delete(self, request: Request, id: UUID) -> Response:
         delete_file(self.get_object(), is_forced=is_asked(request, "force"), at=timezone.now())
         return Response(status=204)
+
+
+class MediaRenditions(views.MediaRenditions):
+    def platforms(self) -> Mapping[str, Sequence[str]]:
+        return made_for(self.asset)

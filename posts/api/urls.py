@@ -17,6 +17,7 @@ urlpatterns = [
     path("posts/retry-failed", views.RetryFailed.as_view()),
     path("deliveries/<uuid:id>/resolve", views.DeliveryResolve.as_view()),
     path("media/<uuid:id>", media_views.MediaDetail.as_view()),
+    path("media/<uuid:id>/renditions", media_views.MediaRenditions.as_view()),
     path("calendar", calendar_views.Calendar.as_view()),
     path("schedule/conflicts", calendar_views.ScheduleConflicts.as_view()),
 ]

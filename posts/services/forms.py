@@ -7,7 +7,7 @@ that comes before the form is there waits without a call; whoever finishes a for
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,10 +17,13 @@ from django.db import transaction
 
 from integrations import registry
 from integrations.contract import Content, MediaUse, Target
+from integrations.models import SocialAccount
+from mastablasta.core.media_rules import MediaRule
 from media_library.models import Asset, AssetStatus, Rendition
+from media_library.planning import Original, Unfit, plan
 from media_library.services import files as storage
 from media_library.services import renditions
-from posts.models import Delivery, Post
+from posts.models import Delivery, Post, PostMedia
 from posts.services import claims, composing, media
 from posts.services.media import Files, Form
 from posts.services.obstacles import Obstacle
@@ -54,6 +57,32 @@ def _have_made(forms: Iterable[Form], *, at: datetime) -> None:
     for form in forms:
         if form.asset_id in assets:
             renditions.require(assets[form.asset_id], form.recipe, at=at)
+
+
+def made_for(asset: Asset) -> dict[str, list[str]]:
+    """By key of a recipe: the platforms that this file would be sent to in that form, in whatever fit and post.
+
+    By what the workspace's accounts take, and the stock limits of platforms.
+    """
+    accounts = SocialAccount.objects.in_workspace(asset.workspace).connected().select_related("platform_host")
+    targets: list[tuple[str, Target | None]] = [(slug, None) for slug in registry.PLATFORM_SLUGS]
+    targets += [(account.platform, composing.target_of(account)) for account in accounts]
+    original = Original.of(asset)
+    found: dict[str, set[str]] = {}
+    for slug, target in targets:
+        for rule in _rules(slug, target):
+            for fit in PostMedia.Fit.values:
+                with suppress(Unfit):
+                    found.setdefault(plan(original, rule, fit=fit).key, set()).add(slug)
+    return {key: sorted(slugs) for key, slugs in found.items()}
+
+
+def _rules(slug: str, target: Target | None) -> list[MediaRule]:
+    if not registry.is_built(slug):
+        return []
+    connector = registry.connector_class(slug)
+    rules = [connector.media_rule(post_type, target) for post_type in connector.capabilities.post_types]
+    return [rule for rule in dict.fromkeys(rules) if rule is not None]
 
 
 # --- when a delivery is claimed ---

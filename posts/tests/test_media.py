@@ -212,6 +212,19 @@ def test_what_cannot_be_made_is_told_before_it_is_due(
     )  # fmt: skip
 
 
+def test_renditions_name_the_platforms_that_get_them(
+    client: APIClient, workspace: Workspace, account: SocialAccount
+) -> None:
+    asset = make_asset(workspace=workspace, data=moving())
+    created(client, media=[str(asset.id)], scheduled_time=LATER)
+
+    [row] = client.get(f"/api/v2/media/{asset.id}/renditions").json()["renditions"]
+
+    assert "mastodon" in row["platforms"]
+    assert "bluesky" not in row["platforms"]  # there a picture that moves is a film
+    assert (row["status"], row["mime_type"]) == ("processing", "image/gif")
+
+
 # --- deleting files ---
 def test_a_file_of_a_scheduled_post_is_kept_unless_forced(
     client: APIClient, workspace: Workspace, account: SocialAccount
