@@ -612,7 +612,10 @@ FILM = MediaUse("2", "", "video/mp4", 1, kind="video")
             [("media", "too_many_media", {"kind": "image", "limit": 4, "actual": 5})],
         ),
         (
-            Content((Part("a"), Part("", media=(PICTURE, FILM), kind="reply", field="thread.1")), post_type="thread"),
+            Content(
+                (Part("a"), Part("", media=(PICTURE, FILM), kind="reply", media_field="thread.1.media")),
+                post_type="thread",
+            ),
             None,
             [("thread.1.media", "media_cannot_mix", {"kinds": ["image", "video"]})],
         ),
