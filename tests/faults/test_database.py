@@ -65,7 +65,7 @@ def test_connections_are_cut_one_by_one(instance: Instance, crowd: Crowd) -> Non
 @pytest.mark.parametrize("dies", [False, True], ids=["worker_waits", "worker_dies"])
 def test_the_server_is_away_in_mid_burst(instance: Instance, crowd: Crowd, server: OwnServer, dies: bool) -> None:
     """What a worker knows and cannot write it keeps; what dies with it, is asked for."""
-    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 3, 60, what="a whole cluster")
+    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 4, 60, what="a whole cluster")
     instance.sandbox.latency(1000)
     burst = crowd.burst(EACH)
     instance.wait_for(lambda: crowd.statuses(burst)["published"], 60, what="the first of the burst published")

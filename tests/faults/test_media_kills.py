@@ -39,7 +39,7 @@ def test_a_video_survives_a_kill_at_every_step(
     instance: Instance, crowd: Crowd, film: str, platform: str, step: int
 ) -> None:
     # The kill before this one may have ended the whole cluster: this one is for a worker that is at work.
-    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 3, 60, what="a whole cluster")
+    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 4, 60, what="a whole cluster")
     account = crowd.accounts[platform][step]
     text = f"{time.time_ns()} {platform} {step}"
     body = {"content": text, "media": [film], "accounts": [account], "scheduled_time": "2031-01-01T09:00:00Z"}

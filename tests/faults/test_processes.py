@@ -57,7 +57,7 @@ def test_a_deploy_in_mid_burst_loses_and_doubles_nothing(instance: Instance, cro
 
 @pytest.mark.parametrize("victim", ["clock", "worker", "sentinel", "pusher", "monitor", "idle worker"])
 def test_publishing_goes_on(instance: Instance, crowd: Crowd, victim: str) -> None:
-    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 3, 60, what="a whole cluster")
+    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 4, 60, what="a whole cluster")
     os.kill(victim_of(instance, victim), signal.SIGKILL)
     first_s = time_to_publish(instance, crowd)
     time.sleep(4)  # what was under way has ended: whatever goes out now was rung for after the kill
@@ -125,7 +125,7 @@ def more_of(instance: Instance, *, clusters: int, clocks: int) -> Iterator[None]
         instance.spawn("run_clock") for _ in range(clocks)
     ]
     try:
-        instance.wait_for(lambda: len(instance.pids("q2_worker")) >= workers + 3 * clusters, 90, what="all clusters")
+        instance.wait_for(lambda: len(instance.pids("q2_worker")) >= workers + 4 * clusters, 90, what="all clusters")
         instance.wait_for(lambda: len(instance.pids("clock")) > clocks, 60, what="all clocks")
         yield
     finally:

@@ -30,7 +30,7 @@ def test_a_thread_survives_a_kill_at_every_boundary(
     instance: Instance, crowd: Crowd, platform: str, boundary: int
 ) -> None:
     # The kill before this one may have ended the whole cluster: this one is for a worker that is at work.
-    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 3, 60, what="a whole cluster")
+    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 4, 60, what="a whole cluster")
     instance.sandbox.latency(500)
     texts = [f"{time.time_ns()} {part}" for part in ("One", "Two", "Three", "Four", "Five")]
     begun = creates(instance, platform)
