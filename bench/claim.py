@@ -94,7 +94,7 @@ def populate(*, accounts: int, each: int, older_s: int = 0, is_parked: bool = Fa
     from django.db import connection
     from django.utils import timezone
 
-    from posts.tests.making import make_delivery
+    from posts.tests.factories import make_delivery
 
     template = make_delivery(due_at=timezone.now() - timedelta(seconds=60 + older_s))
     lane = template.account.lane

@@ -44,11 +44,11 @@ def run() -> None:
 
 def library_of(count: int) -> tuple[Any, Any]:
     """A workspace with so many files, every third of them in a post; and a client of its owner."""
-    from accounts.tests.making import make_workspace, signed_in
+    from accounts.tests.factories import make_workspace, signed_in
     from media_library.models import Asset
-    from media_library.tests.making import make_asset
+    from media_library.tests.factories import make_asset
     from posts.models import PostMedia
-    from posts.tests.making import make_post
+    from posts.tests.factories import make_post
 
     workspace = make_workspace()
     template = make_asset(workspace=workspace)

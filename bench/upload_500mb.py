@@ -69,7 +69,7 @@ def send_bare(instance: Instance, rest: Path) -> float:
 
 def send_video(instance: Instance, token: str, rest: Path) -> float:
     """A short clip and behind it a box that players skip, 500 MB in all; each time other bytes."""
-    from media_library.tests.making import clip
+    from media_library.tests.factories import clip
 
     video = clip("mp4")
     of_rest = SIZE - len(video) - 8

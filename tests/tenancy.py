@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from accounts.models import Workspace
-from accounts.tests.making import make_api_key
+from accounts.tests.factories import make_api_key
 
 
 class Kind(Enum):
@@ -55,20 +55,20 @@ def key_of_owner(workspace: Workspace) -> Any:
 
 
 def account_of(workspace: Workspace) -> Any:
-    from integrations.tests.making import make_account
+    from integrations.tests.factories import make_account
 
     return make_account(workspace=workspace).id
 
 
 def account_nobody_signed_in_to(workspace: Workspace) -> Any:
     """Its platform need not be told when it is disconnected."""
-    from integrations.tests.making import make_account
+    from integrations.tests.factories import make_account
 
     return make_account(workspace=workspace, credential=None).id
 
 
 def pending_account_of(workspace: Workspace) -> Any:
-    from integrations.tests.making import make_account
+    from integrations.tests.factories import make_account
 
     return make_account(workspace=workspace, state="pending", is_default=False).id
 
@@ -77,7 +77,7 @@ def signed_in_account_of(workspace: Workspace) -> Any:
     """An account of the simulator whose token can be refreshed."""
     from django.conf import settings
 
-    from integrations.tests.making import connect
+    from integrations.tests.factories import connect
     from tests.world import Sandbox
 
     world = Sandbox(f"http://127.0.0.1:{settings.SANDBOX_PORT}")
@@ -96,7 +96,7 @@ def app_password_of(_: Workspace) -> dict[str, Any]:
 
 
 def draft_of(workspace: Workspace) -> Any:
-    from posts.tests.making import make_post
+    from posts.tests.factories import make_post
 
     return make_post(workspace=workspace).id
 
@@ -109,7 +109,7 @@ def post_for_default_account(workspace: Workspace) -> dict[str, Any]:
 
 def scheduled_of(workspace: Workspace) -> Any:
     from integrations.models import SocialAccount
-    from posts.tests.making import make_delivery
+    from posts.tests.factories import make_delivery
 
     account = SocialAccount.objects.get(id=account_of(workspace))
     return make_delivery(account, due_at=datetime(2030, 1, 31, 9, tzinfo=UTC)).post_id
@@ -133,9 +133,9 @@ def delivery_in(state: str, **row: Any) -> Callable[[Workspace], Any]:
     """Makes a post whose one delivery is in that state, and returns the post's id."""
 
     def make(workspace: Workspace) -> Any:
-        from integrations.tests.making import make_account
+        from integrations.tests.factories import make_account
         from posts.models import Post
-        from posts.tests.making import make_delivery
+        from posts.tests.factories import make_delivery
 
         delivery = make_delivery(make_account(workspace=workspace), state=state, **row)
         status = {"queued": "scheduled"}.get(state, state)
@@ -155,14 +155,14 @@ def unconfirmed_delivery_of(workspace: Workspace) -> Any:
 
 
 def picture_of(workspace: Workspace) -> Any:
-    from media_library.tests.making import make_asset
+    from media_library.tests.factories import make_asset
 
     return make_asset(workspace=workspace).id
 
 
 def picture_with_preview_of(workspace: Workspace) -> Any:
     from media_library.models import Asset
-    from media_library.tests.making import make_rendition
+    from media_library.tests.factories import make_rendition
 
     asset = Asset.objects.get(id=picture_of(workspace))
     make_rendition(asset)
@@ -172,7 +172,7 @@ def picture_with_preview_of(workspace: Workspace) -> Any:
 def new_picture(_: Workspace) -> dict[str, Any]:
     from django.core.files.uploadedfile import SimpleUploadedFile
 
-    from media_library.tests.making import photo
+    from media_library.tests.factories import photo
 
     return {"file": SimpleUploadedFile("beach.jpg", photo())}
 

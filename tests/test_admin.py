@@ -17,16 +17,16 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, Membership, Session, User, Workspace
 from accounts.roles import SiteRole
-from accounts.tests.making import PASSWORD, make_api_key, make_session, make_user, make_workspace, signed_in
+from accounts.tests.factories import PASSWORD, make_api_key, make_session, make_user, make_workspace, signed_in
 from integrations.models import Credential, OAuthState, PlatformHost, RateBudget, SocialAccount
-from integrations.tests.making import make_account, make_credential, make_host, make_oauth_state
+from integrations.tests.factories import make_account, make_credential, make_host, make_oauth_state
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import Heartbeat, IdempotencyKey, Tally
 from media_library.models import Asset, Rendition
-from media_library.tests.making import make_asset
+from media_library.tests.factories import make_asset
 from posts.models import Attempt, Delivery, Lane, Post, PostMedia, PostTag
 from posts.states import AttemptKind, DeliveryState
-from posts.tests.making import make_delivery, make_post
+from posts.tests.factories import make_delivery, make_post
 from tests.browser import CHROMIUM, WHY_SKIPPED, browser
 from tests.serving import served
 from tests.test_description import BACKEND, foreign, keep_picture, session_of

@@ -15,9 +15,9 @@ from django.test import Client
 
 from accounts.models import User
 from accounts.roles import SiteRole
-from accounts.tests.making import make_api_key, make_user, make_workspace, signed_in, with_key
+from accounts.tests.factories import make_api_key, make_user, make_workspace, signed_in, with_key
 from mastablasta.core.tests.answers import assert_problem
-from posts.tests.making import make_post
+from posts.tests.factories import make_post
 from tests.browser import CHROMIUM, WHY_SKIPPED, Page, browser
 from tests.serving import served
 

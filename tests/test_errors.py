@@ -21,7 +21,7 @@ from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
 from accounts.api.views import PublicView
-from accounts.tests.making import make_user, make_workspace
+from accounts.tests.factories import make_user, make_workspace
 from mastablasta.core.api.errors import STATUS, PreconditionFailed
 from mastablasta.core.api.problems import SENTENCES
 from mastablasta.core.api.serializers import StrictSerializer

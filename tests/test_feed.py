@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from integrations.contract import Content, Part
-from integrations.testing import Notes, Visit, step_of, visit
-from integrations.testing_media import Desk, go_on, with_media
-from media_library.tests.making import clip, moving, photo
+from media_library.tests.factories import clip, moving, photo
 from tests.browser import CHROMIUM, WHY_SKIPPED, browser
+from tests.kit.connector_contract import Notes, Visit, step_of, visit
+from tests.kit.media_contract import MediaFolder, go_on, with_media
 from tests.world import Sandbox
 
 ARE_SEEN = "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
 PLAY = "[...document.querySelectorAll('video')].every(video => video.readyState > 0 && video.duration > 0)"
 
 
-def publish_some(anna: Visit, desk: Desk) -> None:
+def publish_some(anna: Visit, desk: MediaFolder) -> None:
     shape = {"width": 64, "height": 48}
     pictures = [desk.use(photo(), "image/jpeg", alt_text=f"Picture {number}", **shape) for number in range(4)]
     film = desk.use(clip(), "video/mp4", kind="video", duration_s=1.0, alt_text="A film", **shape)
@@ -33,7 +33,7 @@ def publish_some(anna: Visit, desk: Desk) -> None:
 
 @pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED)
 def test_feed_in_chromium_shows_the_files_of_every_platform(sandbox: Sandbox, tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+    desk = MediaFolder(tmp_path)
     for slug in ("mastodon", "twitter", "bluesky"):
         publish_some(visit(sandbox, slug), desk)
     hidden = Content((Part("Careful", (desk.use(photo(), "image/jpeg"),)),), {"sensitive": True})

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from accounts.models import User, Workspace
-from accounts.tests.making import make_api_key, make_session, make_user, make_workspace
+from accounts.tests.factories import make_api_key, make_session, make_user, make_workspace
 from accounts.tokens import tokens_for
-from integrations.tests.making import connect
-from media_library.tests.making import make_asset, make_rendition
-from posts.tests.making import make_post
+from integrations.tests.factories import connect
+from media_library.tests.factories import make_asset, make_rendition
+from posts.tests.factories import make_post
 from tests.serving import served
 from tests.world import Sandbox
 

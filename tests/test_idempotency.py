@@ -26,7 +26,7 @@ from rest_framework.response import Response
 
 from accounts.api.views import PersonalView, PublicView, WorkspaceView
 from accounts.models import Workspace
-from accounts.tests.making import make_api_key, make_member, make_membership, make_workspace, signed_in, with_key
+from accounts.tests.factories import make_api_key, make_member, make_membership, make_workspace, signed_in, with_key
 from mastablasta.chores import tidy
 from mastablasta.core.api.serializers import StrictSerializer
 from mastablasta.core.errors import Conflict, Unreachable

@@ -20,11 +20,11 @@ from rest_framework.test import APIClient
 
 from accounts.models import User, Workspace
 from accounts.roles import Role, SiteRole
-from accounts.tests.making import PASSWORD, make_api_key, make_member, make_workspace, signed_in, with_key
+from accounts.tests.factories import PASSWORD, make_api_key, make_member, make_workspace, signed_in, with_key
 from mastablasta.core.outbound import addresses, connections
-from mastablasta.core.tests.certificates import Authority
-from mastablasta.core.tests.lying import answer, lying, says
-from media_library.tests.making import photo
+from media_library.tests.factories import photo
+from tests.kit.certificates import Authority
+from tests.kit.raw_server import answer, raw_server, says
 from tests.tenancy import OPERATIONS, Kind, Operation
 
 PREFIX = "/api/v2"
@@ -72,8 +72,8 @@ def pictures_host(tmp_path: Path, settings: Settings, monkeypatch: pytest.Monkey
     monkeypatch.setattr(addresses, "getaddrinfo", lambda _, port, **how: socket.getaddrinfo("127.0.0.1", port, **how))
     monkeypatch.setattr(connections, "DEFAULT_CA_BUNDLE_PATH", str(authority.path))
     connections.tls_context.cache_clear()
-    with lying(says(answer(photo())), tls=authority.server(name)) as liar:
-        settings.OUTBOUND_ALLOW_HOSTS, settings.PICTURES_URL = [name], f"https://{name}:{liar.port}"
+    with raw_server(says(answer(photo())), tls=authority.server(name)) as server:
+        settings.OUTBOUND_ALLOW_HOSTS, settings.PICTURES_URL = [name], f"https://{name}:{server.port}"
         yield
     connections.tls_context.cache_clear()
     addresses.forget_names()

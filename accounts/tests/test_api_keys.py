@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, User, Workspace
 from accounts.roles import Role
-from accounts.tests.making import make_api_key, make_member, make_user, make_workspace, signed_in, with_key
+from accounts.tests.factories import make_api_key, make_member, make_user, make_workspace, signed_in, with_key
 from mastablasta.core.api.fields import utc_text
 from mastablasta.core.tests.answers import assert_problem, one
 

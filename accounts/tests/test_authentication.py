@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from accounts.api.views import WorkspaceView
 from accounts.models import ApiKey, User, Workspace
 from accounts.roles import Action, Role, SiteRole
-from accounts.tests.making import (
+from accounts.tests.factories import (
     make_api_key,
     make_member,
     make_membership,

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Role, SiteRole
-from accounts.tests.making import (
+from accounts.tests.factories import (
     make_api_key,
     make_membership,
     make_user,

@@ -14,7 +14,7 @@ from accounts.models import ApiKey, Session, User
 from accounts.proofs import caller_of_key, caller_of_session, caller_of_user
 from accounts.roles import Role, SiteRole
 from accounts.services.api_keys import digest
-from accounts.tests.making import make_api_key, make_membership, make_session, make_user, make_workspace
+from accounts.tests.factories import make_api_key, make_membership, make_session, make_user, make_workspace
 from mastablasta.core.prepared import Prepared
 
 pytestmark = pytest.mark.django_db

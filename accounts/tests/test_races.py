@@ -11,7 +11,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from accounts.models import ApiKey, Session, User, Workspace
-from accounts.tests.making import make_session, make_workspace
+from accounts.tests.factories import make_session, make_workspace
 from accounts.tokens import tokens_for
 
 pytestmark = pytest.mark.django_db(transaction=True)

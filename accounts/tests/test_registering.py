@@ -6,7 +6,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import ApiKey, Membership, User, Workspace
 from accounts.roles import Role
-from accounts.tests.making import make_user, with_key
+from accounts.tests.factories import make_user, with_key
 from mastablasta.core.tests.answers import assert_problem, one
 
 URL = "/api/v2/auth/register"

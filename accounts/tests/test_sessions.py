@@ -12,7 +12,15 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Session, User
-from accounts.tests.making import PASSWORD, make_api_key, make_session, make_user, make_workspace, signed_in, with_key
+from accounts.tests.factories import (
+    PASSWORD,
+    make_api_key,
+    make_session,
+    make_user,
+    make_workspace,
+    signed_in,
+    with_key,
+)
 from accounts.tokens import tokens_for
 from mastablasta.core.tests.answers import assert_problem, one
 

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Session, User, Workspace
 from accounts.roles import SiteRole
-from accounts.tests.making import PASSWORD, make_user, make_workspace
+from accounts.tests.factories import PASSWORD, make_user, make_workspace
 from mastablasta.core.tests.answers import assert_problem
 
 URL = "/api/v2/auth/login"

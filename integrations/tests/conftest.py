@@ -10,7 +10,7 @@ import pytest
 from django.db import connections
 
 from accounts.models import Membership, User, Workspace
-from accounts.tests.making import make_workspace
+from accounts.tests.factories import make_workspace
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from rest_framework.test import APIClient
 
 from accounts.models import User, Workspace
 from accounts.roles import Role
-from accounts.tests.making import make_api_key, make_member, make_user, make_workspace, signed_in, with_key
+from accounts.tests.factories import make_api_key, make_member, make_user, make_workspace, signed_in, with_key
 from integrations import services
 from integrations.models import Credential, OAuthState, SocialAccount
 from integrations.states import AccountState
-from integrations.testing import consent
-from integrations.tests.making import make_account, make_credential, make_host, make_oauth_state
+from integrations.tests.factories import make_account, make_credential, make_host, make_oauth_state
+from tests.kit.connector_contract import consent
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db

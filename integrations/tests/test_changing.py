@@ -9,12 +9,12 @@ from rest_framework.test import APIClient
 
 from accounts.models import User, Workspace
 from accounts.roles import Role
-from accounts.tests.making import make_member, signed_in
+from accounts.tests.factories import make_member, signed_in
 from integrations.models import SocialAccount
 from integrations.services.accounts import PAUSED
 from integrations.states import ACCOUNT_MOVES, AccountState
 from integrations.tests.conftest import at_once
-from integrations.tests.making import CONNECTED_AT, make_account, make_credential
+from integrations.tests.factories import CONNECTED_AT, make_account, make_credential
 
 pytestmark = pytest.mark.django_db
 
@@ -275,7 +275,7 @@ def test_viewer_changes_nothing(workspace: Workspace) -> None:
 def test_signing_in_for_several_pages_leaves_a_paused_one_paused(workspace: Workspace, owner: User) -> None:
     from integrations.contract import Grantor, Identity, Tokens
     from integrations.services.arrivals import Arrival, store
-    from integrations.tests.making import make_oauth_state
+    from integrations.tests.factories import make_oauth_state
 
     paused = make_account(workspace=workspace, state="paused", state_reason=PAUSED)
     ended = make_account(workspace=workspace, state="needs_reauth", credential=paused.credential, is_default=False)

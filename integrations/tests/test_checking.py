@@ -10,11 +10,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User, Workspace
-from accounts.tests.making import signed_in
+from accounts.tests.factories import signed_in
 from integrations import services
 from integrations.models import Credential, SocialAccount
 from integrations.tests.conftest import at_once
-from integrations.tests.making import ROTATING, connect, make_account
+from integrations.tests.factories import ROTATING, connect, make_account
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db

@@ -14,15 +14,15 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Role
-from accounts.tests.making import make_member
+from accounts.tests.factories import make_member
 from integrations import services
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
 from integrations.states import AccountState, CredentialState
-from integrations.testing import consent
 from integrations.tests.conftest import at_once
-from integrations.tests.making import connect, make_account, make_host, make_oauth_state
+from integrations.tests.factories import connect, make_account, make_host, make_oauth_state
 from mastablasta.core.errors import Invalid, NotThere, Unreachable
 from mastablasta.core.outbound import connections
+from tests.kit.connector_contract import consent
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db

@@ -12,11 +12,11 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User, Workspace
-from accounts.tests.making import signed_in
+from accounts.tests.factories import signed_in
 from integrations.models import Credential, SocialAccount
 from integrations.services.disconnecting import GONE
 from integrations.tests.conftest import at_once
-from integrations.tests.making import CONNECTED_AT, connect, make_account
+from integrations.tests.factories import CONNECTED_AT, connect, make_account
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db

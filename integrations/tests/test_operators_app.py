@@ -17,7 +17,7 @@ from integrations.contract import ClientApp
 from integrations.models import OAuthState, PlatformHost
 from integrations.services.hosts import app_of
 from integrations.services.platforms import operators_app
-from integrations.tests.making import make_host
+from integrations.tests.factories import make_host
 from mastablasta.core.errors import Invalid
 
 SHOWN = (

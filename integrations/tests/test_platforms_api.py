@@ -7,7 +7,7 @@ from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from accounts.tests.making import signed_in
+from accounts.tests.factories import signed_in
 from integrations import registry
 from integrations.api.examples import MEDIA_LIMITS
 from integrations.platforms.mastodon.capabilities import CAPABILITIES

@@ -15,7 +15,7 @@ from accounts.models import Workspace
 from integrations import services
 from integrations.models import Credential, SocialAccount
 from integrations.tests.conftest import at_once
-from integrations.tests.making import connect, make_account, make_credential, make_host
+from integrations.tests.factories import connect, make_account, make_credential, make_host
 from mastablasta.core.tests.test_commands import Terminal
 from tests.world import Sandbox
 

@@ -13,7 +13,7 @@ from integrations import services, tasks
 from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.services import tokens
 from integrations.tests.conftest import at_once
-from integrations.tests.making import ROTATING, connect, make_account, make_credential, make_host
+from integrations.tests.factories import ROTATING, connect, make_account, make_credential, make_host
 from mastablasta.core.ids import new_id
 from tests.world import Sandbox
 

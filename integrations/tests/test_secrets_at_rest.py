@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from integrations.models import Credential
-from integrations.tests.making import make_credential
+from integrations.tests.factories import make_credential
 from mastablasta.core import crypto
 
 

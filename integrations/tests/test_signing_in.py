@@ -8,7 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User, Workspace
-from accounts.tests.making import signed_in
+from accounts.tests.factories import signed_in
 from integrations.models import Credential, PlatformHost, SocialAccount
 from tests.world import Sandbox
 

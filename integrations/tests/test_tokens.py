@@ -16,7 +16,7 @@ from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Unavail
 from integrations.models import Credential, SocialAccount
 from integrations.states import AccountState
 from integrations.tests.conftest import at_once
-from integrations.tests.making import connect, make_account, make_credential
+from integrations.tests.factories import connect, make_account, make_credential
 from mastablasta.core.errors import Conflict, DomainError, Unreachable
 from tests.world import Sandbox
 

@@ -13,7 +13,7 @@ from mastablasta import chores
 from mastablasta.clock import Clock
 from mastablasta.core import jobs
 from mastablasta.core.models import Heartbeat
-from posts.tests.making import NOON, make_delivery
+from posts.tests.factories import NOON, make_delivery
 
 pytestmark = pytest.mark.django_db
 

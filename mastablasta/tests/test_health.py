@@ -16,9 +16,9 @@ from mastablasta import health
 from mastablasta.core import jobs
 from mastablasta.core.models import PROGRESS, Heartbeat
 from mastablasta.health import Finding, Probe
-from media_library.tests.making import make_asset
+from media_library.tests.factories import make_asset
 from posts.models import Lane
-from posts.tests.making import make_delivery
+from posts.tests.factories import make_delivery
 
 pytestmark = pytest.mark.django_db
 
@@ -220,7 +220,7 @@ def test_media_is_false_when_files_cannot_be_kept(client: Client, monkeypatch: p
 
 
 def test_oauth_is_false_when_stored_tokens_cannot_be_read(client: Client, settings: pytest.FixtureRequest) -> None:
-    from integrations.tests.making import make_account
+    from integrations.tests.factories import make_account
     from mastablasta.environment import fernet_key
 
     make_account()

@@ -13,18 +13,18 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from integrations import services
-from integrations.tests.making import connect, make_account, make_credential, make_host
+from integrations.tests.factories import connect, make_account, make_credential, make_host
 from mastablasta import metrics
 from mastablasta.core import jobs
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import PROGRESS, Counted, Heartbeat, Tally
 from media_library.models import Rendition
-from media_library.tests.making import make_asset
+from media_library.tests.factories import make_asset
 from posts import tasks
 from posts.models import Lane
 from posts.services import publishing
 from posts.states import DeliveryState
-from posts.tests.making import NOON, make_delivery
+from posts.tests.factories import NOON, make_delivery
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)

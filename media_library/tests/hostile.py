@@ -14,7 +14,7 @@ from typing import Any
 import av
 from PIL import Image
 
-from media_library.tests.making import clip, moving, photo, still
+from media_library.tests.factories import clip, moving, photo, still
 
 MB = 1024 * 1024
 

@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.roles import SiteRole
-from accounts.tests.making import make_user, make_workspace
+from accounts.tests.factories import make_user, make_workspace
 from media_library.models import Asset, Rendition
 from media_library.services import bell
-from media_library.tests.making import clip, make_asset, make_rendition, moving, photo, still
+from media_library.tests.factories import clip, make_asset, make_rendition, moving, photo, still
 from media_library.tests.test_library import use
 from tests.browser import CHROMIUM, WHY_SKIPPED, Page, browser
 from tests.serving import served

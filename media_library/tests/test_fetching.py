@@ -11,16 +11,16 @@ import pytest
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
-from accounts.tests.making import make_workspace, signed_in
+from accounts.tests.factories import make_workspace, signed_in
 from mastablasta.core.outbound import addresses, connections
 from mastablasta.core.tests.answers import one
-from mastablasta.core.tests.certificates import Authority
-from mastablasta.core.tests.lying import Liar, Line, answer, closes, lying, says, says_once
 from media_library.formats import LARGEST
 from media_library.models import Asset
 from media_library.services import fetching
-from media_library.tests.making import clip, photo
+from media_library.tests.factories import clip, photo
 from media_library.tests.test_hostile import everything
+from tests.kit.certificates import Authority
+from tests.kit.raw_server import RawConnection, RawServer, answer, closes, raw_server, says, says_once
 
 pytestmark = pytest.mark.django_db
 
@@ -63,11 +63,11 @@ def client() -> APIClient:
 
 
 def pictures(authority: Authority, *turns: Any) -> Any:
-    return lying(*turns, tls=authority.server(HOST))
+    return raw_server(*turns, tls=authority.server(HOST))
 
 
-def at(liar: Liar, path: str) -> str:
-    return f"https://{HOST}:{liar.port}{path}"
+def at(server: RawServer, path: str) -> str:
+    return f"https://{HOST}:{server.port}{path}"
 
 
 def redirect(to: str, status: int = 302) -> bytes:
@@ -76,30 +76,30 @@ def redirect(to: str, status: int = 302) -> bytes:
 
 @pytest.mark.parametrize("data", [photo(), clip("mp4")])
 def test_file_is_fetched_as_if_it_was_uploaded(client, authority, data):
-    with pictures(authority, says(answer(data, content_type="text/plain"))) as liar:
-        taken = client.post(URL, {"url": at(liar, "/a/Z%C3%BCrich%20sea.jpg?size=1"), "alt_text": "The sea"})
+    with pictures(authority, says(answer(data, content_type="text/plain"))) as server:
+        taken = client.post(URL, {"url": at(server, "/a/Z%C3%BCrich%20sea.jpg?size=1"), "alt_text": "The sea"})
 
     asset = Asset.objects.get()
     assert taken.status_code == 201
     assert taken.json()["sha256"] == asset.sha256 == hashlib.sha256(data).hexdigest()
     assert (asset.filename, asset.alt_text) == ("Zürich sea.jpg", "The sea")
-    assert b"Authorization" not in liar.requests[0]
+    assert b"Authorization" not in server.requests[0]
 
 
 def test_given_name_wins_and_no_name_is_made_up(client, authority):
-    with pictures(authority, says(answer(photo()), answer(photo()))) as liar:
-        named = client.post(URL, {"url": at(liar, "/x"), "filename": "../mine.jpg"})
-        unnamed = client.post(URL, {"url": at(liar, "/")})
+    with pictures(authority, says(answer(photo()), answer(photo()))) as server:
+        named = client.post(URL, {"url": at(server, "/x"), "filename": "../mine.jpg"})
+        unnamed = client.post(URL, {"url": at(server, "/")})
 
     assert (named.json()["filename"], unnamed.json()["filename"]) == ("mine.jpg", "image.jpg")
 
 
 def test_redirects_are_followed_through_the_guard(client, authority):
-    with pictures(authority, says(redirect("/b", 301), redirect("c.jpg", 307), answer(photo()))) as liar:
-        taken = client.post(URL, {"url": at(liar, "/a")})
+    with pictures(authority, says(redirect("/b", 301), redirect("c.jpg", 307), answer(photo()))) as server:
+        taken = client.post(URL, {"url": at(server, "/a")})
 
     assert (taken.status_code, taken.json()["filename"]) == (201, "c.jpg")
-    assert [request.split(b" ")[1] for request in liar.requests] == [b"/a", b"/b", b"/c.jpg"]
+    assert [request.split(b" ")[1] for request in server.requests] == [b"/a", b"/b", b"/c.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -114,11 +114,11 @@ def test_redirects_are_followed_through_the_guard(client, authority):
 )
 def test_redirect_to_a_private_address_is_refused(client, authority, target):
     before = everything()
-    with pictures(authority, says(redirect(target))) as liar:
-        refused = client.post(URL, {"url": at(liar, "/a")})
+    with pictures(authority, says(redirect(target))) as server:
+        refused = client.post(URL, {"url": at(server, "/a")})
 
     assert (refused.status_code, refused.json()["code"]) == (400, "refused_address")
-    assert (everything(), Asset.objects.count(), len(liar.requests)) == (before, 0, 1)
+    assert (everything(), Asset.objects.count(), len(server.requests)) == (before, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -142,10 +142,10 @@ def test_address_that_is_not_called_is_400_and_named(client, url):
 
 
 def test_endless_redirects_end(client, authority):
-    with pictures(authority, says(redirect("/again"))) as liar:
-        refused = client.post(URL, {"url": at(liar, "/a")})
+    with pictures(authority, says(redirect("/again"))) as server:
+        refused = client.post(URL, {"url": at(server, "/a")})
 
-    assert (refused.status_code, refused.json()["code"], len(liar.requests)) == (400, "too_many_redirects", 6)
+    assert (refused.status_code, refused.json()["code"], len(server.requests)) == (400, "too_many_redirects", 6)
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,8 @@ def test_endless_redirects_end(client, authority):
 )  # fmt: skip
 def test_what_is_no_file_leaves_nothing(client, authority, turn, status, code):
     before = everything()
-    with pictures(authority, turn) as liar:
-        refused = client.post(URL, {"url": at(liar, "/a.jpg")})
+    with pictures(authority, turn) as server:
+        refused = client.post(URL, {"url": at(server, "/a.jpg")})
 
     assert (refused.status_code, refused.json()["code"]) == (status, code)
     assert {error["field"] for error in refused.json()["errors"]} <= {"url"}
@@ -176,13 +176,13 @@ def test_silent_host_is_given_up(client, authority, monkeypatch):
     monkeypatch.setattr(fetching, "TIMEOUT_S", 0.3)
     before = everything()
 
-    def stalls(line: Line) -> None:
-        line.read_request()
-        line.send(answer(photo((400, 300)))[:900])
-        line.read_request()
+    def stalls(connection: RawConnection) -> None:
+        connection.read_request()
+        connection.send(answer(photo((400, 300)))[:900])
+        connection.read_request()
 
-    with pictures(authority, stalls) as liar:
-        refused = client.post(URL, {"url": at(liar, "/a.jpg")})
+    with pictures(authority, stalls) as server:
+        refused = client.post(URL, {"url": at(server, "/a.jpg")})
 
     assert (refused.status_code, refused.json()["code"]) == (502, "not_fetched")
     assert everything() == before
@@ -197,8 +197,10 @@ def test_unknown_names_are_refused(client):
 
 
 def test_key_that_is_sent_again_fetches_once(client, authority):
-    with pictures(authority, says(answer(photo()))) as liar:
-        answers = [client.post(URL, {"url": at(liar, "/a.jpg")}, headers={"Idempotency-Key": "one"}) for _ in range(2)]
+    with pictures(authority, says(answer(photo()))) as server:
+        answers = [
+            client.post(URL, {"url": at(server, "/a.jpg")}, headers={"Idempotency-Key": "one"}) for _ in range(2)
+        ]
 
     assert answers[1].json() == answers[0].json()
-    assert len(liar.requests) == 1
+    assert len(server.requests) == 1

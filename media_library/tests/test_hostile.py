@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from accounts.tests.making import make_workspace, signed_in
+from accounts.tests.factories import make_workspace, signed_in
 from mastablasta.core.tests.answers import assert_problem
 from media_library.models import Asset
 from media_library.tests import hostile

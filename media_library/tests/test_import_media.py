@@ -15,9 +15,9 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Workspace
 from accounts.roles import Role
-from accounts.tests.making import make_member, make_user, make_workspace
+from accounts.tests.factories import make_member, make_user, make_workspace
 from media_library.models import Asset
-from media_library.tests.making import clip, photo
+from media_library.tests.factories import clip, photo
 
 pytestmark = pytest.mark.django_db
 

@@ -12,8 +12,8 @@ from PIL import Image
 from media_library import decoding, inspection
 from media_library.inspection import Damaged, Inspected, inspect
 from media_library.models import Asset
+from media_library.tests.factories import clip, make_asset, moving, photo, still
 from media_library.tests.hostile import film, turned
-from media_library.tests.making import clip, make_asset, moving, photo, still
 
 FORMATS = {
     "jpeg": lambda: photo((80, 60)),

@@ -12,10 +12,10 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Workspace
-from accounts.tests.making import make_workspace, signed_in
+from accounts.tests.factories import make_workspace, signed_in
 from mastablasta.core.api.fields import utc_text
 from media_library.models import Asset
-from media_library.tests.making import clip, make_asset, make_rendition, moving, still
+from media_library.tests.factories import clip, make_asset, make_rendition, moving, still
 
 pytestmark = pytest.mark.django_db
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from media_library.tests.making import clip, make_asset, moving, photo, still
+from media_library.tests.factories import clip, make_asset, moving, photo, still
 
 pytestmark = pytest.mark.django_db
 

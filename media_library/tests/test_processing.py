@@ -26,7 +26,7 @@ from media_library import decoding
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.planning import JPEG, MP4, PNG, WEB, Original, plan
 from media_library.services import making, processing, renditions
-from media_library.tests.making import MAKER, clip, make_asset, photo
+from media_library.tests.factories import MAKER, clip, make_asset, photo
 
 pytestmark = pytest.mark.django_db
 

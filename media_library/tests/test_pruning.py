@@ -18,9 +18,9 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from accounts.tests.making import make_workspace
+from accounts.tests.factories import make_workspace
 from media_library.models import Asset, Rendition
-from media_library.tests.making import make_asset, make_rendition
+from media_library.tests.factories import make_asset, make_rendition
 from media_library.tests.test_library import use
 
 pytestmark = pytest.mark.django_db

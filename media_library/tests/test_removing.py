@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from media_library.models import Asset, Rendition
 from media_library.services import files, removing
-from media_library.tests.making import make_asset, make_rendition
+from media_library.tests.factories import make_asset, make_rendition
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

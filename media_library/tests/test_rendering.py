@@ -30,8 +30,8 @@ from media_library.planning import (
     plan_thumbnail,
     plan_web,
 )
-from media_library.tests import making
-from media_library.tests.making import MAKER, clip, moving, photo, still
+from media_library.tests import factories
+from media_library.tests.factories import MAKER, clip, moving, photo, still
 
 STILLS = (JPEG, PNG, WEBP)
 RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
@@ -92,7 +92,7 @@ Make = Callable[..., Output]
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     def made(data: bytes, rule: MediaRule | Callable[[Original], Recipe], *, fit: str = "fit", **facts: Any) -> Output:
-        found = making._found_in(data)
+        found = factories._found_in(data)
         found["facts"] = {**found["facts"], **facts.pop("facts", {})}
         found |= facts
         form = "animation" if found.get("is_animated") else found["kind"]
@@ -124,13 +124,13 @@ def told_png() -> bytes:
     told.add_text("Author", MAKER)
     told.add_itxt("XML:com.adobe.xmp", f"<x:xpacket>{MAKER}</x:xpacket>")
     exif = Image.Exif()
-    exif[making.MAKE] = MAKER
+    exif[factories.MAKE] = MAKER
     return still("PNG", pnginfo=told, exif=exif) + b"A hidden archive"
 
 
 def told_webp(data: bytes | None = None) -> bytes:
     exif = Image.Exif()
-    exif[making.MAKE] = MAKER
+    exif[factories.MAKE] = MAKER
     out = io.BytesIO()
     image = Image.open(io.BytesIO(data or still("WEBP")))
     image.save(out, "WEBP", save_all=True, exif=exif, xmp=f"<x:xpacket>{MAKER}".encode())
@@ -211,7 +211,7 @@ def test_private_units_between_pictures_do_not_come_along(make: Make) -> None:
     "rule", [stills(), stills(PNG), stills(max_width=30), plan_thumbnail], ids=["", "png", "small", "thumb"]
 )
 def test_picture_is_upright(orientation: int, rule: Any, make: Make) -> None:
-    stored = making.photo((64, 48), orientation=orientation)
+    stored = factories.photo((64, 48), orientation=orientation)
     with Image.open(io.BytesIO(stored)) as image:
         from PIL import ImageOps
 
@@ -231,7 +231,7 @@ def turned_clip(rotation: int) -> bytes:
         stream: Any = to.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
         for number in range(5):
-            frame = av.VideoFrame.from_image(making.picture((128, 96), colour=BLUE))
+            frame = av.VideoFrame.from_image(factories.picture((128, 96), colour=BLUE))
             frame.pts = number
             to.mux(stream.encode(frame))
         to.mux(stream.encode(None))
@@ -319,7 +319,7 @@ def test_profile_is_applied_when_pixels_are_encoded(mode: str, make: Make) -> No
 
 def test_profile_is_kept_with_kept_pixels(make: Make) -> None:
     out = io.BytesIO()
-    making.picture().save(out, "JPEG", icc_profile=swapped_profile())
+    factories.picture().save(out, "JPEG", icc_profile=swapped_profile())
 
     output = make(out.getvalue(), stills())
 
@@ -493,7 +493,7 @@ def test_frames_that_come_unevenly_become_steady(make: Make) -> None:
         stream: Any = to.add_stream("libx264", rate=30)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for number in (0, 1, 2, 20, 21, 55, 59):
-            frame = av.VideoFrame.from_image(making.picture())
+            frame = av.VideoFrame.from_image(factories.picture())
             frame.pts = number
             to.mux(stream.encode(frame))
         to.mux(stream.encode(None))
@@ -519,7 +519,7 @@ def test_thumbnail_passes_over_darkness(make: Make) -> None:
         stream: Any = to.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for number in range(20):
-            image = making.picture(colour=GREEN) if number >= 12 else Image.new("RGB", (64, 48))
+            image = factories.picture(colour=GREEN) if number >= 12 else Image.new("RGB", (64, 48))
             frame = av.VideoFrame.from_image(image)
             frame.pts = number
             to.mux(stream.encode(frame))
@@ -535,7 +535,7 @@ def test_pixels_that_are_not_square_become_so(make: Make) -> None:
         stream.width, stream.height, stream.pix_fmt = 64, 96, "yuv420p"
         stream.codec_context.sample_aspect_ratio = 2
         for number in range(5):
-            frame = av.VideoFrame.from_image(making.picture((64, 96)))
+            frame = av.VideoFrame.from_image(factories.picture((64, 96)))
             frame.pts = number
             to.mux(stream.encode(frame))
         to.mux(stream.encode(None))

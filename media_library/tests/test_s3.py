@@ -22,10 +22,10 @@ from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import Workspace
-from accounts.tests.making import make_workspace, signed_in
+from accounts.tests.factories import make_workspace, signed_in
 from media_library.models import Asset
 from media_library.services import files, links, processing, removing
-from media_library.tests.making import MAKER, clip, make_rendition, photo, still
+from media_library.tests.factories import MAKER, clip, make_rendition, photo, still
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,13 +15,13 @@ from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import Workspace
-from accounts.tests.making import make_workspace, signed_in
+from accounts.tests.factories import make_workspace, signed_in
 from mastablasta.checks import setup_is_public
 from mastablasta.core.logs import clean_text
 from mastablasta.core.tests.answers import assert_problem
 from media_library.models import Asset
 from media_library.services import links
-from media_library.tests.making import MAKER, clip, make_asset, make_rendition, moving, photo, still
+from media_library.tests.factories import MAKER, clip, make_asset, make_rendition, moving, photo, still
 
 pytestmark = pytest.mark.django_db
 

@@ -11,13 +11,13 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from accounts.models import Workspace
-from accounts.tests.making import make_workspace
+from accounts.tests.factories import make_workspace
 from mastablasta.core.errors import NoRoom
 from media_library.inspection import inspect
 from media_library.models import Asset
 from media_library.services import files, uploading
 from media_library.services.receiving import Incoming
-from media_library.tests.making import photo
+from media_library.tests.factories import photo
 from media_library.tests.test_hostile import everything
 
 pytestmark = pytest.mark.django_db

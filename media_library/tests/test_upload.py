@@ -22,14 +22,14 @@ from rest_framework.test import APIClient
 
 from accounts.models import Workspace
 from accounts.roles import Role, SiteRole
-from accounts.tests.making import make_member, make_membership, make_user, make_workspace, signed_in
+from accounts.tests.factories import make_member, make_membership, make_user, make_workspace, signed_in
 from mastablasta.core.api.fields import utc_text
 from mastablasta.core.models import IdempotencyKey
 from mastablasta.core.tests.answers import assert_problem, one
 from media_library.models import Asset
 from media_library.services import bell, receiving
 from media_library.services.receiving import Incoming
-from media_library.tests.making import clip, moving, photo, still
+from media_library.tests.factories import clip, moving, photo, still
 from media_library.tests.test_hostile import everything
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from integrations.models import SocialAccount
-from integrations.tests.making import connect
+from integrations.tests.factories import connect
 from posts.services import publishing
 from tests.world import Sandbox
 

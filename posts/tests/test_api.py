@@ -11,12 +11,12 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Membership, Workspace
-from accounts.tests.making import make_workspace, signed_in
+from accounts.tests.factories import make_workspace, signed_in
 from integrations.models import SocialAccount
-from integrations.tests.making import make_account
+from integrations.tests.factories import make_account
 from posts.models import Attempt, Delivery, Lane, Post
 from posts.states import AttemptOutcome
-from posts.tests.making import NOON, make_delivery, make_post
+from posts.tests.factories import NOON, make_delivery, make_post
 
 pytestmark = pytest.mark.django_db
 

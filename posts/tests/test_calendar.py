@@ -9,12 +9,12 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import Membership, User
-from accounts.tests.making import signed_in
+from accounts.tests.factories import signed_in
 from integrations.models import SocialAccount
-from integrations.tests.making import make_account
+from integrations.tests.factories import make_account
 from posts.models import Post
 from posts.services.calendar import MOST_A_DAY
-from posts.tests.making import make_delivery, make_post
+from posts.tests.factories import make_delivery, make_post
 
 pytestmark = pytest.mark.django_db
 

@@ -8,12 +8,12 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from integrations.tests.making import make_account
+from integrations.tests.factories import make_account
 from posts.models import Attempt, Delivery, Lane, Post
 from posts.services import claims
 from posts.services.claims import Claimed, Result, Save
 from posts.states import DELIVERY_MOVES, AttemptOutcome, DeliveryState
-from posts.tests.making import NOON, make_delivery, make_post
+from posts.tests.factories import NOON, make_delivery, make_post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 S = DeliveryState

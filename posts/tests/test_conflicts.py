@@ -11,12 +11,12 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Membership
-from accounts.tests.making import signed_in
+from accounts.tests.factories import signed_in
 from integrations.models import SocialAccount
-from integrations.tests.making import make_account
+from integrations.tests.factories import make_account
 from posts.models import Delivery, Post
 from posts.services import calendar
-from posts.tests.making import make_delivery
+from posts.tests.factories import make_delivery
 
 pytestmark = pytest.mark.django_db
 

@@ -11,11 +11,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Membership
-from accounts.tests.making import make_member, signed_in
+from accounts.tests.factories import make_member, signed_in
 from integrations.models import SocialAccount
-from integrations.tests.making import make_account
+from integrations.tests.factories import make_account
 from posts.models import Post, PostTag
-from posts.tests.making import make_delivery, make_post
+from posts.tests.factories import make_delivery, make_post
 
 pytestmark = pytest.mark.django_db
 

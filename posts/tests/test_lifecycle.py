@@ -10,11 +10,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from integrations.models import SocialAccount
-from integrations.tests.making import make_account
+from integrations.tests.factories import make_account
 from posts.models import Attempt, Delivery, Lane, Post
 from posts.services import claims
 from posts.states import DELIVERY_MOVES, DeliveryState
-from posts.tests.making import NOON, make_delivery
+from posts.tests.factories import NOON, make_delivery
 from posts.tests.test_api import client_of, create
 
 pytestmark = pytest.mark.django_db

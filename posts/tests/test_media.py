@@ -13,12 +13,12 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Membership, Workspace
-from accounts.tests.making import make_workspace, signed_in
+from accounts.tests.factories import make_workspace, signed_in
 from integrations.models import SocialAccount
-from integrations.tests.making import connect, make_account
+from integrations.tests.factories import connect, make_account
 from mastablasta import chores
 from media_library.models import Asset, AssetStatus, Rendition
-from media_library.tests.making import MAKER, clip, make_asset, moving, photo, still
+from media_library.tests.factories import MAKER, clip, make_asset, moving, photo, still
 from posts.models import Delivery, Post, PostMedia
 from posts.services import forms
 from posts.tests.test_publishing import outcomes, run, run_until_settled

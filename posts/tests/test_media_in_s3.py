@@ -10,10 +10,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
 from accounts.models import Workspace
-from integrations.tests.making import connect
+from integrations.tests.factories import connect
 from mastablasta import chores
 from media_library.models import Rendition
-from media_library.tests.making import clip
+from media_library.tests.factories import clip
 from media_library.tests.test_s3 import bucket, client, server, workspace  # noqa: F401  fixtures
 from posts.models import Delivery
 from posts.tests.test_publishing import run_until_settled

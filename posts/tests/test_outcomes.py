@@ -20,7 +20,7 @@ from posts.services.claims import Claimed, Result
 from posts.services.jobs import Job
 from posts.services.outcomes import Visible, after_poll, after_reconcile, after_send, next_look
 from posts.states import DeliveryState
-from posts.tests.making import NOON
+from posts.tests.factories import NOON
 
 S = DeliveryState
 SETTLE_S = 5

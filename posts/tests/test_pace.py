@@ -16,12 +16,12 @@ from django.utils import timezone
 from accounts.models import Workspace
 from integrations.models import PlatformHost, RateBudget, SocialAccount
 from integrations.services import circuits
-from integrations.tests.making import make_account, make_host
+from integrations.tests.factories import make_account, make_host
 from posts.models import Attempt, Delivery, Lane, Post
 from posts.services import claims, jobs, lifecycle, scheduling
 from posts.services.publishing import drain
 from posts.tests.conftest import Connect
-from posts.tests.making import make_delivery
+from posts.tests.factories import make_delivery
 from tests.ports import free_port
 from tests.world import Sandbox
 

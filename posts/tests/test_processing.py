@@ -15,12 +15,12 @@ from django.utils import timezone
 from integrations.contract import Content, MediaUse
 from integrations.models import PlatformHost, SocialAccount
 from integrations.services import circuits
-from integrations.testing_media import Desk, row
 from posts.models import Attempt, Delivery
 from posts.services import claims, jobs, publishing
 from posts.services.publishing import drain
 from posts.tests.conftest import Connect
-from posts.tests.making import make_delivery
+from posts.tests.factories import make_delivery
+from tests.kit.media_contract import MediaFolder, row
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,8 +29,8 @@ Attach = Callable[..., None]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(tmp_path: Path) -> MediaFolder:
+    return MediaFolder(tmp_path)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def looks(delivery: Delivery) -> list[tuple[str, str | None]]:
 
 
 def test_video_is_out_when_the_server_has_finished(
-    sandbox: Sandbox, connected: Connect, desk: Desk, attach: Attach
+    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach
 ) -> None:
     use = desk.video(alt_text="A cat")
     attach(use)
@@ -86,7 +86,7 @@ def test_video_is_out_when_the_server_has_finished(
 
 
 def test_polls_that_find_nobody_use_up_the_retries(
-    sandbox: Sandbox, connected: Connect, desk: Desk, attach: Attach
+    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach
 ) -> None:
     attach(desk.video())
     delivery = publish(connected())
@@ -104,7 +104,7 @@ def test_polls_that_find_nobody_use_up_the_retries(
 
 
 def test_poll_of_a_host_that_is_silent_waits_for_it_and_uses_no_retry(
-    sandbox: Sandbox, connected: Connect, desk: Desk, attach: Attach, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(circuits, "OPENS_AFTER", 1)
     use = desk.video()
@@ -125,7 +125,7 @@ def test_poll_of_a_host_that_is_silent_waits_for_it_and_uses_no_retry(
 
 
 def test_lost_answer_of_a_poll_that_made_it_visible_is_looked_for(
-    sandbox: Sandbox, connected: Connect, desk: Desk, attach: Attach
+    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach
 ) -> None:
     sandbox.limits(idempotency=False)
     attach(desk.video())
@@ -140,7 +140,7 @@ def test_lost_answer_of_a_poll_that_made_it_visible_is_looked_for(
 
 
 def test_video_goes_on_where_a_dead_worker_stood(
-    sandbox: Sandbox, connected: Connect, desk: Desk, attach: Attach
+    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach
 ) -> None:
     use = desk.video()
     attach(use)
@@ -161,7 +161,7 @@ def test_video_goes_on_where_a_dead_worker_stood(
 
 
 def test_drain_whose_time_is_up_waits_for_an_upload(
-    sandbox: Sandbox, connected: Connect, desk: Desk, attach: Attach, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publishing, "STOP_S", 0.1)
     attach(desk.picture())
@@ -178,7 +178,7 @@ def test_drain_whose_time_is_up_waits_for_an_upload(
 def test_drain_that_is_told_to_stop_leaves_a_long_upload_to_a_successor(
     sandbox: Sandbox,
     connected: Connect,
-    desk: Desk,
+    desk: MediaFolder,
     attach: Attach,
     monkeypatch: pytest.MonkeyPatch,
     at_most_s: float,

@@ -14,7 +14,7 @@ from django.utils import timezone
 from mastablasta.core.tests.test_commands import Terminal
 from posts.models import Delivery
 from posts.tests.conftest import Connect
-from posts.tests.making import make_delivery
+from posts.tests.factories import make_delivery
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -17,7 +17,7 @@ from posts.models import Attempt, Delivery, Lane, Post
 from posts.services import claims
 from posts.services.publishing import DrainReport, drain
 from posts.tests.conftest import Connect
-from posts.tests.making import make_delivery
+from posts.tests.factories import make_delivery
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)

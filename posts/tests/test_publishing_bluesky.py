@@ -9,12 +9,12 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Workspace
-from accounts.tests.making import make_workspace
+from accounts.tests.factories import make_workspace
 from integrations.models import Credential, SocialAccount
-from integrations.tests.making import connect
+from integrations.tests.factories import connect
 from posts.models import Delivery, Post
 from posts.services import claims, lifecycle
-from posts.tests.making import make_delivery
+from posts.tests.factories import make_delivery
 from posts.tests.test_publishing import outcomes, publish, run, run_until_settled
 from tests.world import Sandbox
 

@@ -16,15 +16,15 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Workspace
-from accounts.tests.making import make_workspace
+from accounts.tests.factories import make_workspace
 from integrations import services
 from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.platforms.twitter.capabilities import CAPABILITIES
 from integrations.platforms.twitter.connector import TwitterConnector
-from integrations.tests.making import connect
+from integrations.tests.factories import connect
 from posts.models import Delivery, Lane, Post
 from posts.services import claims
-from posts.tests.making import make_delivery
+from posts.tests.factories import make_delivery
 from posts.tests.test_publishing import outcomes, publish, run, run_until_settled, settled
 from tests.world import Sandbox
 

@@ -17,10 +17,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User, Workspace
-from accounts.tests.making import make_workspace, signed_in
+from accounts.tests.factories import make_workspace, signed_in
 from integrations.models import Credential, SocialAccount
 from integrations.services import disconnecting
-from integrations.testing import consent
 from integrations.tests.conftest import at_once
 from posts import states, tasks
 from posts.models import Delivery, Lane
@@ -28,7 +27,8 @@ from posts.services import claims
 from posts.services.publishing import drain
 from posts.states import DeliveryState
 from posts.tests.conftest import Connect
-from posts.tests.making import make_delivery
+from posts.tests.factories import make_delivery
+from tests.kit.connector_contract import consent
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from posts.models import Delivery, Post
 from posts.tests.conftest import Connect
-from posts.tests.making import make_delivery
+from posts.tests.factories import make_delivery
 from posts.tests.test_api import client_of
 from posts.tests.test_publishing import run_until_settled
 from posts.tests.test_threads import thread

@@ -12,13 +12,13 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from integrations.models import SocialAccount
-from integrations.tests.making import make_account
+from integrations.tests.factories import make_account
 from mastablasta.core.ids import new_id
 from mastablasta.core.tests.test_commands import Terminal
 from posts.models import Delivery, Lane
 from posts.services import publishing
 from posts.tests.conftest import Connect
-from posts.tests.making import make_delivery
+from posts.tests.factories import make_delivery
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,12 +10,12 @@ from django.db import IntegrityError, connection, transaction
 
 from integrations.models import SocialAccount
 from integrations.states import ACCOUNT_MOVES, AccountState
-from integrations.tests.making import make_account
+from integrations.tests.factories import make_account
 from mastablasta.core import move_guards
 from mastablasta.core.transitions import IllegalMove, StateTable
 from posts.models import Delivery
 from posts.states import DELIVERY_MOVES, DeliveryState
-from posts.tests.making import NOON, make_post
+from posts.tests.factories import NOON, make_post
 
 pytestmark = pytest.mark.django_db
 

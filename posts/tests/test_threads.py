@@ -13,7 +13,7 @@ from posts.models import Delivery, Lane, Post
 from posts.services import claims
 from posts.services.desk import Desk
 from posts.tests.conftest import Connect
-from posts.tests.making import make_delivery
+from posts.tests.factories import make_delivery
 from posts.tests.test_publishing import creates, outcomes, run, run_until_settled
 from tests.world import Sandbox
 

@@ -9,9 +9,9 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import Membership
-from accounts.tests.making import make_member, make_workspace, signed_in
+from accounts.tests.factories import make_member, make_workspace, signed_in
 from integrations.models import SocialAccount
-from integrations.tests.making import make_account, make_host
+from integrations.tests.factories import make_account, make_host
 from posts.models import Delivery, Lane, Post, PostTag
 
 pytestmark = pytest.mark.django_db

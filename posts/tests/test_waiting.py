@@ -13,7 +13,7 @@ from django.db import connection, connections, transaction
 from rest_framework.test import APIClient, APIRequestFactory
 
 from accounts.models import Membership
-from accounts.tests.making import signed_in
+from accounts.tests.factories import signed_in
 from integrations.models import SocialAccount
 from posts.api import waiting
 from posts.models import Delivery, Post

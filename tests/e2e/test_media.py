@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from media_library.tests.making import MAKER, clip, moving, photo, still
+from media_library.tests.factories import MAKER, clip, moving, photo, still
 from tests.client import Client
 from tests.instance import Instance
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from media_library.tests.making import photo
+from media_library.tests.factories import photo
 from tests.instance import ROOT, Instance
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from media_library.tests.making import clip, moving, photo, still
+from media_library.tests.factories import clip, moving, photo, still
 from tests.client import Client
 from tests.instance import Instance
 

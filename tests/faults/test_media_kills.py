@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from media_library.tests.making import clip
+from media_library.tests.factories import clip
 from tests.faults.crowd import IS_FULL, SETTLE_S, Crowd
 from tests.faults.figures import note
 from tests.instance import Instance

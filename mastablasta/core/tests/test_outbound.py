@@ -12,13 +12,13 @@ import pytest
 from django.conf import settings as django_settings
 
 from mastablasta.core.outbound import Answer, CallFailed, File, Http, OutcomeUnknown, Unavailable, connections
-from mastablasta.core.tests.lying import (
-    Line,
+from tests.kit.raw_server import (
+    RawConnection,
     answer,
     closes,
     drips,
     is_silent,
-    lying,
+    raw_server,
     resets,
     says,
     says_once,
@@ -50,16 +50,17 @@ def visible(base_url: str, **how: object) -> Answer:
 
 
 def test_request_is_sent_as_said() -> None:
-    with lying(says(answer())) as liar:
-        http = Http(f"{liar.url}/mastodon/", token="abc")
+    with raw_server(says(answer())) as server:
+        http = Http(f"{server.url}/mastodon/", token="abc")
 
         http.post(
             "/api/v1/statuses", params={"a": ["1", "ü"]}, json={"status": "Grüße"}, headers={"Idempotency-Key": "k.0"}
         )
 
     agent = f"MastaBlasta/{django_settings.VERSION} (+{django_settings.PUBLIC_URL})"
-    assert liar.requests == [
-        f"POST /mastodon/api/v1/statuses?a=1&a=%C3%BC HTTP/1.1\r\nContent-Length: 20\r\nHost: 127.0.0.1:{liar.port}\r\n"
+    assert server.requests == [
+        "POST /mastodon/api/v1/statuses?a=1&a=%C3%BC HTTP/1.1\r\n"
+        f"Content-Length: 20\r\nHost: 127.0.0.1:{server.port}\r\n"
         f"User-Agent: {agent}\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n"
         "Authorization: Bearer abc\r\nContent-Type: application/json\r\nIdempotency-Key: k.0\r\n"
         '\r\n{"status":"Grüße"}'.encode()
@@ -67,20 +68,20 @@ def test_request_is_sent_as_said() -> None:
 
 
 def test_form_is_sent_url_encoded() -> None:
-    with lying(says(answer())) as liar:
-        Http(liar.url).post("/oauth/token", data={"code": "a b", "scope": "read write"})
+    with raw_server(says(answer())) as server:
+        Http(server.url).post("/oauth/token", data={"code": "a b", "scope": "read write"})
 
-    assert b"\r\nContent-Type: application/x-www-form-urlencoded\r\n" in liar.requests[0]
-    assert liar.requests[0].endswith(b"\r\n\r\ncode=a+b&scope=read+write")
+    assert b"\r\nContent-Type: application/x-www-form-urlencoded\r\n" in server.requests[0]
+    assert server.requests[0].endswith(b"\r\n\r\ncode=a+b&scope=read+write")
 
 
 def test_file_is_sent_as_it_is(tmp_path: Path) -> None:
     picture = tmp_path / "a.png"
     picture.write_bytes(bytes(range(256)) * 1000)
-    with lying(says(answer())) as liar:
-        Http(liar.url).post("/xrpc/upload", data=File("a.png", "image/png", path=str(picture)))
+    with raw_server(says(answer())) as server:
+        Http(server.url).post("/xrpc/upload", data=File("a.png", "image/png", path=str(picture)))
 
-    head, _, body = liar.requests[0].partition(b"\r\n\r\n")
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert b"\r\nContent-Type: image/png\r\nContent-Length: 256000" in head
     assert body == picture.read_bytes()
 
@@ -93,23 +94,23 @@ def test_a_part_of_a_file_is_sent(tmp_path: Path, offset: int, length: int, part
     video = tmp_path / "a.mp4"
     video.write_bytes(os.urandom(256_000))
     file = File("a.mp4", "video/mp4", path=str(video), offset=offset, length=length)
-    with lying(says(answer())) as liar:
-        Http(liar.url).post("/append", data={"segment_index": 1}, files={"media": file})
+    with raw_server(says(answer())) as server:
+        Http(server.url).post("/append", data={"segment_index": 1}, files={"media": file})
 
     wanted = video.read_bytes()[part]
     assert file.size == len(wanted)
-    assert b"\r\n\r\n" + wanted + b"\r\n--" in liar.requests[0]
+    assert b"\r\n\r\n" + wanted + b"\r\n--" in server.requests[0]
 
 
 def test_files_are_sent_as_multipart(tmp_path: Path) -> None:
     picture = tmp_path / "a.png"
     picture.write_bytes(b"\x89PNG" * 50_000)
-    with lying(says(answer())) as liar:
+    with raw_server(says(answer())) as server:
         file = File('quo"te.png', "image/png", path=str(picture))
 
-        Http(liar.url).post("/api/v2/media", data={"description": "A picture"}, files={"file": file})
+        Http(server.url).post("/api/v2/media", data={"description": "A picture"}, files={"file": file})
 
-    head, _, body = liar.requests[0].partition(b"\r\n\r\n")
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
     boundary = head.partition(b"boundary=")[2].partition(b"\r\n")[0]
     assert body == (
         b'--%b\r\nContent-Disposition: form-data; name="description"\r\n\r\nA picture\r\n'
@@ -119,7 +120,7 @@ def test_files_are_sent_as_multipart(tmp_path: Path) -> None:
 
 
 def test_token_stays_with_its_own_origin() -> None:
-    with lying(says(answer())) as own, lying(says(answer())) as other:
+    with raw_server(says(answer())) as own, raw_server(says(answer())) as other:
         http = Http(own.url, token="abc")
 
         http.get(f"{own.url}/here")
@@ -130,13 +131,13 @@ def test_token_stays_with_its_own_origin() -> None:
 
 
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    with lying(says(answer())) as liar, lying(is_silent) as proxy:
+    with raw_server(says(answer())) as server, raw_server(is_silent) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("ALL_PROXY", proxy.url)
 
-        Http(liar.url).get("/x")
+        Http(server.url).get("/x")
 
-    assert (len(liar.requests), proxy.connections) == (1, 0)
+    assert (len(server.requests), proxy.connections) == (1, 0)
 
 
 # --- what comes back ---
@@ -144,90 +145,90 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 
 def test_answer_holds_what_was_said() -> None:
     said = b'HTTP/1.1 422 Nope\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: 14\r\n\r\n{"error":"no"}'
-    with lying(says(said)) as liar:
-        got = Http(liar.url).get("/x", params={"q": "secret"})
+    with raw_server(says(said)) as server:
+        got = Http(server.url).get("/x", params={"q": "secret"})
 
     assert (got.status, got.headers["x-a"], got.fields()) == (422, "1, 2", {"error": "no"})
     assert (got.is_ok, got.server_trouble, got.visible) == (False, False, False)
-    assert got.url == f"{liar.url}/x"
+    assert got.url == f"{server.url}/x"
 
 
 def test_download_is_passed_on_block_by_block() -> None:
     blocks: list[bytes] = []
     data = os.urandom(1_000_000)
-    with lying(says(answer(data), answer(b"gone", 404))) as liar:
-        http = Http(liar.url)
+    with raw_server(says(answer(data), answer(b"gone", 404))) as server:
+        http = Http(server.url)
         got = http.get("/x", into=blocks.append, max_bytes=1_000_000)
         gone = http.get("/y", into=blocks.append)
 
     assert b"".join(blocks) == data
     assert max(map(len, blocks)) <= 256 * 1024
     assert (got.status, got.body, gone.status, gone.body) == (200, b"", 404, b"gone")
-    assert liar.connections == 1
+    assert server.connections == 1
 
 
 def test_download_ends_when_its_taker_has_enough() -> None:
     def refuse(_: bytes) -> None:
         raise LookupError
 
-    with lying(says(answer(bytes(1_000_000)))) as liar:
+    with raw_server(says(answer(bytes(1_000_000)))) as server:
         with pytest.raises(LookupError):
-            Http(liar.url).get("/x", into=refuse)
-        Http(liar.url).get("/y")
+            Http(server.url).get("/x", into=refuse)
+        Http(server.url).get("/y")
 
-        assert liar.connections == 2
+        assert server.connections == 2
 
 
 @pytest.mark.parametrize(
     "said", [answer(bytes(1_001)), answer(bytes(900), content_encoding="gzip"), answer(bytes(900))[:-1]]
 )
 def test_download_that_is_not_what_was_asked_for_is_no_answer(said: bytes) -> None:
-    with lying(says_once(said)) as liar, pytest.raises(Unavailable):
-        Http(liar.url).get("/x", into=lambda _: None, max_bytes=1_000)
+    with raw_server(says_once(said)) as server, pytest.raises(Unavailable):
+        Http(server.url).get("/x", into=lambda _: None, max_bytes=1_000)
 
 
 def test_redirect_is_an_answer() -> None:
-    with lying(says(answer(status=302, location="http://127.0.0.1:1/"))) as liar:
-        got = Http(liar.url).get("/x")
+    with raw_server(says(answer(status=302, location="http://127.0.0.1:1/"))) as server:
+        got = Http(server.url).get("/x")
 
-    assert (got.status, len(liar.requests)) == (302, 1)
+    assert (got.status, len(server.requests)) == (302, 1)
 
 
 def test_compressed_answer_is_read_though_not_asked_for() -> None:
-    with lying(says(answer(gzip.compress(b'{"a":1}'), content_encoding="gzip"))) as liar:
-        assert Http(liar.url).get("/x").json() == {"a": 1}
+    with raw_server(says(answer(gzip.compress(b'{"a":1}'), content_encoding="gzip"))) as server:
+        assert Http(server.url).get("/x").json() == {"a": 1}
 
 
 def test_chunked_answer_is_read() -> None:
     said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n[1,2\r\n1\r\n]\r\n0\r\n\r\n"
-    with lying(says(said)) as liar:
-        http = Http(liar.url)
+    with raw_server(says(said)) as server:
+        http = Http(server.url)
 
         assert (http.get("/x").json(), http.get("/y").json()) == ([1, 2], [1, 2])
-        assert liar.connections == 1
+        assert server.connections == 1
 
 
 def test_answer_until_the_connection_closes_is_read() -> None:
-    with lying(says_once(b'HTTP/1.0 200 OK\r\n\r\n{"a":1}')) as liar:
-        http = Http(liar.url)
+    with raw_server(says_once(b'HTTP/1.0 200 OK\r\n\r\n{"a":1}')) as server:
+        http = Http(server.url)
 
         assert (http.get("/x").json(), http.get("/y").json()) == ({"a": 1}, {"a": 1})
-        assert liar.connections == 2
+        assert server.connections == 2
 
 
 def test_early_answer_to_a_long_upload_counts(tmp_path: Path) -> None:
     video = tmp_path / "a.mp4"
     video.write_bytes(bytes(20_000_000))
 
-    def refuses(line: Line) -> None:
-        line.raw.recv(1000)
-        line.send(answer('{"error":"too big"}', 413, connection="close"))
+    def refuses(connection: RawConnection) -> None:
+        connection.raw.recv(1000)
+        connection.send(answer('{"error":"too big"}', 413, connection="close"))
         time.sleep(0.2)
-        line.reset()
+        connection.reset()
 
-    with lying(refuses) as liar:
+    with raw_server(refuses) as server:
         try:
-            got = Http(liar.url).post("/x", files={"file": File("a.mp4", "video/mp4", path=str(video))})
+            got = Http(server.url).post("/x", files={"file": File("a.mp4", "video/mp4", path=str(video))})
         except Unavailable:
             return  # the kernel may have thrown the answer away with the reset
 
@@ -238,23 +239,23 @@ def test_early_answer_to_a_long_upload_counts(tmp_path: Path) -> None:
 
 
 def test_visible_call_without_mark_is_a_bug() -> None:
-    with lying(says(answer())) as liar, pytest.raises(RuntimeError, match="on_visible"):
-        Http(liar.url).post("/x", visible=True)
+    with raw_server(says(answer())) as server, pytest.raises(RuntimeError, match="on_visible"):
+        Http(server.url).post("/x", visible=True)
 
-    assert liar.connections == 0
+    assert server.connections == 0
 
 
 def test_mark_is_set_after_connecting_and_before_the_first_byte() -> None:
     seen: list[tuple[int, int]] = []
-    with lying(says(answer())) as liar:
+    with raw_server(says(answer())) as server:
 
         def mark() -> None:
             time.sleep(0.05)
-            seen.append((liar.connections, len(liar.requests)))
+            seen.append((server.connections, len(server.requests)))
 
-        Http(liar.url, on_visible=mark).post("/x", visible=True)
+        Http(server.url, on_visible=mark).post("/x", visible=True)
 
-    assert (seen, len(liar.requests)) == ([(1, 0)], 1)
+    assert (seen, len(server.requests)) == ([(1, 0)], 1)
 
 
 def test_mark_that_raises_stops_the_call() -> None:
@@ -264,32 +265,32 @@ def test_mark_that_raises_stops_the_call() -> None:
     def mark() -> None:
         raise LeaseLost
 
-    with lying(says(answer())) as liar:
+    with raw_server(says(answer())) as server:
         with pytest.raises(LeaseLost):
-            Http(liar.url, on_visible=mark).post("/x", visible=True)
+            Http(server.url, on_visible=mark).post("/x", visible=True)
         time.sleep(0.05)
 
-    assert liar.requests == []
+    assert server.requests == []
 
 
 def test_mark_is_not_set_where_no_connection_is() -> None:
-    with lying(says(answer())) as liar:
+    with raw_server(says(answer())) as server:
         pass
     mark = Mark()
 
     with pytest.raises(Unavailable) as caught:
-        Http(liar.url, on_visible=mark).post("/x", visible=True)
+        Http(server.url, on_visible=mark).post("/x", visible=True)
 
     assert (caught.value.code, mark.calls) == ("connection_refused", 0)
 
 
 def test_mark_that_outlasts_the_deadline_stops_the_call() -> None:
-    with lying(says(answer())) as liar:
+    with raw_server(says(answer())) as server:
         with pytest.raises(Unavailable) as caught:
-            Http(liar.url, on_visible=lambda: time.sleep(0.3)).post("/x", visible=True, timeout_s=0.2)
+            Http(server.url, on_visible=lambda: time.sleep(0.3)).post("/x", visible=True, timeout_s=0.2)
         time.sleep(0.05)
 
-    assert (caught.value.code, liar.requests) == ("timed_out", [])
+    assert (caught.value.code, server.requests) == ("timed_out", [])
 
 
 # --- sent, or not ---
@@ -325,26 +326,26 @@ CASES = [(code, turn) for code, turns in LIES.items() for turn in turns]
 
 @pytest.mark.parametrize(("code", "turn"), CASES)
 def test_visible_call_without_trustworthy_answer_is_unknown(code: str, turn: object) -> None:
-    with lying(turn) as liar:  # type: ignore[arg-type]
+    with raw_server(turn) as server:  # type: ignore[arg-type]
         began = time.monotonic()
         with pytest.raises(OutcomeUnknown) as caught:
-            visible(liar.url, timeout_s=0.4, max_bytes=1000)
+            visible(server.url, timeout_s=0.4, max_bytes=1000)
 
-    assert (caught.value.code, len(liar.requests)) == (code, 1)
+    assert (caught.value.code, len(server.requests)) == (code, 1)
     assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(("code", "turn"), CASES)
 def test_other_call_without_trustworthy_answer_is_unavailable(code: str, turn: object) -> None:
-    with lying(turn) as liar, pytest.raises(Unavailable) as caught:  # type: ignore[arg-type]
-        Http(liar.url).post("/x", timeout_s=0.4, max_bytes=1000)
+    with raw_server(turn) as server, pytest.raises(Unavailable) as caught:  # type: ignore[arg-type]
+        Http(server.url).post("/x", timeout_s=0.4, max_bytes=1000)
 
     assert caught.value.code == code
 
 
 def test_json_of_a_visible_success_that_is_none_is_unknown() -> None:
-    with lying(says(answer("<html>"), answer("<html>", 500), answer("<html>", 404))) as liar:
-        http = Http(liar.url, on_visible=Mark())
+    with raw_server(says(answer("<html>"), answer("<html>", 500), answer("<html>", 404))) as server:
+        http = Http(server.url, on_visible=Mark())
         kinds = []
         for _ in range(3):
             with pytest.raises(CallFailed) as caught:
@@ -359,102 +360,102 @@ def test_json_of_a_visible_success_that_is_none_is_unknown() -> None:
 
 
 def test_request_that_http_does_not_allow_is_not_sent() -> None:
-    with lying(says(answer())) as liar:
+    with raw_server(says(answer())) as server:
         with pytest.raises(Unavailable) as caught:
-            Http(liar.url, token="a\r\nX: y", on_visible=Mark()).post("/x", visible=True)
+            Http(server.url, token="a\r\nX: y", on_visible=Mark()).post("/x", visible=True)
         time.sleep(0.05)
 
-    assert (caught.value.code, liar.requests) == ("unsendable", [])
+    assert (caught.value.code, server.requests) == ("unsendable", [])
 
 
 # --- kept connections ---
 
 
 def test_connection_is_kept() -> None:
-    with lying(says(answer())) as liar:
+    with raw_server(says(answer())) as server:
         for _ in range(3):
-            visible(liar.url)
+            visible(server.url)
 
-    assert (liar.connections, len(liar.requests)) == (1, 3)
+    assert (server.connections, len(server.requests)) == (1, 3)
 
 
 def test_connection_that_the_server_closed_is_not_used_for_a_visible_call() -> None:
-    with lying(says_once(answer())) as liar:
-        visible(liar.url)
+    with raw_server(says_once(answer())) as server:
+        visible(server.url)
         time.sleep(0.05)
-        visible(liar.url)
+        visible(server.url)
 
-    assert (liar.connections, len(liar.requests)) == (2, 2)
+    assert (server.connections, len(server.requests)) == (2, 2)
 
 
 def test_connection_that_the_server_closes_during_the_mark_is_not_used() -> None:
-    with lying(says_once(answer()), says(answer())) as liar:
-        Http(liar.url).get("/x")
+    with raw_server(says_once(answer()), says(answer())) as server:
+        Http(server.url).get("/x")
 
-        Http(liar.url, on_visible=lambda: time.sleep(0.05)).post("/y", visible=True)
+        Http(server.url, on_visible=lambda: time.sleep(0.05)).post("/y", visible=True)
 
-    assert (liar.connections, len(liar.requests)) == (2, 2)
+    assert (server.connections, len(server.requests)) == (2, 2)
 
 
 def test_connection_idle_for_long_is_not_used_for_a_visible_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    with lying(says(answer())) as liar:
-        visible(liar.url)
+    with raw_server(says(answer())) as server:
+        visible(server.url)
         monkeypatch.setattr(connections, "FRESH_S", 0.01)
         time.sleep(0.02)
-        visible(liar.url)
+        visible(server.url)
 
-    assert liar.connections == 2
+    assert server.connections == 2
 
 
 def test_connection_is_not_kept_longer_than_the_server_says() -> None:
-    with lying(says(answer(keep_alive="timeout=1, max=5"))) as liar:
-        Http(liar.url).get("/x")
-        Http(liar.url).get("/x")
+    with raw_server(says(answer(keep_alive="timeout=1, max=5"))) as server:
+        Http(server.url).get("/x")
+        Http(server.url).get("/x")
 
-    assert liar.connections == 2
+    assert server.connections == 2
 
 
 def test_read_on_a_connection_that_breaks_is_tried_once_more() -> None:
-    def breaks_on_the_second(line: Line) -> None:
-        line.read_request()
-        line.send(answer())
-        line.read_request()
-        line.reset()
+    def breaks_on_the_second(connection: RawConnection) -> None:
+        connection.read_request()
+        connection.send(answer())
+        connection.read_request()
+        connection.reset()
 
-    with lying(breaks_on_the_second, says(answer())) as liar:
-        Http(liar.url).get("/x")
-        Http(liar.url).get("/y")
+    with raw_server(breaks_on_the_second, says(answer())) as server:
+        Http(server.url).get("/x")
+        Http(server.url).get("/y")
 
-    assert (liar.connections, [request.split()[1] for request in liar.requests]) == (2, [b"/x", b"/y", b"/y"])
+    assert (server.connections, [request.split()[1] for request in server.requests]) == (2, [b"/x", b"/y", b"/y"])
 
 
 def test_write_on_a_connection_that_breaks_is_not_repeated() -> None:
-    def breaks_on_the_second(line: Line) -> None:
-        line.read_request()
-        line.send(answer())
-        line.read_request()
-        line.reset()
+    def breaks_on_the_second(connection: RawConnection) -> None:
+        connection.read_request()
+        connection.send(answer())
+        connection.read_request()
+        connection.reset()
 
-    with lying(breaks_on_the_second, says(answer())) as liar:
-        visible(liar.url)
+    with raw_server(breaks_on_the_second, says(answer())) as server:
+        visible(server.url)
         with pytest.raises(OutcomeUnknown):
-            visible(liar.url)
+            visible(server.url)
 
-    assert len(liar.requests) == 2
+    assert len(server.requests) == 2
 
 
 def test_few_connections_are_kept() -> None:
-    liars = [lying(says(answer())) for _ in range(connections.KEPT_PER_THREAD + 2)]
-    for liar in liars:
-        with liar as server:
+    servers = [raw_server(says(answer())) for _ in range(connections.KEPT_PER_THREAD + 2)]
+    for server in servers:
+        with server as server:
             Http(server.url).get("/x")
 
     assert len(connections._kept.by_key) == connections.KEPT_PER_THREAD
 
 
 def test_child_process_does_not_use_its_parents_connections() -> None:
-    with lying(says(answer())) as liar:
-        Http(liar.url).get("/x")
+    with raw_server(says(answer())) as server:
+        Http(server.url).get("/x")
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
@@ -463,6 +464,6 @@ def test_child_process_does_not_use_its_parents_connections() -> None:
         os.waitpid(child, 0)
 
         assert (os.read(reader, 10), len(connections._kept.by_key)) == (b"0", 1)
-        Http(liar.url).get("/x")
+        Http(server.url).get("/x")
 
-    assert liar.connections == 1
+    assert server.connections == 1

@@ -17,8 +17,8 @@ from pytest_socket import SocketConnectBlockedError
 
 from mastablasta.core.outbound import Http, Refused, Unavailable, addresses, connections, split_url
 from mastablasta.core.outbound.addresses import is_public
-from mastablasta.core.tests.certificates import Authority
-from mastablasta.core.tests.lying import Line, answer, is_silent, lying, says, says_once
+from tests.kit.certificates import Authority
+from tests.kit.raw_server import RawConnection, answer, is_silent, raw_server, says, says_once
 
 Names = dict[str, list[str]]
 
@@ -142,15 +142,15 @@ def test_name_of_a_private_address_is_not_called(dns: Names, production: Setting
 
 
 def test_simulator_is_called_in_development_only_and_by_platforms_only(settings: Settings) -> None:
-    with lying(says(answer())) as liar:
-        assert Http(liar.url).get("/").status == 200
-        assert code_of(lambda: Http(liar.url, purpose="webhook").get("/")) == "refused_address"
-        assert code_of(lambda: Http(liar.url, purpose="media").get("/")) == "refused_address"
+    with raw_server(says(answer())) as server:
+        assert Http(server.url).get("/").status == 200
+        assert code_of(lambda: Http(server.url, purpose="webhook").get("/")) == "refused_address"
+        assert code_of(lambda: Http(server.url, purpose="media").get("/")) == "refused_address"
         settings.IS_DEVELOPMENT = False
         connections.drop_kept()
-        assert code_of(lambda: Http(liar.url).get("/")) == "refused_address"
+        assert code_of(lambda: Http(server.url).get("/")) == "refused_address"
 
-    assert len(liar.requests) == 1
+    assert len(server.requests) == 1
 
 
 def test_plain_http_is_not_spoken_with_the_world(dns: Names) -> None:
@@ -162,9 +162,9 @@ def test_plain_http_is_not_spoken_with_the_world(dns: Names) -> None:
 def test_allowed_host_may_be_private_but_not_plain(dns: Names, production: Settings, trusting: Authority) -> None:
     dns["intern.test"] = ["127.0.0.1"]
     production.OUTBOUND_ALLOW_HOSTS = ["Intern.test"]
-    with lying(says(answer()), tls=trusting.server("intern.test")) as liar:
-        assert Http(f"https://intern.test:{liar.port}").get("/").status == 200
-        assert code_of(lambda: Http(f"http://intern.test:{liar.port}").get("/")) == "refused_address"
+    with raw_server(says(answer()), tls=trusting.server("intern.test")) as server:
+        assert Http(f"https://intern.test:{server.port}").get("/").status == 200
+        assert code_of(lambda: Http(f"http://intern.test:{server.port}").get("/")) == "refused_address"
 
 
 @pytest.mark.parametrize("port", [0, 22, 25, 1, 1023])
@@ -175,13 +175,13 @@ def test_ports_of_other_services_are_not_called(port: int) -> None:
 def test_second_answer_of_the_dns_changes_nothing(dns: Names, production: Settings) -> None:
     """Rebinding: a public address for the check, a private one for whoever asks again."""
     dns["rebind.test"] = ["95.216.4.252", "127.0.0.1"]
-    with lying(says(answer())) as liar:
-        http = Http(f"https://rebind.test:{liar.port}")
+    with raw_server(says(answer())) as server:
+        http = Http(f"https://rebind.test:{server.port}")
         tells = r"95\.216\.4\.252"  # pytest-socket: which address was connected to
         with pytest.warns(UserWarning, match=tells), pytest.raises(SocketConnectBlockedError, match=tells):
             http.get("/")
 
-    assert (liar.connections, dns["rebind.test"]) == (0, ["127.0.0.1"])
+    assert (server.connections, dns["rebind.test"]) == (0, ["127.0.0.1"])
 
 
 def test_certificate_is_checked_for_the_name_at_the_pinned_address(dns: Names, trusting: Authority) -> None:
@@ -189,70 +189,72 @@ def test_certificate_is_checked_for_the_name_at_the_pinned_address(dns: Names, t
     seen: list[str | None] = []
     tls = trusting.server("mastodon.test")
     tls.sni_callback = lambda _, name, __: seen.append(name)
-    with lying(says(answer()), tls=tls) as liar:
-        got = Http(f"https://mastodon.test:{liar.port}").get("/")
-        code = code_of(lambda: Http(f"https://other.test:{liar.port}").get("/"))
+    with raw_server(says(answer()), tls=tls) as server:
+        got = Http(f"https://mastodon.test:{server.port}").get("/")
+        code = code_of(lambda: Http(f"https://other.test:{server.port}").get("/"))
 
     assert (got.status, code, seen) == (200, "tls_error", ["mastodon.test", "other.test"])
-    assert f"\r\nHost: mastodon.test:{liar.port}\r\n".encode() in liar.requests[0]
-    assert len(liar.requests) == 1
+    assert f"\r\nHost: mastodon.test:{server.port}\r\n".encode() in server.requests[0]
+    assert len(server.requests) == 1
 
 
 def test_session_tickets_do_not_make_a_connection_look_spent(dns: Names, trusting: Authority) -> None:
     dns["mastodon.test"] = ["127.0.0.1"]
-    with lying(says(answer()), tls=trusting.server("mastodon.test")) as liar:
-        http = Http(f"https://mastodon.test:{liar.port}", on_visible=lambda: time.sleep(0.05))
+    with raw_server(says(answer()), tls=trusting.server("mastodon.test")) as server:
+        http = Http(f"https://mastodon.test:{server.port}", on_visible=lambda: time.sleep(0.05))
         for _ in range(3):
             http.post("/", visible=True)
 
-    assert (liar.connections, len(liar.requests)) == (1, 3)
+    assert (server.connections, len(server.requests)) == (1, 3)
 
 
 def test_closed_tls_connection_is_not_used_for_a_visible_call(dns: Names, trusting: Authority) -> None:
     dns["mastodon.test"] = ["127.0.0.1"]
-    with lying(says_once(answer()), tls=trusting.server("mastodon.test")) as liar:
-        http = Http(f"https://mastodon.test:{liar.port}", on_visible=lambda: None)
+    with raw_server(says_once(answer()), tls=trusting.server("mastodon.test")) as server:
+        http = Http(f"https://mastodon.test:{server.port}", on_visible=lambda: None)
         for _ in range(2):
             http.post("/", visible=True)
             time.sleep(0.05)
 
-    assert (liar.connections, len(liar.requests)) == (2, 2)
+    assert (server.connections, len(server.requests)) == (2, 2)
 
 
 def test_certificate_of_an_unknown_authority_is_refused(dns: Names, authority: Authority) -> None:
     dns["mastodon.test"] = ["127.0.0.1"]
     marked: list[int] = []
-    with lying(says(answer()), tls=authority.server("mastodon.test")) as liar:
-        http = Http(f"https://mastodon.test:{liar.port}", on_visible=lambda: marked.append(1))
+    with raw_server(says(answer()), tls=authority.server("mastodon.test")) as server:
+        http = Http(f"https://mastodon.test:{server.port}", on_visible=lambda: marked.append(1))
 
         assert code_of(lambda: http.post("/", visible=True)) == "tls_error"
 
-    assert (liar.requests, marked) == ([], [])
+    assert (server.requests, marked) == ([], [])
 
 
 def test_server_without_tls_is_refused(dns: Names) -> None:
     dns["mastodon.test"] = ["127.0.0.1"]
 
-    def speaks_plain(line: Line) -> None:
-        line.send(b"220 mail.test ESMTP\r\n")
+    def speaks_plain(connection: RawConnection) -> None:
+        connection.send(b"220 mail.test ESMTP\r\n")
 
-    with lying(speaks_plain) as liar:
-        assert code_of(lambda: Http(f"https://mastodon.test:{liar.port}").get("/")) == "tls_error"
+    with raw_server(speaks_plain) as server:
+        assert code_of(lambda: Http(f"https://mastodon.test:{server.port}").get("/")) == "tls_error"
 
 
 def test_handshake_that_hangs_ends_with_the_deadline(dns: Names) -> None:
     dns["mastodon.test"] = ["127.0.0.1"]
-    with lying(is_silent) as liar:
+    with raw_server(is_silent) as server:
         began = time.monotonic()
 
-        assert code_of(lambda: Http(f"https://mastodon.test:{liar.port}").get("/", timeout_s=0.3)) == "connect_timeout"
+        assert (
+            code_of(lambda: Http(f"https://mastodon.test:{server.port}").get("/", timeout_s=0.3)) == "connect_timeout"
+        )
         assert time.monotonic() - began < 1
 
 
 def test_next_address_is_tried_when_one_does_not_answer(dns: Names) -> None:
     dns["two.test"] = ["::1 127.0.0.1"]
-    with lying(says(answer())) as liar:
-        assert Http(f"http://two.test:{liar.port}").get("/").status == 200
+    with raw_server(says(answer())) as server:
+        assert Http(f"http://two.test:{server.port}").get("/").status == 200
 
 
 def test_unknown_name_is_a_dns_failure(dns: Names) -> None:
@@ -269,11 +271,11 @@ def test_dns_that_hangs_ends_with_the_deadline(monkeypatch: pytest.MonkeyPatch) 
 
 def test_name_is_asked_for_once_in_a_while(dns: Names, trusting: Authority) -> None:
     dns["mastodon.test"] = ["127.0.0.1", "127.0.0.3"]
-    with lying(says(answer(connection="close")), tls=trusting.server("mastodon.test")) as liar:
+    with raw_server(says(answer(connection="close")), tls=trusting.server("mastodon.test")) as server:
         for _ in range(3):
-            Http(f"https://mastodon.test:{liar.port}").get("/")
+            Http(f"https://mastodon.test:{server.port}").get("/")
 
-    assert (liar.connections, dns["mastodon.test"]) == (3, ["127.0.0.3"])
+    assert (server.connections, dns["mastodon.test"]) == (3, ["127.0.0.3"])
 
 
 def test_context_checks_names_and_refuses_old_tls() -> None:

@@ -13,7 +13,7 @@ import structlog
 from mastablasta.core.outbound import CallFailed, Http, OAuthSession, connections
 from mastablasta.core.outbound.door import Call
 from mastablasta.core.outbound.http import call_of
-from mastablasta.core.tests.lying import Turn, answer, is_silent, lying, resets, says, says_once
+from tests.kit.raw_server import Turn, answer, is_silent, raw_server, resets, says, says_once
 
 TOKEN, BODY, QUERY, ANSWER = "canary-token", "canary-body", "canary-query", "canary-answer"
 CANARIES = [TOKEN, BODY, QUERY, ANSWER]
@@ -45,14 +45,14 @@ def test_failure_tells_no_secret(turn: Turn) -> None:
         rendered,
         processors=[structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()],
     )
-    with lying(turn) as liar:
+    with raw_server(turn) as server:
         try:
-            post(liar.url)
+            post(server.url)
         except CallFailed as failure:
             told = [repr(failure), str(failure), json.dumps(failure.__dict__, default=str), traceback.format_exc()]
             log.exception("call_failed")
 
-    assert liar.requests or turn is FAILURES["silence"]
+    assert server.requests or turn is FAILURES["silence"]
     assert canaries_in("\n".join(told)) == []
     logged = json.dumps([call.args for call in rendered.calls])
     frames = json.loads(rendered.calls[0].args[0])["exception"][0]["frames"]
@@ -69,8 +69,8 @@ def test_refused_address_tells_no_secret() -> None:
 
 
 def test_reprs_tell_no_secret() -> None:
-    with lying(says(answer(ANSWER, x_secret=ANSWER))) as liar:
-        http = Http(liar.url, token=TOKEN)
+    with raw_server(says(answer(ANSWER, x_secret=ANSWER))) as server:
+        http = Http(server.url, token=TOKEN)
         got = http.get("/x", params={"q": QUERY})
     call: Call = call_of(
         "POST",
@@ -87,18 +87,18 @@ def test_reprs_tell_no_secret() -> None:
 def test_oauth_session_logs_no_secret(ask: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     granted = json.dumps({"access_token": ANSWER, "token_type": "Bearer", "refresh_token": ANSWER})
-    with lying(says(answer(granted), answer(ANSWER))) as liar:
+    with raw_server(says(answer(granted), answer(ANSWER))) as server:
         session = OAuthSession("client")
         calls: dict[str, Callable[[], object]] = {
             "fetch_token": lambda: session.fetch_token(
-                liar.url, code=QUERY, client_secret=TOKEN, include_client_id=True
+                server.url, code=QUERY, client_secret=TOKEN, include_client_id=True
             ),
-            "refresh_token": lambda: session.refresh_token(liar.url, refresh_token=QUERY, client_secret=TOKEN),
+            "refresh_token": lambda: session.refresh_token(server.url, refresh_token=QUERY, client_secret=TOKEN),
         }
 
         calls[ask]()
         with pytest.raises(CallFailed) as caught:
             calls[ask]()
 
-    assert (caught.value.code, len(liar.requests)) == ("unreadable", 2)
+    assert (caught.value.code, len(server.requests)) == ("unreadable", 2)
     assert canaries_in(caplog.text + str(caught.value)) == []

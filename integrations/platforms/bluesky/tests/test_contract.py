@@ -12,9 +12,9 @@ import pytest
 from integrations.contract import Absent, CannotTell, ClientApp, Content, Found, Part, Published
 from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.bluesky.sign_in import BlueskySignIn
-from integrations.testing import Notes, Visit, step_of, text_of, thread_of, visit
-from integrations.testing_media import MediaContract
 from mastablasta.core.outbound import Http
+from tests.kit.connector_contract import Notes, Visit, step_of, text_of, thread_of, visit
+from tests.kit.media_contract import MediaContract
 from tests.world import Sandbox
 
 NOTHING: frozenset[str] = frozenset()

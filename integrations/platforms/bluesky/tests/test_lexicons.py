@@ -26,9 +26,9 @@ from integrations.platforms.bluesky.tests.test_media import (
     query_of,
     said,
 )
-from integrations.testing import Notes, step_of
-from integrations.testing_media import Desk
-from mastablasta.core.tests.lying import lying, says
+from tests.kit.connector_contract import Notes, step_of
+from tests.kit.media_contract import MediaFolder
+from tests.kit.raw_server import raw_server, says
 
 BESIDE = Path(__file__).resolve().parents[5] / "shared" / "specs"
 FOLDER = Path(os.environ.get("MASTABLASTA_SPECS") or BESIDE) / "atproto-lexicons"
@@ -85,9 +85,9 @@ def record_of(*uses: MediaUse) -> dict[str, Any]:
     uploaded = said(blob=blob(mime_type))
     answers = [uploaded] * len(uses) if mime_type == "image/jpeg" else [TOKEN, ALLOWED, TOKEN, _done(mime_type)]
     content = Content((Part("Look #here", uses),), {"langs": ["en"], "labels": ["nudity"]})
-    with lying(says(*answers, WRITTEN)) as liar:
-        assert isinstance(connector_at(liar).publish(step_of(content), progress=Notes()), Published)
-    record: dict[str, Any] = json.loads(body_of(liar.requests[-1]))["record"]
+    with raw_server(says(*answers, WRITTEN)) as server:
+        assert isinstance(connector_at(server).publish(step_of(content), progress=Notes()), Published)
+    record: dict[str, Any] = json.loads(body_of(server.requests[-1]))["record"]
     return record
 
 
@@ -97,7 +97,7 @@ def _done(mime_type: str) -> bytes:
 
 @pytest.mark.parametrize("form", ["picture", "pictures", "gallery", "video", "animation"])
 def test_records_are_posts(tmp_path: Path, form: str) -> None:
-    desk = Desk(tmp_path)
+    desk = MediaFolder(tmp_path)
     uses = {
         "picture": lambda: [desk.picture()],
         "pictures": lambda: [desk.picture(alt_text="A bird") for _ in range(4)],
@@ -112,18 +112,22 @@ def test_records_are_posts(tmp_path: Path, form: str) -> None:
 
 
 def test_queries_have_the_names_of_their_lexicons(tmp_path: Path) -> None:
-    with lying(says(TOKEN, ALLOWED, TOKEN, job(), job())) as liar:
-        connector, notes, step = connector_at(liar), Notes(), step_of(Content((Part("", (Desk(tmp_path).video(),)),)))
+    with raw_server(says(TOKEN, ALLOWED, TOKEN, job(), job())) as server:
+        connector, notes, step = (
+            connector_at(server),
+            Notes(),
+            step_of(Content((Part("", (MediaFolder(tmp_path).video(),)),))),
+        )
         connector.publish(step, progress=notes)
         connector.resume(step, progress=notes)
 
     own = {module.UPLOAD_VIDEO: {"did", "name"}}  # the tutorial's; the lexicon is silent
-    for request in liar.requests:
+    for request in server.requests:
         name = path_of(request)
         known = lexicon(name)["main"].get("parameters", {})
         assert set(query_of(request)) <= set(known.get("properties", {})) | own.get(name, set())
         assert set(known.get("required", ())) <= set(query_of(request))
-    assert {path_of(request) for request in liar.requests} == {
+    assert {path_of(request) for request in server.requests} == {
         module.SERVICE_AUTH, module.UPLOAD_LIMITS, module.UPLOAD_VIDEO, module.JOB_STATUS,
     }  # fmt: skip
 

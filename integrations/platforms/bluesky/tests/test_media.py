@@ -17,10 +17,10 @@ from integrations.platforms.bluesky.addresses import own_did, video_service_of
 from integrations.platforms.bluesky.capabilities import MEDIA
 from integrations.platforms.bluesky.connector import BlueskyConnector
 from integrations.platforms.bluesky.media import embed_of, within
-from integrations.testing import Notes, step_of
-from integrations.testing_media import Desk, mp4, png
 from mastablasta.core.outbound import Http, connections
-from mastablasta.core.tests.lying import Liar, answer, lying, says
+from tests.kit.connector_contract import Notes, step_of
+from tests.kit.media_contract import MediaFolder, mp4, png
+from tests.kit.raw_server import RawServer, answer, raw_server, says
 
 DID = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
 CID = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
@@ -31,8 +31,8 @@ BAD_JWT = '{"error":"BadJwt","message":"could not verify"}'
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(tmp_path: Path) -> MediaFolder:
+    return MediaFolder(tmp_path)
 
 
 def blob(mime_type: str = "image/jpeg", **more: Any) -> dict[str, Any]:
@@ -51,16 +51,16 @@ def content(*media: MediaUse, text: str = "Look") -> Content:
     return Content((Part(text, media),))
 
 
-def connector_at(liar: Liar, **info: Any) -> BlueskyConnector:
+def connector_at(server: RawServer, **info: Any) -> BlueskyConnector:
     connections.drop_kept()
-    target = Target(liar.url, "pds.test", DID, "@anna", info={"did": "did:web:pds.test", **info})
-    return BlueskyConnector(target, Http(liar.url, token="abc", on_visible=lambda: None))
+    target = Target(server.url, "pds.test", DID, "@anna", info={"did": "did:web:pds.test", **info})
+    return BlueskyConnector(target, Http(server.url, token="abc", on_visible=lambda: None))
 
 
 def publish(use: MediaUse, *answers: bytes, notes: Notes | None = None) -> tuple[Published | Pending, list[bytes]]:
-    with lying(says(*answers)) as liar:
-        outcome = connector_at(liar).publish(step_of(content(use)), progress=notes or Notes())
-    return outcome, liar.requests
+    with raw_server(says(*answers)) as server:
+        outcome = connector_at(server).publish(step_of(content(use)), progress=notes or Notes())
+    return outcome, server.requests
 
 
 def head_of(request: bytes) -> list[str]:
@@ -83,7 +83,7 @@ def path_of(request: bytes) -> str:
 # --- pictures ---
 
 
-def test_picture_is_sent_raw_and_its_reference_goes_into_the_record_as_it_came(desk: Desk) -> None:
+def test_picture_is_sent_raw_and_its_reference_goes_into_the_record_as_it_came(desk: MediaFolder) -> None:
     use = desk.picture(3, 2, alt_text="Zwei Amseln 🐦")
     odd = blob("image/png", extra={"kept": [1]})
     notes = Notes()
@@ -110,7 +110,7 @@ def test_picture_is_sent_raw_and_its_reference_goes_into_the_record_as_it_came(d
     assert [list(save) for save in notes.saves] == [["blobs"], ["record"]]
 
 
-def test_record_that_was_kept_is_written_as_it_was(desk: Desk) -> None:
+def test_record_that_was_kept_is_written_as_it_was(desk: MediaFolder) -> None:
     use = desk.picture()
     notes = Notes()
     publish(use, said(blob=blob()), WRITTEN, notes=notes)
@@ -123,7 +123,7 @@ def test_record_that_was_kept_is_written_as_it_was(desk: Desk) -> None:
     assert json.loads(body_of(write))["record"] == kept["record"]
 
 
-def test_forgotten_file_is_another_reference_in_the_same_record(desk: Desk) -> None:
+def test_forgotten_file_is_another_reference_in_the_same_record(desk: MediaFolder) -> None:
     gone = said(400, error="BlobNotFound", message=f"Could not find blob: {CID}")
     first, second = blob(size=1), blob(size=2)
     notes = Notes()
@@ -152,7 +152,9 @@ def test_forgotten_file_is_another_reference_in_the_same_record(desk: Desk) -> N
         (said(), Unavailable, "unreadable"),
     ],
 )
-def test_what_an_answer_to_a_picture_means(desk: Desk, reply: bytes, outcome: type[CallFailed], code: str) -> None:
+def test_what_an_answer_to_a_picture_means(
+    desk: MediaFolder, reply: bytes, outcome: type[CallFailed], code: str
+) -> None:
     with pytest.raises(outcome) as caught:
         publish(desk.picture(), reply)
 
@@ -162,7 +164,7 @@ def test_what_an_answer_to_a_picture_means(desk: Desk, reply: bytes, outcome: ty
 # --- videos ---
 
 
-def test_video_is_sent_with_a_token_for_its_service_only(desk: Desk) -> None:
+def test_video_is_sent_with_a_token_for_its_service_only(desk: MediaFolder) -> None:
     use, notes, now = desk.video(), Notes(), time.time()
 
     outcome, requests = publish(use, TOKEN, ALLOWED, TOKEN, job("JOB_STATE_CREATED"), notes=notes)
@@ -183,7 +185,7 @@ def test_video_is_sent_with_a_token_for_its_service_only(desk: Desk) -> None:
     assert notes.data["job"]["id"] == "j1"
 
 
-def test_job_is_asked_for_without_a_token(desk: Desk) -> None:
+def test_job_is_asked_for_without_a_token(desk: MediaFolder) -> None:
     kept = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
 
     outcome, (asked, write) = publish(desk.video(), job("JOB_STATE_COMPLETED", blob=blob()), WRITTEN, notes=kept)
@@ -204,7 +206,7 @@ def test_job_is_asked_for_without_a_token(desk: Desk) -> None:
         job("JOB_STATE_SOMETHING_NEW"),
     ],
 )  # fmt: skip
-def test_every_way_to_say_that_it_works_on_it(desk: Desk, reply: bytes) -> None:
+def test_every_way_to_say_that_it_works_on_it(desk: MediaFolder, reply: bytes) -> None:
     notes = Notes()
 
     outcome, _ = publish(desk.video(), TOKEN, ALLOWED, TOKEN, reply, notes=notes)
@@ -214,7 +216,7 @@ def test_every_way_to_say_that_it_works_on_it(desk: Desk, reply: bytes) -> None:
 
 
 @pytest.mark.parametrize("state", ["JOB_STATE_COMPLETED", "JOB_STATE_FAILED", "JOB_STATE_UPLOADED"])
-def test_file_that_is_named_counts_whatever_else_is_said(desk: Desk, state: str) -> None:
+def test_file_that_is_named_counts_whatever_else_is_said(desk: MediaFolder, state: str) -> None:
     reply = job(state, blob=blob("video/mp4"), error="already_exists", message="Video already processed")
     kept = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
 
@@ -232,7 +234,7 @@ def test_file_that_is_named_counts_whatever_else_is_said(desk: Desk, state: str)
         ({}, "processing_failed", "it does not say why."),
     ],
 )
-def test_failed_job_is_refused(desk: Desk, fields: dict[str, Any], code: str, words: str) -> None:
+def test_failed_job_is_refused(desk: MediaFolder, fields: dict[str, Any], code: str, words: str) -> None:
     kept = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
 
     with pytest.raises(Rejected) as caught:
@@ -256,7 +258,7 @@ def test_failed_job_is_refused(desk: Desk, fields: dict[str, Any], code: str, wo
     ],
 )  # fmt: skip
 def test_video_that_is_not_taken_never_costs_the_session(
-    desk: Desk, reply: bytes, outcome: type[CallFailed], code: str
+    desk: MediaFolder, reply: bytes, outcome: type[CallFailed], code: str
 ) -> None:
     with pytest.raises(outcome) as caught:
         publish(desk.video(), TOKEN, ALLOWED, TOKEN, reply)
@@ -274,22 +276,22 @@ def test_video_that_is_not_taken_never_costs_the_session(
     ],
 )
 def test_nothing_is_sent_where_it_would_not_be_taken(
-    desk: Desk, reply: bytes, outcome: type[CallFailed], code: str
+    desk: MediaFolder, reply: bytes, outcome: type[CallFailed], code: str
 ) -> None:
-    with lying(says(TOKEN, reply)) as liar, pytest.raises(outcome) as caught:
-        connector_at(liar).publish(step_of(content(desk.video())), progress=Notes())
+    with raw_server(says(TOKEN, reply)) as server, pytest.raises(outcome) as caught:
+        connector_at(server).publish(step_of(content(desk.video())), progress=Notes())
 
-    assert (caught.value.code, len(liar.requests)) == (code, 2)
+    assert (caught.value.code, len(server.requests)) == (code, 2)
 
 
 @pytest.mark.parametrize("reply", [answer(BAD_JWT, 401), said(404, error="NotFound"), said()])
-def test_limits_that_nobody_tells_are_no_limits(desk: Desk, reply: bytes) -> None:
+def test_limits_that_nobody_tells_are_no_limits(desk: MediaFolder, reply: bytes) -> None:
     outcome, _ = publish(desk.video(), TOKEN, reply, TOKEN, job())
 
     assert isinstance(outcome, Pending)
 
 
-def test_job_that_is_not_known_any_more_is_begun_again_once(desk: Desk) -> None:
+def test_job_that_is_not_known_any_more_is_begun_again_once(desk: MediaFolder) -> None:
     use, lost = desk.video(), said(404, error="JobNotFound", message="job not found")
     notes = Notes(job={"id": "j0", "since": datetime.now(UTC).isoformat()})
 
@@ -304,7 +306,7 @@ def test_job_that_is_not_known_any_more_is_begun_again_once(desk: Desk) -> None:
     assert caught.value.code == "video_lost"
 
 
-def test_job_without_an_end_is_given_up(desk: Desk) -> None:
+def test_job_without_an_end_is_given_up(desk: MediaFolder) -> None:
     since = datetime.now(UTC) - timedelta(minutes=61)
 
     with pytest.raises(Rejected) as caught:
@@ -313,7 +315,7 @@ def test_job_without_an_end_is_given_up(desk: Desk) -> None:
     assert caught.value.code == "processing_timeout"
 
 
-def test_it_asks_less_often_after_a_while(desk: Desk) -> None:
+def test_it_asks_less_often_after_a_while(desk: MediaFolder) -> None:
     now = datetime.now(UTC)
     waits = []
     for ago_s in (0, 60):
@@ -326,7 +328,7 @@ def test_it_asks_less_often_after_a_while(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("reply", [answer('{"jobStatus":{}}'), answer("{}"), answer("{")])
-def test_answer_about_a_video_that_says_nothing_is_no_answer(desk: Desk, reply: bytes) -> None:
+def test_answer_about_a_video_that_says_nothing_is_no_answer(desk: MediaFolder, reply: bytes) -> None:
     notes = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
 
     with pytest.raises(Unavailable):
@@ -334,14 +336,14 @@ def test_answer_about_a_video_that_says_nothing_is_no_answer(desk: Desk, reply: 
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_video_beside_something_else_is_refused_before_anything_is_sent(desk: Desk, place: int) -> None:
+def test_video_beside_something_else_is_refused_before_anything_is_sent(desk: MediaFolder, place: int) -> None:
     uses = [desk.picture()]
     uses.insert(place, desk.video())
 
-    with lying(says(WRITTEN)) as liar, pytest.raises(Rejected) as caught:
-        connector_at(liar).publish(step_of(content(*uses)), progress=Notes())
+    with raw_server(says(WRITTEN)) as server, pytest.raises(Rejected) as caught:
+        connector_at(server).publish(step_of(content(*uses)), progress=Notes())
 
-    assert (caught.value.code, liar.requests) == ("too_many_media", [])
+    assert (caught.value.code, server.requests) == ("too_many_media", [])
 
 
 # --- where and how much ---
@@ -356,7 +358,7 @@ def test_video_service_is_one_for_all_but_for_the_simulator() -> None:
     assert own_did("https://pds.example.org") == "did:web:pds.example.org"
 
 
-def test_shapes_of_embeds(desk: Desk) -> None:
+def test_shapes_of_embeds(desk: MediaFolder) -> None:
     bare = MediaUse("a", "", "image/png", 1)
     moving = desk.video(kind="animation")
     pictures = [desk.picture(number + 1, alt_text=str(number)) for number in range(5)]

@@ -12,8 +12,8 @@ import pytest
 
 from integrations.contract import Absent, Content, Found, LeaseLost, MediaUse, Part, Pending, Published, Step
 from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
-from integrations.testing import Notes, Visit, step_of, visit
-from integrations.testing_media import Desk
+from tests.kit.connector_contract import Notes, Visit, step_of, visit
+from tests.kit.media_contract import MediaFolder
 from tests.world import Sandbox
 
 NOTHING: frozenset[str] = frozenset()
@@ -27,8 +27,8 @@ def anna(sandbox: Sandbox) -> Visit:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(tmp_path: Path) -> MediaFolder:
+    return MediaFolder(tmp_path)
 
 
 def content(*media: MediaUse, text: str = "Look") -> Content:
@@ -77,7 +77,7 @@ def embed(anna: Visit, published: Published) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("count", "kind"), [(1, "images"), (4, "images"), (5, "gallery"), (10, "gallery")])
-def test_pictures_arrive_in_order_with_their_alt_texts(anna: Visit, desk: Desk, count: int, kind: str) -> None:
+def test_pictures_arrive_in_order_with_their_alt_texts(anna: Visit, desk: MediaFolder, count: int, kind: str) -> None:
     uses = [desk.picture(number + 1, alt_text=f"Nr. {number} 🐦" if number else "") for number in range(count)]
 
     published = publish(anna, *uses)
@@ -90,7 +90,7 @@ def test_pictures_arrive_in_order_with_their_alt_texts(anna: Visit, desk: Desk, 
     assert (anna.calls("publish"), anna.marks, paths(anna, UPLOAD_BLOB)) == (1, 1, count)
 
 
-def test_picture_without_a_word(anna: Visit, desk: Desk) -> None:
+def test_picture_without_a_word(anna: Visit, desk: MediaFolder) -> None:
     use = desk.picture(alt_text="A bird")
 
     publish(anna, use, text="")
@@ -101,7 +101,7 @@ def test_picture_without_a_word(anna: Visit, desk: Desk) -> None:
 @pytest.mark.parametrize(("kind", "presentation"), [("video", None), ("animation", "gif")])
 @pytest.mark.parametrize("is_flat", [True, False])
 def test_video_arrives_through_the_video_service(
-    anna: Visit, desk: Desk, kind: str, presentation: str | None, is_flat: bool
+    anna: Visit, desk: MediaFolder, kind: str, presentation: str | None, is_flat: bool
 ) -> None:
     anna.sandbox.instance("bluesky", flat_jobs=is_flat)
     use = desk.video(kind=kind, alt_text="A bird sings")
@@ -115,7 +115,7 @@ def test_video_arrives_through_the_video_service(
     assert (anna.calls("publish"), paths(anna, UPLOAD_VIDEO), paths(anna, UPLOAD_BLOB)) == (1, 1, 0)
 
 
-def test_parts_of_a_thread_have_media_of_their_own(anna: Visit, desk: Desk) -> None:
+def test_parts_of_a_thread_have_media_of_their_own(anna: Visit, desk: MediaFolder) -> None:
     uses = [desk.picture(1), desk.video(), desk.picture(2)]
     thread = Content(
         (Part("One", (uses[0],)), Part("Two", (uses[1],), kind="reply"), Part("Three", (uses[2],), kind="comment")),
@@ -134,7 +134,7 @@ def test_parts_of_a_thread_have_media_of_their_own(anna: Visit, desk: Desk) -> N
 # --- bounded calls, and nothing visible before all is there ---
 
 
-def test_large_pictures_are_several_calls(anna: Visit, desk: Desk) -> None:
+def test_large_pictures_are_several_calls(anna: Visit, desk: MediaFolder) -> None:
     anna.sandbox.instance("bluesky", image_max_bytes=9_000_000)
     uses = [desk.use(b"\xff\xd8\xff" + bytes([number]) * 4_000_000, "image/jpeg") for number in range(3)]
     step, notes = step_of(content(*uses)), Notes()
@@ -147,7 +147,7 @@ def test_large_pictures_are_several_calls(anna: Visit, desk: Desk) -> None:
     assert seen(anna) == [row(use) for use in uses]
 
 
-def test_video_is_asked_for_until_it_is_ready(anna: Visit, desk: Desk) -> None:
+def test_video_is_asked_for_until_it_is_ready(anna: Visit, desk: MediaFolder) -> None:
     anna.fault("processing", operation="upload", ms=700)
     step, notes, now = step_of(content(desk.video())), Notes(), datetime.now(UTC)
 
@@ -166,7 +166,7 @@ def test_video_is_asked_for_until_it_is_ready(anna: Visit, desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("stops_at", [0, 1, 2])
-def test_crash_at_any_save_goes_on_where_it_stood(anna: Visit, desk: Desk, stops_at: int) -> None:
+def test_crash_at_any_save_goes_on_where_it_stood(anna: Visit, desk: MediaFolder, stops_at: int) -> None:
     """Two pictures and the record are kept, in this order; what was kept is not uploaded again."""
     uses = [desk.picture(1), desk.picture(2)]
     step, notes = step_of(content(*uses)), Notes()
@@ -181,7 +181,7 @@ def test_crash_at_any_save_goes_on_where_it_stood(anna: Visit, desk: Desk, stops
     assert paths(anna, UPLOAD_BLOB) == (3 if stops_at < 2 else 2)
 
 
-def test_crash_before_the_job_is_kept_finds_it_again(anna: Visit, desk: Desk) -> None:
+def test_crash_before_the_job_is_kept_finds_it_again(anna: Visit, desk: MediaFolder) -> None:
     use = desk.video()
     step, notes = step_of(content(use)), Notes()
     notes.stops_at = 0
@@ -193,7 +193,7 @@ def test_crash_before_the_job_is_kept_finds_it_again(anna: Visit, desk: Desk) ->
     assert (seen(anna), paths(anna, UPLOAD_VIDEO)) == ([row(use)], 2)
 
 
-def test_record_is_the_same_whoever_writes_it(anna: Visit, desk: Desk, before: datetime) -> None:
+def test_record_is_the_same_whoever_writes_it(anna: Visit, desk: MediaFolder, before: datetime) -> None:
     """Written under its key, and again after the answer was lost: the service takes it for the same record."""
     berta = anna.sandbox.accounts("bluesky", "berta")["handle"]
     step, notes = step_of(content(desk.picture(), text=f"For @{berta}")), Notes()
@@ -218,7 +218,7 @@ def before() -> datetime:
 
 @pytest.mark.parametrize("effect", ["reset_before", "status_503", "html_502"])
 def test_lost_write_is_absent_and_then_written_without_another_upload(
-    anna: Visit, desk: Desk, before: datetime, effect: str
+    anna: Visit, desk: MediaFolder, before: datetime, effect: str
 ) -> None:
     use = desk.picture()
     step, notes = step_of(content(use)), Notes()
@@ -234,7 +234,7 @@ def test_lost_write_is_absent_and_then_written_without_another_upload(
 
 @pytest.mark.parametrize("effect", ["accept_then_reset", "accept_then_500", "garbage_200", "reset_before", "html_502"])
 @pytest.mark.parametrize("form", ["picture", "video"])
-def test_lost_upload_is_made_again(anna: Visit, desk: Desk, effect: str, form: str) -> None:
+def test_lost_upload_is_made_again(anna: Visit, desk: MediaFolder, effect: str, form: str) -> None:
     use = desk.picture() if form == "picture" else desk.video()
     step, notes = step_of(content(use)), Notes()
     anna.fault(effect, operation="upload")
@@ -248,7 +248,7 @@ def test_lost_upload_is_made_again(anna: Visit, desk: Desk, effect: str, form: s
 
 
 @pytest.mark.parametrize("effect", ["status_500", "status_503", "html_502", "garbage_200", "reset_before"])
-def test_lost_answer_about_a_video_is_asked_for_again(anna: Visit, desk: Desk, effect: str) -> None:
+def test_lost_answer_about_a_video_is_asked_for_again(anna: Visit, desk: MediaFolder, effect: str) -> None:
     use = desk.video()
     step, notes = step_of(content(use)), Notes()
     anna.connector.publish(step, progress=notes)
@@ -262,7 +262,7 @@ def test_lost_answer_about_a_video_is_asked_for_again(anna: Visit, desk: Desk, e
 
 
 @pytest.mark.parametrize("form", ["picture", "video"])
-def test_too_many_uploads_wait_until_the_window_opens(anna: Visit, desk: Desk, form: str) -> None:
+def test_too_many_uploads_wait_until_the_window_opens(anna: Visit, desk: MediaFolder, form: str) -> None:
     use = desk.picture() if form == "picture" else desk.video()
     anna.fault("rate_limited", operation="upload", retry_after=30)
     now = datetime.now(UTC)
@@ -276,7 +276,7 @@ def test_too_many_uploads_wait_until_the_window_opens(anna: Visit, desk: Desk, f
 
 @pytest.mark.parametrize("effect", ["expire_token", "revoke_token"])
 @pytest.mark.parametrize("form", ["picture", "video"])
-def test_session_that_is_over_is_not_used(anna: Visit, desk: Desk, effect: str, form: str) -> None:
+def test_session_that_is_over_is_not_used(anna: Visit, desk: MediaFolder, effect: str, form: str) -> None:
     use = desk.picture() if form == "picture" else desk.video()
     anna.fault(effect, operation="any")
 
@@ -290,7 +290,7 @@ def test_session_that_is_over_is_not_used(anna: Visit, desk: Desk, effect: str, 
 
 
 @pytest.mark.parametrize("form", ["picture", "video"])
-def test_file_that_was_forgotten_is_uploaded_once_more(anna: Visit, desk: Desk, form: str) -> None:
+def test_file_that_was_forgotten_is_uploaded_once_more(anna: Visit, desk: MediaFolder, form: str) -> None:
     anna.sandbox.instance("bluesky", blob_ttl_s=1)
     use = desk.picture() if form == "picture" else desk.video()
     step, notes = step_of(content(use)), Notes()
@@ -308,7 +308,7 @@ def test_file_that_was_forgotten_is_uploaded_once_more(anna: Visit, desk: Desk, 
     assert (anna.calls("publish"), paths(anna, UPLOAD_BLOB)) == (3, 2 if form == "picture" else 1)
 
 
-def test_file_that_stays_gone_is_refused(anna: Visit, desk: Desk) -> None:
+def test_file_that_stays_gone_is_refused(anna: Visit, desk: MediaFolder) -> None:
     anna.fault("blob_not_found", times=2)
     step, notes = step_of(content(desk.picture())), Notes()
 
@@ -318,7 +318,7 @@ def test_file_that_stays_gone_is_refused(anna: Visit, desk: Desk) -> None:
     assert (caught.value.code, anna.calls("publish"), anna.texts()) == ("blob_gone", 2, [])
 
 
-def test_video_whose_post_was_deleted_goes_up_again(anna: Visit, desk: Desk) -> None:
+def test_video_whose_post_was_deleted_goes_up_again(anna: Visit, desk: MediaFolder) -> None:
     """The video service names the file of the first time, which went with its post."""
     use = desk.video()
     first = publish(anna, use)
@@ -329,7 +329,7 @@ def test_video_whose_post_was_deleted_goes_up_again(anna: Visit, desk: Desk) -> 
     assert seen(anna) == [row(use)]
 
 
-def test_same_video_in_two_posts_is_worked_on_once(anna: Visit, desk: Desk) -> None:
+def test_same_video_in_two_posts_is_worked_on_once(anna: Visit, desk: MediaFolder) -> None:
     use = desk.video()
     publish(anna, use)
 
@@ -342,7 +342,9 @@ def test_same_video_in_two_posts_is_worked_on_once(anna: Visit, desk: Desk) -> N
 
 
 @pytest.mark.parametrize("code", ["encoding_failure", "pds_upload_failure", "validation_failure"])
-def test_video_that_cannot_be_processed_is_refused_in_the_services_words(anna: Visit, desk: Desk, code: str) -> None:
+def test_video_that_cannot_be_processed_is_refused_in_the_services_words(
+    anna: Visit, desk: MediaFolder, code: str
+) -> None:
     anna.sandbox.instance("bluesky", video_failure=code)
 
     with pytest.raises(Rejected) as caught:
@@ -360,7 +362,7 @@ def test_video_that_cannot_be_processed_is_refused_in_the_services_words(anna: V
     ],
 )
 def test_account_that_may_upload_no_video_is_told_before_it_does(
-    anna: Visit, desk: Desk, settings: dict[str, Any], words: str
+    anna: Visit, desk: MediaFolder, settings: dict[str, Any], words: str
 ) -> None:
     anna.sandbox.instance("bluesky", **settings)
 
@@ -376,7 +378,9 @@ def test_account_that_may_upload_no_video_is_told_before_it_does(
     ("effect", "outcome"),
     [("account_not_found", NeedsReconnect), ("upstream_failure", Unavailable), ("reject_content", Rejected)],
 )
-def test_refused_upload_says_what_is_next(anna: Visit, desk: Desk, effect: str, outcome: type[CallFailed]) -> None:
+def test_refused_upload_says_what_is_next(
+    anna: Visit, desk: MediaFolder, effect: str, outcome: type[CallFailed]
+) -> None:
     anna.fault(effect, operation="upload")
 
     with pytest.raises(outcome):
@@ -402,7 +406,7 @@ def test_rule_keeps_within_what_the_service_takes(anna: Visit, sandbox: Sandbox)
     assert sizes == [(1_000_000, 52_428_800, 52_428_800), (600_000,) * 3]
 
 
-def test_what_the_rule_allows_is_taken(anna: Visit, desk: Desk) -> None:
+def test_what_the_rule_allows_is_taken(anna: Visit, desk: MediaFolder) -> None:
     rule = type(anna.connector).media_rule("standard", None)
     assert rule is not None
     assert rule.images is not None

@@ -13,35 +13,35 @@ from integrations.contract import Absent, CannotTell, Content, Found, Measure, P
 from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.platforms.mastodon import connector as module
 from integrations.platforms.mastodon.connector import MastodonConnector
-from integrations.testing import Notes, step_of, text_of
 from mastablasta.core.outbound import Http, connections
-from mastablasta.core.tests.lying import Liar, Line, Turn, answer, lying, says
+from tests.kit.connector_contract import Notes, step_of, text_of
+from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, raw_server, says
 
 SINCE = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 STATUS = json.dumps({"id": "103254962155278888", "url": "https://m.test/@a/1", "uri": "https://m.test/u/1"})
 HTML = "<!DOCTYPE html><html><body><h1>Not Found</h1></body></html>"
 
 
-def connector_at(liar: Liar) -> MastodonConnector:
+def connector_at(server: RawServer) -> MastodonConnector:
     connections.drop_kept()
-    target = Target(liar.url, "m.test", "7", "@anna@m.test")
-    return MastodonConnector(target, Http(liar.url, token="abc", on_visible=lambda: None))
+    target = Target(server.url, "m.test", "7", "@anna@m.test")
+    return MastodonConnector(target, Http(server.url, token="abc", on_visible=lambda: None))
 
 
 def publish(turn: Turn, content: Content | None = None) -> Any:
-    with lying(turn) as liar:
-        return connector_at(liar).publish(step_of(content or "Hello", key="d.1"), progress=Notes())
+    with raw_server(turn) as server:
+        return connector_at(server).publish(step_of(content or "Hello", key="d.1"), progress=Notes())
 
 
 def routes(answers: dict[str, bytes | list[bytes]]) -> Turn:
     """Answer by the beginning of the path; of a list each answer once, the last one on."""
     left = {path: list(said) if isinstance(said, list) else [said] for path, said in answers.items()}
 
-    def turn(line: Line) -> None:
-        while request := line.read_request():
+    def turn(connection: RawConnection) -> None:
+        while request := connection.read_request():
             path = request.split()[1].decode()
             said = next(said for beginning, said in left.items() if path.startswith(beginning))
-            line.send(said.pop(0) if len(said) > 1 else said[0])
+            connection.send(said.pop(0) if len(said) > 1 else said[0])
 
     return turn
 
@@ -65,9 +65,9 @@ def source(text: str) -> bytes:
 
 def reconcile(turn: Turn, content: Content | None = None, **how: Any) -> Any:
     asked = {"progress": Notes(), "since": SINCE, "known": frozenset[str](), **how}
-    with lying(turn) as liar:
-        found = connector_at(liar).reconcile(step_of(content or "Hello"), **asked)
-    assert all(request.startswith(b"GET ") for request in liar.requests)
+    with raw_server(turn) as server:
+        found = connector_at(server).reconcile(step_of(content or "Hello"), **asked)
+    assert all(request.startswith(b"GET ") for request in server.requests)
     return found
 
 
@@ -76,10 +76,10 @@ def reconcile(turn: Turn, content: Content | None = None, **how: Any) -> Any:
 
 def test_status_is_created_with_key_and_options() -> None:
     content = Content((Part("Grüße"),), {"visibility": "unlisted", "spoiler_text": "CW", "language": "de"})
-    with lying(says(answer(STATUS))) as liar:
-        published = connector_at(liar).publish(step_of(content, key="d.1"), progress=Notes())
+    with raw_server(says(answer(STATUS))) as server:
+        published = connector_at(server).publish(step_of(content, key="d.1"), progress=Notes())
 
-    head, _, body = liar.requests[0].decode().partition("\r\n\r\n")
+    head, _, body = server.requests[0].decode().partition("\r\n\r\n")
     lines = head.split("\r\n")
     assert published == Published("103254962155278888", "https://m.test/@a/1")
     assert lines[0] == "POST /api/v1/statuses HTTP/1.1"
@@ -90,19 +90,19 @@ def test_status_is_created_with_key_and_options() -> None:
 def test_reply_names_its_parent() -> None:
     second = json.dumps({"id": 2, "url": None, "uri": "https://m.test/u/2"})
     content = Content((Part("One"), Part("Two", kind="reply")))
-    with lying(says(answer(second))) as liar:
-        published = connector_at(liar).publish(step_of(content, Published("7"), key="d.1"), progress=Notes())
+    with raw_server(says(answer(second))) as server:
+        published = connector_at(server).publish(step_of(content, Published("7"), key="d.1"), progress=Notes())
 
     assert published == Published("2", "https://m.test/u/2")
-    assert b"Idempotency-Key: d.1.1\r\n" in liar.requests[0]
-    assert json.loads(liar.requests[0].partition(b"\r\n\r\n")[2]) == {"status": "Two", "in_reply_to_id": "7"}
+    assert b"Idempotency-Key: d.1.1\r\n" in server.requests[0]
+    assert json.loads(server.requests[0].partition(b"\r\n\r\n")[2]) == {"status": "Two", "in_reply_to_id": "7"}
 
 
 def test_ids_are_no_paths() -> None:
-    with lying(says(answer(STATUS))) as liar:
-        connector_at(liar).delete("1/../../admin?x=")
+    with raw_server(says(answer(STATUS))) as server:
+        connector_at(server).delete("1/../../admin?x=")
 
-    assert liar.requests[0].startswith(b"DELETE /api/v1/statuses/1%2F..%2F..%2Fadmin%3Fx%3D HTTP/1.1\r\n")
+    assert server.requests[0].startswith(b"DELETE /api/v1/statuses/1%2F..%2F..%2Fadmin%3Fx%3D HTTP/1.1\r\n")
 
 
 # --- what answers are taken for ---
@@ -213,8 +213,8 @@ def test_window_opens_when_the_headers_say(headers: Callable[[], dict[str, str]]
 
 @pytest.mark.parametrize("said", [answer(HTML, 404, content_type="text/html"), answer("", 410), answer("{}")])
 def test_status_that_is_gone_is_deleted(said: bytes) -> None:
-    with lying(says(said)) as liar:
-        connector_at(liar).delete("1")
+    with raw_server(says(said)) as server:
+        connector_at(server).delete("1")
 
 
 # --- looking it up ---
@@ -225,11 +225,11 @@ def test_status_with_our_text_is_found() -> None:
         "/api/v1/accounts/7/statuses": [answer(json.dumps([status(2), status(1)])), answer("[]")],
         "/api/v1/statuses/": source("Hello"),
     }
-    with lying(routes(answers)) as liar:
-        found = connector_at(liar).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset({"3"}))
+    with raw_server(routes(answers)) as server:
+        found = connector_at(server).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset({"3"}))
 
     assert found == Found("1", "https://m.test/@anna/1")  # the older of two that could be it
-    assert [request.split()[1].decode() for request in liar.requests] == [
+    assert [request.split()[1].decode() for request in server.requests] == [
         "/api/v1/accounts/7/statuses?limit=40&exclude_reblogs=true",
         "/api/v1/accounts/7/statuses?limit=40&exclude_reblogs=true&max_id=1",
         "/api/v1/statuses/1/source",
@@ -289,11 +289,11 @@ def test_page_that_ends_before_the_mark_ends_the_look_up() -> None:
         "/api/v1/accounts": answer(json.dumps([status(2, text="Other"), status(1, minute=-5)])),
         "/api/v1/statuses/": source("Other"),
     }
-    with lying(routes(answers)) as liar:
-        found = connector_at(liar).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset())
+    with raw_server(routes(answers)) as server:
+        found = connector_at(server).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset())
 
     assert found == Absent()
-    assert sum(b"/accounts/" in request for request in liar.requests) == 1
+    assert sum(b"/accounts/" in request for request in server.requests) == 1
 
 
 def test_too_many_pages_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:

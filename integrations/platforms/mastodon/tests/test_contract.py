@@ -10,8 +10,8 @@ import pytest
 from integrations.contract import Absent, Content, Found, Part, Pending, Published
 from integrations.errors import NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.platforms.mastodon import oauth
-from integrations.testing import Notes, Visit, step_of, visit
-from integrations.testing_media import Desk, MediaContract, go_on, png, row, with_media
+from tests.kit.connector_contract import Notes, Visit, step_of, visit
+from tests.kit.media_contract import MediaContract, MediaFolder, go_on, png, row, with_media
 from tests.world import Sandbox
 
 
@@ -85,7 +85,7 @@ class TestMastodon(MediaContract):
         assert (rule.max_images, rule.alt_text_limit, rule.images.max_bytes) == (9, 700, 4_999_999)
         assert (rule.images.mime_types, rule.animations.mime_types) == (("image/png",), ("video/mp4",))
 
-    def test_file_that_is_just_small_enough_is_taken(self, sandbox: Sandbox, desk: Desk) -> None:
+    def test_file_that_is_just_small_enough_is_taken(self, sandbox: Sandbox, desk: MediaFolder) -> None:
         sandbox.instance("mastodon", image_size_limit=1_000)
         anna = visit(sandbox, "mastodon")
         images = self.rule_of(anna).images
@@ -97,7 +97,7 @@ class TestMastodon(MediaContract):
         assert self.media(anna) == [[row(use)]]
 
     @pytest.mark.parametrize("kind", ["image", "video"])
-    def test_server_that_knows_the_old_call_only_gets_that(self, anna: Visit, desk: Desk, kind: str) -> None:
+    def test_server_that_knows_the_old_call_only_gets_that(self, anna: Visit, desk: MediaFolder, kind: str) -> None:
         anna.sandbox.instance("mastodon", has_v2_media=False)
         uses = [self.one_of(kind, anna, desk, alt_text="A cat")]
         if kind == "image":
@@ -107,7 +107,9 @@ class TestMastodon(MediaContract):
 
         assert (self.media(anna), anna.calls("upload")) == ([[row(use) for use in uses]], 1 + len(uses))
 
-    def test_file_that_the_server_cannot_process_is_rejected_with_its_words(self, anna: Visit, desk: Desk) -> None:
+    def test_file_that_the_server_cannot_process_is_rejected_with_its_words(
+        self, anna: Visit, desk: MediaFolder
+    ) -> None:
         anna.sandbox.instance("mastodon", video_processing_ms=20, processing_fails=True)
 
         with pytest.raises(Rejected) as caught:
@@ -116,7 +118,7 @@ class TestMastodon(MediaContract):
         assert (caught.value.code, "Error processing thumbnail" in caught.value.message) == ("media_failed", True)
         assert (anna.texts(), anna.marks) == ([], 0)
 
-    def test_file_that_was_thrown_away_is_uploaded_again(self, anna: Visit, desk: Desk) -> None:
+    def test_file_that_was_thrown_away_is_uploaded_again(self, anna: Visit, desk: MediaFolder) -> None:
         uses = [desk.picture(5, alt_text="A cat"), desk.picture(6)]
         step, notes = step_of(with_media(*uses)), Notes()
         anna.fault("rate_limited", retry_after=1)
@@ -132,7 +134,7 @@ class TestMastodon(MediaContract):
         assert isinstance(forgotten, Pending)
         assert self.media(anna) == [[row(use) for use in uses]]
 
-    def test_file_that_is_thrown_away_each_time_is_rejected_in_the_end(self, anna: Visit, desk: Desk) -> None:
+    def test_file_that_is_thrown_away_each_time_is_rejected_in_the_end(self, anna: Visit, desk: MediaFolder) -> None:
         anna.sandbox.instance("mastodon", media_ttl_s=0)
 
         with pytest.raises(Rejected) as caught:
@@ -141,7 +143,7 @@ class TestMastodon(MediaContract):
         assert "not found or already attached" in caught.value.message
         assert (anna.texts(), anna.calls("publish")) == ([], 2)
 
-    def test_status_that_comes_too_early_waits(self, anna: Visit, desk: Desk) -> None:
+    def test_status_that_comes_too_early_waits(self, anna: Visit, desk: MediaFolder) -> None:
         use = desk.picture()
         anna.fault("media_not_ready")
         step, notes = step_of(with_media(use)), Notes()
@@ -154,7 +156,7 @@ class TestMastodon(MediaContract):
 
     @pytest.mark.parametrize("text", ["Once only", ""])
     def test_status_that_shows_late_is_not_made_twice(
-        self, anna: Visit, desk: Desk, before: datetime, text: str
+        self, anna: Visit, desk: MediaFolder, before: datetime, text: str
     ) -> None:
         """It forgot the key and lags behind, so that absence was believed; the files are what gives it away."""
         anna.sandbox.limits(idempotency=False, lookup_lag_ms=60_000)
@@ -173,7 +175,7 @@ class TestMastodon(MediaContract):
         assert isinstance(found, Found)
         assert (looked, found.remote_id) == (Absent(), post["id"])
 
-    def test_equal_pictures_without_text_are_told_apart(self, anna: Visit, desk: Desk, before: datetime) -> None:
+    def test_equal_pictures_without_text_are_told_apart(self, anna: Visit, desk: MediaFolder, before: datetime) -> None:
         anna.sandbox.limits(idempotency=False)
         use = desk.picture()
         first = go_on(anna, step_of(with_media(use, text="")), Notes())
@@ -188,7 +190,7 @@ class TestMastodon(MediaContract):
         assert found.remote_id == anna.sandbox.posts("mastodon")[1]["id"] != first.remote_id
 
     def test_account_connected_without_the_permission_has_to_be_connected_again(
-        self, sandbox: Sandbox, desk: Desk, monkeypatch: pytest.MonkeyPatch
+        self, sandbox: Sandbox, desk: MediaFolder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(oauth, "SCOPES", ("read:statuses", "write:statuses"))
         berta = visit(sandbox, "mastodon", "berta")
@@ -199,7 +201,7 @@ class TestMastodon(MediaContract):
         assert (caught.value.code, caught.value.can_refresh) == ("scope_missing", False)
         assert isinstance(berta.connector.publish(step_of("Text goes on"), progress=Notes()), Published)
 
-    def test_options_and_files_arrive_together(self, anna: Visit, desk: Desk) -> None:
+    def test_options_and_files_arrive_together(self, anna: Visit, desk: MediaFolder) -> None:
         options = {"sensitive": True, "spoiler_text": "Cats"}
         content = Content((Part("Look", (desk.picture(),)),), options)
 
@@ -230,10 +232,10 @@ class TestTakahe(MediaContract):
     def test_too_many_calls_are_rate_limited_until_the_window_opens(self, anna: Visit) -> None:
         pytest.skip("Takahe has no quotas")
 
-    def test_too_many_uploads_wait_until_the_window_opens(self, anna: Visit, desk: Desk) -> None:
+    def test_too_many_uploads_wait_until_the_window_opens(self, anna: Visit, desk: MediaFolder) -> None:
         pytest.skip("Takahe has no quotas")
 
-    def test_file_that_is_refused_is_rejected(self, anna: Visit, desk: Desk) -> None:
+    def test_file_that_is_refused_is_rejected(self, anna: Visit, desk: MediaFolder) -> None:
         """It falls over, so that nobody can tell a bad file from a bad day; the retries come to an end."""
         with pytest.raises(Unavailable):
             anna.connector.publish(step_of(with_media(desk.use(b"no picture", "image/png"))), progress=Notes())
@@ -248,7 +250,7 @@ class TestTakahe(MediaContract):
 
         assert (caught.value.code, caught.value.http_status) == ("token_refused", 400)
 
-    def test_file_that_it_does_not_know_is_uploaded_again(self, anna: Visit, desk: Desk) -> None:
+    def test_file_that_it_does_not_know_is_uploaded_again(self, anna: Visit, desk: MediaFolder) -> None:
         use = desk.picture()
         step, notes = step_of(with_media(use)), Notes()
         anna.fault("status_503")

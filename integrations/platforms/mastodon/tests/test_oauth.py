@@ -22,7 +22,7 @@ from integrations.errors import (
 from integrations.platforms.mastodon.limits import STOCK, limits_of
 from integrations.platforms.mastodon.oauth import MastodonOAuth
 from mastablasta.core.outbound import Http, Refused, connections
-from mastablasta.core.tests.lying import Liar, Line, Turn, answer, lying, says
+from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, raw_server, says
 
 APP = ClientApp("client", "s3cret")
 CALLBACK = "https://our.test/api/v2/oauth/mastodon/callback"
@@ -38,16 +38,16 @@ GRANTED = {"access_token": "t0ken", "token_type": "Bearer", "scope": "profile wr
 NOT_FOUND = answer("<h1>Not Found</h1>", 404, content_type="text/html")
 
 
-def flow_at(liar: Liar, info: dict[str, Any] | None = None) -> MastodonOAuth:
+def flow_at(server: RawServer, info: dict[str, Any] | None = None) -> MastodonOAuth:
     connections.drop_kept()
-    return MastodonOAuth(Http(liar.url), info or {})
+    return MastodonOAuth(Http(server.url), info or {})
 
 
 def routes(answers: dict[str, bytes]) -> Turn:
-    def turn(line: Line) -> None:
-        while request := line.read_request():
+    def turn(connection: RawConnection) -> None:
+        while request := connection.read_request():
             path = request.split()[1].decode().partition("?")[0]
-            line.send(answers.get(path, NOT_FOUND))
+            connection.send(answers.get(path, NOT_FOUND))
 
     return turn
 
@@ -97,21 +97,21 @@ def test_what_names_no_server_is_refused(instance: str) -> None:
 
 def test_host_is_known_by_its_documents() -> None:
     answers: dict[str, bytes] = {}
-    with lying(routes(answers)) as liar:
+    with raw_server(routes(answers)) as server:
         answers["/api/v2/instance"] = answer(json.dumps(V2))
         answers["/.well-known/oauth-authorization-server"] = answer(
             json.dumps(
                 {
-                    "authorization_endpoint": f"{liar.url}/login",
+                    "authorization_endpoint": f"{server.url}/login",
                     "token_endpoint": "https://evil.test/token",
-                    "app_registration_endpoint": f"{liar.url}.evil.test/apps",
+                    "app_registration_endpoint": f"{server.url}.evil.test/apps",
                     "revocation_endpoint": 7,
                     "scopes_supported": ["read", "profile"],
                 }
             )
         )
 
-        info = flow_at(liar).host_info()
+        info = flow_at(server).host_info()
 
     assert info == {
         "limits": limits_of(V2),
@@ -119,20 +119,20 @@ def test_host_is_known_by_its_documents() -> None:
         "title": "M",
         "domain": "m.test",
         "identity_scope": "profile",
-        "oauth": {"authorization_endpoint": f"{liar.url}/login"},  # only addresses of the server itself
+        "oauth": {"authorization_endpoint": f"{server.url}/login"},  # only addresses of the server itself
     }
 
 
 def test_old_server_is_known_by_its_v1_document_and_fixed_paths() -> None:
     v1 = {"uri": "m.test", "title": "Old", "version": "3.5.0", "configuration": {"statuses": {"max_characters": 700}}}
-    with lying(routes({"/api/v1/instance": answer(json.dumps(v1))})) as liar:
-        flow = flow_at(liar)
+    with raw_server(routes({"/api/v1/instance": answer(json.dumps(v1))})) as server:
+        flow = flow_at(server)
         info = flow.host_info()
-        url = flow_at(liar, dict(info)).authorize_url(APP, redirect_uri=CALLBACK, state="s", challenge="c")
+        url = flow_at(server, dict(info)).authorize_url(APP, redirect_uri=CALLBACK, state="s", challenge="c")
 
     assert info["limits"] == {**STOCK, "max_characters": 700, "mime_types": []}
     assert (info["identity_scope"], info["oauth"]) == ("read:accounts", {})
-    assert url.startswith(f"{liar.url}/oauth/authorize?")
+    assert url.startswith(f"{server.url}/oauth/authorize?")
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_old_server_is_known_by_its_v1_document_and_fixed_paths() -> None:
     ],
 )
 def test_host_that_is_none_of_this_platform_is_told_so(said: bytes, code: str) -> None:
-    with lying(says(said)) as liar, pytest.raises(Unavailable) as caught:
-        flow_at(liar).host_info()
+    with raw_server(says(said)) as server, pytest.raises(Unavailable) as caught:
+        flow_at(server).host_info()
 
     assert caught.value.code == code
 
@@ -162,8 +162,8 @@ def test_server_behind_a_domain_of_accounts_is_found(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Http, "elsewhere", elsewhere)
     moved = answer("", 302, location="https://social.example.com/.well-known/webfinger?resource=x")
     with (
-        lying(routes({"/api/v2/instance": answer(json.dumps(V2))})) as server,
-        lying(routes({"/.well-known/webfinger": moved})) as domain,
+        raw_server(routes({"/api/v2/instance": answer(json.dumps(V2))})) as server,
+        raw_server(routes({"/.well-known/webfinger": moved})) as domain,
     ):
         info = flow_at(domain).host_info()
 
@@ -176,8 +176,8 @@ def test_server_behind_a_domain_of_accounts_is_found(monkeypatch: pytest.MonkeyP
 )
 def test_domain_that_points_nowhere_sensible_is_not_followed(location: str) -> None:
     moved = answer("", 302, location=location)
-    with lying(routes({"/.well-known/webfinger": moved})) as liar, pytest.raises(Unavailable) as caught:
-        flow_at(liar).host_info()
+    with raw_server(routes({"/.well-known/webfinger": moved})) as server, pytest.raises(Unavailable) as caught:
+        flow_at(server).host_info()
 
     assert caught.value.code == "not_this_platform"
 
@@ -187,12 +187,12 @@ def test_domain_that_points_nowhere_sensible_is_not_followed(location: str) -> N
 
 def test_app_is_registered() -> None:
     registered = answer(json.dumps({"id": "1", "client_id": "client", "client_secret": "s3cret"}))
-    with lying(says(registered)) as liar:
-        app = flow_at(liar, {"identity_scope": "profile"}).register(redirect_uri=CALLBACK)
+    with raw_server(says(registered)) as server:
+        app = flow_at(server, {"identity_scope": "profile"}).register(redirect_uri=CALLBACK)
 
     assert app == APP
-    assert liar.requests[0].startswith(b"POST /api/v1/apps HTTP/1.1\r\n")
-    assert form_of(liar.requests[0]) == {
+    assert server.requests[0].startswith(b"POST /api/v1/apps HTTP/1.1\r\n")
+    assert form_of(server.requests[0]) == {
         "client_name": "MastaBlasta",
         "redirect_uris": CALLBACK,
         "scopes": "profile read:statuses write:statuses write:media",
@@ -211,17 +211,17 @@ def test_app_is_registered() -> None:
     ],
 )
 def test_registration_that_fails_says_why(said: bytes, kind: type[CallFailed]) -> None:
-    with lying(says(said)) as liar, pytest.raises(kind):
-        flow_at(liar).register(redirect_uri=CALLBACK)
+    with raw_server(says(said)) as server, pytest.raises(kind):
+        flow_at(server).register(redirect_uri=CALLBACK)
 
 
 def test_consent_page_is_asked_for_with_pkce() -> None:
-    with lying(says(answer())) as liar:
-        info = {"identity_scope": "profile", "oauth": {"authorization_endpoint": f"{liar.url}/login"}}
-        url = flow_at(liar, info).authorize_url(APP, redirect_uri=CALLBACK, state="st&te", challenge="ch")
+    with raw_server(says(answer())) as server:
+        info = {"identity_scope": "profile", "oauth": {"authorization_endpoint": f"{server.url}/login"}}
+        url = flow_at(server, info).authorize_url(APP, redirect_uri=CALLBACK, state="st&te", challenge="ch")
 
     parts = urlsplit(url)
-    assert f"{parts.scheme}://{parts.netloc}{parts.path}" == f"{liar.url}/login"
+    assert f"{parts.scheme}://{parts.netloc}{parts.path}" == f"{server.url}/login"
     assert {name: values[0] for name, values in parse_qs(parts.query).items()} == {
         "response_type": "code",
         "client_id": "client",
@@ -236,19 +236,19 @@ def test_consent_page_is_asked_for_with_pkce() -> None:
 # --- tokens ---
 
 
-def exchange(liar: Liar) -> Any:
-    return flow_at(liar).exchange(APP, code="c0de&", redirect_uri=CALLBACK, verifier="verifier")
+def exchange(server: RawServer) -> Any:
+    return flow_at(server).exchange(APP, code="c0de&", redirect_uri=CALLBACK, verifier="verifier")
 
 
 def test_code_is_exchanged() -> None:
-    with lying(says(answer(json.dumps(GRANTED)))) as liar:
-        tokens = exchange(liar)
+    with raw_server(says(answer(json.dumps(GRANTED)))) as server:
+        tokens = exchange(server)
 
     assert (tokens.access_token, tokens.refresh_token, tokens.expires_at) == ("t0ken", "", None)
     assert tokens.scopes == ("profile", "write:statuses")
-    assert liar.requests[0].startswith(b"POST /oauth/token HTTP/1.1\r\n")
-    assert b"Authorization" not in liar.requests[0]
-    assert form_of(liar.requests[0]) == {
+    assert server.requests[0].startswith(b"POST /oauth/token HTTP/1.1\r\n")
+    assert b"Authorization" not in server.requests[0]
+    assert form_of(server.requests[0]) == {
         "grant_type": "authorization_code",
         "code": "c0de&",
         "redirect_uri": CALLBACK,
@@ -260,8 +260,8 @@ def test_code_is_exchanged() -> None:
 
 def test_tokens_that_end_are_honoured() -> None:
     """Mastodon's do not; some forks' do."""
-    with lying(says(answer(json.dumps({**GRANTED, "expires_in": 7200, "refresh_token": "again"})))) as liar:
-        tokens = exchange(liar)
+    with raw_server(says(answer(json.dumps({**GRANTED, "expires_in": 7200, "refresh_token": "again"})))) as server:
+        tokens = exchange(server)
 
     assert tokens.refresh_token == "again"
     assert abs(tokens.expires_at - datetime.now(UTC) - timedelta(hours=2)) < timedelta(seconds=5)
@@ -277,8 +277,8 @@ def test_tokens_that_end_are_honoured() -> None:
     ],
 )
 def test_code_that_is_refused_says_why(said: bytes, app_unknown: bool) -> None:
-    with lying(says(said)) as liar, pytest.raises(ExchangeRefused) as caught:
-        exchange(liar)
+    with raw_server(says(said)) as server, pytest.raises(ExchangeRefused) as caught:
+        exchange(server)
 
     assert caught.value.app_unknown is app_unknown
     assert "c0de" not in caught.value.message
@@ -302,20 +302,20 @@ def test_code_that_is_refused_says_why(said: bytes, app_unknown: bool) -> None:
     ],
 )
 def test_exchange_without_tokens_is_unavailable(said: bytes) -> None:
-    with lying(says(said)) as liar, pytest.raises(Unavailable) as caught:
-        exchange(liar)
+    with raw_server(says(said)) as server, pytest.raises(Unavailable) as caught:
+        exchange(server)
 
     assert not isinstance(caught.value, OutcomeUnknown)
-    assert len(liar.requests) == 1
+    assert len(server.requests) == 1
 
 
 def test_pair_is_refreshed() -> None:
     said = answer(json.dumps({**GRANTED, "expires_in": 60, "refresh_token": "next"}))
-    with lying(says(said)) as liar:
-        tokens = flow_at(liar).refresh(APP, refresh_token="last")
+    with raw_server(says(said)) as server:
+        tokens = flow_at(server).refresh(APP, refresh_token="last")
 
     assert (tokens.access_token, tokens.refresh_token) == ("t0ken", "next")
-    assert form_of(liar.requests[0]) == {
+    assert form_of(server.requests[0]) == {
         "grant_type": "refresh_token",
         "refresh_token": "last",
         "client_id": "client",
@@ -338,18 +338,18 @@ def test_pair_is_refreshed() -> None:
     ],
 )
 def test_refresh_that_fails_ends_the_grant_only_when_the_server_says_so(said: bytes, kind: type[CallFailed]) -> None:
-    with lying(says(said)) as liar, pytest.raises(CallFailed) as caught:
-        flow_at(liar).refresh(APP, refresh_token="last")
+    with raw_server(says(said)) as server, pytest.raises(CallFailed) as caught:
+        flow_at(server).refresh(APP, refresh_token="last")
 
     assert type(caught.value) is kind
 
 
 @pytest.mark.parametrize("status", [200, 400, 403, 404])
 def test_grant_is_ended(status: int) -> None:
-    with lying(says(answer("", status))) as liar:
-        flow_at(liar).revoke(APP, token="t0ken")
+    with raw_server(says(answer("", status))) as server:
+        flow_at(server).revoke(APP, token="t0ken")
 
-    assert form_of(liar.requests[0]) == {"client_id": "client", "client_secret": "s3cret", "token": "t0ken"}
+    assert form_of(server.requests[0]) == {"client_id": "client", "client_secret": "s3cret", "token": "t0ken"}
 
 
 # --- who it is ---
@@ -365,21 +365,21 @@ ACCOUNT = {
 
 
 def test_account_is_told() -> None:
-    with lying(says(answer(json.dumps(ACCOUNT)))) as liar:
-        grantor = flow_at(liar).who_am_i("t0ken")
+    with raw_server(says(answer(json.dumps(ACCOUNT)))) as server:
+        grantor = flow_at(server).who_am_i("t0ken")
 
     facts = {"url": "https://m.test/@anna", "visibility": "unlisted", "language": "de", "sensitive": True}
-    host = urlsplit(liar.url).netloc
+    host = urlsplit(server.url).netloc
     assert grantor == Grantor(
         "109", (Identity("109", f"@anna@{host}", "Anna", "https://m.test/a.png", "person", facts),)
     )
-    assert b"Authorization: Bearer t0ken\r\n" in liar.requests[0]
+    assert b"Authorization: Bearer t0ken\r\n" in server.requests[0]
 
 
 def test_account_without_a_name_and_with_odd_values_is_told() -> None:
     odd = {"id": 5, "username": "b", "display_name": "", "avatar": "javascript:x", "url": None, "source": None}
-    with lying(says(answer(json.dumps(odd)))) as liar:
-        [place] = flow_at(liar).who_am_i("t0ken").places
+    with raw_server(says(answer(json.dumps(odd)))) as server:
+        [place] = flow_at(server).who_am_i("t0ken").places
 
     assert (place.remote_id, place.name, place.avatar_url, place.facts["url"]) == ("5", "b", "", "")
 
@@ -402,5 +402,5 @@ def test_handle_names_no_strangers_domain(base: str, domain: str, handle: str) -
 
 @pytest.mark.parametrize("said", [answer("{}"), answer("<html>"), answer('{"id":"1"}'), answer("{}", 500)])
 def test_answer_that_is_no_account_is_unavailable(said: bytes) -> None:
-    with lying(says(said)) as liar, pytest.raises(Unavailable):
-        flow_at(liar).who_am_i("t0ken")
+    with raw_server(says(said)) as server, pytest.raises(Unavailable):
+        flow_at(server).who_am_i("t0ken")

@@ -16,10 +16,10 @@ from integrations.contract import ClientApp, Content, Part, Published, Target
 from integrations.platforms.mastodon.connector import MastodonConnector
 from integrations.platforms.mastodon.limits import STOCK
 from integrations.platforms.mastodon.oauth import MastodonOAuth
-from integrations.testing import Notes, step_of
-from integrations.testing_media import Desk, with_media
 from mastablasta.core.outbound import Http, connections
-from mastablasta.core.tests.lying import answer, lying, says
+from tests.kit.connector_contract import Notes, step_of
+from tests.kit.media_contract import MediaFolder, with_media
+from tests.kit.raw_server import answer, raw_server, says
 
 BESIDE = Path(__file__).resolve().parents[5] / "shared" / "specs"
 FOLDER = Path(os.environ.get("MASTABLASTA_SPECS") or BESIDE)
@@ -75,14 +75,14 @@ def bodies_of(content: Content) -> list[dict[str, Any]]:
 
 def requests_of(content: Content, *said: bytes) -> list[bytes]:
     connections.drop_kept()
-    with lying(says(*said)) as liar:
-        target = Target(liar.url, "m.test", "7", "@anna@m.test")
-        http = Http(liar.url, token="abc", on_visible=lambda: None)
+    with raw_server(says(*said)) as server:
+        target = Target(server.url, "m.test", "7", "@anna@m.test")
+        http = Http(server.url, token="abc", on_visible=lambda: None)
         sent: list[Published] = []
         for _ in content.parts:
             sent.append(Published("1"))
             MastodonConnector(target, http).publish(step_of(content, *sent[:-1]), progress=Notes())
-    return liar.requests
+    return server.requests
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_new_status_is_as_described(specification: dict[str, Any], options: dict
 
 
 def test_new_status_with_files_is_as_described(specification: dict[str, Any], tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+    desk = MediaFolder(tmp_path)
     for content in (with_media(desk.picture(), desk.picture()), with_media(desk.video(), text="")):
         body = json.loads(requests_of(content, UPLOADED)[-1].partition(b"\r\n\r\n")[2])
         # One of MediaStatus and TextStatus, it says; but the first has the text of the second too.
@@ -112,7 +112,7 @@ def test_new_status_with_files_is_as_described(specification: dict[str, Any], tm
 
 
 def test_upload_is_as_described(specification: dict[str, Any], tmp_path: Path) -> None:
-    request = requests_of(with_media(Desk(tmp_path).picture(alt_text="A cat")), UPLOADED, STATUS)[0]
+    request = requests_of(with_media(MediaFolder(tmp_path).picture(alt_text="A cat")), UPLOADED, STATUS)[0]
 
     names = set(re.findall(rb'form-data; name="([^"]+)"', request))
     described = specification["paths"]["/api/v2/media"]["post"]["requestBody"]["content"]["multipart/form-data"]
@@ -151,18 +151,18 @@ def test_options_that_we_offer_are_described(specification: dict[str, Any]) -> N
 def test_sign_in_calls_are_as_described(specification: dict[str, Any]) -> None:
     connections.drop_kept()
     said = [answer('{"client_id":"a","client_secret":"b"}'), answer('{"access_token":"t","token_type":"Bearer"}')]
-    with lying(says(*said)) as liar:
-        flow = MastodonOAuth(Http(liar.url), {"identity_scope": "profile"})
+    with raw_server(says(*said)) as server:
+        flow = MastodonOAuth(Http(server.url), {"identity_scope": "profile"})
         flow.register(redirect_uri="https://our.test/callback")
         flow.exchange(ClientApp("a", "b"), code="c", redirect_uri="https://our.test/callback", verifier="v" * 64)
         flow.revoke(ClientApp("a", "b"), token="t")
 
-    for request in liar.requests:
+    for request in server.requests:
         path = request.split()[1].decode()
         body = dict(parse_qsl(request.partition(b"\r\n\r\n")[2].decode()))
         assert body.keys() <= known_fields(specification, path)
         check_body(specification, path, {**body, **_lists(specification, path, body)})
-    assert len(liar.requests) == 3
+    assert len(server.requests) == 3
 
 
 def _lists(specification: dict[str, Any], path: str, body: dict[str, str]) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, Rate
 from integrations.platforms.mastodon import uploads as module
 from integrations.platforms.mastodon.connector import MastodonConnector
 from integrations.platforms.mastodon.uploads import KEPT_FOR, LONGEST_WORK, ids_in
-from integrations.testing import Notes, step_of
-from integrations.testing_media import Desk, with_media
 from mastablasta.core.outbound import Http, connections
-from mastablasta.core.tests.lying import Liar, Line, Turn, answer, is_silent, lying
+from tests.kit.connector_contract import Notes, step_of
+from tests.kit.media_contract import MediaFolder, with_media
+from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, is_silent, raw_server
 
 SINCE = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 STATUS = answer('{"id":"100","url":"https://m.test/@a/100"}')
@@ -31,8 +31,8 @@ CANNOT = answer('{"error":"Error processing thumbnail for uploaded media"}', 422
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(tmp_path: Path) -> MediaFolder:
+    return MediaFolder(tmp_path)
 
 
 def media(remote_id: str, code: int = 200, **more: Any) -> bytes:
@@ -47,19 +47,19 @@ def kept(remote_id: str, *, ago: timedelta = timedelta(0), is_ready: bool = True
     return {"id": remote_id, "at": (datetime.now(UTC) - ago).isoformat(), "is_ready": is_ready}
 
 
-def connector_at(liar: Liar) -> MastodonConnector:
+def connector_at(server: RawServer) -> MastodonConnector:
     connections.drop_kept()
-    target = Target(liar.url, "m.test", "7", "@anna@m.test")
-    return MastodonConnector(target, Http(liar.url, token="abc", on_visible=lambda: None))
+    target = Target(server.url, "m.test", "7", "@anna@m.test")
+    return MastodonConnector(target, Http(server.url, token="abc", on_visible=lambda: None))
 
 
 def answering(*said: bytes) -> Turn:
     """One answer after the other, on however many connections."""
     left = list(said)
 
-    def turn(line: Line) -> None:
-        while line.read_request():
-            line.send(left.pop(0))
+    def turn(connection: RawConnection) -> None:
+        while connection.read_request():
+            connection.send(left.pop(0))
 
     return turn
 
@@ -67,12 +67,12 @@ def answering(*said: bytes) -> Turn:
 def publish(step: Step | MediaUse, notes: Notes, *said: bytes) -> tuple[Any, list[str]]:
     """What comes of it, and the calls that were made."""
     step = step if isinstance(step, Step) else step_of(with_media(step), key="d.1")
-    with lying(answering(*said)) as liar:
+    with raw_server(answering(*said)) as server:
         try:
-            outcome: Any = connector_at(liar).publish(step, progress=notes)
+            outcome: Any = connector_at(server).publish(step, progress=notes)
         except CallFailed as failure:
             outcome = failure
-    return outcome, [" ".join(request.decode(errors="replace").split()[:2]) for request in liar.requests]
+    return outcome, [" ".join(request.decode(errors="replace").split()[:2]) for request in server.requests]
 
 
 def wait_of(pending: Pending) -> float:
@@ -82,12 +82,12 @@ def wait_of(pending: Pending) -> float:
 # --- what is sent ---
 
 
-def test_file_goes_up_with_its_alt_text_and_the_status_names_it(desk: Desk) -> None:
+def test_file_goes_up_with_its_alt_text_and_the_status_names_it(desk: MediaFolder) -> None:
     use, notes = desk.picture(alt_text="Ein Kätzchen"), Notes()
-    with lying(answering(media("7"), STATUS)) as liar:
-        published = connector_at(liar).publish(step_of(with_media(use, text=""), key="d.1"), progress=notes)
+    with raw_server(answering(media("7"), STATUS)) as server:
+        published = connector_at(server).publish(step_of(with_media(use, text=""), key="d.1"), progress=notes)
 
-    head, _, body = liar.requests[0].partition(b"\r\n\r\n")
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
     boundary = next(line for line in lines if line.startswith("Content-Type:")).partition("boundary=")[2].encode()
     description, file = body.split(b"--" + boundary)[1:3]
@@ -101,26 +101,26 @@ def test_file_goes_up_with_its_alt_text_and_the_status_names_it(desk: Desk) -> N
         + Path(use.path).read_bytes()
         + b"\r\n"
     )
-    assert json.loads(liar.requests[1].partition(b"\r\n\r\n")[2]) == {"status": "", "media_ids": ["7"]}
+    assert json.loads(server.requests[1].partition(b"\r\n\r\n")[2]) == {"status": "", "media_ids": ["7"]}
     assert published == Published("100", "https://m.test/@a/100")
 
 
-def test_file_without_alt_text_has_no_description(desk: Desk) -> None:
-    with lying(answering(media("7"), STATUS)) as liar:
-        connector_at(liar).publish(step_of(with_media(desk.picture())), progress=Notes())
+def test_file_without_alt_text_has_no_description(desk: MediaFolder) -> None:
+    with raw_server(answering(media("7"), STATUS)) as server:
+        connector_at(server).publish(step_of(with_media(desk.picture())), progress=Notes())
 
-    assert b'name="description"' not in liar.requests[0]
+    assert b'name="description"' not in server.requests[0]
 
 
-def test_files_are_named_in_their_order_beside_the_options(desk: Desk) -> None:
+def test_files_are_named_in_their_order_beside_the_options(desk: MediaFolder) -> None:
     uses = tuple(desk.picture(width) for width in (5, 6, 7))
     options = {"sensitive": True, "spoiler_text": "CW"}
     content = Content((Part("One"), Part("Two", uses, kind="reply")), options)
     step = step_of(content, Published("99"))
-    with lying(answering(media("9"), media("8"), media("7"), STATUS)) as liar:
-        connector_at(liar).publish(step, progress=Notes())
+    with raw_server(answering(media("9"), media("8"), media("7"), STATUS)) as server:
+        connector_at(server).publish(step, progress=Notes())
 
-    assert json.loads(liar.requests[-1].partition(b"\r\n\r\n")[2]) == {
+    assert json.loads(server.requests[-1].partition(b"\r\n\r\n")[2]) == {
         "status": "Two",
         "sensitive": True,
         "spoiler_text": "CW",
@@ -136,7 +136,7 @@ def test_ids_are_kept_in_the_order_of_their_files() -> None:
     assert ids_in({}) == []
 
 
-def test_large_files_are_several_calls_of_the_engine(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_files_are_several_calls_of_the_engine(desk: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AT_ONCE_BYTES", 150)
     uses = tuple(desk.use(b"\x89PNG" + bytes(96), "image/png") for _ in range(2))
     step, notes = step_of(with_media(*uses)), Notes()
@@ -153,7 +153,7 @@ def test_large_files_are_several_calls_of_the_engine(desk: Desk, monkeypatch: py
 # --- the server works on it ---
 
 
-def test_video_is_asked_for_until_it_is_ready(desk: Desk) -> None:
+def test_video_is_asked_for_until_it_is_ready(desk: MediaFolder) -> None:
     notes = Notes()
     step = step_of(with_media(desk.video()))
 
@@ -172,7 +172,7 @@ def test_video_is_asked_for_until_it_is_ready(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("age_s", "wait_s"), [(0.2, 1), (3, 3), (8, 8), (60, 15), (LONGEST_WORK.total_seconds() - 5, 15)]
 )
-def test_server_is_asked_less_and_less_often(desk: Desk, age_s: float, wait_s: float) -> None:
+def test_server_is_asked_less_and_less_often(desk: MediaFolder, age_s: float, wait_s: float) -> None:
     notes = Notes(media={"0": kept("7", ago=timedelta(seconds=age_s), is_ready=False)})
 
     pending, _ = publish(desk.video(), notes, WORKING)
@@ -181,7 +181,7 @@ def test_server_is_asked_less_and_less_often(desk: Desk, age_s: float, wait_s: f
     assert wait_s - 0.5 < wait_of(pending) <= wait_s + 0.5
 
 
-def test_server_that_never_finishes_is_given_up(desk: Desk) -> None:
+def test_server_that_never_finishes_is_given_up(desk: MediaFolder) -> None:
     notes = Notes(media={"0": kept("7", ago=LONGEST_WORK + timedelta(seconds=1), is_ready=False)})
 
     outcome, _ = publish(desk.video(), notes, WORKING)
@@ -190,14 +190,14 @@ def test_server_that_never_finishes_is_given_up(desk: Desk) -> None:
     assert outcome.code == "processing_timeout"
 
 
-def test_file_that_comes_with_202_and_its_address_is_ready(desk: Desk) -> None:
+def test_file_that_comes_with_202_and_its_address_is_ready(desk: MediaFolder) -> None:
     """Pleroma and Akkoma say 202 always."""
     outcome, _ = publish(desk.picture(), Notes(), media("7", 202), STATUS)
 
     assert isinstance(outcome, Published)
 
 
-def test_server_that_knows_the_old_call_only_gets_that(desk: Desk) -> None:
+def test_server_that_knows_the_old_call_only_gets_that(desk: MediaFolder) -> None:
     step, notes = step_of(with_media(desk.picture(5), desk.picture(6))), Notes()
 
     first, calls = publish(step, notes, NOT_FOUND)
@@ -209,7 +209,7 @@ def test_server_that_knows_the_old_call_only_gets_that(desk: Desk) -> None:
     assert more == ["POST /api/v1/media", "POST /api/v1/media", "POST /api/v1/statuses"]
 
 
-def test_server_that_knows_neither_call_is_a_refusal(desk: Desk) -> None:
+def test_server_that_knows_neither_call_is_a_refusal(desk: MediaFolder) -> None:
     outcome, _ = publish(desk.picture(), Notes(only_v1=True), NOT_FOUND)
 
     assert isinstance(outcome, Rejected)
@@ -235,7 +235,7 @@ def test_server_that_knows_neither_call_is_a_refusal(desk: Desk) -> None:
         (answer("<html>"), Unavailable, "unreadable"),
     ],
 )
-def test_answer_to_an_upload_says_what_to_do(desk: Desk, said: bytes, kind: type[CallFailed], code: str) -> None:
+def test_answer_to_an_upload_says_what_to_do(desk: MediaFolder, said: bytes, kind: type[CallFailed], code: str) -> None:
     notes = Notes()
 
     outcome, calls = publish(desk.picture(), notes, said)
@@ -255,7 +255,7 @@ def test_answer_to_an_upload_says_what_to_do(desk: Desk, said: bytes, kind: type
         (answer("<html>"), Unavailable, "unreadable"),
     ],
 )
-def test_answer_about_a_file_says_what_to_do(desk: Desk, said: bytes, kind: type[CallFailed], code: str) -> None:
+def test_answer_about_a_file_says_what_to_do(desk: MediaFolder, said: bytes, kind: type[CallFailed], code: str) -> None:
     before = {"media": {"0": kept("7", is_ready=False)}}
     notes = Notes(**before)
 
@@ -264,7 +264,7 @@ def test_answer_about_a_file_says_what_to_do(desk: Desk, said: bytes, kind: type
     assert (type(outcome), outcome.code, notes.data) == (kind, code, before)
 
 
-def test_file_that_cannot_be_used_is_named_with_the_servers_words(desk: Desk) -> None:
+def test_file_that_cannot_be_used_is_named_with_the_servers_words(desk: MediaFolder) -> None:
     notes = Notes(media={"0": kept("7")})
 
     outcome, _ = publish(step_of(with_media(desk.picture(), desk.picture())), notes, CANNOT)
@@ -272,12 +272,12 @@ def test_file_that_cannot_be_used_is_named_with_the_servers_words(desk: Desk) ->
     assert outcome.message == "The server cannot use file 2: Error processing thumbnail for uploaded media"
 
 
-def test_line_that_is_too_slow_says_nothing_of_the_server(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_line_that_is_too_slow_says_nothing_of_the_server(desk: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A time-out of another call would count as the server's silence."""
     monkeypatch.setattr(module, "LONGEST_CALL_S", 0.2)
 
-    with lying(is_silent) as liar, pytest.raises(Unavailable) as caught:
-        connector_at(liar).publish(step_of(with_media(desk.picture())), progress=Notes())
+    with raw_server(is_silent) as server, pytest.raises(Unavailable) as caught:
+        connector_at(server).publish(step_of(with_media(desk.picture())), progress=Notes())
 
     assert caught.value.code == "upload_timed_out"
 
@@ -285,7 +285,7 @@ def test_line_that_is_too_slow_says_nothing_of_the_server(desk: Desk, monkeypatc
 # --- files that are gone ---
 
 
-def test_file_that_is_gone_when_it_is_asked_for_goes_up_again_once(desk: Desk) -> None:
+def test_file_that_is_gone_when_it_is_asked_for_goes_up_again_once(desk: MediaFolder) -> None:
     step, notes = step_of(with_media(desk.video())), Notes(media={"0": kept("7", is_ready=False)})
 
     first, _ = publish(step, notes, UNKNOWN)
@@ -307,7 +307,7 @@ def test_file_that_is_gone_when_it_is_asked_for_goes_up_again_once(desk: Desk) -
         NOT_FOUND,
     ],
 )
-def test_only_the_file_that_is_gone_goes_up_again_in_any_language(desk: Desk, refused: bytes) -> None:
+def test_only_the_file_that_is_gone_goes_up_again_in_any_language(desk: MediaFolder, refused: bytes) -> None:
     step = step_of(with_media(desk.picture(5), desk.picture(6)))
     notes = Notes(media={"0": kept("7"), "1": kept("8")})
 
@@ -320,7 +320,7 @@ def test_only_the_file_that_is_gone_goes_up_again_in_any_language(desk: Desk, re
     assert (more, ids_in(notes.data)) == (["POST /api/v2/media", "POST /api/v1/statuses"], ["9", "8"])
 
 
-def test_file_that_is_gone_twice_is_the_servers_refusal(desk: Desk) -> None:
+def test_file_that_is_gone_twice_is_the_servers_refusal(desk: MediaFolder) -> None:
     notes = Notes(media={"0": kept("7")}, media_again=True)
 
     outcome, _ = publish(desk.picture(), notes, GONE, UNKNOWN)
@@ -330,7 +330,7 @@ def test_file_that_is_gone_twice_is_the_servers_refusal(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("shown", [media("7"), answer(HTML, 500), answer("{}", 401)])
-def test_status_that_is_refused_for_something_else_stays_refused(desk: Desk, shown: bytes) -> None:
+def test_status_that_is_refused_for_something_else_stays_refused(desk: MediaFolder, shown: bytes) -> None:
     notes = Notes(media={"0": kept("7")})
 
     outcome, _ = publish(desk.picture(), notes, answer('{"error":"Validation failed: Text is bad"}', 422), shown)
@@ -339,7 +339,7 @@ def test_status_that_is_refused_for_something_else_stays_refused(desk: Desk, sho
     assert outcome.message == "Validation failed: Text is bad"
 
 
-def test_status_that_is_not_refused_asks_for_no_file(desk: Desk) -> None:
+def test_status_that_is_not_refused_asks_for_no_file(desk: MediaFolder) -> None:
     notes = Notes(media={"0": kept("7")})
 
     outcome, calls = publish(desk.picture(), notes, answer('{"error":"Too many requests"}', 429))
@@ -349,7 +349,7 @@ def test_status_that_is_not_refused_asks_for_no_file(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("said", [[NOT_READY], [answer('{"error":"Noch nicht fertig"}', 422), WORKING]])
-def test_file_that_is_not_ready_after_all_is_waited_for(desk: Desk, said: list[bytes]) -> None:
+def test_file_that_is_not_ready_after_all_is_waited_for(desk: MediaFolder, said: list[bytes]) -> None:
     step, notes = step_of(with_media(desk.video())), Notes(media={"0": kept("7")})
 
     first, _ = publish(step, notes, *said)
@@ -361,7 +361,7 @@ def test_file_that_is_not_ready_after_all_is_waited_for(desk: Desk, said: list[b
     assert calls == ["GET /api/v1/media/7", "POST /api/v1/statuses"]
 
 
-def test_file_that_was_kept_for_long_goes_up_again_unasked(desk: Desk) -> None:
+def test_file_that_was_kept_for_long_goes_up_again_unasked(desk: MediaFolder) -> None:
     """Older servers make the status without what they have thrown away."""
     notes = Notes(media={"0": kept("7", ago=KEPT_FOR)}, media_again=True)
 
@@ -371,7 +371,7 @@ def test_file_that_was_kept_for_long_goes_up_again_unasked(desk: Desk) -> None:
     assert calls == ["POST /api/v2/media", "POST /api/v1/statuses"]
 
 
-def test_file_that_is_gone_after_a_doubt_is_out(desk: Desk) -> None:
+def test_file_that_is_gone_after_a_doubt_is_out(desk: MediaFolder) -> None:
     """Each goes into one status only; the key that would tell is remembered for an hour."""
     notes = Notes(media={"0": kept("7")}, maybe_out=True)
 
@@ -400,18 +400,18 @@ def status(id: str, *files: str, text: str = "Look", **changes: Any) -> dict[str
 def reconcile(step: Step, notes: Notes, *statuses: dict[str, Any], text: str = "Look") -> tuple[Any, int]:
     """What is found, and how many calls that took."""
 
-    def turn(line: Line) -> None:
-        while request := line.read_request():
+    def turn(connection: RawConnection) -> None:
+        while request := connection.read_request():
             path = request.split()[1].decode()
             page = [] if "max_id" in path else list(statuses)
-            line.send(answer(json.dumps(page if "/accounts/" in path else {"text": text})))
+            connection.send(answer(json.dumps(page if "/accounts/" in path else {"text": text})))
 
-    with lying(turn) as liar:
-        found = connector_at(liar).reconcile(step, progress=notes, since=SINCE, known=frozenset())
-    return found, len(liar.requests)
+    with raw_server(turn) as server:
+        found = connector_at(server).reconcile(step, progress=notes, since=SINCE, known=frozenset())
+    return found, len(server.requests)
 
 
-def test_status_with_our_files_is_ours_whatever_its_text_became(desk: Desk) -> None:
+def test_status_with_our_files_is_ours_whatever_its_text_became(desk: MediaFolder) -> None:
     step, notes = step_of(with_media(desk.picture(), desk.picture())), Notes(media={"0": kept("7"), "1": kept("8")})
 
     found, calls = reconcile(step, notes, status("3", "5", "6"), status("2", "8", "7", text="Changed"), text="Other")
@@ -420,7 +420,7 @@ def test_status_with_our_files_is_ours_whatever_its_text_became(desk: Desk) -> N
 
 
 @pytest.mark.parametrize("files", [[], ["5"], ["5", "6", "9"]])
-def test_status_with_another_number_of_files_is_not_ours(desk: Desk, files: list[str]) -> None:
+def test_status_with_another_number_of_files_is_not_ours(desk: MediaFolder, files: list[str]) -> None:
     step, notes = step_of(with_media(desk.picture(), desk.picture())), Notes(media={"0": kept("7"), "1": kept("8")})
 
     found, _ = reconcile(step, notes, status("3", *files))
@@ -428,20 +428,20 @@ def test_status_with_another_number_of_files_is_not_ours(desk: Desk, files: list
     assert (found, notes.data["maybe_out"]) == (Absent(), True)
 
 
-def test_status_with_files_of_other_ids_is_ours_by_its_text(desk: Desk) -> None:
+def test_status_with_files_of_other_ids_is_ours_by_its_text(desk: MediaFolder) -> None:
     """Forks may number them anew."""
     found, _ = reconcile(step_of(with_media(desk.picture())), Notes(media={"0": kept("7")}), status("3", "x"))
 
     assert found == Found("3", "https://m.test/3")
 
 
-def test_status_that_does_not_show_its_files_is_ours_by_its_text(desk: Desk) -> None:
+def test_status_that_does_not_show_its_files_is_ours_by_its_text(desk: MediaFolder) -> None:
     silent = status("3", media_attachments=None)
 
     assert reconcile(step_of(with_media(desk.picture())), Notes(), silent)[0] == Found("3", "https://m.test/3")
 
 
-def test_status_without_text_is_not_told_by_the_number_of_its_files(desk: Desk) -> None:
+def test_status_without_text_is_not_told_by_the_number_of_its_files(desk: MediaFolder) -> None:
     step, notes = step_of(with_media(desk.picture(), text="")), Notes(media={"0": kept("7")})
 
     alike, _ = reconcile(step, notes, status("3", "5", text=""), text="")

@@ -23,9 +23,9 @@ from integrations.errors import (
 from integrations.platforms.twitter import connector as module
 from integrations.platforms.twitter.connector import TwitterConnector
 from integrations.platforms.twitter.reading import first_id_of
-from integrations.testing import Notes, step_of, text_of, thread_of
 from mastablasta.core.outbound import Http, connections
-from mastablasta.core.tests.lying import Liar, Line, Turn, answer, lying, says
+from tests.kit.connector_contract import Notes, step_of, text_of, thread_of
+from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, raw_server, says
 
 SINCE = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ID = "1992578411000000000"
@@ -33,10 +33,10 @@ HTML = "<!DOCTYPE html><html><body><h1>Forbidden</h1></body></html>"
 TYPES = "https://api.x.com/2/problems/"
 
 
-def connector_at(liar: Liar, **facts: Any) -> TwitterConnector:
+def connector_at(server: RawServer, **facts: Any) -> TwitterConnector:
     connections.drop_kept()
-    target = Target(liar.url, "api.x.com", "7", "@anna", facts=facts)
-    return TwitterConnector(target, Http(liar.url, token="abc", on_visible=lambda: None))
+    target = Target(server.url, "api.x.com", "7", "@anna", facts=facts)
+    return TwitterConnector(target, Http(server.url, token="abc", on_visible=lambda: None))
 
 
 def created(id: str = ID) -> bytes:
@@ -52,8 +52,8 @@ DUPLICATE = problem(403, "You are not allowed to create a Tweet with duplicate c
 
 
 def publish(turn: Turn, content: Content | None = None, progress: Notes | None = None) -> Any:
-    with lying(turn) as liar:
-        return connector_at(liar).publish(step_of(content or "Hello"), progress=progress or Notes())
+    with raw_server(turn) as server:
+        return connector_at(server).publish(step_of(content or "Hello"), progress=progress or Notes())
 
 
 def body_of(request: bytes) -> Any:
@@ -78,9 +78,9 @@ def listed(*posts: dict[str, Any], **fields: Any) -> bytes:
 
 def reconcile(turn: Turn, content: Content | None = None, *sent: Published, **how: Any) -> Any:
     asked = {"progress": Notes(), "since": SINCE, "known": frozenset[str](), **how}
-    with lying(turn) as liar:
-        found = connector_at(liar).reconcile(step_of(content or "Hello", *sent), **asked)
-    assert all(request.startswith(b"GET ") for request in liar.requests)
+    with raw_server(turn) as server:
+        found = connector_at(server).reconcile(step_of(content or "Hello", *sent), **asked)
+    assert all(request.startswith(b"GET ") for request in server.requests)
     return found
 
 
@@ -93,14 +93,14 @@ def address(post: dict[str, Any]) -> str:
 
 def test_post_is_created_with_its_options() -> None:
     content = Content((Part("Grüße"),), {"reply_settings": "following", "made_with_ai": True})
-    with lying(says(created())) as liar:
-        published = connector_at(liar).publish(step_of(content), progress=Notes())
+    with raw_server(says(created())) as server:
+        published = connector_at(server).publish(step_of(content), progress=Notes())
 
-    head = liar.requests[0].decode().partition("\r\n\r\n")[0].split("\r\n")
-    assert published == Published(ID, f"{liar.url}/anna/status/{ID}")
+    head = server.requests[0].decode().partition("\r\n\r\n")[0].split("\r\n")
+    assert published == Published(ID, f"{server.url}/anna/status/{ID}")
     assert head[0] == "POST /2/tweets HTTP/1.1"
     assert {"Authorization: Bearer abc", "Content-Type: application/json"} < set(head)
-    assert body_of(liar.requests[0]) == {"text": "Grüße", "reply_settings": "following", "made_with_ai": True}
+    assert body_of(server.requests[0]) == {"text": "Grüße", "reply_settings": "following", "made_with_ai": True}
 
 
 def test_address_of_a_post_is_not_at_the_host_of_the_api() -> None:
@@ -115,10 +115,10 @@ def test_reply_names_its_parent_and_says_nothing_of_who_may_reply() -> None:
     content = Content(
         (Part("One"), Part("Two", kind="reply")), {"reply_settings": "verified", "paid_partnership": True}
     )
-    with lying(says(created())) as liar:
-        connector_at(liar).publish(step_of(content, Published("7")), progress=Notes())
+    with raw_server(says(created())) as server:
+        connector_at(server).publish(step_of(content, Published("7")), progress=Notes())
 
-    assert body_of(liar.requests[0]) == {
+    assert body_of(server.requests[0]) == {
         "text": "Two",
         "reply": {"in_reply_to_tweet_id": "7"},
         "paid_partnership": True,
@@ -127,17 +127,17 @@ def test_reply_names_its_parent_and_says_nothing_of_who_may_reply() -> None:
 
 def test_body_has_no_key_that_x_does_not_know_and_no_null() -> None:
     content = Content((Part("Hello"),), {"reply_settings": None, "quote_tweet_id": "1", "nonsense": 1})
-    with lying(says(created())) as liar:
-        connector_at(liar).publish(step_of(content), progress=Notes())
+    with raw_server(says(created())) as server:
+        connector_at(server).publish(step_of(content), progress=Notes())
 
-    assert body_of(liar.requests[0]) == {"text": "Hello"}
+    assert body_of(server.requests[0]) == {"text": "Hello"}
 
 
 def test_ids_are_no_paths() -> None:
-    with lying(says(answer('{"data":{"deleted":true}}'))) as liar:
-        connector_at(liar).delete("1/../../admin?x=")
+    with raw_server(says(answer('{"data":{"deleted":true}}'))) as server:
+        connector_at(server).delete("1/../../admin?x=")
 
-    assert liar.requests[0].startswith(b"DELETE /2/tweets/1%2F..%2F..%2Fadmin%3Fx%3D HTTP/1.1\r\n")
+    assert server.requests[0].startswith(b"DELETE /2/tweets/1%2F..%2F..%2Fadmin%3Fx%3D HTTP/1.1\r\n")
 
 
 # --- what answers are taken for ---
@@ -347,23 +347,23 @@ def test_absence_is_no_more_believed_once_it_was_refused_as_a_duplicate() -> Non
 
 def test_look_goes_back_to_the_first_send_that_may_be_out() -> None:
     notes, hit = Notes(maybe_out_since=SINCE.isoformat(), refused_as_duplicate=True), post(5)
-    with lying(says(listed(hit))) as liar:
-        found = connector_at(liar).reconcile(
+    with raw_server(says(listed(hit))) as server:
+        found = connector_at(server).reconcile(
             step_of("Hello"), progress=notes, since=SINCE + timedelta(hours=1), known=frozenset()
         )
 
-    assert query_of(liar.requests[0])["since_id"] == str(first_id_of(SINCE))
-    assert found == Found(hit["id"], f"{liar.url}{address(hit)}")
+    assert query_of(server.requests[0])["since_id"] == str(first_id_of(SINCE))
+    assert found == Found(hit["id"], f"{server.url}{address(hit)}")
 
 
 # --- whether it is out ---
 
 
 def test_account_is_asked_for_its_posts_since_then_by_the_old_names() -> None:
-    with lying(says(listed())) as liar:
-        connector_at(liar).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset())
+    with raw_server(says(listed())) as server:
+        connector_at(server).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset())
 
-    [request] = liar.requests
+    [request] = server.requests
     assert request.split()[1].startswith(b"/2/users/7/tweets?")
     assert query_of(request) == {
         "max_results": "100",
@@ -377,10 +377,10 @@ def test_account_is_asked_for_its_posts_since_then_by_the_old_names() -> None:
 
 def test_account_is_asked_by_the_new_names_where_the_old_ones_are_refused() -> None:
     hit = post(5)
-    with lying(says(problem(400, "…", "invalid-request", "Invalid Request"), listed(hit))) as liar:
-        found = connector_at(liar).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset())
+    with raw_server(says(problem(400, "…", "invalid-request", "Invalid Request"), listed(hit))) as server:
+        found = connector_at(server).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset())
 
-    names = set(query_of(liar.requests[1])) - {"max_results", "since_id", "exclude"}
+    names = set(query_of(server.requests[1])) - {"max_results", "since_id", "exclude"}
     assert names == {"post.fields", "expansions", "media.fields"}
     assert isinstance(found, Found)
 
@@ -409,11 +409,11 @@ def test_what_is_older_is_not_ours() -> None:
 def test_all_pages_are_read() -> None:
     hit = post(1)
     more = listed(post(2, "Other"), meta={"result_count": 1, "next_token": "n&xt"})
-    with lying(says(more, listed(hit))) as liar:
-        found = connector_at(liar).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset())
+    with raw_server(says(more, listed(hit))) as server:
+        found = connector_at(server).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset())
 
     assert isinstance(found, Found)
-    assert [query_of(request).get("pagination_token") for request in liar.requests] == [None, "n&xt"]
+    assert [query_of(request).get("pagination_token") for request in server.requests] == [None, "n&xt"]
 
 
 def test_list_without_end_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -555,10 +555,10 @@ def test_list_of_something_else_leaves_it_open(body: str) -> None:
     ],
 )
 def test_deleted_and_gone_are_the_same(said: bytes) -> None:
-    with lying(says(said)) as liar:
-        connector_at(liar).delete("1")
+    with raw_server(says(said)) as server:
+        connector_at(server).delete("1")
 
-    assert liar.requests[0].startswith(b"DELETE /2/tweets/1 ")
+    assert server.requests[0].startswith(b"DELETE /2/tweets/1 ")
 
 
 @pytest.mark.parametrize(
@@ -573,8 +573,8 @@ def test_deleted_and_gone_are_the_same(said: bytes) -> None:
     ],
 )
 def test_delete_that_fails_says_so(said: bytes, outcome: type[CallFailed]) -> None:
-    with lying(says(said)) as liar, pytest.raises(outcome):
-        connector_at(liar).delete("1")
+    with raw_server(says(said)) as server, pytest.raises(outcome):
+        connector_at(server).delete("1")
 
 
 # --- what is refused before it is sent ---
@@ -666,9 +666,9 @@ def test_story_is_no_type_of_post() -> None:
 
 
 def test_connection_that_breaks_is_unknown() -> None:
-    def turn(line: Line) -> None:
-        line.read_request()
-        line.reset()
+    def turn(connection: RawConnection) -> None:
+        connection.read_request()
+        connection.reset()
 
     with pytest.raises(OutcomeUnknown):
         publish(turn)

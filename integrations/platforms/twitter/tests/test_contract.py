@@ -19,7 +19,8 @@ from integrations.errors import (
     Unavailable,
 )
 from integrations.platforms.twitter.oauth import TwitterOAuth
-from integrations.testing import (
+from mastablasta.core.outbound import Http
+from tests.kit.connector_contract import (
     CALLBACK,
     VERIFIER,
     Notes,
@@ -30,8 +31,7 @@ from integrations.testing import (
     thread_of,
     visit,
 )
-from integrations.testing_media import MediaContract
-from mastablasta.core.outbound import Http
+from tests.kit.media_contract import MediaContract
 from tests.world import Sandbox
 
 APP = ClientApp("sandbox-twitter", "sandbox-twitter-secret")

@@ -16,7 +16,7 @@ from integrations.contract import Absent, Content, Found, LeaseLost, MediaUse, P
 from integrations.errors import NeedsReconnect, OperatorProblem, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.platforms.twitter import oauth
 from integrations.platforms.twitter.uploads import CHUNK
-from integrations.testing import Notes, Visit, step_of, visit
+from tests.kit.connector_contract import Notes, Visit, step_of, visit
 from tests.world import Sandbox
 
 NOTHING: frozenset[str] = frozenset()

@@ -21,7 +21,7 @@ from integrations.errors import (
 )
 from integrations.platforms.twitter.oauth import SCOPES, TwitterOAuth
 from mastablasta.core.outbound import Http, Refused, connections
-from mastablasta.core.tests.lying import Liar, answer, lying, says
+from tests.kit.raw_server import RawServer, answer, raw_server, says
 
 APP = ClientApp("client", "s3cret")
 BASIC = f"Authorization: Basic {base64.b64encode(b'client:s3cret').decode()}"
@@ -44,18 +44,18 @@ USER = {
 }
 
 
-def flow_at(liar: Liar) -> TwitterOAuth:
+def flow_at(server: RawServer) -> TwitterOAuth:
     connections.drop_kept()
-    return TwitterOAuth(Http(liar.url), {})
+    return TwitterOAuth(Http(server.url), {})
 
 
 def error(name: str, description: str = "", status: int = 400) -> bytes:
     return answer(json.dumps({"error": name, "error_description": description}), status)
 
 
-def request_of(liar: Liar) -> tuple[str, set[str], dict[str, str]]:
+def request_of(server: RawServer) -> tuple[str, set[str], dict[str, str]]:
     """First line, headers and form of the only request."""
-    [request] = liar.requests
+    [request] = server.requests
     head, _, body = request.decode().partition("\r\n\r\n")
     first, *headers = head.split("\r\n")
     return first, set(headers), {name: values[0] for name, values in parse_qs(body).items()}
@@ -107,16 +107,16 @@ def test_consent_is_asked_for_with_pkce(base_url: str, page: str) -> None:
 # --- tokens ---
 
 
-def exchange(liar: Liar) -> Any:
-    return flow_at(liar).exchange(APP, code="c0de&", redirect_uri=CALLBACK, verifier="verifier")
+def exchange(server: RawServer) -> Any:
+    return flow_at(server).exchange(APP, code="c0de&", redirect_uri=CALLBACK, verifier="verifier")
 
 
 def test_code_becomes_tokens() -> None:
     now = datetime.now(UTC)
-    with lying(says(answer(json.dumps(GRANTED)))) as liar:
-        tokens = exchange(liar)
+    with raw_server(says(answer(json.dumps(GRANTED)))) as server:
+        tokens = exchange(server)
 
-    first, headers, form = request_of(liar)
+    first, headers, form = request_of(server)
     assert first == "POST /2/oauth2/token HTTP/1.1"
     assert {BASIC, "Content-Type: application/x-www-form-urlencoded"} < headers
     assert form == {
@@ -132,8 +132,8 @@ def test_code_becomes_tokens() -> None:
 
 def test_consent_that_lacks_a_scope_is_refused() -> None:
     granted = json.dumps({**GRANTED, "scope": "tweet.read users.read offline.access"})
-    with lying(says(answer(granted))) as liar, pytest.raises(ExchangeRefused) as caught:
-        exchange(liar)
+    with raw_server(says(answer(granted))) as server, pytest.raises(ExchangeRefused) as caught:
+        exchange(server)
 
     assert (caught.value.code, caught.value.message) == ("scope_missing", "X did not grant tweet.write, media.write")
 
@@ -153,8 +153,8 @@ def test_consent_that_lacks_a_scope_is_refused() -> None:
     ],
 )
 def test_exchange_that_fails_says_what_is_next(said: bytes, outcome: type[CallFailed], code: str | None) -> None:
-    with lying(says(said)) as liar, pytest.raises(CallFailed) as caught:
-        exchange(liar)
+    with raw_server(says(said)) as server, pytest.raises(CallFailed) as caught:
+        exchange(server)
 
     assert type(caught.value) is outcome
     assert code in {None, caught.value.code}
@@ -163,10 +163,10 @@ def test_exchange_that_fails_says_what_is_next(said: bytes, outcome: type[CallFa
 
 def test_refresh_gives_the_new_pair() -> None:
     new = {**GRANTED, "access_token": "acc3ss-2", "refresh_token": "r3fresh-2"}
-    with lying(says(answer(json.dumps(new)))) as liar:
-        tokens = flow_at(liar).refresh(APP, refresh_token="r3fresh")
+    with raw_server(says(answer(json.dumps(new)))) as server:
+        tokens = flow_at(server).refresh(APP, refresh_token="r3fresh")
 
-    first, headers, form = request_of(liar)
+    first, headers, form = request_of(server)
     assert first == "POST /2/oauth2/token HTTP/1.1"
     assert BASIC in headers
     assert form == {"grant_type": "refresh_token", "refresh_token": "r3fresh"}
@@ -190,8 +190,8 @@ def test_refresh_gives_the_new_pair() -> None:
     ],
 )
 def test_only_a_dead_grant_has_to_be_connected_again(said: bytes, outcome: type[CallFailed], code: str | None) -> None:
-    with lying(says(said)) as liar, pytest.raises(CallFailed) as caught:
-        flow_at(liar).refresh(APP, refresh_token="r3fresh")
+    with raw_server(says(said)) as server, pytest.raises(CallFailed) as caught:
+        flow_at(server).refresh(APP, refresh_token="r3fresh")
 
     assert type(caught.value) is outcome
     assert code in {None, caught.value.code}
@@ -200,10 +200,10 @@ def test_only_a_dead_grant_has_to_be_connected_again(said: bytes, outcome: type[
 
 @pytest.mark.parametrize("said", [answer('{"revoked":true}'), error("invalid_request", "The token was invalid.")])
 def test_revoked_and_ended_already_are_the_same(said: bytes) -> None:
-    with lying(says(said)) as liar:
-        flow_at(liar).revoke(APP, token="r3fresh")
+    with raw_server(says(said)) as server:
+        flow_at(server).revoke(APP, token="r3fresh")
 
-    first, headers, form = request_of(liar)
+    first, headers, form = request_of(server)
     assert first == "POST /2/oauth2/revoke HTTP/1.1"
     assert (BASIC in headers, form) == (True, {"token": "r3fresh"})
 
@@ -213,22 +213,22 @@ def test_revoked_and_ended_already_are_the_same(said: bytes) -> None:
     [(error("unauthorized_client", status=401), OperatorProblem), (answer("", 500), Unavailable)],
 )
 def test_revoke_that_fails_says_so(said: bytes, outcome: type[CallFailed]) -> None:
-    with lying(says(said)) as liar, pytest.raises(outcome):
-        flow_at(liar).revoke(APP, token="r3fresh")
+    with raw_server(says(said)) as server, pytest.raises(outcome):
+        flow_at(server).revoke(APP, token="r3fresh")
 
 
 # --- who it is ---
 
 
 def test_account_tells_who_it_is() -> None:
-    with lying(says(answer(json.dumps({"data": USER})))) as liar:
-        grantor = flow_at(liar).who_am_i("acc3ss")
+    with raw_server(says(answer(json.dumps({"data": USER})))) as server:
+        grantor = flow_at(server).who_am_i("acc3ss")
 
-    [request] = liar.requests
+    [request] = server.requests
     assert request.startswith(b"GET /2/users/me?user.fields=")
     assert b"Authorization: Bearer acc3ss\r\n" in request
     facts = {
-        "url": f"{liar.url}/anna",
+        "url": f"{server.url}/anna",
         "subscription_type": "Premium",
         "verified_type": "blue",
         "protected": True,
@@ -238,8 +238,8 @@ def test_account_tells_who_it_is() -> None:
 
 
 def test_account_that_says_little_has_stock_facts() -> None:
-    with lying(says(answer('{"data":{"id":"1","username":"anna","profile_image_url":"javascript:1"}}'))) as liar:
-        [place] = flow_at(liar).who_am_i("acc3ss").places
+    with raw_server(says(answer('{"data":{"id":"1","username":"anna","profile_image_url":"javascript:1"}}'))) as server:
+        [place] = flow_at(server).who_am_i("acc3ss").places
 
     assert (place.name, place.avatar_url) == ("anna", "")
     assert (place.facts["subscription_type"], place.facts["protected"]) == ("None", False)
@@ -255,5 +255,5 @@ def test_account_that_says_little_has_stock_facts() -> None:
     ],
 )
 def test_account_that_does_not_say_raises(said: bytes, outcome: type[CallFailed]) -> None:
-    with lying(says(said)) as liar, pytest.raises(outcome):
-        flow_at(liar).who_am_i("acc3ss")
+    with raw_server(says(said)) as server, pytest.raises(outcome):
+        flow_at(server).who_am_i("acc3ss")

@@ -17,9 +17,9 @@ from integrations.platforms.twitter.connector import TwitterConnector
 from integrations.platforms.twitter.oauth import SCOPES, TwitterOAuth
 from integrations.platforms.twitter.reading import QUERIES
 from integrations.platforms.twitter.tests.test_uploads import form_of
-from integrations.testing import Notes, step_of
 from mastablasta.core.outbound import Http, connections
-from mastablasta.core.tests.lying import answer, lying, says
+from tests.kit.connector_contract import Notes, step_of
+from tests.kit.raw_server import answer, raw_server, says
 
 BESIDE = Path(__file__).resolve().parents[5] / "shared" / "specs"
 FOLDER = Path(os.environ.get("MASTABLASTA_SPECS") or BESIDE)
@@ -70,24 +70,24 @@ def check_query(spec: Description, path: str, query: dict[str, str]) -> None:
 def bodies_of(content: Content) -> list[dict[str, Any]]:
     connections.drop_kept()
     sent: list[Published] = []
-    with lying(says(answer('{"data":{"id":"1","text":"a"}}', 201))) as liar:
-        http = Http(liar.url, token="abc", on_visible=lambda: None)
-        connector = TwitterConnector(Target(liar.url, "api.x.com", "7", "@anna"), http)
+    with raw_server(says(answer('{"data":{"id":"1","text":"a"}}', 201))) as server:
+        http = Http(server.url, token="abc", on_visible=lambda: None)
+        connector = TwitterConnector(Target(server.url, "api.x.com", "7", "@anna"), http)
         for _ in content.parts:
             connector.publish(step_of(content, *sent), progress=Notes())
             sent.append(Published("1"))
-    return [json.loads(request.partition(b"\r\n\r\n")[2]) for request in liar.requests]
+    return [json.loads(request.partition(b"\r\n\r\n")[2]) for request in server.requests]
 
 
 def look_up(refuse: int = 0) -> dict[str, str]:
     """The query of a look-up at a server that refuses the first `refuse` of our queries."""
     connections.drop_kept()
     said = [answer('{"title":"Invalid Request","type":"/invalid-request"}', 400)] * refuse
-    with lying(says(*said, answer('{"meta":{"result_count":0}}'))) as liar:
-        connector = TwitterConnector(Target(liar.url, "api.x.com", "7", "@anna"), Http(liar.url, token="abc"))
+    with raw_server(says(*said, answer('{"meta":{"result_count":0}}'))) as server:
+        connector = TwitterConnector(Target(server.url, "api.x.com", "7", "@anna"), Http(server.url, token="abc"))
         since = datetime(2026, 11, 23, tzinfo=UTC)
         connector.reconcile(step_of("Hello"), progress=Notes(), since=since, known=frozenset())
-    query = urlsplit(liar.requests[-1].split()[1].decode()).query
+    query = urlsplit(server.requests[-1].split()[1].decode()).query
     return {name: values[0] for name, values in parse_qs(query).items()}
 
 
@@ -162,14 +162,14 @@ def uploaded(folder: Path, size: int, mime_type: str, kind: str = "image") -> li
     named, ready = answer('{"data":{"id":"5"}}'), answer('{"data":{"id":"5","processing_info":{"state":"succeeded"}}}')
     said = [named, named] if kind == "image" else [named, named, working, named, ready]
     connections.drop_kept()
-    with lying(says(*said, answer('{"data":{"id":"1","text":"a"}}', 201))) as liar:
-        http = Http(liar.url, token="abc", on_visible=lambda: None)
-        connector = TwitterConnector(Target(liar.url, "api.x.com", "7", "@anna"), http)
+    with raw_server(says(*said, answer('{"data":{"id":"1","text":"a"}}', 201))) as server:
+        http = Http(server.url, token="abc", on_visible=lambda: None)
+        connector = TwitterConnector(Target(server.url, "api.x.com", "7", "@anna"), http)
         notes = Notes()
         for _ in ("uploaded", "asked for"):
             if not isinstance(connector.publish(step_of(Content((Part("", media=(use,)),))), progress=notes), Pending):
                 break
-    return liar.requests[:-1]
+    return server.requests[:-1]
 
 
 @pytest.mark.parametrize(("name", "refuse"), [(OLD, 0), (NEW, 1)])
@@ -182,10 +182,10 @@ def test_look_up_is_as_described_before_and_after_the_renaming(name: str, refuse
 
 def test_question_who_it_is_is_as_described(either: Description) -> None:
     connections.drop_kept()
-    with lying(says(answer('{"data":{"id":"1","username":"anna"}}'))) as liar:
-        TwitterOAuth(Http(liar.url), {}).who_am_i("abc")
+    with raw_server(says(answer('{"data":{"id":"1","username":"anna"}}'))) as server:
+        TwitterOAuth(Http(server.url), {}).who_am_i("abc")
 
-    query = urlsplit(liar.requests[0].split()[1].decode()).query
+    query = urlsplit(server.requests[0].split()[1].decode()).query
     check_query(either, "/2/users/me", {name: values[0] for name, values in parse_qs(query).items()})
 
 

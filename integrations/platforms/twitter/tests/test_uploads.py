@@ -26,9 +26,9 @@ from integrations.platforms.twitter import uploads
 from integrations.platforms.twitter.connector import TwitterConnector
 from integrations.platforms.twitter.reading import first_id_of
 from integrations.platforms.twitter.uploads import CHUNK, category_of
-from integrations.testing import Notes, step_of
 from mastablasta.core.outbound import Http, connections
-from mastablasta.core.tests.lying import Liar, answer, lying, resets, says
+from tests.kit.connector_contract import Notes, step_of
+from tests.kit.raw_server import RawServer, answer, raw_server, resets, says
 
 SINCE = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TYPES = "https://api.x.com/2/problems/"
@@ -60,13 +60,13 @@ def _lines() -> None:
     connections.drop_kept()
 
 
-def connector_at(liar: Liar) -> TwitterConnector:
-    target = Target(liar.url, "api.x.com", "7", "@anna")
-    return TwitterConnector(target, Http(liar.url, token="abc", on_visible=lambda: None))
+def connector_at(server: RawServer) -> TwitterConnector:
+    target = Target(server.url, "api.x.com", "7", "@anna")
+    return TwitterConnector(target, Http(server.url, token="abc", on_visible=lambda: None))
 
 
-def publish(liar: Liar, what: Content, notes: Notes | None = None) -> Published | Pending:
-    return connector_at(liar).publish(step_of(what), progress=notes or Notes())
+def publish(server: RawServer, what: Content, notes: Notes | None = None) -> Published | Pending:
+    return connector_at(server).publish(step_of(what), progress=notes or Notes())
 
 
 def data(**fields: Any) -> bytes:
@@ -115,12 +115,12 @@ def form_of(request: bytes) -> dict[str, bytes]:
 
 def test_small_picture_goes_in_one_call_and_by_its_id_into_the_post(tmp_path: Path) -> None:
     notes = Notes()
-    with lying(says(READY, created())) as liar:
-        published = publish(liar, content(file(tmp_path, 7)), notes)
+    with raw_server(says(READY, created())) as server:
+        published = publish(server, content(file(tmp_path, 7)), notes)
 
-    upload, post = liar.requests
+    upload, post = server.requests
     assert isinstance(published, Published)
-    assert lines(liar.requests) == ["POST /2/media/upload", "POST /2/tweets"]
+    assert lines(server.requests) == ["POST /2/media/upload", "POST /2/tweets"]
     assert b"Authorization: Bearer abc\r\n" in upload
     assert form_of(upload) == {"media_category": b"tweet_image", "media": b"a" * 7}
     assert b'filename="media"\r\nContent-Type: image/png\r\n' in upload
@@ -131,25 +131,27 @@ def test_small_picture_goes_in_one_call_and_by_its_id_into_the_post(tmp_path: Pa
 def test_film_goes_in_segments_is_described_waited_for_and_posted(tmp_path: Path) -> None:
     notes, what = Notes(), content(film(tmp_path, alt_text="A cat"))
     first = [UPLOADED, ADDED, ADDED, ADDED, working(check_after_secs=7), UPLOADED]
-    with lying(says(*first, working("in_progress", check_after_secs=3), working("succeeded"), created())) as liar:
-        waits = [publish(liar, what, notes) for _ in range(2)]
-        published = publish(liar, what, notes)
+    with raw_server(
+        says(*first, working("in_progress", check_after_secs=3), working("succeeded"), created())
+    ) as server:
+        waits = [publish(server, what, notes) for _ in range(2)]
+        published = publish(server, what, notes)
 
     assert isinstance(published, Published)
     assert [isinstance(one, Pending) for one in waits] == [True, True]
-    assert [body_of(liar.requests[at]) for at in (0, 4, 5, 8)] == [
+    assert [body_of(server.requests[at]) for at in (0, 4, 5, 8)] == [
         {"media_type": "video/mp4", "total_bytes": 2 * CHUNK + 5, "media_category": "tweet_video"},
         {},
         {"id": "5", "metadata": {"alt_text": {"text": "A cat"}}},
         {"text": "Look", "media": {"media_ids": ["5"]}},
     ]
-    assert [form_of(request) for request in liar.requests[1:4]] == [
+    assert [form_of(request) for request in server.requests[1:4]] == [
         {"segment_index": b"0", "media": b"a" * CHUNK},
         {"segment_index": b"1", "media": b"b" * CHUNK},
         {"segment_index": b"2", "media": b"c" * 5},
     ]
     status = "GET /2/media/upload?command=STATUS&media_id=5"
-    assert lines(liar.requests) == [
+    assert lines(server.requests) == [
         "POST /2/media/upload/initialize",
         *["POST /2/media/upload/5/append"] * 3,
         "POST /2/media/upload/5/finalize",
@@ -164,21 +166,21 @@ def test_film_goes_in_segments_is_described_waited_for_and_posted(tmp_path: Path
 def test_pictures_keep_their_order_and_their_alt_texts(tmp_path: Path) -> None:
     pictures = (file(tmp_path, 5, alt_text="One"), file(tmp_path, 5), file(tmp_path, 5, alt_text="Three"))
     said = [data(id="11"), data(id="11"), data(id="12"), data(id="13"), data(id="13"), created()]
-    with lying(says(*said)) as liar:
-        publish(liar, content(*pictures))
+    with raw_server(says(*said)) as server:
+        publish(server, content(*pictures))
 
-    assert body_of(liar.requests[-1])["media"] == {"media_ids": ["11", "12", "13"]}
-    described = [body_of(request) for request in liar.requests if b"/2/media/metadata" in request]
+    assert body_of(server.requests[-1])["media"] == {"media_ids": ["11", "12", "13"]}
+    described = [body_of(request) for request in server.requests if b"/2/media/metadata" in request]
     assert [(one["id"], one["metadata"]["alt_text"]["text"]) for one in described] == [("11", "One"), ("13", "Three")]
 
 
 def test_large_picture_goes_in_segments_and_is_ready_at_once(tmp_path: Path) -> None:
-    with lying(says(UPLOADED, ADDED, ADDED, READY, created())) as liar:
-        publish(liar, content(file(tmp_path, CHUNK + 1, "image/jpeg")))
+    with raw_server(says(UPLOADED, ADDED, ADDED, READY, created())) as server:
+        publish(server, content(file(tmp_path, CHUNK + 1, "image/jpeg")))
 
     told = {"media_type": "image/jpeg", "total_bytes": CHUNK + 1, "media_category": "tweet_image"}
-    assert body_of(liar.requests[0]) == told
-    assert lines(liar.requests)[-1] == "POST /2/tweets"
+    assert body_of(server.requests[0]) == told
+    assert lines(server.requests)[-1] == "POST /2/tweets"
 
 
 @pytest.mark.parametrize(
@@ -195,10 +197,10 @@ def test_category_is_what_it_is_and_how_it_comes(kind: str, mime_type: str, cate
 
 
 def test_post_without_text_has_an_empty_one(tmp_path: Path) -> None:
-    with lying(says(READY, created())) as liar:
-        publish(liar, content(file(tmp_path, 7), text=""))
+    with raw_server(says(READY, created())) as server:
+        publish(server, content(file(tmp_path, 7), text=""))
 
-    assert body_of(liar.requests[1]) == {"text": "", "media": {"media_ids": ["5"]}}
+    assert body_of(server.requests[1]) == {"text": "", "media": {"media_ids": ["5"]}}
 
 
 # --- bit by bit ---
@@ -206,35 +208,35 @@ def test_post_without_text_has_an_empty_one(tmp_path: Path) -> None:
 
 def test_one_call_sends_eight_segments_and_the_next_goes_on(tmp_path: Path) -> None:
     notes, what = Notes(), content(film(tmp_path, 10 * CHUNK))
-    with lying(says(UPLOADED, *[ADDED] * 10, READY, created())) as liar:
+    with raw_server(says(UPLOADED, *[ADDED] * 10, READY, created())) as server:
         before = datetime.now(UTC)
-        waits = publish(liar, what, notes)
-        sent, kept = len(liar.requests), notes.data
-        published = connector_at(liar).resume(step_of(what), progress=notes)
+        waits = publish(server, what, notes)
+        sent, kept = len(server.requests), notes.data
+        published = connector_at(server).resume(step_of(what), progress=notes)
 
     assert isinstance(waits, Pending)
     assert before <= waits.check_at <= datetime.now(UTC)
     assert (sent, kept) == (9, {"media": [{"id": "5", "next": 8}]})
     assert isinstance(published, Published)
-    assert form_of(liar.requests[9])["segment_index"] == b"8"
+    assert form_of(server.requests[9])["segment_index"] == b"8"
 
 
 def test_slow_line_ends_a_call_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "STRETCH", timedelta(0))
     notes = Notes()
-    with lying(says(UPLOADED, ADDED)) as liar:
-        assert isinstance(publish(liar, content(film(tmp_path)), notes), Pending)
+    with raw_server(says(UPLOADED, ADDED)) as server:
+        assert isinstance(publish(server, content(film(tmp_path)), notes), Pending)
 
     assert notes.data == {"media": [{"id": "5", "next": 0}]}
 
 
 def test_successor_begins_at_the_missing_segment(tmp_path: Path) -> None:
     notes = Notes(media=[{"id": "5", "next": 2}])
-    with lying(says(ADDED, READY, created())) as liar:
-        publish(liar, content(film(tmp_path)), notes)
+    with raw_server(says(ADDED, READY, created())) as server:
+        publish(server, content(film(tmp_path)), notes)
 
-    assert lines(liar.requests)[:2] == ["POST /2/media/upload/5/append", "POST /2/media/upload/5/finalize"]
-    assert form_of(liar.requests[0]) == {"segment_index": b"2", "media": b"c" * 5}
+    assert lines(server.requests)[:2] == ["POST /2/media/upload/5/append", "POST /2/media/upload/5/finalize"]
+    assert form_of(server.requests[0]) == {"segment_index": b"2", "media": b"c" * 5}
 
 
 @pytest.mark.parametrize(
@@ -248,27 +250,27 @@ def test_successor_begins_at_the_missing_segment(tmp_path: Path) -> None:
     ],
 )
 def test_successor_does_what_is_next(tmp_path: Path, kept: dict[str, Any], first: str) -> None:
-    with lying(says(READY, READY, READY, created())) as liar:
-        publish(liar, content(film(tmp_path, alt_text="A cat")), Notes(media=[{"id": "5", **kept}]))
+    with raw_server(says(READY, READY, READY, created())) as server:
+        publish(server, content(film(tmp_path, alt_text="A cat")), Notes(media=[{"id": "5", **kept}]))
 
-    assert lines(liar.requests)[0] == first
+    assert lines(server.requests)[0] == first
 
 
 @pytest.mark.parametrize("saves", [0, 1, 2, 3, 4, 5])
 def test_worker_that_lost_its_lease_sends_nothing_more(tmp_path: Path, saves: int) -> None:
     notes = Notes()
     notes.stops_at = saves
-    with lying(says(UPLOADED, ADDED, ADDED, ADDED, READY, READY, created())) as liar, pytest.raises(LeaseLost):
-        publish(liar, content(film(tmp_path, alt_text="A cat")), notes)
+    with raw_server(says(UPLOADED, ADDED, ADDED, ADDED, READY, READY, created())) as server, pytest.raises(LeaseLost):
+        publish(server, content(film(tmp_path, alt_text="A cat")), notes)
 
-    assert len(liar.requests) == saves + 1
-    assert b"/2/tweets" not in b"".join(liar.requests)
+    assert len(server.requests) == saves + 1
+    assert b"/2/tweets" not in b"".join(server.requests)
 
 
 def test_line_that_breaks_after_some_segments_is_no_failure(tmp_path: Path) -> None:
     notes, what = Notes(), content(film(tmp_path))
-    with lying(says(UPLOADED, ADDED, answer("", 503))) as liar:
-        waits = publish(liar, what, notes)
+    with raw_server(says(UPLOADED, ADDED, answer("", 503))) as server:
+        waits = publish(server, what, notes)
 
     assert isinstance(waits, Pending)
     assert timedelta(0) < waits.check_at - datetime.now(UTC) <= timedelta(seconds=2)
@@ -278,8 +280,8 @@ def test_line_that_breaks_after_some_segments_is_no_failure(tmp_path: Path) -> N
 @pytest.mark.parametrize("kept", [[], [{"id": "5", "next": 1}], [{"id": "5", "next": 3}], [{"id": "5", "whole": True}]])
 def test_line_that_breaks_at_once_is_unavailable(tmp_path: Path, kept: list[dict[str, Any]]) -> None:
     notes = Notes(media=kept)
-    with lying(resets) as liar, pytest.raises(Unavailable):
-        publish(liar, content(film(tmp_path)), notes)
+    with raw_server(resets) as server, pytest.raises(Unavailable):
+        publish(server, content(film(tmp_path)), notes)
 
     assert notes.saves == []
 
@@ -292,8 +294,8 @@ def test_line_that_breaks_at_once_is_unavailable(tmp_path: Path, kept: list[dict
     [({"check_after_secs": 7}, 7), ({}, 5), ({"check_after_secs": 0}, 1), ({"check_after_secs": 9999}, 60)],
 )
 def test_x_says_when_to_ask_again(tmp_path: Path, said: dict[str, int], seconds: int) -> None:
-    with lying(says(UPLOADED, ADDED, ADDED, ADDED, working(**said))) as liar:
-        waits = publish(liar, content(film(tmp_path)))
+    with raw_server(says(UPLOADED, ADDED, ADDED, ADDED, working(**said))) as server:
+        waits = publish(server, content(film(tmp_path)))
 
     assert isinstance(waits, Pending)
     assert abs((waits.check_at - datetime.now(UTC)).total_seconds() - seconds) < 1
@@ -314,11 +316,11 @@ def test_file_that_x_cannot_use_is_rejected_in_its_words(
     failed = working("failed", **({"error": error} if error else {}))
     said = [UPLOADED, ADDED, ADDED, ADDED, failed] if is_at_once else [failed]
     notes = Notes() if is_at_once else Notes(media=[{"id": "5", "next": 3, "whole": True, "ready": False}])
-    with lying(says(*said)) as liar, pytest.raises(Rejected) as caught:
-        publish(liar, content(film(tmp_path)), notes)
+    with raw_server(says(*said)) as server, pytest.raises(Rejected) as caught:
+        publish(server, content(film(tmp_path)), notes)
 
     assert (caught.value.code, caught.value.message) == ("media_failed", f"X cannot use this file: {words}")
-    assert len(liar.requests) == len(said)
+    assert len(server.requests) == len(said)
 
 
 FORBIDDEN = answer(json.dumps({"title": "Forbidden", "detail": "Forbidden", "type": "about:blank", "status": 403}), 403)
@@ -345,24 +347,24 @@ REFUSALS: list[tuple[bytes, type[CallFailed], str]] = [
 def test_refusal_of_an_upload_says_what_is_next(
     tmp_path: Path, said: bytes, outcome: type[CallFailed], code: str, size: int
 ) -> None:
-    with lying(says(said)) as liar, pytest.raises(CallFailed) as caught:
-        publish(liar, content(file(tmp_path, size)))
+    with raw_server(says(said)) as server, pytest.raises(CallFailed) as caught:
+        publish(server, content(file(tmp_path, size)))
 
     assert (type(caught.value), caught.value.code) == (outcome, code)
-    assert len(liar.requests) == 1
+    assert len(server.requests) == 1
 
 
 def test_account_that_may_not_send_media_has_to_be_connected_again(tmp_path: Path) -> None:
-    with lying(says(FORBIDDEN)) as liar, pytest.raises(NeedsReconnect) as caught:
-        publish(liar, content(file(tmp_path, 7)))
+    with raw_server(says(FORBIDDEN)) as server, pytest.raises(NeedsReconnect) as caught:
+        publish(server, content(file(tmp_path, 7)))
 
     assert caught.value.can_refresh is False
     assert "connect it again" in caught.value.message
 
 
 def test_segment_may_be_answered_with_nothing(tmp_path: Path) -> None:
-    with lying(says(UPLOADED, answer("", 204), answer("", 200), answer("", 200), READY, created())) as liar:
-        assert isinstance(publish(liar, content(film(tmp_path))), Published)
+    with raw_server(says(UPLOADED, answer("", 204), answer("", 200), answer("", 200), READY, created())) as server:
+        assert isinstance(publish(server, content(film(tmp_path))), Published)
 
 
 # --- what X has forgotten ---
@@ -372,21 +374,21 @@ def test_segment_may_be_answered_with_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("next", [1, 3])
 def test_upload_that_x_no_longer_takes_is_begun_anew_once(tmp_path: Path, said: bytes, next: int) -> None:
     notes, what = Notes(media=[{"id": "4", "next": next}]), content(film(tmp_path))
-    with lying(says(said, UPLOADED, ADDED, ADDED, ADDED, READY, created())) as liar:
-        waits = publish(liar, what, notes)
+    with raw_server(says(said, UPLOADED, ADDED, ADDED, ADDED, READY, created())) as server:
+        waits = publish(server, what, notes)
         kept = notes.data
-        published = publish(liar, what, notes)
+        published = publish(server, what, notes)
 
     assert isinstance(waits, Pending)
     assert kept == {"media": [], "media_begun_anew": True}
     assert isinstance(published, Published)
-    assert lines(liar.requests)[1] == "POST /2/media/upload/initialize"
+    assert lines(server.requests)[1] == "POST /2/media/upload/initialize"
 
 
 def test_upload_that_x_no_longer_takes_again_is_rejected(tmp_path: Path) -> None:
     notes = Notes(media=[{"id": "4", "next": 1}], media_begun_anew=True)
-    with lying(says(refused(GONE))) as liar, pytest.raises(Rejected) as caught:
-        publish(liar, content(film(tmp_path)), notes)
+    with raw_server(says(refused(GONE))) as server, pytest.raises(Rejected) as caught:
+        publish(server, content(film(tmp_path)), notes)
 
     assert caught.value.code == "media_gone"
 
@@ -394,30 +396,30 @@ def test_upload_that_x_no_longer_takes_again_is_rejected(tmp_path: Path) -> None
 def test_segments_that_do_not_add_up_are_sent_anew(tmp_path: Path) -> None:
     notes = Notes()
     uneven = refused("Segments do not add up to provided total file size.")
-    with lying(says(UPLOADED, ADDED, ADDED, ADDED, uneven)) as liar:
-        assert isinstance(publish(liar, content(film(tmp_path)), notes), Pending)
+    with raw_server(says(UPLOADED, ADDED, ADDED, ADDED, uneven)) as server:
+        assert isinstance(publish(server, content(film(tmp_path)), notes), Pending)
 
     assert notes.data == {"media": [], "media_begun_anew": True}
 
 
 def test_media_ids_that_are_out_of_date_are_replaced_once(tmp_path: Path) -> None:
     notes, what = Notes(media=[{"id": "4", "whole": True, "ready": True}]), content(file(tmp_path, 7))
-    with lying(says(refused(IDS_REFUSED), READY, refused(IDS_REFUSED))) as liar:
-        waits = publish(liar, what, notes)
+    with raw_server(says(refused(IDS_REFUSED), READY, refused(IDS_REFUSED))) as server:
+        waits = publish(server, what, notes)
         with pytest.raises(Rejected) as caught:
-            publish(liar, what, notes)
+            publish(server, what, notes)
 
     assert isinstance(waits, Pending)
     assert caught.value.code == "media_ids_refused"
     assert IDS_REFUSED in caught.value.message
-    posts = [body_of(request) for request in liar.requests if b"/2/tweets" in request]
+    posts = [body_of(request) for request in server.requests if b"/2/tweets" in request]
     assert [post["media"]["media_ids"] for post in posts] == [["4"], ["5"]]
 
 
 def test_media_ids_refused_after_a_send_that_may_be_out_are_unknown(tmp_path: Path) -> None:
     notes = Notes(media=[{"id": "4", "whole": True, "ready": True}], maybe_out_since=SINCE.isoformat())
-    with lying(says(refused(IDS_REFUSED))) as liar, pytest.raises(OutcomeUnknown) as caught:
-        publish(liar, content(file(tmp_path, 7)), notes)
+    with raw_server(says(refused(IDS_REFUSED))) as server, pytest.raises(OutcomeUnknown) as caught:
+        publish(server, content(file(tmp_path, 7)), notes)
 
     assert caught.value.code == "media_ids_refused"
     assert notes.saves == [{"refused_as_duplicate": True}]
@@ -425,8 +427,8 @@ def test_media_ids_refused_after_a_send_that_may_be_out_are_unknown(tmp_path: Pa
 
 def test_refusal_of_the_post_for_its_text_leaves_the_media(tmp_path: Path) -> None:
     notes = Notes()
-    with lying(says(READY, refused("$.text: is too long"))) as liar, pytest.raises(Rejected):
-        publish(liar, content(file(tmp_path, 7)), notes)
+    with raw_server(says(READY, refused("$.text: is too long"))) as server, pytest.raises(Rejected):
+        publish(server, content(file(tmp_path, 7)), notes)
 
     assert notes.data == {"media": [{"id": "5", "whole": True, "ready": True}]}
 
@@ -455,8 +457,8 @@ def listed(*posts: dict[str, Any], **types: str) -> bytes:
 
 
 def reconcile(said: bytes, what: Content, notes: Notes | None = None, known: frozenset[str] = frozenset()) -> Any:
-    with lying(says(said)) as liar:
-        asked = connector_at(liar)
+    with raw_server(says(said)) as server:
+        asked = connector_at(server)
         return asked.reconcile(step_of(what), progress=notes or Notes(), since=SINCE, known=known)
 
 
@@ -563,9 +565,9 @@ def test_long_post_with_media_is_recognised(note: str, is_link_in_note: bool) ->
 
 
 def test_look_up_asks_what_media_there_are() -> None:
-    with lying(says(listed())) as liar:
-        connector_at(liar).reconcile(step_of(content(PICTURE)), progress=Notes(), since=SINCE, known=frozenset())
+    with raw_server(says(listed())) as server:
+        connector_at(server).reconcile(step_of(content(PICTURE)), progress=Notes(), since=SINCE, known=frozenset())
 
-    query = parse_qs(urlsplit(liar.requests[0].split()[1].decode()).query)
+    query = parse_qs(urlsplit(server.requests[0].split()[1].decode()).query)
     assert "attachments" in query["tweet.fields"][0].split(",")
     assert query["expansions"] == ["attachments.media_keys"]

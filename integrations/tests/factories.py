@@ -9,12 +9,12 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import Membership, User, Workspace
-from accounts.tests.making import make_workspace
+from accounts.tests.factories import make_workspace
 from integrations import registry, services
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
 from integrations.services.platforms import BY_PASSWORD
 from integrations.states import AccountState
-from integrations.testing import consent
+from tests.kit.connector_contract import consent
 from tests.world import Sandbox
 
 _numbers = itertools.count(1)

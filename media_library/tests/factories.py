@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from PIL import Image
 
 from accounts.models import Workspace
-from accounts.tests.making import make_workspace
+from accounts.tests.factories import make_workspace
 from media_library.models import Asset, AssetStatus, Rendition
 
 _numbers = itertools.count(1)

@@ -1,4 +1,4 @@
-"""A server that lies: answers byte by byte what a test says, resets, drips, or says nothing at all."""
+"""A server on a raw socket: answers byte by byte what a test says, resets, drips, or says nothing at all."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Turn = Callable[["Line"], None]
+Turn = Callable[["RawConnection"], None]
 
 
-class Line:
+class RawConnection:
     """One connection, seen from the server."""
 
-    def __init__(self, raw: socket.socket, liar: Liar) -> None:
+    def __init__(self, raw: socket.socket, server: RawServer) -> None:
         self.raw = raw
-        self.liar = liar
+        self.server = server
 
     def read_request(self) -> bytes:
         """One whole request, body included; b"" when the client has gone."""
@@ -36,8 +36,8 @@ class Line:
                 length = int(line.partition(b":")[2])
         while len(body) < length:
             body += self.raw.recv(65_536)
-        self.liar.requests.append(head + b"\r\n\r\n" + body)
-        return self.liar.requests[-1]
+        self.server.requests.append(head + b"\r\n\r\n" + body)
+        return self.server.requests[-1]
 
     def send(self, data: bytes) -> None:
         self.raw.sendall(data)
@@ -53,7 +53,7 @@ class Line:
         self.raw.close()
 
 
-class Liar:
+class RawServer:
     """The server: connection number n is served by turn number n, all further ones by the last."""
 
     def __init__(self, *turns: Turn, tls: ssl.SSLContext | None = None) -> None:
@@ -80,9 +80,9 @@ class Liar:
         with contextlib.suppress(OSError):
             if self.tls is not None:
                 raw = self.tls.wrap_socket(raw, server_side=True)
-            line = Line(raw, self)
-            turn(line)
-            line.close()
+            connection = RawConnection(raw, self)
+            turn(connection)
+            connection.close()
 
     def stop(self) -> None:
         self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
@@ -90,12 +90,12 @@ class Liar:
 
 
 @contextmanager
-def lying(*turns: Turn, tls: ssl.SSLContext | None = None) -> Iterator[Liar]:
-    liar = Liar(*turns, tls=tls)
+def raw_server(*turns: Turn, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+    server = RawServer(*turns, tls=tls)
     try:
-        yield liar
+        yield server
     finally:
-        liar.stop()
+        server.stop()
 
 
 def answer(body: bytes | str = b"{}", status: int = 200, **headers: str) -> bytes:
@@ -109,10 +109,10 @@ def answer(body: bytes | str = b"{}", status: int = 200, **headers: str) -> byte
 def says(*answers: bytes) -> Turn:
     """Answer one request after the other on the same connection, the last for all that follow."""
 
-    def turn(line: Line) -> None:
+    def turn(connection: RawConnection) -> None:
         index = 0
-        while line.read_request():
-            line.send(answers[min(index, len(answers) - 1)])
+        while connection.read_request():
+            connection.send(answers[min(index, len(answers) - 1)])
             index += 1
 
     return turn
@@ -121,9 +121,9 @@ def says(*answers: bytes) -> Turn:
 def says_once(data: bytes) -> Turn:
     """Answer one request and close."""
 
-    def turn(line: Line) -> None:
-        line.read_request()
-        line.send(data)
+    def turn(connection: RawConnection) -> None:
+        connection.read_request()
+        connection.send(data)
 
     return turn
 
@@ -131,27 +131,27 @@ def says_once(data: bytes) -> Turn:
 def drips(data: bytes, *, every_s: float = 0.05) -> Turn:
     """Answer one byte at a time."""
 
-    def turn(line: Line) -> None:
-        line.read_request()
+    def turn(connection: RawConnection) -> None:
+        connection.read_request()
         for index in range(len(data)):
-            line.send(data[index : index + 1])
+            connection.send(data[index : index + 1])
             time.sleep(every_s)
 
     return turn
 
 
-def resets(line: Line) -> None:
+def resets(connection: RawConnection) -> None:
     """Take the request and break the connection."""
-    line.read_request()
-    line.reset()
+    connection.read_request()
+    connection.reset()
 
 
-def closes(line: Line) -> None:
+def closes(connection: RawConnection) -> None:
     """Take the request and close without a word."""
-    line.read_request()
+    connection.read_request()
 
 
-def is_silent(line: Line) -> None:
+def is_silent(connection: RawConnection) -> None:
     """Take the request and say nothing, until the client goes."""
-    while line.read_request():
+    while connection.read_request():
         pass

@@ -20,8 +20,8 @@ import pytest
 
 from integrations.contract import Absent, Content, Found, LeaseLost, MediaUse, Part, Pending, Published, Step
 from integrations.errors import NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
-from integrations.testing import ConnectorContract, Notes, Visit, step_of
 from mastablasta.core.media_rules import MediaRule
+from tests.kit.connector_contract import ConnectorContract, Notes, Visit, step_of
 
 NOTHING: frozenset[str] = frozenset()
 MOST_CALLS = 40
@@ -45,7 +45,7 @@ def mp4(tail: bytes = b"") -> bytes:
     return b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + b"\x00" * 64 + tail
 
 
-class Desk:
+class MediaFolder:
     """Lays files into a folder, each under a name of its own, as the engine hands them to a connector."""
 
     def __init__(self, folder: Path) -> None:
@@ -96,15 +96,15 @@ class MediaContract(ConnectorContract):
     """Subclass it in the platform's tests instead of ConnectorContract."""
 
     @pytest.fixture
-    def desk(self, tmp_path: Path) -> Desk:
-        return Desk(tmp_path)
+    def desk(self, tmp_path: Path) -> MediaFolder:
+        return MediaFolder(tmp_path)
 
     def rule_of(self, anna: Visit) -> MediaRule:
         rule = anna.connector.media_rule("standard", anna.target)
         assert rule is not None
         return rule
 
-    def one_of(self, kind: str, anna: Visit, desk: Desk, **more: Any) -> MediaUse:
+    def one_of(self, kind: str, anna: Visit, desk: MediaFolder, **more: Any) -> MediaUse:
         """A file of this kind in the form that the platform takes first; skips where it takes none."""
         rule = self.rule_of(anna)
         taken = {"image": rule.images, "animation": rule.animations, "video": rule.videos}[kind]
@@ -122,7 +122,7 @@ class MediaContract(ConnectorContract):
 
     @pytest.mark.parametrize("kind", ["image", "animation", "video"])
     @pytest.mark.parametrize("text", ["Look", ""])
-    def test_file_arrives_whole_with_its_alt_text(self, anna: Visit, desk: Desk, kind: str, text: str) -> None:
+    def test_file_arrives_whole_with_its_alt_text(self, anna: Visit, desk: MediaFolder, kind: str, text: str) -> None:
         use = self.one_of(kind, anna, desk, alt_text="Ein Kätzchen 🐈, das „maunzt“")
 
         published = go_on(anna, step_of(with_media(use, text=text)), Notes())
@@ -131,7 +131,7 @@ class MediaContract(ConnectorContract):
         assert (published.remote_id, post["text"], post["media"]) == (post["id"], text, [row(use)])
         assert (anna.marks, anna.calls("publish")) == (1, 1)
 
-    def test_pictures_arrive_in_their_order(self, anna: Visit, desk: Desk) -> None:
+    def test_pictures_arrive_in_their_order(self, anna: Visit, desk: MediaFolder) -> None:
         most = min(self.rule_of(anna).max_images, 4)
         uses = [desk.picture(number + 5, alt_text=f"Nr. {number}" if number else "") for number in range(most)]
 
@@ -139,7 +139,7 @@ class MediaContract(ConnectorContract):
 
         assert self.media(anna) == [[row(use) for use in uses]]
 
-    def test_parts_of_a_thread_have_files_of_their_own(self, anna: Visit, desk: Desk) -> None:
+    def test_parts_of_a_thread_have_files_of_their_own(self, anna: Visit, desk: MediaFolder) -> None:
         self.skip_unless_threads()
         uses = [desk.picture(5), desk.picture(6)]
         parts = (Part("One", (uses[0],)), Part("Two", kind="reply"), Part("", (uses[1],), kind="comment"))
@@ -153,7 +153,7 @@ class MediaContract(ConnectorContract):
         assert self.media(anna) == [[row(uses[0])], [], [row(uses[1])]]
         assert [post["reply_to"] for post in posts] == [None, posts[0]["id"], posts[0]["id"]]
 
-    def test_nothing_is_visible_while_a_video_is_worked_on(self, anna: Visit, desk: Desk) -> None:
+    def test_nothing_is_visible_while_a_video_is_worked_on(self, anna: Visit, desk: MediaFolder) -> None:
         use = self.one_of("video", anna, desk)
         anna.fault("processing", operation="upload", ms=600)
         step, notes = step_of(with_media(use)), Notes()
@@ -172,7 +172,7 @@ class MediaContract(ConnectorContract):
 
     @pytest.mark.parametrize("effect", LOST)
     @pytest.mark.parametrize("kind", ["image", "video"])
-    def test_lost_answer_at_an_upload_is_harmless(self, anna: Visit, desk: Desk, effect: str, kind: str) -> None:
+    def test_lost_answer_at_an_upload_is_harmless(self, anna: Visit, desk: MediaFolder, effect: str, kind: str) -> None:
         use = self.one_of(kind, anna, desk, alt_text="A cat")
         step, notes = step_of(with_media(use)), Notes()
         anna.fault(effect, operation="upload")
@@ -185,7 +185,9 @@ class MediaContract(ConnectorContract):
         assert (lost, self.media(anna)) == ((0, []), [[row(use)]])
 
     @pytest.mark.parametrize("kind", ["image", "video"])
-    def test_killed_between_any_two_steps_it_goes_on_from_there(self, anna: Visit, desk: Desk, kind: str) -> None:
+    def test_killed_between_any_two_steps_it_goes_on_from_there(
+        self, anna: Visit, desk: MediaFolder, kind: str
+    ) -> None:
         """Killed at the first thing that it saves, at the second, … until a run comes through."""
         uses = [self.one_of(kind, anna, desk, alt_text="A cat")]
         if kind == "image" and self.rule_of(anna).max_images > 1:
@@ -207,7 +209,7 @@ class MediaContract(ConnectorContract):
         assert self.media(anna) == [[row(use) for use in uses]] * (saves + 1)
         assert anna.texts() == [f"Killed at {number}" for number in range(saves + 1)]
 
-    def test_what_was_uploaded_before_the_kill_is_not_uploaded_again(self, anna: Visit, desk: Desk) -> None:
+    def test_what_was_uploaded_before_the_kill_is_not_uploaded_again(self, anna: Visit, desk: MediaFolder) -> None:
         if self.rule_of(anna).max_images < 2:
             pytest.skip("the platform takes one picture")
         step, dying = step_of(with_media(desk.picture(5), desk.picture(6))), Notes()
@@ -222,7 +224,7 @@ class MediaContract(ConnectorContract):
 
     # --- plain refusals ---
 
-    def test_too_many_uploads_wait_until_the_window_opens(self, anna: Visit, desk: Desk) -> None:
+    def test_too_many_uploads_wait_until_the_window_opens(self, anna: Visit, desk: MediaFolder) -> None:
         anna.fault("rate_limited", operation="upload", retry_after=30)
         now = datetime.now(UTC)
 
@@ -232,7 +234,7 @@ class MediaContract(ConnectorContract):
         assert now < caught.value.until <= now + timedelta(seconds=33)
         assert (anna.texts(), anna.marks) == ([], 0)
 
-    def test_file_that_is_refused_is_rejected(self, anna: Visit, desk: Desk) -> None:
+    def test_file_that_is_refused_is_rejected(self, anna: Visit, desk: MediaFolder) -> None:
         anna.fault("reject_content", operation="upload", times=2)
 
         with pytest.raises(Rejected) as caught:
@@ -241,7 +243,7 @@ class MediaContract(ConnectorContract):
         assert caught.value.message
         assert (anna.texts(), anna.marks) == ([], 0)
 
-    def test_revoked_token_at_an_upload_needs_reconnect(self, anna: Visit, desk: Desk) -> None:
+    def test_revoked_token_at_an_upload_needs_reconnect(self, anna: Visit, desk: MediaFolder) -> None:
         anna.fault("revoke_token", operation="any")
 
         with pytest.raises(NeedsReconnect):
@@ -253,7 +255,7 @@ class MediaContract(ConnectorContract):
 
     @pytest.mark.parametrize("text", ["Lost reply", ""])
     def test_lost_reply_to_a_post_with_files_is_found(
-        self, anna: Visit, desk: Desk, before: datetime, text: str
+        self, anna: Visit, desk: MediaFolder, before: datetime, text: str
     ) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
         step, notes = step_of(with_media(desk.picture(), text=text)), Notes()
@@ -268,7 +270,7 @@ class MediaContract(ConnectorContract):
         assert (found.remote_id, anna.calls("publish")) == (post["id"], 1)
 
     def test_lost_request_goes_out_with_the_files_that_are_there(
-        self, anna: Visit, desk: Desk, before: datetime
+        self, anna: Visit, desk: MediaFolder, before: datetime
     ) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
         use = desk.picture()
@@ -283,7 +285,7 @@ class MediaContract(ConnectorContract):
 
         assert (looked, self.media(anna), anna.calls("upload")) == (Absent(), [[row(use)]], uploads)
 
-    def test_same_text_without_files_is_not_ours(self, anna: Visit, desk: Desk, before: datetime) -> None:
+    def test_same_text_without_files_is_not_ours(self, anna: Visit, desk: MediaFolder, before: datetime) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
         anna.connector.publish(step_of("Good morning"), progress=Notes())
         content = with_media(desk.picture(), text="Good morning")

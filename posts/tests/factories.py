@@ -7,7 +7,7 @@ from typing import Any
 
 from accounts.models import Workspace
 from integrations.models import SocialAccount
-from integrations.tests.making import make_account
+from integrations.tests.factories import make_account
 from posts.models import Delivery, Post
 from posts.services import claims, composing
 from posts.states import DeliveryState, PostStatus
