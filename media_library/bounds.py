@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from mastablasta.core.media_rules import ImageRule, VideoRule
 
 
+NEARLY = 1e-8  # a limit of 1.91 is no exact number; what is off by less is on it
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Of width and height. `step`: they are multiples of it."""
@@ -39,7 +42,7 @@ class Bounds:
             self.min_width <= width <= self.max_width
             and self.min_height <= height <= self.max_height
             and width * height <= self.max_pixels
-            and self.min_aspect <= width / height <= self.max_aspect
+            and self.min_aspect - NEARLY <= width / height <= self.max_aspect + NEARLY
             and width % self.step == 0 == height % self.step
         )
 
@@ -58,7 +61,7 @@ class Bounds:
         return max(self.step, min(round(value / self.step) * self.step, self._down(most)))
 
     def _down(self, value: float) -> int:
-        return math.floor(value / self.step + 1e-9) * self.step
+        return math.floor(value / self.step + NEARLY) * self.step
 
     def _up(self, value: float) -> int:
-        return math.ceil(value / self.step - 1e-9) * self.step
+        return math.ceil(value / self.step - NEARLY) * self.step

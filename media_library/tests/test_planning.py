@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
@@ -250,6 +250,9 @@ def test_recipe_survives_json(rule: MediaRule) -> None:
     fit=st.sampled_from(["fit", "pad", "crop"]),
     step=st.sampled_from([1, 2]),
     share=st.floats(0.3, 0.99),
+)
+@example(
+    width=16, height=8, max_side=64, max_pixels=20_000, aspects=(1.0, 1.9999999999999996), fit="pad", step=1, share=0.5
 )
 def test_what_is_made_is_inside_all_bounds(
     width: int,
