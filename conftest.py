@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,31 @@ import pytest
 from django.conf import settings
 
 if TYPE_CHECKING:
+    from pytest_django.plugin import DjangoDbBlocker
+
     from tests.world import Sandbox
+
+pytest_plugins = ["tests.rings"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """A migrated database for this process, in place of pytest-django's, which migrates one for each."""
+    from django.db import connections
+    from django.test import TransactionTestCase
+
+    from tests.databases import database_of_process, empty
+
+    def teardown(_: TransactionTestCase) -> None:
+        empty(connections["default"])
+
+    default, process = connections["default"], os.environ.get("PYTEST_XDIST_WORKER", "main")
+    with database_of_process(default.settings_dict, process) as name, pytest.MonkeyPatch.context() as patch:
+        patch.setitem(default.settings_dict, "NAME", name)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        yield
+        with django_db_blocker.unblock():
+            connections.close_all()
 
 
 @pytest.fixture(scope="session")

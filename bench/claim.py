@@ -31,7 +31,7 @@ UPDATE posts_delivery SET updated_at = now() WHERE id IN (
 
 
 def run() -> None:
-    with postgresql() as server, tempfile.TemporaryDirectory(prefix="mb-bench-") as home:
+    with postgresql(durable=True) as server, tempfile.TemporaryDirectory(prefix="mb-bench-") as home:
         for shape in (many_accounts, few_accounts, one_account_first, parked_ahead):
             with database(server) as url:
                 set_up(url, home)

@@ -34,7 +34,11 @@ WAYS = {
 
 def run() -> None:
     logging.disable(logging.WARNING)
-    with postgresql() as server, database(server) as url, tempfile.TemporaryDirectory(prefix="mb-bench-") as home:
+    with (
+        postgresql(durable=True) as server,
+        database(server) as url,
+        tempfile.TemporaryDirectory(prefix="mb-bench-") as home,
+    ):
         set_up(url, home)
         try:
             measure()

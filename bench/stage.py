@@ -23,7 +23,7 @@ class Stage:
     def __enter__(self) -> Self:
         self.stack = ExitStack()
         try:
-            url = self.stack.enter_context(database(self.stack.enter_context(postgresql())))
+            url = self.stack.enter_context(database(self.stack.enter_context(postgresql(durable=True))))
             self.instance = self.stack.enter_context(Instance(url))
         except BaseException:
             self.stack.close()

@@ -27,7 +27,11 @@ MEMORY_BAR_MB = 32.0
 
 
 def run() -> None:
-    with postgresql() as server, database(server) as url, tempfile.TemporaryDirectory(prefix="mb-bench-") as folder:
+    with (
+        postgresql(durable=True) as server,
+        database(server) as url,
+        tempfile.TemporaryDirectory(prefix="mb-bench-") as folder,
+    ):
         instance = Instance(url, folder=Path(folder) / "home", WEB_WORKERS="1")
         instance.home.mkdir()
         assert instance.manage("migrate").returncode == 0

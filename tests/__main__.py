@@ -1,12 +1,20 @@
-"""`python -m tests [pytest options]`: the suite on SQLite, on PostgreSQL, then the slow tests on PostgreSQL.
+"""`python -m tests [--more | --faults | --all] [pytest options]`: the rings of tests/rings.py, one run after the other.
 
-The last line is the sum: `N passed`, or `N passed, M failed` and exit status 1.
+    (nothing)    what every change must pass: pure and database tests on PostgreSQL, vendor tests on SQLite, core of
+                 the whole processes
+    --more       the rest: every database test on SQLite too, faults in their short form, browser, fuzzing
+    --faults     tests/faults alone; with FAULTS=full in the environment as long as it takes
+    --all        the first two
+
+It ends with the time of each run, its slowest tests and what was skipped. The last line is the sum: `N passed`, or
+`N passed, M failed` and exit status 1. A test outside the whole processes that takes over 2 s is a failure.
 """
 
 # ruff: noqa: T201  it speaks to the terminal
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,27 +22,69 @@ import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from tests.databases import sqlite_template
 from tests.faults import figures
 from tests.pg import NoPostgreSQL, postgresql
+from tests.rings import CORE, MOST_SECONDS, PROCESSES, REPORT, VENDOR_PATHS
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_COLLECTED = 5
+SLOWEST = 20
+SIDE_BY_SIDE = ("-n", "2", "--dist", "worksteal")
+BY_FILE = ("-n", "3", "--dist", "loadfile")  # whole processes wait more than they work
+NOT_OF_ANY = {"PYTHONDONTWRITEBYTECODE"}  # each process that a test starts would compile all modules anew
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """One call of pytest: `marks` choose the rings, `options` say how, `paths` spare it from looking elsewhere."""
+
+    title: str
+    marks: str
+    options: tuple[str, ...] = SIDE_BY_SIDE
+    paths: tuple[str, ...] = ()
+    on_sqlite: bool = False
+
+
+TEST = (
+    Run("Pure and database, on PostgreSQL", "pure or database"),
+    Run("Vendor, on SQLite", "vendor", paths=VENDOR_PATHS, on_sqlite=True),
+    Run("Whole processes, core", "core", BY_FILE, paths=(CORE,)),
+)
+MORE = (
+    Run("Database, on SQLite", "database and not vendor", on_sqlite=True),
+    Run("Whole processes, the rest", "processes and not core", BY_FILE, paths=PROCESSES[1:]),
+)
+FAULTS = Run("Faults", "processes", ("-v",), paths=("tests/faults",))
+
+
+@dataclass
 class Outcome:
-    """What one pytest run came to."""
+    """What runs came to: rows as tests/rings.py reports them, failures that have no row, and the wall time of each."""
 
-    passed: int
-    failed: int
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    broke_off: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
-    def __add__(self, other: Outcome) -> Outcome:
-        return Outcome(self.passed + other.passed, self.failed + other.failed)
+    def count(self, outcome: str) -> int:
+        return sum(row["outcome"] == outcome for row in self.rows)
+
+    @property
+    def failed(self) -> int:
+        return self.count("failed") + len(self.broke_off)
+
+    def __iadd__(self, other: Outcome) -> Outcome:
+        self.rows += other.rows
+        self.broke_off += other.broke_off
+        self.seconds |= other.seconds
+        return self
 
 
 def clean_environment(home: Path, **settings: str) -> dict[str, str]:
@@ -42,86 +92,124 @@ def clean_environment(home: Path, **settings: str) -> dict[str, str]:
     names = {
         line.split("=")[0].lstrip("# ") for line in (ROOT / ".env.example").read_text().splitlines() if "=" in line
     }
-    kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in names}
+    left_out = names | NOT_OF_ANY
+    kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in left_out}
     blank = dict.fromkeys(names, "")  # an empty value counts as not set and keeps ./.env out
     return {**kept, **blank, "MASTABLASTA_TEST_HOME": str(home), "PYTHONPATH": str(ROOT), **settings}
 
 
-def run(title: str, options: list[str], environment: dict[str, str]) -> Outcome:
-    print(f"\n=== {title}", flush=True)
+def pytest(run: Run, options: list[str], environment: dict[str, str]) -> Outcome:
+    """Call pytest once, and once more alone for what took too long: the machine may have been busy."""
+    print(f"\n=== {run.title}", flush=True)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mb-report-") as folder:
-        report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", f"--junitxml={report}", *options]
-        status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-        outcome = read_report(report, status)
-    lasted_s = round(time.monotonic() - started)
-    print(f"=== {title}: {outcome.passed} passed, {outcome.failed} failed in {lasted_s} s", flush=True)
+    paths = () if any((ROOT / option.partition("::")[0]).exists() for option in options) else run.paths
+    outcome = _pytest(run.title, [*run.options, "-m", run.marks, *options, *paths], environment)
+    slow = [row for row in outcome.rows if is_slow(row)]
+    if slow:
+        print(f"=== {run.title}: {len(slow)} took over {MOST_SECONDS:.0f} s, once more by themselves", flush=True)
+        again = _pytest(run.title, ["-p", "no:xdist", *(row["id"] for row in slow)], environment)
+        outcome.broke_off += [
+            f"{row['id']} takes {row['seconds']:.1f} s, more than {MOST_SECONDS:.0f}"
+            for row in again.rows
+            if is_slow(row)
+        ]
+    outcome.seconds[run.title] = time.monotonic() - started
+    print(f"=== {run.title}: {outcome.count('passed')} passed, {outcome.failed} failed in ", end="")
+    print(f"{outcome.seconds[run.title]:.0f} s", flush=True)
     return outcome
 
 
-def read_report(report: Path, status: int) -> Outcome:
-    """Count; a run that broke off counts as a failure, and so does a report that pytest did not write."""
-    passed = failed = 0
-    if report.is_file():
-        for suite in ET.parse(report).iter("testsuite"):
-            total, errors, failures, skipped = (
-                int(suite.get(name, 0)) for name in ("tests", "errors", "failures", "skipped")
-            )
-            failed += errors + failures
-            passed += total - errors - failures - skipped
-    if status not in (0, NOTHING_COLLECTED) and not failed:
-        failed = 1
-    return Outcome(passed, failed)
+def _pytest(title: str, options: list[str], environment: dict[str, str]) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="mb-report-") as folder:
+        report = Path(folder) / "report"
+        command, variables = [sys.executable, "-m", "pytest", *options], environment | {REPORT: str(report)}
+        status = subprocess.run(command, cwd=ROOT, env=variables, check=False).returncode
+        rows = [json.loads(line) for line in report.read_text().splitlines()] if report.is_file() else []
+    outcome = Outcome(rows)
+    if status not in (0, NOTHING_COLLECTED) and not outcome.failed:
+        outcome.broke_off.append(f"{title}: pytest ended with status {status}")
+    return outcome
 
 
-def main(options: list[str]) -> int:
-    if "--faults" in options:
-        return faults([option for option in options if option != "--faults"])
-    quick = ["-n", "2", "--dist", "worksteal", "-m", "not slow"]
-    slow = ["-n", "2", "--dist", "loadfile", "-m", "slow"]  # they wait more than they work
+def is_slow(row: dict[str, Any]) -> bool:
+    return row["ring"] != "processes" and row["seconds"] > MOST_SECONDS
+
+
+@contextmanager
+def home_folder() -> Iterator[Path]:
+    """A folder for what instances write, gone in the end."""
     home = Path(tempfile.mkdtemp(prefix="mb-test-"))
     try:
-        with postgresql() as url:
-            outcome = run("SQLite", [*quick, *options], clean_environment(home / "sqlite"))
-            on_postgresql = {"DATABASE_URL": url, "MASTABLASTA_MODE": "development"}
-            outcome += run("PostgreSQL", [*quick, *options], clean_environment(home / "pg", **on_postgresql))
-            outcome += run(
-                "Whole processes, on PostgreSQL",
-                [*slow, *options],
-                clean_environment(home / "slow", **on_postgresql),
-            )
-    except NoPostgreSQL as error:
-        print(error, file=sys.stderr)
-        return 1
+        yield home
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    print(f"{outcome.passed} passed" + (f", {outcome.failed} failed" if outcome.failed else ""))
-    return 1 if outcome.failed or not outcome.passed else 0
 
 
-def faults(options: list[str]) -> int:
-    """Only tests/faults, on PostgreSQL; FAULTS=full in the environment makes it the long form.
+def rings(runs: tuple[Run, ...], options: list[str], *, durable: bool) -> Outcome:
+    """Run them one after the other, on one PostgreSQL."""
+    outcome = Outcome()
+    sqlite_template()  # once, not by each process of a run
+    with home_folder() as home, postgresql(durable=durable) as url:
+        for number, run in enumerate(runs):
+            on = {} if run.on_sqlite else {"DATABASE_URL": url, "MASTABLASTA_MODE": "development"}
+            outcome += pytest(run, options, clean_environment(home / str(number), **on))
+    return outcome
 
-    The long form writes what it measured into the table of docs/reliability.md.
-    """
-    home = Path(tempfile.mkdtemp(prefix="mb-test-"))
-    try:
-        with postgresql() as url:
-            settings = {"DATABASE_URL": url, "MASTABLASTA_MODE": "development", figures.VARIABLE: str(home / "figures")}
-            outcome = run("Faults", ["-v", "-m", "slow", "tests/faults", *options], clean_environment(home, **settings))
+
+def faults(options: list[str]) -> Outcome:
+    """Only tests/faults; the long form writes what it measured into the table of docs/reliability.md."""
+    with home_folder() as home, postgresql(durable=True) as url:
+        settings = {"DATABASE_URL": url, "MASTABLASTA_MODE": "development", figures.VARIABLE: str(home / "figures")}
+        outcome = pytest(FAULTS, options, clean_environment(home, **settings))
         found = figures.noted(home / "figures")
-    except NoPostgreSQL as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
     for fault, figure in found.items():
         print(f"{fault}: {figure}")
     if os.environ.get("FAULTS") == "full":
         page = ROOT / "docs/reliability.md"
         page.write_text(figures.put_into(page.read_text(), found))
-    return 1 if outcome.failed or not outcome.passed else 0
+    return outcome
+
+
+def say(outcome: Outcome) -> None:
+    """Print what took longest, how long each ring took, what was skipped and why, what failed, and the sum."""
+    print(f"\nThe {SLOWEST} slowest:")
+    for row in sorted(outcome.rows, key=lambda row: -row["all"])[:SLOWEST]:
+        print(f"  {row['all']:6.2f} s  {row['ring']:9}  {row['id']}")
+    tests, seconds = Counter(row["ring"] for row in outcome.rows), Counter[str]()
+    for row in outcome.rows:
+        seconds[row["ring"]] += row["all"]
+    print("Tests: " + ", ".join(f"{ring} {tests[ring]} in {seconds[ring]:.0f} s of work" for ring in tests))
+    print("Wall time: " + ", ".join(f"{title} {took:.0f} s" for title, took in outcome.seconds.items()))
+    skipped: dict[str, list[str]] = {}
+    for row in outcome.rows:
+        if row["outcome"] == "skipped":
+            skipped.setdefault(row["why"], []).append(row["id"])
+    for why, ids in skipped.items():
+        print(f"Skipped {len(ids)}: {why} ({ids[0]}{' …' if len(ids) > 1 else ''})")
+    for row in outcome.rows:
+        if row["outcome"] == "failed":
+            print(f"FAILED {row['id']}")
+    for line in outcome.broke_off:
+        print(f"FAILED {line}")
+    print(f"{outcome.count('passed')} passed" + (f", {outcome.failed} failed" if outcome.failed else ""))
+
+
+def main(arguments: list[str]) -> int:
+    options = [one for one in arguments if one not in {"--more", "--faults", "--all"}]
+    try:
+        if "--faults" in arguments:
+            outcome = faults(options)
+        elif "--all" in arguments:
+            outcome = rings(TEST + MORE, options, durable=False)
+        elif "--more" in arguments:
+            outcome = rings(MORE, options, durable=True)
+        else:
+            outcome = rings(TEST, options, durable=False)
+    except NoPostgreSQL as error:
+        print(error, file=sys.stderr)
+        return 1
+    say(outcome)
+    return 1 if outcome.failed or not outcome.count("passed") else 0
 
 
 def _interrupted(*_: object) -> NoReturn:

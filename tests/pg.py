@@ -1,7 +1,10 @@
 """A real PostgreSQL for tests: TEST_DATABASE_URL's server, or one from a wheel that lives as long as the run.
 
-`postgresql` gives the URL of a database that does not exist yet (Django makes test_<name>), `database` that of
-an empty one; both are dropped afterwards.
+`postgresql` gives the URL of a database that does not exist (each process of a run makes test_<name>_<process>); beside
+it stands a migrated one, <name>_template. `database` gives a database, empty or migrated. All are dropped afterwards.
+
+The server from the wheel begins as a copy of one that was kept, with the migrated database in it, and does not sync to
+the disk: a test needs no protection from a power cut. What proves durability, or measures, asks for `durable=True`.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -22,6 +26,9 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 import psycopg
 
+from tests.databases import KEPT, being_kept, checksum, migrate, template_name
+
+KEPT_TEMPLATE = "mastablasta_template"
 PREFIX = "mastablasta_test_"
 
 
@@ -35,18 +42,30 @@ def with_name(url: str, name: str) -> str:
 
 
 @contextmanager
-def postgresql() -> Iterator[str]:
+def postgresql(*, durable: bool = False) -> Iterator[str]:
     """Give the URL of a server with a fresh database name; what carries that name is dropped in the end.
 
     Raises NoPostgreSQL.
     """
     given = os.environ.get("TEST_DATABASE_URL", "")
-    with _reachable(given) if given else _from_wheel() as server:
+    with _reachable(given) if given else _from_wheel(durable=durable) as server:
         url = with_name(server, f"{PREFIX}{secrets.token_hex(4)}")
         try:
+            _make_template(url)
             yield url
         finally:
             _drop_all(url)
+
+
+def _make_template(url: str) -> None:
+    """The run's own migrated database: a copy of the server's, where the server was kept."""
+    name = template_name(url)
+    with _maintenance(url) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [KEPT_TEMPLATE]).fetchone():
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{KEPT_TEMPLATE}"')
+            return
+        connection.execute(f'CREATE DATABASE "{name}"')
+    migrate(DATABASE_URL=with_name(url, name))
 
 
 @contextmanager
@@ -90,13 +109,39 @@ def own_server() -> Iterator[OwnServer]:
 
 
 @contextmanager
-def _from_wheel() -> Iterator[str]:
-    with _wheel_server() as server:
+def _from_wheel(*, durable: bool) -> Iterator[str]:
+    kept = KEPT / f"postgresql-{checksum()}"
+    if not kept.is_dir():
+        _keep_cluster(kept.name)
+    with _wheel_server(kept) as server:
+        if durable:
+            with psycopg.connect(str(server.get_uri()), autocommit=True) as connection:
+                connection.execute("ALTER SYSTEM RESET ALL")
+                connection.execute("SELECT pg_reload_conf()")
         yield str(server.get_uri()).replace("postgresql://", "postgres://")
 
 
+def _keep_cluster(name: str) -> None:
+    """Make a server with a migrated database, stop it and keep its files for the runs to come."""
+    with being_kept(name) as path, _wheel_server(keep_as=path) as server:
+        url = str(server.get_uri()).replace("postgresql://", "postgres://")
+        with psycopg.connect(url, autocommit=True) as connection:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.execute("SELECT pg_reload_conf()")
+            connection.execute(f'CREATE DATABASE "{KEPT_TEMPLATE}"')
+        migrate(DATABASE_URL=with_name(url, KEPT_TEMPLATE))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a stopped server's files, whoever owns them."""
+    subprocess.run(["cp", "-Rp", str(source), str(target)], check=True)
+    (target / ".handle_pids.json").unlink(missing_ok=True)
+
+
 @contextmanager
-def _wheel_server() -> Iterator[Any]:
+def _wheel_server(copy_of: Path | None = None, *, keep_as: Path | None = None) -> Iterator[Any]:
+    """A server from the wheel: new, or a copy of one that was kept. `keep_as`: where its files go when it has ended."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it wonders about XDG_RUNTIME_DIR
         try:
@@ -109,6 +154,8 @@ def _wheel_server() -> Iterator[Any]:
     folder = Path(tempfile.mkdtemp(prefix="mb-pg-"))
     try:
         try:
+            if copy_of is not None:
+                _copy(copy_of, folder / "data")
             server = get_server(folder / "data", cleanup_mode=None)
         except Exception as error:
             raise NoPostgreSQL(
@@ -118,16 +165,19 @@ def _wheel_server() -> Iterator[Any]:
             yield server
         finally:
             server.stop()
+        if keep_as is not None:
+            _copy(folder / "data", keep_as)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def database(url: str) -> Iterator[str]:
-    """Make an empty database on the server of `url`, give its URL, drop it."""
+def database(url: str, *, migrated: bool = False) -> Iterator[str]:
+    """Make a database on the server of `url`, empty or with all tables, give its URL, drop it."""
     name = f"{urlsplit(url).path.lstrip('/')}_{secrets.token_hex(3)}"
     with _maintenance(url) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        template = f' TEMPLATE "{template_name(url)}"' if migrated else ""
+        connection.execute(f'CREATE DATABASE "{name}"{template}')
     try:
         yield with_name(url, name)
     finally:

@@ -1,0 +1,133 @@
+"""Which ring each test belongs to: by where it stands and which fixtures it asks for, so that nobody marks by hand.
+
+pure         asks for no database; runs once
+database     uses Django's database; runs on PostgreSQL
+vendor       of these, what touches SQL of our own or a database's manners, and a walk over every endpoint and every
+             command; these run on SQLite too in `make test`, all others of `database` in `make test-more`
+processes    starts whole processes, a browser or a fuzzer; runs once
+core         of these, what every change must pass
+
+`python -m tests` ends with the time of each ring and its slowest tests; docs/testing.md says what that is for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DATABASE_FIXTURES = frozenset({"db", "transactional_db", "admin_client", "admin_user", "live_server"})
+CORE = "tests/e2e"
+PROCESSES = (CORE, "tests/faults", "tests/more")
+REPORT = "MASTABLASTA_TEST_REPORT"  # names the file that a run writes what came of each test to
+MOST_SECONDS = 2.0  # what a test outside whole processes may take
+
+# Code that speaks SQL of its own, locks rows or asks which database it is on, and the tests that hold it on both.
+# tests/test_rings.py looks for such code that is not named here.
+SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
+    "integrations/services/accounts.py": ("integrations/tests/test_changing.py",),
+    "integrations/services/arrivals.py": ("integrations/tests/test_connecting.py",),
+    "integrations/services/budgets.py": ("posts/tests/test_pace.py",),
+    "integrations/services/disconnecting.py": ("integrations/tests/test_disconnecting.py",),
+    "integrations/services/tokens.py": ("integrations/tests/test_tokens.py", "integrations/tests/test_checking.py"),
+    "mastablasta/clock.py": ("mastablasta/tests/test_clock.py",),
+    "mastablasta/core/migrations/0002_queue_index.py": ("mastablasta/core/tests/test_jobs.py",),
+    "mastablasta/core/models.py": ("mastablasta/core/tests/test_heartbeats.py", "mastablasta/tests/test_metrics.py"),
+    "mastablasta/core/move_guards.py": ("posts/tests/test_states.py",),
+    "mastablasta/core/prepared.py": ("accounts/tests/test_authentication.py",),
+    "mastablasta/health.py": ("mastablasta/tests/test_health.py",),
+    "mastablasta/management/commands/doctor.py": ("mastablasta/tests/test_doctor.py",),
+    "mastablasta/management/commands/up.py": (),  # a lock around migrations, on PostgreSQL only: tests/e2e
+    "media_library/services/removing.py": ("media_library/tests/test_removing.py",),
+    "media_library/services/uploading.py": ("media_library/tests/test_storing.py",),
+    "posts/migrations/0002_narrow_rows.py": ("posts/tests/test_states.py",),
+    "posts/services/claims.py": ("posts/tests/test_claims.py",),
+    "posts/services/claims_postgresql.py": ("posts/tests/test_claims.py",),
+    "posts/services/claims_sqlite.py": ("posts/tests/test_claims.py",),
+    "posts/services/forms.py": ("posts/tests/test_media.py",),
+    "posts/services/scheduling.py": ("posts/tests/test_conflicts.py",),
+    "posts/services/withdrawing.py": ("posts/tests/test_retracting.py",),
+}
+# What else differs between databases: how text is compared and searched, pages are cut, rows are unique, calls race.
+MANNERS = (
+    "accounts/tests/test_races.py",
+    "accounts/tests/test_registering.py",
+    "integrations/tests/test_refreshing_ahead.py",
+    "mastablasta/core/tests/test_api_pagination.py",
+    "media_library/tests/test_processing.py",
+    "posts/tests/test_calendar.py",
+    "posts/tests/test_filters.py",
+    "posts/tests/test_publishing.py",
+    "posts/tests/test_threads.py",
+    "tests/test_idempotency.py",
+)
+# Every endpoint and every command, once each.
+WALKS = (
+    "integrations/tests/test_refresh_tokens.py",
+    "media_library/tests/test_import_media.py",
+    "media_library/tests/test_pruning.py",
+    "posts/tests/test_publish_due.py",
+    "posts/tests/test_retry_failed.py",
+    "tests/test_tenancy.py::test_owner_is_let_through",
+    "tests/test_tenancy.py::test_public_operation_asks_nobody_to_sign_in",
+)
+VENDOR = frozenset(WALKS) | frozenset(MANNERS) | {path for paths in SQL_OF_OUR_OWN.values() for path in paths}
+VENDOR_PATHS = tuple(sorted({path.partition("::")[0] for path in VENDOR}))
+
+
+def rings_of(item: pytest.Item) -> tuple[str, ...]:
+    """The names of the rings that `item` belongs to."""
+    path = item.path.relative_to(ROOT).as_posix()
+    if path.startswith(PROCESSES):
+        return ("processes", "core") if path.startswith(CORE) else ("processes",)
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if item.get_closest_marker("django_db") is None and not fixtures & DATABASE_FIXTURES:
+        return ("pure",)
+    function = f"{path}::{getattr(item, 'originalname', item.name)}"
+    return ("database", "vendor") if VENDOR & {path, function} else ("database",)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for ring in ("pure", "database", "vendor", "processes", "core"):
+        config.addinivalue_line("markers", f"{ring}: a ring; see tests/rings.py")
+    if (path := os.environ.get(REPORT)) and not hasattr(config, "workerinput"):  # xdist's workers report to the first
+        config.pluginmanager.register(Report(Path(path)))
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for ring in rings_of(item):
+            item.add_marker(ring)
+
+
+class Report:
+    """What came of each test of a run, as JSON lines: `id`, `ring`, `seconds` of the call, `outcome`, `why` if skipped.
+
+    A test that failed or broke in any phase has the outcome "failed".
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: dict[str, dict[str, Any]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        ring = next((name for name in ("pure", "database", "processes") if name in report.keywords), "")
+        row = self.rows.setdefault(report.nodeid, {"id": report.nodeid, "ring": ring, "seconds": 0.0, "all": 0.0})
+        row["all"] += report.duration
+        if report.when == "call":
+            row["seconds"] = report.duration
+        if report.failed or row.get("outcome") == "failed":
+            row["outcome"] = "failed"
+        elif report.skipped:
+            why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            row |= {"outcome": "skipped", "why": why.removeprefix("Skipped: ")}
+        else:
+            row.setdefault("outcome", "passed")
+
+    def pytest_sessionfinish(self) -> None:
+        self.path.write_text("".join(json.dumps(row) + "\n" for row in self.rows.values()))
