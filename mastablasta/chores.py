@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from mastablasta.core import jobs
 from mastablasta.core.models import Heartbeat, IdempotencyKey
+from mastablasta.core.time_scale import scaled
 from media_library.services import bell
 from posts.services import claims
 
@@ -33,8 +34,8 @@ class Chore:
 
 
 CHORES = (
-    Chore("q2", 5, jobs.BEAT),
-    Chore("unpark_lanes", 2, "posts.tasks.unpark_lanes"),
+    Chore("q2", scaled(5), jobs.BEAT),
+    Chore("unpark_lanes", scaled(2), "posts.tasks.unpark_lanes"),
     Chore("sweep_lanes", 60, "posts.tasks.sweep_lanes"),
     Chore("media", 5, bell.WORK, timeout_s=bell.TIMEOUT_S),
     Chore("refresh_tokens", 60, "integrations.tasks.refresh_tokens"),

@@ -54,6 +54,20 @@ class Environment:
             return default
         return value
 
+    def fraction(self, name: str, default: float) -> float:
+        """A number above 0 and not above 1."""
+        raw = self.text(name)
+        if raw == "":
+            return default
+        try:
+            value = float(raw)
+        except ValueError:
+            value = 0.0
+        if not 0 < value <= 1:
+            self.fault("E003", name, f"{raw!r} is no number above 0 and up to 1; correct it or leave it out")
+            return default
+        return value
+
     def flag(self, name: str, default: bool) -> bool:
         raw = self.text(name).lower()
         if raw == "":

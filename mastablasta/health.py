@@ -23,12 +23,14 @@ from integrations.models import Credential, OAuthState
 from mastablasta import chores
 from mastablasta.core import crypto, jobs
 from mastablasta.core.models import PROGRESS, Heartbeat
+from mastablasta.core.time_scale import scaled
 from media_library.services import processing
 
 log = structlog.get_logger(__name__)
 
-SILENT = timedelta(seconds=25)  # a heartbeat older than this counts as none: whoever asks every 5 s knows within 30
-LATE = timedelta(seconds=15)  # work this long overdue does not move; a call takes 12 s at most
+SILENT = timedelta(seconds=scaled(25))  # a heartbeat older counts as none: whoever asks every 5 s knows within 30
+LATE = timedelta(seconds=scaled(15))  # work this long overdue does not move; a call takes 12 s at most
+STATUS_KEEP_S = scaled(10)  # what /status says is this old at most
 STUCK_S = 20.0  # a probe that has not come back for so long has failed
 
 
@@ -192,10 +194,8 @@ READY = {
     "due_work": Probe(due_work, keep_s=1, keep_bad_s=1),
 }
 STATUS = {
-    "database": Probe(database, keep_s=10, keep_bad_s=10),
-    "publishing": Probe(publishing, keep_s=10, keep_bad_s=10),
-    "oauth": Probe(oauth, keep_s=10, keep_bad_s=10),
-    "media": Probe(media, keep_s=10, keep_bad_s=10),
+    name: Probe(look, keep_s=STATUS_KEEP_S, keep_bad_s=STATUS_KEEP_S)
+    for name, look in {"database": database, "publishing": publishing, "oauth": oauth, "media": media}.items()
 }
 NOT_ASKED = Finding(False, "Not asked, for what is wrong above.")
 NOT_BUILT_YET = ("analytics", "webhooks")

@@ -16,9 +16,10 @@ from pathlib import Path
 import psutil
 
 from mastablasta.core import processes
+from mastablasta.core.time_scale import scaled
 from mastablasta.home import Home
 
-FIRST_DELAY_S, LONGEST_DELAY_S, STABLE_S = 1.0, 10.0, 30.0
+FIRST_DELAY_S, LONGEST_DELAY_S, STABLE_S = scaled(1), scaled(10), scaled(30)
 STOP_S = 25.0  # a worker may take 20 s to hand back what it holds
 LOOK_S = 0.1
 PROBE_S = 0.3
@@ -110,7 +111,7 @@ class Runner:
             part.delay_s = FIRST_DELAY_S if had_been_well else min(2 * part.delay_s or FIRST_DELAY_S, LONGEST_DELAY_S)
             part.process, part.changed_at = None, now
             how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-            _say(f"{part.name} {how}; it is started again in {part.delay_s:.0f} s")
+            _say(f"{part.name} {how}; it is started again in {part.delay_s:g} s")
         elif now >= part.changed_at + part.delay_s:
             self._end_session(part)
             self._start(part)

@@ -314,6 +314,9 @@ PUBLISH_MAX_RETRIES = env.number("PUBLISH_MAX_RETRIES", 3)
 MISSED_POST_POLICY = env.choice("MISSED_POST_POLICY", ("send", "hold"), "send")
 MISSED_POST_HOURS = env.number("MISSED_POST_HOURS", 12)
 OUTBOUND_ALLOW_HOSTS = env.items("OUTBOUND_ALLOW_HOSTS")
+TIME_SCALE = env.fraction("TIME_SCALE", 1.0)
+if TIME_SCALE != 1 and not IS_DEVELOPMENT:
+    env.fault("E009", "TIME_SCALE", "is for tests, and would break what production promises; leave it out")
 
 
 def platform_base_url(slug: str) -> str:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-READ = re.compile(r'\b(?:env\.(?:text|number|flag|items|choice)|_secret)\(\s*f?"([A-Z{][^"]*)"')
+READ = re.compile(r'\b(?:env\.(?:text|number|fraction|flag|items|choice)|_secret)\(\s*f?"([A-Z{][^"]*)"')
 NAMED = re.compile(r"^#?([A-Z][A-Z0-9_]+)=")
 
 

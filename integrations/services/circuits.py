@@ -15,10 +15,11 @@ from django.db.models import F, Q
 
 from integrations.errors import CallFailed
 from integrations.models import PlatformHost
+from mastablasta.core.time_scale import scaled
 
 OPENS_AFTER = 3  # silent calls in a row; fewer than one post's tries, so that a lone post waits instead of failing
-SHORTEST_PROBE_S = 2.0
-LONGEST_PROBE_S = 60.0
+SHORTEST_PROBE_S = scaled(2)
+LONGEST_PROBE_S = scaled(60)
 # What the door says when nobody answers; a gateway's 502, 503, 504 says the same in the host's name.
 SILENCES = frozenset(
     {"dns_failure", "connection_refused", "connect_timeout", "connection_reset", "timed_out", "tls_error"}

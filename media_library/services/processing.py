@@ -24,6 +24,7 @@ from django.utils import timezone
 
 from mastablasta.core import jobs
 from mastablasta.core.models import Heartbeat
+from mastablasta.core.time_scale import scaled
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.planning import MP4, WEB
 from media_library.services import bell, files
@@ -32,8 +33,8 @@ from media_library.services.making import Job, Lane, Outcome, make
 log = structlog.get_logger(__name__)
 
 BEATS = "media:"  # heartbeats of those at work, by host
-LEASE = timedelta(seconds=30)
-RENEW_S = 5.0
+LEASE = timedelta(seconds=scaled(30))
+RENEW_S = scaled(5)
 LEAD = timedelta(seconds=5)
 BEAT_S = 1.0
 POLL_S = 0.2

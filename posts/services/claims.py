@@ -22,9 +22,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from integrations.services import circuits
+from mastablasta.core.time_scale import scaled
 from posts.states import CLAIMABLE, DELIVERY_MOVES, NOT_OUT, OUT, DeliveryState
 
-LEASE = timedelta(seconds=20)
+LEASE = timedelta(seconds=scaled(20))
 MOST_LOSSES = 3
 GIVEN_UP = f"{MOST_LOSSES} workers in a row ended while they had this in hand; it may be what ended them."
 NOTIFY_CHANNEL = "mastablasta_due"

@@ -19,12 +19,13 @@ from integrations.errors import (
     Unavailable,
 )
 from mastablasta.core.backoff import next_try_at
+from mastablasta.core.time_scale import scaled
 from posts.services.claims import Result
 from posts.services.jobs import Job
 from posts.states import AttemptOutcome, DeliveryState
 
-LOOKS_S = (2, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560)
-GIVES_UP_AFTER = timedelta(hours=1)
+LOOKS_S = tuple(scaled(s) for s in (2, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560))
+GIVES_UP_AFTER = timedelta(seconds=scaled(3600))
 LONGEST_RATE_LIMIT = timedelta(days=1)
 
 
@@ -44,7 +45,7 @@ ReconcileAnswer = Found | Absent | CannotTell | CallFailed
 SendAnswer = Published | Pending | CallFailed
 
 
-def next_look(doubted_at: datetime, settle_s: int, *, at: datetime) -> datetime:
+def next_look(doubted_at: datetime, settle_s: float, *, at: datetime) -> datetime:
     """When to ask again: 2, 5, 10, 20 … s after the doubt began, and exactly when absence can be believed."""
     plan = sorted({*LOOKS_S, settle_s})
     waited_s = (at - doubted_at).total_seconds()
@@ -141,7 +142,7 @@ def _polled_in_vain(job: Job, failure: Unavailable, *, at: datetime, calls: dict
     )  # fmt: skip
 
 
-def after_reconcile(job: Job, answer: ReconcileAnswer, *, at: datetime, settle_s: int) -> Result:
+def after_reconcile(job: Job, answer: ReconcileAnswer, *, at: datetime, settle_s: float) -> Result:
     """The result of asking whether it is out. Absence counts only when asked `settle_s` after the doubt began."""
     doubted_at = job.doubted_at or job.claimed_at
     still: dict[str, Any] = {"sent_at": job.sent_at, "doubted_at": doubted_at}

@@ -26,6 +26,7 @@ from integrations.contract import LeaseLost
 from integrations.models import PlatformHost
 from integrations.services.circuits import is_silence
 from mastablasta.core.models import PROGRESS, Counted, Heartbeat, Tally
+from mastablasta.core.time_scale import scaled
 from posts.services import claims
 from posts.services.consequences import bear
 from posts.services.desk import Ask, Desk, Done
@@ -45,7 +46,7 @@ POLL_S = 0.05  # how often an idle drain looks for new work
 LINGER_S = 2.0  # how long it stays when nothing is due within HORIZON_S
 HORIZON_S = 1.0
 BEAT_S = 1.0
-RENEW_S = 5.0
+RENEW_S = scaled(5)
 TAKE_OVER_S = 1.0
 STOP_S = 12.0  # how long calls in flight may take after a stop; longer than most calls' total deadline
 LAST_CALL_S = 60.0  # likewise when only the time is up; longer than an upload's

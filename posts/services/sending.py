@@ -15,6 +15,7 @@ from integrations import services as integrations
 from integrations.contract import Absent, CannotTell, Connector, Found, LeaseLost, Pending, Published, SentPart
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, OutcomeUnknown, Rejected, Unavailable
 from mastablasta.core.outbound import Http
+from mastablasta.core.time_scale import scaled
 from posts.services import outcomes
 from posts.services.claims import Result
 from posts.services.desk import Desk, Done, Ledger
@@ -122,11 +123,15 @@ def _after(job: Job, answer: Answer | CallFailed, ledger: Ledger) -> Result:
     job = replace(job, progress=ledger.data, parts=ledger.parts, sent_at=None if is_further else job.sent_at)
     if job.kind == AttemptKind.RECONCILE and not isinstance(answer, Published):
         assert not isinstance(answer, Pending)  # noqa: S101  reconcile() cannot return it
-        settle_s = registry.capabilities(job.platform).settle_s
-        return outcomes.after_reconcile(job, answer, at=at, settle_s=settle_s)
+        return outcomes.after_reconcile(job, answer, at=at, settle_s=settle_s(job.platform))
     assert not isinstance(answer, Found | Absent | CannotTell)  # noqa: S101  neither can publish() return these
     after = outcomes.after_poll if job.kind == AttemptKind.POLL else outcomes.after_send
     return after(job, answer, at=at, visible=ledger.visible)
+
+
+def settle_s(platform: str) -> float:
+    """How long after a call absence there is believed."""
+    return scaled(registry.capabilities(platform).settle_s)
 
 
 def _act(connector: Connector, job: Job, ledger: Ledger) -> Answer:

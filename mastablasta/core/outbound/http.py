@@ -14,8 +14,9 @@ from mastablasta.core.outbound.answers import Answer
 from mastablasta.core.outbound.door import MAX_BYTES, Call, exchange
 from mastablasta.core.outbound.failures import CallFailed, Unavailable
 from mastablasta.core.outbound.multipart import File, multipart
+from mastablasta.core.time_scale import scaled
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = scaled(10)
 
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
 

@@ -1,0 +1,115 @@
+"""What docs/architecture.md and docs/reliability.md promise of waits, and that TIME_SCALE reaches each of them."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from mastablasta import chores
+from mastablasta.core.backoff import retry_wait
+from posts.services.sending import settle_s
+from tests.__main__ import ROOT, clean_environment
+from tests.checks import PRODUCTION
+
+PROMISED_S: Mapping[str, float | list[float]] = {
+    "posts.services.claims.LEASE": 20,
+    "posts.services.publishing.RENEW_S": 5,
+    "posts.services.outcomes.LOOKS_S": [2, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560],
+    "posts.services.outcomes.GIVES_UP_AFTER": 3600,
+    "settle_s mastodon": 5,
+    "settle_s twitter": 30,
+    "settle_s bluesky": 0,
+    "integrations.services.circuits.SHORTEST_PROBE_S": 2,
+    "integrations.services.circuits.LONGEST_PROBE_S": 60,
+    "retries": [1, 2, 4, 8, 16, 32, 60, 60],
+    "chore q2": 5,
+    "chore unpark_lanes": 2,
+    "mastablasta.core.outbound.http.TIMEOUT_S": 10,
+    "mastablasta.health.SILENT": 25,
+    "mastablasta.health.LATE": 15,
+    "mastablasta.health.STATUS_KEEP_S": 10,
+    "mastablasta.runner.FIRST_DELAY_S": 1,
+    "mastablasta.runner.LONGEST_DELAY_S": 10,
+    "mastablasta.runner.STABLE_S": 30,
+    "media_library.services.processing.LEASE": 30,
+    "media_library.services.processing.RENEW_S": 5,
+}
+# A busy machine needs these; they are not shortened.
+AS_THEY_ARE_S: Mapping[str, float] = {
+    "mastablasta.clock.LEAD": 3,
+    "mastablasta.clock.GRACE_S": 2,
+    "mastablasta.core.jobs.cluster.PATIENCE_S": 5,
+    "mastablasta.core.jobs.cluster.SILENCE": 20,
+    "posts.services.publishing.HOSTS_S": 1,
+    "posts.services.publishing.STOP_S": 12,
+}
+SAID = f"import {__name__} as test, json; print(json.dumps(test.waits()))"
+
+
+def waits() -> dict[str, float | list[float]]:
+    """What this process waits, by the names above."""
+    found: dict[str, float | list[float]] = {}
+    for name in (*PROMISED_S, *AS_THEY_ARE_S):
+        kind, _, of = name.partition(" ")
+        if kind == "settle_s":
+            found[name] = settle_s(of)
+        elif kind == "chore":
+            found[name] = next(chore.period_s for chore in chores.CHORES if chore.name == of)
+        elif kind == "retries":
+            found[name] = [retry_wait(tries).total_seconds() for tries in range(1, 9)]
+        else:
+            module, _, constant = name.rpartition(".")
+            value = getattr(importlib.import_module(module), constant)
+            value = value.total_seconds() if isinstance(value, timedelta) else value
+            found[name] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def test_waits_are_as_promised() -> None:
+    assert settings.TIME_SCALE == 1
+    assert waits() == {**PROMISED_S, **AS_THEY_ARE_S}
+
+
+def test_time_scale_reaches_every_wait_and_keeps_what_a_busy_machine_needs(tmp_path: Path) -> None:
+    environment = clean_environment(tmp_path, TIME_SCALE="0.25", DJANGO_SETTINGS_MODULE="tests.settings")
+
+    done = subprocess.run(
+        [sys.executable, "-c", f"import django; django.setup(); {SAID}"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    quarter = {
+        name: [one / 4 for one in value] if isinstance(value, list) else value / 4 for name, value in PROMISED_S.items()
+    }
+    assert json.loads(done.stdout) == {**quarter, **AS_THEY_ARE_S}
+
+
+@pytest.mark.parametrize(
+    ("value", "given", "complaint"),
+    [
+        ("0.25", PRODUCTION, "mastablasta.E009) TIME_SCALE: is for tests"),
+        ("0", {}, "mastablasta.E003) TIME_SCALE: '0' is no number above 0 and up to 1"),
+        ("half", {}, "mastablasta.E003) TIME_SCALE: 'half' is no number above 0 and up to 1"),
+    ],
+)
+def test_time_scale_is_refused_in_production_and_where_it_is_no_scale(
+    tmp_path: Path, value: str, given: Mapping[str, str], complaint: str
+) -> None:
+    environment = clean_environment(tmp_path, MASTABLASTA_HOME=str(tmp_path), TIME_SCALE=value, **given)
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check", "--tag", "setup"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert complaint in done.stderr
