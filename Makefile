@@ -6,7 +6,7 @@ VENV_PYTHON := .venv/bin/python
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults check format bench openapi lock clean run-time development
+.PHONY: help run test test-more test-faults check format bench openapi lock clean run-time development
 
 help:  ## list these words
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "%-12s%s\n", $$1, $$2}' Makefile
@@ -14,8 +14,11 @@ help:  ## list these words
 run: run-time  ## start everything on http://127.0.0.1:33766 (PORT, SANDBOX_PORT, MASTABLASTA_HOME, DATABASE_URL); Ctrl-C stops it
 	@exec $(VENV_PYTHON) manage.py up
 
-test: development  ## all tests, on SQLite and on PostgreSQL (its own, or TEST_DATABASE_URL)
-	@$(VENV_PYTHON) -m tests
+test: development  ## what every change must pass, in five minutes: on a PostgreSQL of its own (or TEST_DATABASE_URL) and on SQLite
+	@$(VENV_PYTHON) -m tests $(TESTS)
+
+test-more: development  ## the rest: all of the database on SQLite too, faults in short, browser, fuzzing
+	@$(VENV_PYTHON) -m tests --more $(TESTS)
 
 test-faults: development  ## break everything that can break, the long way (about 40 minutes); docs/reliability.md
 	@FAULTS=full $(VENV_PYTHON) -m tests --faults
