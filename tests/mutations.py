@@ -1,142 +1,413 @@
-"""Ten ways to break it, one line each: `python -m tests.mutations` proves that the suite notices every one.
+"""Twenty-five ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
-Each is made in a copy of the tree, where the tests that are to catch it run (on SQLite); the last names a database
-that is not there. A mutation that survives, or whose line is gone, ends with status 1.
+Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
+one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
+nothing. A mutation that survives, or whose text is gone, ends with status 1.
 """
 
 from __future__ import annotations
 
 import os
+import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
 from tests.__main__ import ROOT, clean_environment
+from tests.pg import NoPostgreSQL, postgresql, with_name
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis")
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-m", "not slow")
+LINT = (sys.executable, "-m", "ruff", "check", "--quiet", "--isolated", "--select", "E9,F82")  # only: is it Python?
+AT_ONCE = 2
+GREEN, RED = 0, 1  # how pytest ends; everything else means that the tests did not run
+
+Database = Literal["sqlite", "postgresql"]
+DATABASES: tuple[Database, ...] = ("sqlite", "postgresql")
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """One line and what is put in its place; `tests` are the ones that must turn red."""
+    """Some lines and what is put in their place; one of `tests` at least must turn red, on that database."""
 
     what: str
     file: str
     old: str
     new: str
     tests: tuple[str, ...]
+    database: Database = "sqlite"
 
 
+DIES_BETWEEN_PARTS = (
+    "posts/tests/test_threads.py::test_a_worker_that_dies_between_parts_leaves_nothing_out_and_nothing_twice"
+)
 MUTATIONS = (
     Mutation(
         "drop a workspace filter",
         "accounts/querysets.py",
         "        return self.filter(**self.scope(workspace))",
         "        return self.filter()",
-        ("tests/test_tenancy.py",),
+        (
+            "tests/test_tenancy.py::test_id_of_another_workspace_is_404_and_untouched",
+            "tests/test_tenancy.py::test_list_shows_ones_own_and_nothing_foreign",
+        ),
     ),
     Mutation(
         "send before the mark",
         "mastablasta/core/outbound/door.py",
         "            call.on_visible()\n",
-        "            threading.Timer(2, call.on_visible).start()\n",
-        ("mastablasta/core/tests/test_outbound.py", "posts/tests/test_publishing.py"),
+        "            __import__('threading').Timer(2, call.on_visible).start()\n",
+        (
+            "mastablasta/core/tests/test_outbound.py::test_mark_is_set_after_connecting_and_before_the_first_byte",
+            "posts/tests/test_publishing.py::test_the_mark_is_durable_before_the_first_byte_of_a_create",
+        ),
     ),
     Mutation(
         "finish without the lease token",
         "posts/services/claims_sqlite.py",
         "            if not Delivery.objects.filter(id=r.delivery_id, lease_token=r.token).update(",
         "            if not Delivery.objects.filter(id=r.delivery_id).update(",
-        ("posts/tests/test_claims.py",),
+        ("posts/tests/test_claims.py::test_finish_without_the_lease_changes_nothing",),
     ),
     Mutation(
         "a probe that returns True",
         "mastablasta/health.py",
         '    return Finding(age < SILENT, "The last heartbeat that came through the queue.", age)',
         '    return Finding(True, "The last heartbeat that came through the queue.", age)',
-        ("mastablasta/tests/test_health.py",),
+        ("mastablasta/tests/test_health.py::test_readyz_is_red_when_a_heartbeat_is_old",),
     ),
     Mutation(
         "len(text) for the count",
         "integrations/platforms/mastodon/text.py",
         "    return sum(1 for _ in _GRAPHEME.finditer(spoiler_text + text))",
         "    return len(spoiler_text + text)",
-        ("integrations/platforms/mastodon", "posts/tests/test_api.py"),
+        ("integrations/platforms/mastodon/tests/test_text.py::test_text_counts",),
     ),
     Mutation(
         "a lost rotated token",
         "integrations/services/tokens.py",
         '        changes["refresh_enc"] = tokens.refresh_token',
         '        changes["refresh_enc"] = turn.refresh_token',
-        ("integrations/tests/test_tokens.py", "posts/tests/test_publishing.py"),
+        (
+            "integrations/tests/test_tokens.py::test_new_pair_is_stored",
+            "posts/tests/test_publishing.py::test_an_expired_rotating_token_is_refreshed_once_and_used_by_all",
+        ),
     ),
     Mutation(
         "ignored Retry-After",
         "integrations/platforms/mastodon/answers.py",
         "    until = answer.retry_after()",
         "    until = answer.received_at",
-        ("integrations/platforms/mastodon",),
+        ("integrations/platforms/mastodon/tests/test_connector.py::test_window_opens_when_the_headers_say",),
     ),
     Mutation(
         "published on a 2xx without id",
         "integrations/platforms/mastodon/connector.py",
         "        if status is None:",
         "        if status is None and (status := {'remote_id': 'unknown', 'url': ''}) is None:",
-        ("integrations/platforms/mastodon", "posts/tests/test_publishing.py"),
+        ("integrations/platforms/mastodon/tests/test_connector.py::test_success_without_an_id_is_unknown",),
     ),
     Mutation(
         "Absent believed at once",
         "posts/services/outcomes.py",
         "        if job.claimed_at >= doubted_at + timedelta(seconds=settle_s):",
         "        if job.claimed_at >= doubted_at:",
-        ("posts/tests/test_outcomes.py", "posts/tests/test_publishing.py"),
+        ("posts/tests/test_outcomes.py::test_absent_is_not_believed_before_it_can_have_settled",),
+    ),
+    # --- accounts and the API ---
+    Mutation(
+        "a viewer may write",
+        "accounts/api/permissions.py",
+        "        if not caller.may(action):",
+        "        if not caller.may(Action.READ):",
+        ("accounts/tests/test_authentication.py::test_role_decides_what_a_method_may",),
+    ),
+    Mutation(
+        "an idempotent replay with another body",
+        "mastablasta/core/api/idempotency.py",
+        "    if first.body_sha256 != claim.body_sha256:",
+        "    if first.body_sha256 != claim.body_sha256 and first.status is None:",
+        ("tests/test_idempotency.py::test_another_body_is_422",),
+    ),
+    Mutation(
+        "a secret stored in clear",
+        "mastablasta/core/fields.py",
+        """            value = crypto.encrypt(value) if value else b""
+        return super().get_db_prep_value(value, connection, prepared)
+
+    def from_db_value(self, value: Any, *_: Any) -> str | None:
+        if value is None:
+            return None
+        return crypto.decrypt(bytes(value)) if value else ""
+""",
+        """            value = value.encode()
+        return super().get_db_prep_value(value, connection, prepared)
+
+    def from_db_value(self, value: Any, *_: Any) -> str | None:
+        return None if value is None else bytes(value).decode()
+""",
+        ("integrations/tests/test_secrets_at_rest.py::test_database_holds_only_ciphertext",),
+    ),
+    # --- platforms ---
+    Mutation(
+        "a private address called",
+        "mastablasta/core/outbound/addresses.py",
+        "    return is_public(address) or origin.host in",
+        "    return True or origin.host in",
+        (
+            "mastablasta/core/tests/test_outbound_addresses.py::test_private_host_is_not_called_in_production",
+            "mastablasta/core/tests/test_outbound_addresses.py::test_name_of_a_private_address_is_not_called",
+        ),
+    ),
+    Mutation(
+        "a token refreshed by two at once",
+        "integrations/services/tokens.py",
+        "        .filter(Q(refresh_lease=None) | Q(refresh_lease_expires_at__lte=at))\n        .update(",
+        "        .update(",
+        (
+            "integrations/tests/test_tokens.py::test_one_has_the_turn_at_a_time",
+            "integrations/tests/test_tokens.py::test_many_at_once_refresh_once",
+        ),
+    ),
+    Mutation(
+        "a circuit that never closes",
+        "integrations/services/circuits.py",
+        "    if row.filter(circuit_opened_at__isnull=False).update(",
+        "    if row.filter(circuit_opened_at__isnull=True, failures__gte=OPENS_AFTER).update(",
+        ("posts/tests/test_pace.py::test_nothing_fails_at_a_host_that_is_not_there",),
+    ),
+    # --- publishing ---
+    Mutation(
+        "a dropped lease renewal",
+        "posts/services/publishing.py",
+        '        if self.in_flight and self._is_turn("renew", RENEW_S):',
+        '        if not self.in_flight and self._is_turn("renew", RENEW_S):',
+        ("posts/tests/test_publishing.py::test_a_lease_is_renewed_while_a_call_is_under_way",),
+    ),
+    Mutation(
+        "a claim out of due order",
+        "posts/services/claims_postgresql.py",
+        "     ORDER BY d.next_attempt_at, d.id LIMIT 1) head),",
+        "     ORDER BY d.id LIMIT 1) head),",
+        ("posts/tests/test_claims.py::test_claim_takes_the_earliest_due_delivery_of_each_account",),
+        "postgresql",
+    ),
+    Mutation(
+        "an ignored rate window",
+        "posts/services/claims_postgresql.py",
+        "CASE WHEN w.spent >= r.calls THEN w.ends_at END)",
+        "NULL)",
+        ("posts/tests/test_pace.py::test_an_account_rests_when_its_window_is_used_up",),
+        "postgresql",
+    ),
+    Mutation(
+        "no guard of moves on PostgreSQL",
+        "mastablasta/core/move_guards.py",
+        '            cursor.execute(_POSTGRESQL.format(name=name, table=table, pairs=",".join(pairs)))',
+        "            pass",
+        ("posts/tests/test_states.py::test_a_delivery_moves_as_the_table_says",),
+        "postgresql",
+    ),
+    Mutation(
+        "a thread resumed at the wrong part",
+        "posts/services/desk.py",
+        "= [dict(part) for part in job.parts]",
+        "= [dict(part) for part in job.parts[:1]]",
+        (
+            f"{DIES_BETWEEN_PARTS}[3-before the part is noted]",
+            f"{DIES_BETWEEN_PARTS}[3-after the part is noted]",
+        ),
+    ),
+    # --- media ---
+    Mutation(
+        "another workspace's file in a post",
+        "posts/services/media.py",
+        "    found = {asset.id: asset for asset in Asset.objects.in_workspace(workspace).filter(id__in=wanted)}",
+        "    found = {asset.id: asset for asset in Asset.objects.filter(id__in=wanted)}",
+        ("posts/tests/test_media.py::test_files_of_others_do_not_exist",),
+    ),
+    Mutation(
+        "an upload judged by its name",
+        "media_library/inspection.py",
+        "        form = claimed_format(file.read(FIRST_BLOCK))\n",
+        """        from media_library.formats import FORMATS
+
+        named = {one.extension: one for one in FORMATS.values()}
+        form = named.get(filename.rpartition(".")[2]) or claimed_format(file.read(FIRST_BLOCK))
+""",
+        ("media_library/tests/test_upload.py::test_wrong_extension_and_type_are_no_matter",),
+    ),
+    Mutation(
+        "a rendition with metadata",
+        "media_library/rendering.py",
+        "        strip(source, to, mime_type)\n",
+        "        to.write_bytes(source.read_bytes())\n",
+        (
+            "media_library/tests/test_rendering.py::test_no_output_tells_anything[jpeg]",
+            "media_library/tests/test_rendering.py::test_no_output_tells_anything[gif]",
+        ),
+    ),
+    Mutation(
+        "a signed link without expiry",
+        "media_library/services/links.py",
+        "    if not is_ours or int(expires) <= at.timestamp():",
+        "    if not is_ours:",
+        ("media_library/tests/test_serving.py::test_link_lasts_an_hour_and_is_the_same_for_ten_minutes",),
     ),
 )
 BROKEN_DATABASE = "postgres://nobody:nothing@127.0.0.1:1/nowhere"
 
 
-def survives(mutation: Mutation, copy: Path) -> str:
-    """Why the mutation went unnoticed; "" = it was caught."""
-    path = copy / mutation.file
-    text = path.read_text()
-    if text.count(mutation.old) != 1:
-        return f"its line stands {text.count(mutation.old)} times in {mutation.file}"
+# --- where tests run ---
+Ended = subprocess.CompletedProcess[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A copy of the tree, with a database of its own at `url` on the PostgreSQL server; one run at a time in it."""
+
+    root: Path
+    url: str
+
+    def pytest(self, options: Iterable[str], database: Database) -> Ended:
+        settings = {"PYTHONPATH": str(self.root)}
+        if database == "postgresql":
+            settings |= {"DATABASE_URL": self.url, "MASTABLASTA_MODE": "development"}
+        return _run([*PYTEST, *options], cwd=self.root, environment=clean_environment(self.root / "var") | settings)
+
+    @contextmanager
+    def mutated(self, mutation: Mutation) -> Iterator[int]:
+        """Put the new lines in for a while; gives how often the old ones stand there, which must be once."""
+        path = self.root / mutation.file
+        text = path.read_text() if path.is_file() else ""
+        places = text.count(mutation.old)
+        if places != 1:
+            yield places
+            return
+        try:
+            path.write_text(text.replace(mutation.old, mutation.new))
+            yield places
+        finally:
+            path.write_text(text)
+
+
+Trees = queue.SimpleQueue[Tree]
+
+
+@contextmanager
+def copies(url: str) -> Iterator[Trees]:
+    """AT_ONCE trees, to be `taken` for a while."""
+    free = Trees()
+    with tempfile.TemporaryDirectory(prefix="mb-mutations-") as folder:
+        for number in range(AT_ONCE):
+            root = Path(folder) / str(number) / "tree"
+            shutil.copytree(ROOT, root, ignore=LEFT_OUT)
+            free.put(Tree(root, with_name(url, f"{urlsplit(url).path.lstrip('/')}_{number}")))
+        yield free
+
+
+@contextmanager
+def taken(trees: Trees) -> Iterator[Tree]:
+    tree = trees.get()
     try:
-        added = "import threading\n" if "threading." in mutation.new and "import threading" not in text else ""
-        future = "from __future__ import annotations\n"
-        path.write_text(text.replace(mutation.old, mutation.new).replace(future, future + added, 1))
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "2", "-m", "not slow", *mutation.tests]
-        environment = clean_environment(copy / "var") | {"PYTHONPATH": str(copy)}
-        outcome = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
-        is_red = outcome.returncode in {1, 2} and "\nFAILED " in outcome.stdout  # 2: xdist stops at the first
-        return "" if is_red else f"pytest ended with {outcome.returncode}\n{outcome.stdout[-2000:]}"
+        yield tree
     finally:
-        path.write_text(text)
+        trees.put(tree)
+
+
+def _run(command: list[str], *, cwd: Path, environment: dict[str, str]) -> Ended:
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+# --- what becomes of them ---
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`why` it went unnoticed; "" = it was caught."""
+
+    what: str
+    why: str
+    lasted_s: float
+
+    def __str__(self) -> str:
+        why = f": {self.why}" if self.why else ""
+        return f"{'SURVIVED' if self.why else 'caught  '}  {self.what} ({self.lasted_s:.0f} s){why}"
+
+
+def timed(what: str, survives: Callable[[], str]) -> Outcome:
+    began = time.monotonic()
+    why = survives()
+    return Outcome(what, why, time.monotonic() - began)
+
+
+def red_before(trees: Trees, database: Database) -> str:
+    """What pytest says of all tests that are named for the database while nothing is broken; "" = they pass."""
+    named = sorted({test for one in MUTATIONS if one.database == database for test in one.tests})
+    with taken(trees) as tree:
+        ended = tree.pytest(named, database)
+    return "" if ended.returncode == GREEN else f"On {database}, without any mutation: {_said(ended)}"
+
+
+def survives(mutation: Mutation, trees: Trees) -> str:
+    """Why the mutation went unnoticed; "" = one of its tests failed."""
+    with taken(trees) as tree, tree.mutated(mutation) as places:
+        if places != 1:
+            return f"its text stands {places} times in {mutation.file}"
+        if said := _run([*LINT, mutation.file], cwd=tree.root, environment=dict(os.environ)).stdout:
+            return f"its new lines are no Python, so any test would fail\n{said}"
+        ended = tree.pytest(["-x", *mutation.tests], mutation.database)
+    failed = [line.removeprefix("FAILED ") for line in ended.stdout.splitlines() if line.startswith("FAILED ")]
+    is_noticed = ended.returncode == RED and any(line.startswith(mutation.tests) for line in failed)
+    return "" if is_noticed else _said(ended)
+
+
+def _said(ended: Ended) -> str:
+    return f"pytest ended with {ended.returncode}\n{(ended.stdout + ended.stderr)[-2000:]}"
 
 
 def broken_database_survives() -> str:
     environment = {**os.environ, "TEST_DATABASE_URL": BROKEN_DATABASE}
     command = [sys.executable, "-m", "tests", "mastablasta/core/tests/test_crypto.py"]
-    outcome = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    return "" if outcome.returncode and "TEST_DATABASE_URL" in outcome.stderr else "the run did not fail"
+    ended = _run(command, cwd=ROOT, environment=environment)
+    return "" if ended.returncode and "TEST_DATABASE_URL" in ended.stderr else "the run did not fail"
 
 
 def main() -> int:
+    began = time.monotonic()
     survivors = 0
-    with tempfile.TemporaryDirectory(prefix="mb-mutations-") as folder:
-        copy = Path(folder) / "tree"
-        shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
-        found = [(mutation.what, survives(mutation, copy)) for mutation in MUTATIONS]
-    found.append(("a broken TEST_DATABASE_URL", broken_database_survives()))
-    for what, why in found:
-        survivors += bool(why)
-        print(f"{'SURVIVED' if why else 'caught  '}  {what}{f': {why}' if why else ''}", flush=True)
-    print(f"{len(found) - survivors} of {len(found)} mutations were caught")
+    try:
+        with postgresql() as url, copies(url) as trees, ThreadPoolExecutor(AT_ONCE) as pool:
+            red = [said for said in pool.map(lambda database: red_before(trees, database), DATABASES) if said]
+            if red:
+                print(*red, "These tests prove nothing: they fail although nothing is broken.", sep="\n")
+                return 1
+            print(f"without a mutation all named tests pass ({time.monotonic() - began:.0f} s)", flush=True)
+            for outcome in pool.map(lambda one: timed(one.what, lambda: survives(one, trees)), MUTATIONS):
+                survivors += bool(outcome.why)
+                print(outcome, flush=True)
+    except NoPostgreSQL as error:
+        print(error, file=sys.stderr)
+        return 1
+    outcome = timed("a broken TEST_DATABASE_URL", broken_database_survives)
+    survivors += bool(outcome.why)
+    print(outcome)
+    total = len(MUTATIONS) + 1
+    print(f"{total - survivors} of {total} mutations were caught in {time.monotonic() - began:.0f} s")
     return 1 if survivors else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that PostgreSQL stops and the copies are removed
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

@@ -62,6 +62,15 @@ def test_claim_takes_the_earliest_due_delivery_of_each_account() -> None:
     assert (later.state, later.lease_token) == (S.QUEUED, None)
 
 
+def test_claim_takes_the_accounts_that_wait_longest_when_it_may_not_take_all() -> None:
+    newest_first = [make_delivery(due_at=NOON - timedelta(seconds=age_s)) for age_s in range(4)]
+
+    claimed = [claim(limit=2), claim(limit=2)]
+
+    oldest_first = [delivery.id for delivery in reversed(newest_first)]
+    assert [[c.delivery_id for c in batch] for batch in claimed] == [oldest_first[:2], oldest_first[2:]]
+
+
 def test_claim_marks_only_deliveries_of_one_step() -> None:
     one = make_delivery(is_one_step=True)
     many = make_delivery(is_one_step=False)
@@ -168,13 +177,15 @@ def test_take_over_asks_about_what_was_marked_while_it_was_asked_for() -> None:
 
 
 def test_renew_keeps_what_is_held() -> None:
-    make_delivery()
+    delivery = make_delivery(is_one_step=False)
     [claimed] = claim()
 
     claims.renew([claimed.token], at=NOON + timedelta(seconds=15))
 
     with transaction.atomic():
         assert claims.take_over(at=NOON + claims.LEASE, limit=10) == 0
+    mark = Save(delivery.id, claimed.token, sent_at=NOON + claims.LEASE)
+    assert claims.save([mark], at=NOON + claims.LEASE) == {delivery.id}
 
 
 def test_a_delivery_that_waits_does_not_hold_back_the_others() -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from integrations.models import Credential, SocialAccount
 from mastablasta.core.models import Heartbeat
 from posts.models import Attempt, Delivery, Lane, Post
-from posts.services import claims
+from posts.services import claims, publishing
 from posts.services.publishing import DrainReport, drain
 from posts.tests.conftest import Connect
 from posts.tests.factories import make_delivery
@@ -290,6 +290,25 @@ def _claimed() -> list[claims.Claimed]:
 
     with transaction.atomic():
         return claims.claim(at=timezone.now(), limit=10, token=uuid4(), worker="test")
+
+
+def test_a_lease_is_renewed_while_a_call_is_under_way(
+    sandbox: Sandbox, connected: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "RENEW_S", 0.2)
+    delivery = publish(connected())
+    sandbox.latency(1500)
+    ends: set[datetime] = set()
+
+    def note_its_end() -> bool:
+        held = Lane.objects.filter(account=delivery.account_id, lease_token__isnull=False)
+        ends.update(held.values_list("lease_expires_at", flat=True))
+        return False
+
+    run(until=note_its_end)
+
+    assert len(ends) >= 3  # as claimed, and renewed more than once
+    assert outcomes(delivery) == [("send", "published")]
 
 
 def test_a_stop_hands_back_what_has_not_begun_and_finishes_what_has(sandbox: Sandbox, connected: Connect) -> None:
