@@ -11,6 +11,8 @@ from django.conf import settings
 if TYPE_CHECKING:
     from tests.world import Sandbox
 
+pytest_plugins = ["tests.specifications.checking"]  # every request of a connector, in any test
+
 
 @pytest.fixture(scope="session")
 def _world() -> Iterator[Sandbox]:
