@@ -2,6 +2,7 @@
 
 A plugin of pytest: what goes out through `core.outbound` is looked at on its way, wherever it leads, and a test whose
 requests are not as described fails. Only what the code of a platform sends counts, not what a test sends itself.
+Of whole instances, whose requests come from other processes, the simulator hands on one of every form.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -53,17 +55,26 @@ EXEMPT: Mapping[str, tuple[str, str]] = {
 }
 
 PLATFORMS = "integrations.platforms."
+OUR_AGENTS = (
+    "MastaBlasta/",
+    "python-requests/",
+)  # the second where requests-oauthlib speaks; tests and browsers differ
 _NAME = re.compile(rb'name="([^"]*)"')
 
 _found: list[str] = []
+_specimens: Specimens | None = None
 _used: set[str] = set()  # exempt tests that needed to be
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _requests_are_looked_at() -> Iterator[None]:
+def _requests_are_looked_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     from mastablasta.core.outbound import http, oauth
+    from tests.instance import Instance
 
+    global _specimens
+    _specimens = Specimens(tmp_path_factory.mktemp("specimens") / "calls.jsonl")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Instance, "environment", _handing_on(Instance.environment, _specimens.path))
         for module in (http, oauth):
             patch.setattr(module, "exchange", _looked_at(module.exchange))
         patch.setattr(oauth.OAuthSession, "authorization_url", _consent_looked_at(oauth.OAuthSession.authorization_url))
@@ -78,6 +89,49 @@ def _looked_at(exchange: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return exchange(call)
 
     return exchange_as_described
+
+
+def _handing_on(environment: Callable[[Any], dict[str, str]], path: Path) -> Callable[[Any], dict[str, str]]:
+    return lambda instance: environment(instance) | {"SANDBOX_SPECIMENS": str(path)}
+
+
+class Specimens:
+    """What the simulators of whole instances write of the calls that they receive."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._read_up_to = 0
+
+    def problems(self) -> Iterator[str]:
+        """What is not as described in the calls that are new since the last time."""
+        try:
+            if self.path.stat().st_size <= self._read_up_to:
+                return
+        except FileNotFoundError:
+            return
+        with self.path.open("rb") as file:
+            file.seek(self._read_up_to)
+            written = file.read()
+        whole = written[: written.rfind(b"\n") + 1]
+        self._read_up_to += len(whole)
+        for line in whole.splitlines():
+            specimen = json.loads(line)
+            if specimen["headers"].get("user-agent", "").startswith(OUR_AGENTS):
+                yield from problems_of(specimen["platform"], specimen_request(specimen))
+
+
+def specimen_request(specimen: Mapping[str, Any]) -> Request:
+    """A line of the simulator as the tables see it."""
+    body = specimen["body"]
+    if isinstance(body, list):
+        body = form_of([(name, _file_or_text(value)) for name, value in body])
+    elif isinstance(body, dict) and body.keys() == {"file", "size"}:
+        body = _file_or_text(body)
+    return Request(specimen["method"], specimen["target"], specimen["headers"], body)
+
+
+def _file_or_text(value: Any) -> Any:
+    return Sent(value["file"], value["size"]) if isinstance(value, dict) else value
 
 
 def _consent_looked_at(authorization_url: Callable[..., Any]) -> Callable[..., Any]:
@@ -176,7 +230,7 @@ def _held(item: pytest.Item) -> Generator[None, Any, Any]:
 
 def take(item: pytest.Item | None = None) -> list[str]:
     """What was found since the last time, but for what the test may do."""
-    taken = list(dict.fromkeys(_found))
+    taken = list(dict.fromkeys([*_found, *(_specimens.problems() if _specimens is not None else ())]))
     _found.clear()
     allowed = EXEMPT.get(item.nodeid) if item is not None else None
     if item is None or allowed is None:

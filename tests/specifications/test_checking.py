@@ -150,6 +150,42 @@ def test_what_others_send_is_not(module: str) -> None:
     assert send_as(module, "http.post('/api/v1/statuses', json={})") == []
 
 
+def test_what_whole_instances_send_is_looked_at_once(tmp_path: Path) -> None:
+    specimens = checking.Specimens(tmp_path / "calls.jsonl")
+    assert list(specimens.problems()) == []
+    agent = {"user-agent": "MastaBlasta/2 (+http://our.test)"}
+    calls = [
+        ("mastodon", "POST", "/api/v1/statuses", {**agent, "content-type": JSON}, {"status": "a", "reply_to": "1"}),
+        ("mastodon", "POST", "/oauth/revoke", {**agent, "content-type": FORM}, [["token", "a"], ["client_id", "b"]]),
+        ("mastodon", "GET", "/nowhere", {"user-agent": "Mozilla/5.0"}, None),
+        (
+            "twitter",
+            "POST",
+            "/2/media/upload",
+            {**agent, "content-type": f"{MULTIPART}; boundary=a"},
+            [["media", {"file": "image/png", "size": 3}], ["media_category", "tweet_image"]],
+        ),
+        (
+            "bluesky",
+            "POST",
+            "/xrpc/com.atproto.repo.uploadBlob",
+            {**agent, "content-type": "image/png"},
+            {"file": "image/png", "size": 3},
+        ),
+    ]
+    with specimens.path.open("w") as file:
+        for call in calls:
+            file.write(json.dumps(dict(zip(("platform", "method", "target", "headers", "body"), call, strict=True))))
+            file.write("\n")
+        file.write('{"platform": "mast')  # a line that is being written
+
+    assert list(specimens.problems()) == [
+        "POST /api/v1/statuses: body.reply_to: is unknown",
+        "POST /oauth/revoke: body.client_secret: is missing",
+    ]
+    assert list(specimens.problems()) == []
+
+
 # --- tables against specifications ---
 
 DESCRIBED: Mapping[str, Any] = {
