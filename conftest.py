@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from tests.world import Sandbox
 
-pytest_plugins = ["tests.rings"]
+pytest_plugins = [
+    "tests.rings",
+    "tests.specifications.checking",  # of every request of a connector, in any test
+]
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
@@ -18,6 +20,7 @@ from sandbox.platform import Platform
 from sandbox.platforms import PLATFORMS
 from sandbox.routing import Operation, Route
 from sandbox.server import CONNECTION, Connection
+from sandbox.specimens import Specimens
 from sandbox.wire import (
     Answer,
     BodyTooLarge,
@@ -39,6 +42,7 @@ class Sandbox:
 
     def __init__(self, origin: str) -> None:
         self.world = World(origin, PLATFORMS)
+        self.specimens = Specimens(Path(path)) if (path := os.environ.get("SANDBOX_SPECIMENS")) else None
         self.pages = Starlette(
             routes=[*feed_routes(self.world), control_routes(self.world)], exception_handlers=json_errors
         )
@@ -71,6 +75,8 @@ class Sandbox:
         route, request.args = platform.route_of(request)
         operation = Operation.OTHER if route is None else route.operation
         call = self._note(platform, operation, scope, request.at_ms)
+        if self.specimens is not None and problem is None:
+            self.specimens.note(platform.slug, route, request)
         can_process = route is not None and route.can_process
         plan = self.world.faults.plan(
             platform.slug, platform.site.name, operation, can_process=can_process, at_ms=request.at_ms

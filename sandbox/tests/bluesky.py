@@ -1,27 +1,20 @@
-"""What the tests speak to Bluesky with, and its lexicons where a copy of them lies beside the project."""
+"""What the tests speak to Bluesky with, and what its answers have to look like."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
-import pytest
 import requests
 
 from sandbox.clock import now_ms
-from sandbox.platforms.bluesky import syntax
-from sandbox.platforms.bluesky.lexicon import is_blob
 from sandbox.platforms.bluesky.syntax import tid_of
 from sandbox.tests.clients import MP4, PNG, Control
-from sandbox.tests.twitter import SPECS
+from tests.specifications.bluesky import CALLS
+from tests.specifications.shapes import Shape
 
 POSTS = "app.bsky.feed.post"
 CREATED_AT = "2026-11-23T10:00:00.000Z"
-LEXICONS = SPECS / "atproto-lexicons"
-INTEROP = SPECS / "atproto-interop"
 
 
 @dataclass
@@ -181,80 +174,12 @@ def seen(answer: requests.Response) -> tuple[int, str, str]:
     return answer.status_code, body["error"], body["message"]
 
 
-def interop(name: str) -> list[str]:
-    """Return the lines of one list of the interop tests, without blanks and comments. Skips without a copy."""
-    path = INTEROP / f"{name}.txt"
-    if not path.is_file():
-        pytest.skip(f"no copy of the AT Protocol's interop lists at {INTEROP}")
-    lines = path.read_text().splitlines()
-    return [line for line in lines if line.strip() and not line.startswith("#")]
-
-
-FORMATS = {
-    "at-uri": syntax.is_at_uri,
-    "cid": syntax.is_cid,
-    "datetime": syntax.is_datetime,
-    "did": syntax.is_did,
-    "handle": syntax.is_handle,
-    "language": syntax.is_language,
-    "tid": syntax.is_tid,
-    "uri": syntax.is_uri,
-}
-KINDS = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
-
-
-@lru_cache
-def lexicon(name: str) -> dict[str, Any]:
-    path = LEXICONS / (name.replace(".", "/") + ".json")
-    defs: dict[str, Any] = json.loads(path.read_text())["defs"]
-    return defs
-
-
 def check_output(name: str, body: Any) -> None:
-    """Check a good answer against the call's lexicon, strictly; nothing where there is no copy of the lexicons."""
-    if LEXICONS.is_dir():
-        problems = list(unfit(lexicon(name)["main"]["output"]["schema"], body, name, "$"))
-        assert problems == []
+    """Check a good answer against what the call's lexicon says."""
+    assert list(output_of(name).problems(body)) == []
 
 
-def unfit(schema: dict[str, Any], value: Any, home: str, at: str) -> Iterator[str]:
-    """Yield what is wrong with a value; a name that the schema does not know is."""
-    kind = schema["type"]
-    if kind == "unknown":
-        return
-    if kind == "blob":
-        if not is_blob(value):
-            yield f"{at}: is no blob"
-        return
-    if kind in ("ref", "union"):
-        yield from unfit_ref(schema, value, home, at)
-        return
-    if type(value) is not KINDS[kind]:
-        yield f"{at}: is no {kind}"
-        return
-    if kind == "string" and not FORMATS.get(schema.get("format", ""), str.isprintable)(value):
-        yield f"{at}: is no {schema['format']}"
-    if kind == "array":
-        for place, item in enumerate(value):
-            yield from unfit(schema["items"], item, home, f"{at}[{place}]")
-    if kind == "object":
-        yield from (f"{at}.{name}: is missing" for name in schema.get("required", ()) if name not in value)
-        for name, item in value.items():
-            known = schema["properties"].get(name)
-            if known is not None:
-                yield from unfit(known, item, home, f"{at}.{name}")
-            elif name != "$type":
-                yield f"{at}.{name}: is unknown"
-
-
-def unfit_ref(schema: dict[str, Any], value: Any, home: str, at: str) -> Iterator[str]:
-    wanted = schema["ref"] if schema["type"] == "ref" else value.get("$type", "")
-    if schema["type"] == "union" and wanted not in {absolute(one, home) for one in schema["refs"]}:
-        yield f"{at}: is {wanted}"
-        return
-    document, _, part = absolute(wanted, home).partition("#")
-    yield from unfit(lexicon(document)[part or "main"], value, document, at)
-
-
-def absolute(wanted: str, home: str) -> str:
-    return home + wanted if wanted.startswith("#") else wanted
+def output_of(name: str) -> Shape:
+    [shape] = [call.answers[200] for path, call in CALLS.items() if path.endswith(f"/{name}")]
+    assert shape is not None
+    return shape

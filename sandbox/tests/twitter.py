@@ -1,26 +1,19 @@
-"""What the tests speak to X with, and the vendor's own descriptions where copies of them lie beside the project."""
+"""What the tests speak to X with, and what its answers have to look like."""
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import jsonschema
-import pytest
 import requests
-import yaml
 
 from sandbox.oauth import s256
-from sandbox.tests.clients import PNG, REDIRECT_URI, ROOT, redirect_query
+from sandbox.tests.clients import PNG, REDIRECT_URI, redirect_query
+from tests.specifications.twitter import CALLS
 
 CLIENT = ("sandbox-twitter", "sandbox-twitter-secret")
 SCOPES = "tweet.read tweet.write users.read media.write offline.access"
 VERIFIER = "a-verifier-of-at-least-forty-three-characters-0123"
-SPECS = Path(os.environ.get("MASTABLASTA_SPECS") or ROOT.parent / "shared" / "specs")
 INVALID = "https://api.x.com/2/problems/invalid-request"
 
 
@@ -176,48 +169,8 @@ def forbidden(detail: str) -> dict[str, Any]:
     return {"title": "Forbidden", "detail": detail, "type": "about:blank", "status": 403}
 
 
-@lru_cache
-def conformance(name: str) -> dict[str, Any]:
-    """Return the cases of twitter-text's `<name>.yml`; empty where there is no copy."""
-    path = SPECS / "twitter-text" / f"{name}.yml"
-    read: dict[str, Any] = yaml.safe_load(path.read_text())["tests"] if path.is_file() else {}
-    return read
-
-
-def cases(name: str, *sections: str) -> list[Any]:
-    """Return the cases of these sections for `parametrize`: one that skips where there is no copy."""
-    found = [case for section in sections for case in conformance(name).get(section, [])]
-    absent = pytest.param({}, marks=pytest.mark.skip(reason=f"no copy of twitter-text's {name}.yml in {SPECS}"))
-    return found or [absent]
-
-
-@lru_cache
-def specification() -> dict[str, Any]:
-    path = SPECS / "x-openapi.json"
-    if not path.is_file():
-        pytest.skip(f"no copy of X's OpenAPI description at {path}")
-    schemas = json.loads(path.read_text())
-    closed: dict[str, Any] = strict(schemas)
-    return closed
-
-
-def strict(schema: Any) -> Any:
-    """Return the schema with `nullable` as JSON Schema says it, and refusing every property it does not name."""
-    if isinstance(schema, list):
-        return [strict(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    made = {name: strict(value) for name, value in schema.items()}
-    if made.get("nullable") is True and isinstance(made.get("type"), str):
-        made["type"] = [made["type"], "null"]
-    if made.get("type") == "object" and isinstance(made.get("properties"), dict):
-        made.setdefault("additionalProperties", False)
-    return made
-
-
 def check_answer(answer: requests.Response, method: str, path: str) -> None:
-    """Check a good answer against the schema of this operation."""
-    whole = specification()
-    content = whole["paths"][path][method]["responses"][str(answer.status_code)]["content"]
-    schema = {**content["application/json"]["schema"], "components": whole["components"]}
-    jsonschema.Draft7Validator(schema).validate(answer.json())
+    """Check a good answer against what X's description says of this operation."""
+    shape = CALLS[f"{method.upper()} {path}"].answers[answer.status_code]
+    assert shape is not None
+    assert list(shape.problems(answer.json())) == []

@@ -187,13 +187,14 @@ def test_video_is_sent_with_a_token_for_its_service_only(desk: MediaFolder) -> N
 
 def test_job_is_asked_for_without_a_token(desk: MediaFolder) -> None:
     kept = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
+    made = blob("video/mp4")
 
-    outcome, (asked, write) = publish(desk.video(), job("JOB_STATE_COMPLETED", blob=blob()), WRITTEN, notes=kept)
+    outcome, (asked, write) = publish(desk.video(), job("JOB_STATE_COMPLETED", blob=made), WRITTEN, notes=kept)
 
     assert isinstance(outcome, Published)
     assert (path_of(asked), query_of(asked)) == ("app.bsky.video.getJobStatus", {"jobId": "j1"})
     assert not [line for line in head_of(asked) if line.startswith("Authorization")]
-    assert json.loads(body_of(write))["record"]["embed"]["video"] == blob()
+    assert json.loads(body_of(write))["record"]["embed"]["video"] == made
 
 
 @pytest.mark.parametrize(

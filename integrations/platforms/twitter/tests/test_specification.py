@@ -1,70 +1,30 @@
-"""What we send and ask, against X's OpenAPI descriptions of before and after the renaming, where copies lie beside."""
+"""What we send and ask, against what X's OpenAPI descriptions say, of before and after the renaming."""
 
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import jsonschema
 import pytest
 
 from integrations.contract import Content, MediaUse, Part, Pending, Published, Target
 from integrations.platforms.twitter.connector import TwitterConnector
 from integrations.platforms.twitter.oauth import SCOPES, TwitterOAuth
 from integrations.platforms.twitter.reading import QUERIES
-from integrations.platforms.twitter.tests.test_uploads import form_of
+from integrations.platforms.twitter.tests.test_uploads import form_of as form_of_request
 from mastablasta.core.outbound import Http, connections
 from tests.kit.connector_contract import Notes, step_of
 from tests.kit.raw_server import answer, raw_server, says
+from tests.specifications.shapes import JSON, MULTIPART, Sent
+from tests.specifications.tables import Request, form_of, problems_of
+from tests.specifications.twitter import CALLS, NEW_POST
+from tests.specifications.twitter import SCOPES as KNOWN_SCOPES
 
-BESIDE = Path(__file__).resolve().parents[5] / "shared" / "specs"
-FOLDER = Path(os.environ.get("MASTABLASTA_SPECS") or BESIDE)
-NEW, OLD = "x-openapi.json", "x-openapi-2026-08-06-tweetfields.json"
-TIMELINE = "/2/users/{id}/tweets"
-UPLOAD = "/2/media/upload"
-Description = dict[str, Any]
-
-
-def description(name: str) -> Description:
-    path = FOLDER / name
-    if not path.is_file():
-        pytest.skip(f"no copy of X's OpenAPI description at {path}")
-    read: Description = json.loads(path.read_text())
-    return read
-
-
-@pytest.fixture(scope="module", params=[NEW, OLD])
-def either(request: pytest.FixtureRequest) -> Description:
-    return description(request.param)
-
-
-def parameters(spec: Description, path: str, method: str = "get") -> dict[str, Any]:
-    found = spec["paths"][path][method].get("parameters", [])
-    return {one["name"]: one for one in (_resolved(spec, one) for one in found)}
-
-
-def _resolved(spec: Description, one: Any) -> Any:
-    while "$ref" in one:
-        _, *steps = one["$ref"].split("/")
-        one = spec
-        for step in steps:
-            one = one[step]
-    return one
-
-
-def check_query(spec: Description, path: str, query: dict[str, str]) -> None:
-    known = parameters(spec, path)
-    for name, value in query.items():
-        schema = _resolved(spec, known[name]["schema"])
-        if schema["type"] == "array":
-            assert set(value.split(",")) <= set(schema["items"]["enum"]), name
-        else:
-            read: Any = int(value) if schema["type"] == "integer" else value
-            jsonschema.Draft7Validator(schema).validate(read)
+UPLOAD, METADATA = "POST /2/media/upload", "POST /2/media/metadata"
+TIMELINE = CALLS["GET /2/users/{id}/tweets"]
 
 
 def bodies_of(content: Content) -> list[dict[str, Any]]:
@@ -101,56 +61,62 @@ def look_up(refuse: int = 0) -> dict[str, str]:
         {"reply_settings": "verified"},
     ],
 )
-def test_new_post_is_as_described(either: Description, options: dict[str, Any]) -> None:
-    content = either["paths"]["/2/tweets"]["post"]["requestBody"]["content"]["application/json"]
-    validator = jsonschema.Draft7Validator({**content["schema"], "components": either["components"]})
-
+def test_new_post_is_as_described(options: dict[str, Any]) -> None:
     bodies = bodies_of(Content((Part("One"), Part("Two", kind="reply")), options, "thread"))
     bodies.append({**bodies[0], "media": {"media_ids": ["1992578411000000000"]}})
 
-    for body in bodies:
-        validator.validate(body)
-    with pytest.raises(jsonschema.ValidationError):
-        validator.validate({**bodies[0], "nonsense": 1})  # so the check checks
+    assert [list(NEW_POST.problems(body)) for body in bodies] == [[], [], []]
+    assert list(NEW_POST.problems({**bodies[0], "nonsense": 1})) == ["$.nonsense: is unknown"]  # so the check checks
 
 
-def test_options_that_we_offer_are_described(either: Description) -> None:
-    body = either["paths"]["/2/tweets"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    described = _resolved(either, body)["properties"]
+def test_options_that_we_offer_are_described() -> None:
     offered = TwitterConnector.capabilities.options["properties"]
 
-    assert offered.keys() <= described.keys()
-    assert set(offered["reply_settings"]["enum"]) == set(_resolved(either, described["reply_settings"])["enum"])
+    assert offered.keys() <= NEW_POST.known.keys()
+    assert list(offered["reply_settings"]["enum"]) == list(NEW_POST.known["reply_settings"].options)
 
 
-def check_body(spec: Description, path: str, request: bytes, **read: Any) -> None:
-    """Check what was sent against its schema; `read` are the fields of a form as JSON has them."""
+def sent(request: bytes) -> Request:
+    """A request on the wire as the tables see it."""
     head, _, body = request.partition(b"\r\n\r\n")
-    kind = "multipart/form-data" if b"multipart/form-data" in head else "application/json"
-    schema = spec["paths"][path]["post"]["requestBody"]["content"][kind]["schema"]
-    validator = jsonschema.Draft7Validator({**schema, "components": spec["components"]})
-    validator.validate(read or json.loads(body))
+    first, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    method, target, _ = first.split()
+    plain = Request(method, target, headers)
+    if plain.media_type == MULTIPART:
+        file = Sent("image/png", len(body))
+        fields = [
+            (name, file if name == "media" else value.decode()) for name, value in form_of_request(request).items()
+        ]
+        return Request(method, target, headers, form_of(fields))
+    return Request(method, target, headers, json.loads(body) if plain.media_type == JSON else None)
 
 
-def test_upload_of_a_picture_is_as_described(either: Description, tmp_path: Path) -> None:
-    upload, description = uploaded(tmp_path, 10, "image/png")
+def test_upload_of_a_picture_is_as_described(tmp_path: Path) -> None:
+    upload, description = (sent(request) for request in uploaded(tmp_path, 10, "image/png"))
 
-    form = form_of(upload)
-    check_body(either, "/2/media/upload", upload, **{name: value.decode() for name, value in form.items()})
-    check_body(either, "/2/media/metadata", description)
+    assert [f"{one.method} {one.target}" for one in (upload, description)] == [UPLOAD, METADATA]
+    assert problems_of("twitter", upload) == problems_of("twitter", description) == []
 
 
 @pytest.mark.parametrize(("kind", "mime_type"), [("animation", "image/gif"), ("video", "video/mp4")])
-def test_upload_in_segments_is_as_described(either: Description, tmp_path: Path, kind: str, mime_type: str) -> None:
-    begun, segment, _, description, asked = uploaded(tmp_path, 10, mime_type, kind)
+def test_upload_in_segments_is_as_described(tmp_path: Path, kind: str, mime_type: str) -> None:
+    requests = [sent(request) for request in uploaded(tmp_path, 10, mime_type, kind)]
 
-    form = form_of(segment)
-    check_body(either, "/2/media/upload/initialize", begun)
-    fields = {"media": form["media"].decode(), "segment_index": int(form["segment_index"])}
-    check_body(either, "/2/media/upload/{id}/append", segment, **fields)
-    check_body(either, "/2/media/metadata", description)
-    query = parse_qs(urlsplit(asked.split()[1].decode()).query)
-    check_query(either, "/2/media/upload", {name: values[0] for name, values in query.items()})
+    assert [f"{one.method} {one.target}" for one in requests] == [
+        "POST /2/media/upload/initialize",
+        "POST /2/media/upload/5/append",
+        "POST /2/media/upload/5/finalize",
+        METADATA,
+        "GET /2/media/upload?command=STATUS&media_id=5",
+    ]
+    assert [problems_of("twitter", one) for one in requests] == [[]] * 5
+    assert problems_of("twitter", requests[1]) != problems_of("twitter", without(requests[1], "segment_index"))
+
+
+def without(request: Request, name: str) -> Request:
+    left = {key: value for key, value in request.body.items() if key != name}
+    return Request(request.method, request.target, request.headers, left)
 
 
 def uploaded(folder: Path, size: int, mime_type: str, kind: str = "image") -> list[bytes]:
@@ -172,40 +138,28 @@ def uploaded(folder: Path, size: int, mime_type: str, kind: str = "image") -> li
     return server.requests[:-1]
 
 
-@pytest.mark.parametrize(("name", "refuse"), [(OLD, 0), (NEW, 1)])
-def test_look_up_is_as_described_before_and_after_the_renaming(name: str, refuse: int) -> None:
+@pytest.mark.parametrize("refuse", [0, 1])
+def test_look_up_is_as_described_before_and_after_the_renaming(refuse: int) -> None:
     query = look_up(refuse)
+    described, other = TIMELINE.versions[refuse], TIMELINE.versions[1 - refuse]
+    given = {name: [value] for name, value in query.items()}
 
-    check_query(description(name), TIMELINE, query)
+    assert list(described.problems(described.read_all(given))) == []
+    assert list(other.problems(other.read_all(given))) != []
     assert query.items() >= QUERIES[refuse].items()
 
 
-def test_question_who_it_is_is_as_described(either: Description) -> None:
+def test_question_who_it_is_is_as_described() -> None:
     connections.drop_kept()
     with raw_server(says(answer('{"data":{"id":"1","username":"anna"}}'))) as server:
         TwitterOAuth(Http(server.url), {}).who_am_i("abc")
 
-    query = urlsplit(server.requests[0].split()[1].decode()).query
-    check_query(either, "/2/users/me", {name: values[0] for name, values in parse_qs(query).items()})
+    asked = sent(server.requests[0])
+    assert asked.target.startswith("/2/users/me?user.fields=")
+    assert problems_of("twitter", asked) == []
 
 
-def test_scopes_that_we_ask_for_are_enough(either: Description) -> None:
-    schemes = either["components"]["securitySchemes"]["OAuth2UserToken"]["flows"]["authorizationCode"]["scopes"]
-    media = [(path, method) for path in either["paths"] if path.startswith(UPLOAD) for method in either["paths"][path]]
-    asked = [
-        *media,
-        ("/2/media/metadata", "post"),
-        ("/2/tweets", "post"),
-        ("/2/tweets/{id}", "delete"),
-        (TIMELINE, "get"),
-        ("/2/users/me", "get"),
-    ]
+def test_scopes_that_we_ask_for_are_enough() -> None:
+    needed = frozenset[str]().union(*(call.scopes for call in CALLS.values()))
 
-    needed = {
-        scope
-        for path, method in asked
-        for way in either["paths"][path][method]["security"]
-        for scope in way.get("OAuth2UserToken", [])
-    }
-
-    assert needed <= set(SCOPES) <= set(schemes)
+    assert needed <= set(SCOPES) <= KNOWN_SCOPES

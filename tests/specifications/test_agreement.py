@@ -1,0 +1,28 @@
+"""Our tables against the platforms' own specifications, where copies of these are at hand."""
+
+from __future__ import annotations
+
+from tests.specifications import bluesky, mastodon, twitter
+from tests.specifications.agreement import lexicon_differences, openapi_differences
+from tests.specifications.copies import copy_of, json_copy_of
+
+VERSIONS = ("x-openapi-2026-08-06-tweetfields.json", "x-openapi.json")
+
+
+def test_table_of_mastodon_agrees() -> None:
+    described = json_copy_of("mastodon-openapi.json")
+
+    assert openapi_differences(mastodon.CALLS, described, version=0, is_newest=True) == []
+
+
+def test_table_of_twitter_agrees_before_and_after_the_renaming() -> None:
+    old, new = (json_copy_of(name) for name in VERSIONS)
+
+    assert openapi_differences(twitter.CALLS, old, version=0, is_newest=False) == []
+    assert openapi_differences(twitter.CALLS, new, version=1, is_newest=True) == []
+    flows = new["components"]["securitySchemes"]["OAuth2UserToken"]["flows"]
+    assert flows["authorizationCode"]["scopes"].keys() >= twitter.SCOPES
+
+
+def test_table_of_bluesky_agrees() -> None:
+    assert lexicon_differences(bluesky.CALLS, copy_of("atproto-lexicons")) == []
