@@ -6,19 +6,33 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from integrations.models import SocialAccount
+from integrations.services import circuits
 from integrations.tests.factories import connect
-from posts.services import publishing
+from posts.services import outcomes, publishing
 from tests.world import Sandbox
 
 Connect = Callable[..., SocialAccount]
+
+
+HASTE = 0.2  # of real waits, for what publishes in a test's own process
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drains end soon after their work, not after seconds of waiting for more."""
     monkeypatch.setattr(publishing, "LINGER_S", 0.2)
+
+
+@pytest.fixture(autouse=True)
+def _in_haste(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """Publishing to the simulator waits a fifth of what it waits in earnest: retries, look-ups, probes, absence."""
+    if "sandbox" in request.fixturenames:
+        settings.TIME_SCALE = HASTE
+        monkeypatch.setattr(outcomes, "LOOKS_S", tuple(seconds * HASTE for seconds in outcomes.LOOKS_S))
+        monkeypatch.setattr(circuits, "SHORTEST_PROBE_S", circuits.SHORTEST_PROBE_S * HASTE)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from integrations.services import circuits
 from posts.models import Attempt, Delivery
 from posts.services import claims, jobs, publishing
 from posts.services.publishing import drain
-from posts.tests.conftest import Connect
+from posts.tests.conftest import HASTE, Connect
 from posts.tests.factories import make_delivery
 from tests.kit.media_contract import MediaFolder, row
 from tests.world import Sandbox
@@ -99,7 +99,7 @@ def test_polls_that_find_nobody_use_up_the_retries(
     assert (delivery.state, delivery.error_code, delivery.error_retryable) == ("failed", "server_error", True)
     assert looks(delivery) == [("send", "pending"), *[("poll", "unavailable")] * 4]
     waits = [attempt.retry_at - attempt.ended_at for attempt in Attempt.objects.filter(retry_at__isnull=False)]
-    assert waits == [timedelta(seconds=seconds) for seconds in (1, 2, 4)]
+    assert waits == [timedelta(seconds=seconds * HASTE) for seconds in (1, 2, 4)]
     assert sandbox.posts() == []
 
 
