@@ -123,11 +123,11 @@ def _wheel_server() -> Iterator[Any]:
 
 
 @contextmanager
-def database(url: str) -> Iterator[str]:
-    """Make an empty database on the server of `url`, give its URL, drop it."""
+def database(url: str, template: str = "") -> Iterator[str]:
+    """Make a database on the server of `url`, empty or like the database `template`; give its URL, drop it."""
     name = f"{urlsplit(url).path.lstrip('/')}_{secrets.token_hex(3)}"
     with _maintenance(url) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
     try:
         yield with_name(url, name)
     finally:
