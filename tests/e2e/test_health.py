@@ -11,11 +11,12 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.client import Client
+from tests.crowd import Crowd
 from tests.instance import Instance
 from tests.scale import scaled
 
@@ -26,29 +27,22 @@ CLUSTER = ("worker", "sentinel", "q2_worker", "pusher", "monitor")
 
 
 class Author:
-    """A person with one account, who promises a post for in 2 s."""
+    """A person with one account, who promises a post for in 2 s, however long it takes to store it."""
 
     def __init__(self, instance: Instance) -> None:
-        self.instance = instance
-        self.client = instance.client()
-        self.account = self.client.connect_mastodon(f"author{time.monotonic_ns()}")
+        self.crowd = Crowd(instance, platforms=["mastodon"])
 
     def promise(self) -> None:
         """`due_at`: when it is due, as time.monotonic."""
-        self.due_at = time.monotonic() + 2
-        due_at = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
-        body = {"content": "On time", "accounts": [self.account], "scheduled_time": due_at}
-        self.post = self.client.post("posts", body)["id"]
+        burst = self.crowd.burst(1)
+        self.due_at = time.monotonic() + (burst.due_at - datetime.now(UTC)).total_seconds()
+        [self.post] = burst.texts
 
     def status(self) -> str:
-        return str(self.client.get(f"posts/{self.post}")["status"])
+        return str(self.crowd.post(self.post)["status"])
 
     def is_out_once(self) -> bool:
-        seen = [post for post in self.instance.sandbox.posts("mastodon") if post["account"] == self.handle()]
-        return self.status() == "published" and len(seen) == 1
-
-    def handle(self) -> str:
-        return str(self.client.get(f"accounts/{self.account}")["handle"]).removeprefix("@").split("@")[0]
+        return self.status() == "published" and len(self.crowd.instance.sandbox.posts("mastodon")) == 1
 
 
 @contextmanager

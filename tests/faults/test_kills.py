@@ -35,7 +35,7 @@ KILLS = 30 if IS_FULL else 2
 AT_LEAST = 4 if IS_FULL else 0
 EACH = 30 if IS_FULL else 20
 ACCOUNTS = 10  # of a burst, on each platform
-AT_ONCE = 4  # bursts on their way
+AT_ONCE = 4 if IS_FULL else 2  # bursts on their way
 POINTS = ("before", "during", "answered", "committed")
 JUST = timedelta(milliseconds=100)
 SETTLED_WITHIN_S = 60

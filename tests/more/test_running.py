@@ -1,14 +1,14 @@
-"""Starts and stops that do not have to be tried at each change: by SIGTERM to make, in odd folders, in production, under load."""
+"""Starts and stops that do not have to be tried at each change: odd folders, production, SIGTERM to make, load."""
 
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.client import Client
+from tests.crowd import Crowd
 from tests.instance import PATIENCE_S, ROOT, Instance, production
 from tests.ports import free_port
 from tests.world import Sandbox, running_sandbox
@@ -64,12 +64,9 @@ def test_stop_while_publishing_loses_and_doubles_nothing(own_database_url: str) 
         Instance(own_database_url, PUBLISH_THREADS="4", MASTODON_BASE_URL=f"{world.url}/mastodon") as instance,
     ):
         world.limits(idempotency=False, quotas=False)
-        client = instance.client()
-        accounts = [client.connect_mastodon(f"person{number}") for number in range(12)]
+        crowd = Crowd(instance, platforms=["mastodon"], size=12)
         world.latency(3000)  # 2 x 4 threads: a second round is sure to be outstanding when the first is under way
-        due_at = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
-        for number, account in enumerate(accounts):
-            client.post("posts", {"content": f"post {number}", "accounts": [account], "scheduled_time": due_at})
+        burst = crowd.burst(12)
         instance.wait_for(lambda: publishes(world), what="publishing")
 
         assert instance.stop() < 20
@@ -79,7 +76,7 @@ def test_stop_while_publishing_loses_and_doubles_nothing(own_database_url: str) 
         instance.wait_for(lambda: len(world.posts()) >= 12, what="published")
 
         assert out_at_stop < 12
-        assert sorted(post["text"] for post in world.posts()) == sorted(f"post {number}" for number in range(12))
+        assert sorted(post["text"] for post in world.posts()) == sorted(text for _, text in burst.texts.values())
 
 
 def publishes(world: Sandbox) -> int:
