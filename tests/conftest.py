@@ -4,32 +4,53 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
+from tests.crowd import Crowd
+from tests.instance import Instance
 from tests.pg import database
+from tests.shared_instance import SharedInstance
 
 
-@pytest.fixture(scope="module")
-def database_url() -> Iterator[str]:
-    """An empty PostgreSQL database for the module's one instance, or "" for SQLite, as the run is."""
-    with _empty_database() as url:
-        yield url
+@pytest.fixture(scope="session")
+def _shared_instance() -> Iterator[SharedInstance]:
+    shared = SharedInstance(lambda: database(os.environ.get("DATABASE_URL", ""), migrated=True))
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture
+def instance(_shared_instance: SharedInstance) -> Iterator[Instance]:
+    """A running instance with nothing in it, whose waits are scaled (tests/scale.py); shared with other tests."""
+    with _shared_instance.lent() as running:
+        yield running
+
+
+@pytest.fixture
+def instance_of_make(_shared_instance: SharedInstance) -> Iterator[Instance]:
+    """Likewise, started by `make run`."""
+    with _shared_instance.lent("make", "run") as running:
+        yield running
+
+
+@pytest.fixture
+def crowd(instance: Instance) -> Crowd:
+    """A person with an account on each platform."""
+    return Crowd(instance)
+
+
+@pytest.fixture
+def big_crowd(instance: Instance) -> Crowd:
+    """A person with ten accounts on each platform."""
+    return Crowd(instance, size=10)
 
 
 @pytest.fixture
 def own_database_url() -> Iterator[str]:
-    """Likewise, for one test: two instances on one database would not understand each other's queue."""
-    with _empty_database() as url:
-        yield url
+    """A database with tables for one test, or "" for SQLite, as the run is.
 
-
-@contextmanager
-def _empty_database() -> Iterator[str]:
-    server = os.environ.get("DATABASE_URL", "")
-    if not server:
-        yield ""
-        return
-    with database(server) as url:
+    Two instances on one database would not understand each other's queue.
+    """
+    with database(os.environ.get("DATABASE_URL", ""), migrated=True) as url:
         yield url

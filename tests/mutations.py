@@ -27,7 +27,7 @@ from tests.__main__ import ROOT, clean_environment
 from tests.pg import NoPostgreSQL, postgresql, with_name
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis")
-PYTEST = (sys.executable, "-m", "pytest", "-q", "-m", "not slow")
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-m", "not processes")
 LINT = (sys.executable, "-m", "ruff", "check", "--quiet", "--isolated", "--select", "E9,F82")  # only: is it Python?
 AT_ONCE = 2
 GREEN, RED = 0, 1  # how pytest ends; everything else means that the tests did not run

@@ -58,10 +58,12 @@ def postgresql(*, durable: bool = False) -> Iterator[str]:
 
 
 def _make_template(url: str) -> None:
-    """The run's own migrated database: a copy of the server's, where the server was kept."""
-    name = template_name(url)
+    """Make the migrated database beside this one, unless it is there: a copy of the server's, where that was kept."""
+    name, known = template_name(url), "SELECT 1 FROM pg_database WHERE datname = %s"
     with _maintenance(url) as connection:
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [KEPT_TEMPLATE]).fetchone():
+        if connection.execute(known, [name]).fetchone():
+            return
+        if connection.execute(known, [KEPT_TEMPLATE]).fetchone():
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{KEPT_TEMPLATE}"')
             return
         connection.execute(f'CREATE DATABASE "{name}"')
@@ -173,11 +175,15 @@ def _wheel_server(copy_of: Path | None = None, *, keep_as: Path | None = None) -
 
 @contextmanager
 def database(url: str, *, migrated: bool = False) -> Iterator[str]:
-    """Make a database on the server of `url`, empty or with all tables, give its URL, drop it."""
+    """Make a database on the server of `url`, empty or with all tables; give its URL, drop it. "" gives "", SQLite."""
+    if not url:
+        yield ""
+        return
     name = f"{urlsplit(url).path.lstrip('/')}_{secrets.token_hex(3)}"
+    if migrated:
+        _make_template(url)
     with _maintenance(url) as connection:
-        template = f' TEMPLATE "{template_name(url)}"' if migrated else ""
-        connection.execute(f'CREATE DATABASE "{name}"{template}')
+        connection.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template_name(url)}"' if migrated else ""))
     try:
         yield with_name(url, name)
     finally:

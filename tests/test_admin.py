@@ -27,9 +27,7 @@ from media_library.tests.factories import make_asset
 from posts.models import Attempt, Delivery, Lane, Post, PostMedia, PostTag
 from posts.states import AttemptKind, DeliveryState
 from posts.tests.factories import make_delivery, make_post
-from tests.browser import CHROMIUM, WHY_SKIPPED, browser
-from tests.serving import served
-from tests.test_description import BACKEND, foreign, keep_picture, session_of
+from tests.test_description import BACKEND
 
 OURS = ("accounts", "core", "integrations", "posts", "webhooks", "media_library", "analytics")
 CANARY = "canary-7f3a"
@@ -258,26 +256,3 @@ def test_actions_end_what_was_chosen_and_nothing_else(operator, model, action):
 
     assert response.status_code == 302
     assert list(model.objects.filter(revoked_at=None)) == [other]
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED)
-@pytest.mark.django_db(transaction=True)
-def test_admin_in_chromium_is_quiet_and_asks_nobody_else():
-    person = make_user(site_role=SiteRole.ADMIN)
-    for _ in range(5):
-        make_delivery()
-
-    with served() as base, browser() as page:
-        page.sign_in(base, session_of(person))
-        for name, path in {
-            "deliveries": address(Delivery, "changelist"),
-            "person": address(User, "change", person.pk),
-            "post": address(Post, "change", Post.objects.first().pk),
-        }.items():
-            page.open(f"{base}{path}")
-            page.wait("document.body.innerText.includes('MastaBlasta')")
-            keep_picture(page, f"{name}.png")
-
-        assert page.complaints == []
-        assert foreign(page, base) == []

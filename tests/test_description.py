@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-from typing import Any
-
 import pytest
 import yaml
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client
 
 from accounts.models import User
@@ -18,13 +11,10 @@ from accounts.roles import SiteRole
 from accounts.tests.factories import make_api_key, make_user, make_workspace, signed_in, with_key
 from mastablasta.core.tests.answers import assert_problem
 from posts.tests.factories import make_post
-from tests.browser import CHROMIUM, WHY_SKIPPED, Page, browser
-from tests.serving import served
 
 SCHEMA, DOCS, LIST = "/api/v2/schema", "/api/v2/docs", "/api/v2/posts"
 HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-NEW_POST = {"content": "From the page", "platforms": ["mastodon"]}
 
 
 def site_admin() -> User:
@@ -155,70 +145,3 @@ def test_error_is_a_page_for_who_sees_pages():
 
     assert response.status_code == 404
     assert "not_found" in response.content.decode()
-
-
-# --- in a real browser --------------------------------------------------------------------------------------------
-
-
-def session_of(user: User) -> str:
-    store = SessionStore()
-    store[SESSION_KEY], store[BACKEND_SESSION_KEY] = str(user.pk), BACKEND
-    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    store.save()
-    return str(store.session_key)
-
-
-def foreign(page: Page, address: str) -> list[str]:
-    return [url for url in page.asked if not url.startswith((address, "data:", "about:"))]
-
-
-def keep_picture(page: Page, name: str) -> None:
-    """PICTURES=<folder> keeps what the browser saw, for people."""
-    if folder := os.environ.get("PICTURES"):
-        page.picture(Path(folder) / name)
-
-
-in_chromium = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED),
-    pytest.mark.django_db(transaction=True),
-]
-
-
-def marked(test: Any) -> Any:
-    for mark in in_chromium:
-        test = mark(test)
-    return test
-
-
-@marked
-def test_docs_in_chromium_are_quiet_and_ask_nobody_else():
-    with served() as address, browser() as page:
-        page.open(f"{address}{DOCS}", until="document.querySelectorAll('.opblock').length > 10")
-        page.run("document.querySelector('#operations-posts-posts_create .opblock-summary-control').click()")
-        page.wait("!!document.querySelector('.opblock.is-open .examples-select, .opblock.is-open .example')")
-        keep_picture(page, "docs.png")
-
-        assert page.complaints == []
-        assert foreign(page, address) == []
-        assert any("swagger-ui-bundle.js" in url for url in page.asked)
-
-
-@marked
-def test_browsable_list_in_chromium_is_quiet_and_its_form_works():
-    user = site_admin()
-    make_post(workspace=user.default_workspace, content="Seen in a list")
-
-    with served() as address, browser() as page:
-        page.sign_in(address, session_of(user))
-        page.open(f"{address}{LIST}")
-        page.wait("document.body.innerText.includes('Seen in a list')")
-        keep_picture(page, "list.png")
-        body = json.dumps(json.dumps(NEW_POST))
-        page.run(f"document.querySelector('textarea[name=_content]').value = {body}")
-        page.run("document.querySelector('textarea[name=_content]').form.requestSubmit()")
-        page.wait("document.readyState === 'complete' && document.body.innerText.includes('HTTP 201')")
-        keep_picture(page, "created.png")
-
-        assert page.complaints == []
-        assert foreign(page, address) == []

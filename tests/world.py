@@ -64,6 +64,14 @@ class Sandbox:
         """Change a server: `instance("mastodon", rotating_tokens=True)`; `instance="name"` means another server."""
         return self._call("PUT", "instance", {"platform": platform, **settings})
 
+    def answers(self) -> bool:
+        """Whether it takes calls."""
+        try:
+            self._call("GET", "state")
+        except OSError:
+            return False
+        return True
+
     def reset(self) -> Any:
         self._people.clear()
         return self._call("POST", "reset")

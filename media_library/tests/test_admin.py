@@ -6,8 +6,6 @@ import re
 from typing import Any
 
 import pytest
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -16,11 +14,9 @@ from accounts.roles import SiteRole
 from accounts.tests.factories import make_user, make_workspace
 from media_library.models import Asset, Rendition
 from media_library.services import bell
-from media_library.tests.factories import clip, make_asset, make_rendition, moving, photo, still
+from media_library.tests.factories import clip, make_asset, make_rendition, photo, still
 from media_library.tests.test_library import use
-from tests.browser import CHROMIUM, WHY_SKIPPED, Page, browser
-from tests.serving import served
-from tests.test_description import BACKEND, foreign, keep_picture, session_of
+from tests.test_description import BACKEND
 
 pytestmark = pytest.mark.django_db
 
@@ -144,73 +140,3 @@ def test_making_again_begins_with_what_was_chosen(operator, monkeypatch: pytest.
     assert states == {chosen.pk: "processing", other.pk: "ready", deleted.pk: "ready"}
     assert Rendition.objects.get(pk=failed.pk).status == "processing"
     assert rung
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED)
-@pytest.mark.django_db(transaction=True)
-def test_grid_and_page_in_chromium_are_quiet_in_light_and_dark():
-    person, workspace = make_user(site_role=SiteRole.ADMIN), make_workspace(name="Harbour Museum")
-    for number in range(7):
-        names = {"filename": f"Harbour at dawn {number}.jpg", "thumbnail_name": thumbnail(number)}
-        make_asset(workspace=workspace, uploaded_by=person, **names)
-    make_asset(workspace=workspace, filename="Gulls.gif", data=moving(), thumbnail_name=thumbnail(8))
-    make_asset(
-        workspace=workspace, filename="broken.png", thumbnail_name="", status="failed", status_reason="It is cut off."
-    )
-    how = {"thumbnail_name": "", "status": "processing", "next_try_at": timezone.now()}
-    make_asset(workspace=workspace, filename="a name that is much longer than any card is wide, and goes on.jpg", **how)
-    film = make_asset(workspace=workspace, data=clip(), filename="Ferry.mp4", thumbnail_name=thumbnail(9))
-    make_rendition(film, data=clip(size=(320, 240)))
-    still_one = Asset.objects.filter(filename="Harbour at dawn 0.jpg").get()
-    make_rendition(still_one, data=still("JPEG", (1200, 800)))
-    use(still_one, content="Good morning from the harbour", author=person)
-
-    with served() as base, browser() as page:
-        page.sign_in(base, session_of(person))
-        for theme in ("light", "dark"):
-            page.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
-            for name, address in {"grid": LIST, "picture": page_of(still_one), "film": page_of(film)}.items():
-                page.open(f"{base}{address}")
-                page.wait(SHOWN)
-                keep_picture(page, f"media-{name}-{theme}.png")
-        assert_selecting_works(page, base)
-
-        assert page.complaints == []
-        assert foreign(page, base) == []
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED)
-@pytest.mark.django_db(transaction=True)
-def test_originals_open_by_themselves_in_chromium_though_they_may_do_nothing():
-    person = make_user(site_role=SiteRole.ADMIN)
-    film, picture = make_asset(data=clip(size=(320, 240))), make_asset(data=photo((320, 240)))
-
-    with served() as base, browser() as page:
-        page.sign_in(base, session_of(person))
-        for asset in (film, picture):
-            page.open(f"{base}{LIST}{asset.id}/original")
-            page.wait(SHOWN)
-
-        assert page.complaints == []
-
-
-SHOWN = (
-    "document.images.length + document.querySelectorAll('video').length > 0"
-    " && [...document.images].every(one => one.complete && one.naturalWidth > 0)"
-    " && [...document.querySelectorAll('video')].every(one => one.readyState > 0)"
-)
-
-
-def thumbnail(number: int) -> str:
-    data = still("JPEG", (400, 300 if number % 3 else 560))
-    return default_storage.save("thumbnails/test/thumb.jpg", ContentFile(data))
-
-
-def assert_selecting_works(page: Page, base: str) -> None:
-    page.open(f"{base}{LIST}")
-    page.wait("!!document.querySelector('.action-counter')")
-    page.run("document.getElementById('action-toggle').click()")
-    page.wait("document.querySelectorAll('tr.selected').length === 11")
-    keep_picture(page, "media-selected.png")

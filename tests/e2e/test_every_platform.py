@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,18 +9,12 @@ import pytest
 from tests.client import Client, Refused
 from tests.instance import Instance
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(300)
 
 PLATFORMS = ["bluesky", "mastodon", "twitter"]
 
 
-@pytest.fixture(scope="module")
-def instance(database_url: str) -> Iterator[Instance]:
-    with Instance(database_url) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def client(instance: Instance) -> Client:
     person = instance.client()
     for platform in PLATFORMS:
@@ -34,7 +27,7 @@ def published(instance: Instance, client: Client, post_id: str) -> dict[str, Any
         post: dict[str, Any] = client.get(f"posts/{post_id}")
         return post if post["status"] == "published" else None
 
-    found: dict[str, Any] = instance.wait_for(look, 30, what="published")
+    found: dict[str, Any] = instance.wait_for(look, what="published")
     return found
 
 

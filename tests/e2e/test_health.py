@@ -1,4 +1,8 @@
-"""/readyz and /api/v2/status: red within 30 s when what is due does not go out, and green again by themselves."""
+"""/readyz and /api/v2/status: red when what is due does not go out, and green again by themselves.
+
+Red within 30 s is what the ages in mastablasta/health.py are for (mastablasta/tests/test_time_scale.py); here they are
+scaled, and what a busy machine needs for the rest is added.
+"""
 
 from __future__ import annotations
 
@@ -7,51 +11,38 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.client import Client
+from tests.crowd import Crowd
 from tests.instance import Instance
+from tests.scale import scaled
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
-RED_WITHIN_S = 30
-GREEN_WITHIN_S = 90  # what hung is found and replaced, or what was lost is taken over: a lease lasts 20 s
+RED_WITHIN_S = scaled(30) + 15
 CLUSTER = ("worker", "sentinel", "q2_worker", "pusher", "monitor")
 
 
-@pytest.fixture(scope="module")
-def instance(database_url: str) -> Iterator[Instance]:
-    with Instance(database_url) as running:
-        yield running
-
-
 class Author:
-    """A person with one account, who promises a post for in 2 s."""
+    """A person with one account, who promises a post for in 2 s, however long it takes to store it."""
 
     def __init__(self, instance: Instance) -> None:
-        instance.wait_ready(GREEN_WITHIN_S)
-        self.instance = instance
-        self.client = instance.client()
-        self.account = self.client.connect_mastodon(f"author{time.monotonic_ns()}")
+        self.crowd = Crowd(instance, platforms=["mastodon"])
 
     def promise(self) -> None:
         """`due_at`: when it is due, as time.monotonic."""
-        self.due_at = time.monotonic() + 2
-        due_at = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
-        body = {"content": "On time", "accounts": [self.account], "scheduled_time": due_at}
-        self.post = self.client.post("posts", body)["id"]
+        burst = self.crowd.burst(1)
+        self.due_at = time.monotonic() + (burst.due_at - datetime.now(UTC)).total_seconds()
+        [self.post] = burst.texts
 
     def status(self) -> str:
-        return str(self.client.get(f"posts/{self.post}")["status"])
+        return str(self.crowd.post(self.post)["status"])
 
     def is_out_once(self) -> bool:
-        seen = [post for post in self.instance.sandbox.posts("mastodon") if post["account"] == self.handle()]
-        return self.status() == "published" and len(seen) == 1
-
-    def handle(self) -> str:
-        return str(self.client.get(f"accounts/{self.account}")["handle"]).removeprefix("@").split("@")[0]
+        return self.status() == "published" and len(self.crowd.instance.sandbox.posts("mastodon")) == 1
 
 
 @contextmanager
@@ -86,9 +77,9 @@ def check_red(instance: Instance, name: str, *, since: float) -> None:
 
 
 def check_green(instance: Instance, author: Author) -> None:
-    instance.wait_ready(GREEN_WITHIN_S)
-    instance.wait_for(author.is_out_once, GREEN_WITHIN_S, what=f"out once: {author.status()}")
-    instance.wait_for(lambda: is_publishing(instance), GREEN_WITHIN_S, what="said in /status")
+    instance.wait_ready()
+    instance.wait_for(author.is_out_once, what=f"out once: {author.status()}")
+    instance.wait_for(lambda: is_publishing(instance), what="said in /status")
 
 
 def test_cluster_that_hangs_is_red_though_the_clock_publishes(instance: Instance) -> None:
@@ -98,7 +89,7 @@ def test_cluster_that_hangs_is_red_though_the_clock_publishes(instance: Instance
         began_at = time.monotonic()
         author.promise()
         check_red(instance, "worker", since=began_at)
-        instance.wait_for(author.is_out_once, 30, what="published by the clock")
+        instance.wait_for(author.is_out_once, what="published by the clock")
 
     check_green(instance, author)
 
@@ -125,32 +116,34 @@ def test_dead_clock_without_a_stand_by_is_red(instance: Instance) -> None:
     check_green(instance, author)
 
 
-REFUSE = """
-from django.db import connection
-with connection.cursor() as cursor:
-    if connection.vendor == "sqlite":
-        cursor.execute("CREATE TRIGGER refuse BEFORE INSERT ON posts_attempt BEGIN SELECT RAISE(ABORT, 'no'); END")
+@contextmanager
+def refused_attempts(instance: Instance) -> Iterator[None]:
+    """The database takes no attempt within the block."""
+    if instance.database_url:
+        instance.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE 'no'; END $$ LANGUAGE plpgsql",
+            "CREATE TRIGGER refuse BEFORE INSERT ON posts_attempt EXECUTE FUNCTION refuse()",
+        )
     else:
-        cursor.execute("CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE 'no'; END $$ LANGUAGE plpgsql")
-        cursor.execute("CREATE TRIGGER refuse BEFORE INSERT ON posts_attempt EXECUTE FUNCTION refuse()")
-"""
-ALLOW = """
-from django.db import connection
-with connection.cursor() as cursor:
-    cursor.execute("DROP TRIGGER refuse" + ("" if connection.vendor == "sqlite" else " ON posts_attempt"))
-"""
+        instance.execute("CREATE TRIGGER refuse BEFORE INSERT ON posts_attempt BEGIN SELECT RAISE(ABORT, 'no'); END")
+    try:
+        yield
+    finally:
+        if instance.database_url:
+            instance.execute("DROP TRIGGER refuse ON posts_attempt", "DROP FUNCTION refuse()")
+        else:
+            instance.execute("DROP TRIGGER refuse")
 
 
 def test_drains_that_are_up_and_get_nothing_done_are_red(instance: Instance) -> None:
     author = Author(instance)
-    assert instance.manage("shell", "-c", REFUSE).returncode == 0
 
-    author.promise()
-    check_red(instance, "due_work", since=author.due_at)
-    said = "at work, and nothing comes of it."
-    instance.wait_for(lambda: instance.readyz()[1]["checks"]["due_work"]["detail"].endswith(said), 30, what=said)
+    with refused_attempts(instance):
+        author.promise()
+        check_red(instance, "due_work", since=author.due_at)
+        said = "at work, and nothing comes of it."
+        instance.wait_for(lambda: instance.readyz()[1]["checks"]["due_work"]["detail"].endswith(said), what=said)
 
-    assert instance.manage("shell", "-c", ALLOW).returncode == 0
     check_green(instance, author)
 
 
@@ -161,9 +154,9 @@ def test_platform_that_answers_nobody_is_no_fault_of_ours(instance: Instance) ->
     try:
         author.promise()
         reds = set()
-        while time.monotonic() < author.due_at + RED_WITHIN_S + 10:
+        while time.monotonic() < author.due_at + scaled(40):  # by then what hangs would be red
             reds.update(red_checks(instance))
-            time.sleep(0.5)
+            time.sleep(0.25)
     finally:
         os.kill(simulator, signal.SIGCONT)
 

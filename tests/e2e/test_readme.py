@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from media_library.tests.factories import photo
-from tests.instance import ROOT, Instance
+from tests.instance import PATIENCE_S, ROOT, Instance
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.timeout(300)
 
 
 def commands(heading: str) -> str:
@@ -30,26 +30,25 @@ def documents(text: str) -> Iterator[Any]:
         text = text[end:]
 
 
-def test_first_post_with_curl(own_database_url: str, tmp_path: Path) -> None:
+def test_first_post_with_curl(instance: Instance, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(photo())
-    with Instance(own_database_url) as instance:
-        script = commands("The first post")
-        assert "33766" in script
-        script = script.replace("33766", str(instance.port)).replace("33767", str(instance.sandbox_port))
+    script = commands("The first post")
+    assert "33766" in script
+    script = script.replace("33766", str(instance.port)).replace("33767", str(instance.sandbox_port))
 
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", "TOKEN=\n" + script],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=tmp_path,
-        )
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "TOKEN=\n" + script],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        cwd=tmp_path,
+    )
 
-        assert done.returncode == 0, done.stderr
-        *_, post, with_picture = documents(done.stdout)
-        assert post["status"] == "published"
-        assert with_picture["media"] != []
-        instance.wait_for(lambda: len(instance.sandbox.posts()) == 2, 20, what="out, with the picture")
-        seen = [(each["text"], [file["alt_text"] for file in each["media"]]) for each in instance.sandbox.posts()]
-        assert seen == [("Hello, world!", []), ("Look!", ["A street"])]
+    assert done.returncode == 0, done.stderr
+    *_, post, with_picture = documents(done.stdout)
+    assert post["status"] == "published"
+    assert with_picture["media"] != []
+    instance.wait_for(lambda: len(instance.sandbox.posts()) == 2, what="out, with the picture")
+    seen = [(each["text"], [file["alt_text"] for file in each["media"]]) for each in instance.sandbox.posts()]
+    assert seen == [("Hello, world!", []), ("Look!", ["A street"])]

@@ -1,33 +1,28 @@
-"""`make run` as its users have it: it starts, stops, complains in one line, and survives what kills its processes."""
+"""`make run` as its users have it: it starts, stops, complains in one line, and notices what hangs its queue."""
 
 from __future__ import annotations
 
-import base64
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.instance import ROOT, Client, Instance
+from tests.instance import PATIENCE_S, ROOT, Instance, production
 from tests.ports import free_port
-from tests.world import Sandbox, running_sandbox
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.timeout(300)
 
 WHOLE = ("runner", "web", "simulator", "worker", "sentinel", "pusher", "monitor", "clock")
 
 
 def run_up(instance: Instance) -> subprocess.CompletedProcess[str]:
     """`make run` where it is expected to refuse."""
+    environment = instance.environment()
     return subprocess.run(
-        ["make", "run"], cwd=ROOT, env=instance.environment(), capture_output=True, text=True, timeout=60, check=False
+        ["make", "run"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 
@@ -40,72 +35,29 @@ def complaint(outcome: subprocess.CompletedProcess[str]) -> str:
     return lines[0]
 
 
-@pytest.fixture(scope="module")
-def instance(database_url: str) -> Iterator[Instance]:
-    with Instance(database_url) as running:
-        yield running
-
-
 # --- starting and stopping ---
 
 
-def test_stop_leaves_nothing_and_second_start_is_quick(own_database_url: str) -> None:
-    with Instance(own_database_url) as instance:
-        assert all(instance.pids(role) for role in WHOLE)
-        assert "MastaBlasta is ready: " + instance.url in instance.output()
-        assert instance.stop() < 22
+def test_stop_leaves_nothing_and_second_start_is_quick(instance: Instance) -> None:
+    assert all(instance.pids(role) for role in WHOLE)
+    assert "MastaBlasta is ready: " + instance.url in instance.output()
+    assert instance.stop() < 22
 
-        instance.launch()
+    instance.launch("make", "run")
 
-        assert instance.wait_ready(15) < 15
-
-
-def test_ctrl_c_to_make_stops_everything() -> None:
-    with Instance() as instance:
-        instance.stop()
-        runner = instance.launch("make", "run")
-        instance.wait_ready()
-
-        os.killpg(runner.pid, signal.SIGINT)
-        runner.wait(30)
-
-        assert instance.processes() == []
-        assert list((instance.home / "run").iterdir()) == []
-        instance.runner = None
+    instance.wait_ready()
+    assert instance.cpu_s() < 15
 
 
-def test_sigterm_to_make_stops_everything() -> None:
-    with Instance() as instance:
-        instance.stop()
-        runner = instance.launch("make", "run")
-        instance.wait_ready()
+def test_ctrl_c_to_make_stops_everything(instance_of_make: Instance) -> None:
+    runner = instance_of_make.runner
+    assert runner is not None
 
-        runner.terminate()
-        runner.wait(30)
+    os.killpg(runner.pid, signal.SIGINT)
+    runner.wait(PATIENCE_S)
 
-        assert instance.processes() == []
-        instance.runner = None
-
-
-def test_folders_with_space_and_umlaut(tmp_path: Path) -> None:
-    checkout = tmp_path / "Mein Mästablasta"
-    shutil.copytree(
-        ROOT, checkout, symlinks=True, ignore=shutil.ignore_patterns(".venv", ".git", "var", "__pycache__", ".*_cache")
-    )
-    (checkout / ".venv").symlink_to(ROOT / ".venv")
-
-    with Instance(folder=tmp_path / "Däten hier") as instance:
-        instance.stop()
-        instance.launch("make", "-C", str(checkout), "run")
-        instance.wait_ready()
-        assert Path(f"/proc/{instance.pid('worker')}/cwd").readlink() == checkout
-
-        assert instance.runner is not None
-        instance.runner.terminate()
-        instance.runner.wait(30)
-
-        assert instance.processes() == []
-        instance.runner = None
+    assert instance_of_make.processes() == []
+    assert list((instance_of_make.home / "run").iterdir()) == []
 
 
 # --- refusing ---
@@ -150,108 +102,12 @@ def test_second_start_on_the_same_home_is_one_line(instance: Instance) -> None:
     assert instance.is_ready()
 
 
-# --- surviving ---
-
-
-def kill_and_watch(instance: Instance, victim: int) -> float:
-    """SIGKILL, then wait for all processes and a heartbeat through the queue; returns the seconds it took."""
-    before = instance.census()
-    time.sleep(0.2)  # past the beat that came just now
-    killed_at = time.monotonic()
-    os.kill(victim, signal.SIGKILL)
-    instance.wait_for(lambda: instance.beat_through_queue_since(killed_at + 0.2), 15, what="beating again")
-    took_s = time.monotonic() - killed_at
-    instance.wait_for(lambda: instance.census() == before, 10, what=f"whole again: {instance.census()} of {before}")
-    assert victim not in [process.pid for process in instance.processes()]
-    return took_s
-
-
-@pytest.mark.parametrize("role", ["clock", "worker", "sentinel", "pusher", "monitor", "web", "simulator"])
-def test_killed_process_is_replaced(instance: Instance, role: str) -> None:
-    assert kill_and_watch(instance, instance.pid(role)) < 15
-
-
-def test_killed_idle_worker_with_the_queue_lock_is_noticed(instance: Instance) -> None:
-    assert kill_and_watch(instance, instance.queue_lock_holder()) < 15
-
-
-def test_monitor_killed_while_it_holds_the_queue_lock_is_noticed(instance: Instance) -> None:
-    monitor = instance.pid("monitor")
-    os.kill(monitor, signal.SIGSTOP)
-    time.sleep(3)  # it waits for results with the lock in hand
-
-    assert kill_and_watch(instance, monitor) < 15
-
-
-def test_leftovers_of_a_killed_runner_are_ended_at_the_next_start(own_database_url: str) -> None:
-    with Instance(own_database_url) as instance:
-        assert instance.runner is not None
-        instance.runner.kill()
-        instance.runner.wait()
-        left = {process.pid for process in instance.processes()}
-        assert left
-
-        instance.launch()
-        instance.wait_for(lambda: instance.output().count("MastaBlasta is ready") == 2, 30, what="ready again")
-
-        assert not left & {process.pid for process in instance.processes()}
-
-
-# --- under load, and for real ---
-
-
-def test_stop_while_publishing_loses_and_doubles_nothing(own_database_url: str) -> None:
-    with (
-        running_sandbox(free_port()) as world,
-        Instance(own_database_url, PUBLISH_THREADS="4", MASTODON_BASE_URL=f"{world.url}/mastodon") as instance,
-    ):
-        world.limits(idempotency=False, quotas=False)
-        client = instance.client()
-        accounts = [client.connect_mastodon(f"person{number}") for number in range(12)]
-        world.latency(3000)  # 2 x 4 threads: a second round is sure to be outstanding when the first is under way
-        due_at = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
-        for number, account in enumerate(accounts):
-            client.post("posts", {"content": f"post {number}", "accounts": [account], "scheduled_time": due_at})
-        instance.wait_for(lambda: publishes(world), 20, what="publishing")
-
-        assert instance.stop() < 20
-        out_at_stop = len(world.posts())
-        world.latency(0)
-        instance.start()
-        instance.wait_for(lambda: len(world.posts()) >= 12, 40, what="published")
-
-        assert out_at_stop < 12
-        assert sorted(post["text"] for post in world.posts()) == sorted(f"post {number}" for number in range(12))
-
-
-def publishes(world: Sandbox) -> int:
-    return sum(request["operation"] == "publish" for request in world.requests("mastodon"))
-
-
-def production(url: str, **settings: str) -> Instance:
-    keys = {
-        "JWT_SECRET_KEY": "of-this-test-" + "0123456789abcdef" * 4,
-        "ENCRYPTION_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
-    }
-    return Instance(url, MASTABLASTA_MODE="production", **(keys | settings))
-
-
-def test_production_needs_three_settings(own_database_url: str) -> None:
-    if not own_database_url:
-        pytest.skip("production is PostgreSQL")
-    with production(own_database_url) as instance:
-        status = Client(instance.url).get("status")
-
-        assert (status["mode"], status["database"], instance.pids("simulator")) == ("production", True, [])
-        assert not (instance.home / "secrets.json").exists()
-
-
 def test_production_without_secrets_names_each() -> None:
     bare = production("postgres://127.0.0.1:1/none", JWT_SECRET_KEY="", ENCRYPTION_KEY="")
     try:
         outcome = run_up(bare)
     finally:
-        bare._clear()
+        bare.end()
 
     lines = [line for line in outcome.stderr.splitlines() if not line.startswith("make")]
     assert [line.split(":")[0] for line in lines] == [
@@ -259,3 +115,10 @@ def test_production_without_secrets_names_each() -> None:
         "mastablasta.E001 ENCRYPTION_KEY",
     ]
     assert outcome.returncode != 0
+
+
+# --- surviving; what else is killed: tests/faults/test_processes.py ---
+
+
+def test_killed_idle_worker_with_the_queue_lock_is_noticed(instance: Instance) -> None:
+    instance.kill_and_watch(instance.queue_lock_holder())

@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from tests.faults.crowd import IS_FULL, Crowd
+from tests.crowd import Crowd
 from tests.faults.figures import note
 from tests.instance import Instance
 from tests.pg import OwnServer, database, own_server, with_name
+from tests.scale import IS_FULL, SCALE, scaled
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 if IS_FULL else 300)]
+pytestmark = pytest.mark.timeout(600 if IS_FULL else 300)
 
-AWAY_S = 20 if IS_FULL else 8
+AWAY_S = scaled(20)  # as long as a lease
 EACH = 30 if IS_FULL else 12
 
 # Sent before the crash: whose result the worker itself wrote after it, and who had to be looked for.
@@ -37,17 +38,28 @@ def server() -> Iterator[OwnServer]:
 
 
 @pytest.fixture(scope="module")
-def database_url(server: OwnServer) -> Iterator[str]:
-    with database(with_name(server.url, "faults")) as url:
-        yield url
+def own_instance(server: OwnServer) -> Iterator[Instance]:
+    with (
+        database(with_name(server.url, "faults"), migrated=True) as url,
+        Instance(url, PUBLISH_THREADS="8", TIME_SCALE=str(SCALE)) as running,
+    ):
+        yield running
 
 
-def test_connections_are_cut_one_by_one(instance: Instance, crowd: Crowd) -> None:
+@pytest.fixture
+def instance(own_instance: Instance) -> Iterator[Instance]:
+    """One on a server that these tests may break."""
+    own_instance.sandbox.limits(idempotency=False, duplicates=False, quotas=False)
+    yield own_instance
+    own_instance.reset()
+
+
+def test_connections_are_cut_one_by_one(instance: Instance, big_crowd: Crowd) -> None:
     instance.sandbox.latency(150)
-    burst = crowd.burst(EACH)
+    burst = big_crowd.burst(EACH)
     cut = 0
     with psycopg.connect(instance.database_url, autocommit=True) as own:
-        while crowd.statuses(burst)["published"] < len(burst.texts) and cut < 40:
+        while big_crowd.statuses(burst)["published"] < len(burst.texts) and cut < 40:
             row = own.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
                 " AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1"
@@ -56,21 +68,20 @@ def test_connections_are_cut_one_by_one(instance: Instance, crowd: Crowd) -> Non
             time.sleep(0.15)
 
     instance.sandbox.latency(0)
-    crowd.wait_settled(burst, 120)
-    crowd.check_truth(burst)
+    big_crowd.wait_settled(burst, 120)
+    big_crowd.check_truth(burst)
     assert cut > 5
     note("PostgreSQL's connections", f"{cut} cut, {len(burst.texts)} posts: 0 twice, 0 lost")
 
 
 @pytest.mark.parametrize("dies", [False, True], ids=["worker_waits", "worker_dies"])
-def test_the_server_is_away_in_mid_burst(instance: Instance, crowd: Crowd, server: OwnServer, dies: bool) -> None:
+def test_the_server_is_away_in_mid_burst(instance: Instance, big_crowd: Crowd, server: OwnServer, dies: bool) -> None:
     """What a worker knows and cannot write it keeps; what dies with it, is asked for."""
-    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 4, 60, what="a whole cluster")
     instance.sandbox.latency(1000)
-    burst = crowd.burst(EACH)
-    instance.wait_for(lambda: crowd.statuses(burst)["published"], 60, what="the first of the burst published")
+    burst = big_crowd.burst(EACH)
+    instance.wait_for(lambda: big_crowd.statuses(burst)["published"], what="the first of the burst published")
 
-    holder = crowd.wait_for_holder(list(burst.texts))
+    holder = big_crowd.wait_for_holder(list(burst.texts))
     crashed_at = datetime.now(UTC)
     server.crash()
     if dies:
@@ -79,13 +90,13 @@ def test_the_server_is_away_in_mid_burst(instance: Instance, crowd: Crowd, serve
     server.start()
 
     instance.sandbox.latency(0)
-    instance.wait_for(instance.is_ready, 60, what="ready again")
-    crowd.wait_settled(burst, 150)
-    crowd.check_truth(burst)
-    [how] = crowd.rows(HOW, crashed_at, crashed_at, list(burst.texts))
+    instance.wait_ready()
+    big_crowd.wait_settled(burst, 150)
+    big_crowd.check_truth(burst)
+    [how] = big_crowd.rows(HOW, crashed_at, crashed_at, list(burst.texts))
     assert how["looked_up" if dies else "kept"] > 0, how
     note(
         "PostgreSQL crashes",
-        f"{len(burst.texts)} posts, away {AWAY_S} s{', a worker killed' if dies else ''}:"
+        f"{len(burst.texts)} posts, away {AWAY_S:g} s{', a worker killed' if dies else ''}:"
         f" {how['kept']} results kept and written, {how['looked_up']} looked up, 0 twice, 0 lost",
     )

@@ -24,17 +24,18 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from tests.faults.crowd import IS_FULL, PLATFORMS, SETTLE_S, Burst, Crowd
+from tests.crowd import PLATFORMS, Burst, Crowd
 from tests.faults.figures import note
 from tests.instance import Instance
+from tests.scale import IS_FULL, SETTLE_S
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(4800 if IS_FULL else 500)]
+pytestmark = pytest.mark.timeout(4800 if IS_FULL else 500)
 
 KILLS = 30 if IS_FULL else 2
 AT_LEAST = 4 if IS_FULL else 0
 EACH = 30 if IS_FULL else 20
 ACCOUNTS = 10  # of a burst, on each platform
-AT_ONCE = 4  # bursts on their way
+AT_ONCE = 4 if IS_FULL else 2  # bursts on their way
 POINTS = ("before", "during", "answered", "committed")
 JUST = timedelta(milliseconds=100)
 SETTLED_WITHIN_S = 60
@@ -108,7 +109,7 @@ def test_each_post_is_out_once_whenever_its_worker_is_killed(instance: Instance)
         turns += 1
         if len(wounded) == AT_ONCE:
             check(*wounded.pop(0))
-        instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 4, 60, what="a whole cluster")
+        instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 4, what="a whole cluster")
         latency = timedelta(milliseconds=chance.choice([20, 60, 250]))
         instance.sandbox.latency(round(latency.total_seconds() * 1000))
         burst = crowd.burst(EACH, among=range(first, first + ACCOUNTS))

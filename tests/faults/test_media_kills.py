@@ -9,11 +9,12 @@ import time
 import pytest
 
 from media_library.tests.factories import clip
-from tests.faults.crowd import IS_FULL, SETTLE_S, Crowd
+from tests.crowd import Crowd
 from tests.faults.figures import note
 from tests.instance import Instance
+from tests.scale import IS_FULL, SETTLE_S
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 # Calls of a publication that takes about 2.5 MB of video, until the one that makes it visible has been received.
 STEPS = {"twitter": 8, "mastodon": 3, "bluesky": 4}
@@ -28,7 +29,7 @@ def calls(instance: Instance, platform: str) -> int:
     return sum(request["operation"] in {"upload", "publish"} for request in instance.sandbox.requests(platform))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def film(crowd: Crowd) -> str:
     media_id: str = crowd.client.upload(clip(duration_s=2, size=(640, 480), is_noisy=True), alt_text="A film")["id"]
     return media_id
@@ -38,9 +39,7 @@ def film(crowd: Crowd) -> str:
 def test_a_video_survives_a_kill_at_every_step(
     instance: Instance, crowd: Crowd, film: str, platform: str, step: int
 ) -> None:
-    # The kill before this one may have ended the whole cluster: this one is for a worker that is at work.
-    instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 4, 60, what="a whole cluster")
-    account = crowd.accounts[platform][step]
+    [account] = crowd.accounts[platform]
     text = f"{time.time_ns()} {platform} {step}"
     body = {"content": text, "media": [film], "accounts": [account], "scheduled_time": "2031-01-01T09:00:00Z"}
     post_id = crowd.client.post("posts", body)["id"]
@@ -51,13 +50,12 @@ def test_a_video_survives_a_kill_at_every_step(
     if form:
         instance.wait_for(
             lambda: all(one["status"] == "ready" for one in crowd.client.get(f"media/{film}/renditions")["renditions"]),
-            60,
             what="made",
         )
     instance.sandbox.latency(400)
     begun = calls(instance, platform)
     crowd.client.post(f"posts/{post_id}/publish")
-    instance.wait_for(lambda: calls(instance, platform) >= begun + step, 30, what=f"at step {step}")
+    instance.wait_for(lambda: calls(instance, platform) >= begun + step, what=f"at step {step}")
     holder = crowd.holder([post_id])
     if holder is not None:
         os.kill(holder, signal.SIGKILL)

@@ -7,19 +7,17 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
 from media_library.tests.factories import clip, moving, photo, still
 from tests.client import Client
-from tests.instance import Instance
+from tests.instance import PATIENCE_S, Instance
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 MB = 1024 * 1024
 PATH = "/api/v2/media/upload"
@@ -29,13 +27,7 @@ TAIL = f"\r\n--{BOUNDARY}--\r\n".encode()
 ZEROS = bytes(MB)
 
 
-@pytest.fixture(scope="module")
-def instance(database_url: str) -> Iterator[Instance]:
-    with Instance(database_url) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def client(instance: Instance) -> Client:
     return instance.client()
 
@@ -86,25 +78,18 @@ def kept(instance: Instance) -> dict[str, bytes]:
 
 def originals(instance: Instance) -> dict[str, bytes]:
     made = ("media/thumbnails/", "media/renditions/")
-    instance.wait_for(lambda: not in_work(instance), 30, what="at rest: who makes thumbnails has scratch files too")
-    time.sleep(0.3)  # its last scratch file goes right after the row is written
+    instance.wait_for(instance.makes_nothing, what="at rest: who makes thumbnails has scratch files too")
     return {name: digest for name, digest in kept(instance).items() if not name.startswith(made)}
 
 
-def in_work(instance: Instance) -> int:
-    with psycopg.connect(instance.database_url) as connection:
-        query = "SELECT count(*) FROM media_library_asset WHERE status = 'processing'"
-        return int(connection.execute(query).fetchone()[0])
-
-
 def rows(instance: Instance) -> int:
-    counts = "from media_library.models import Asset; print(Asset.objects.count())"
-    return int(instance.manage("shell", "-c", counts).stdout.split()[-1])
+    [(count,)] = instance.rows("SELECT count(*) FROM media_library_asset")
+    return int(count)
 
 
 def settled(instance: Instance, wanted: dict[str, bytes]) -> dict[str, bytes]:
-    """What lies there once it is as `wanted`, or after 10 s."""
-    deadline = time.monotonic() + 10
+    """What lies there once it is as `wanted`, or after a long while."""
+    deadline = time.monotonic() + PATIENCE_S
     while (found := originals(instance)) != wanted and time.monotonic() < deadline:
         time.sleep(0.05)
     return found

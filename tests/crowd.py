@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -16,11 +15,9 @@ import psycopg
 from psycopg.rows import dict_row
 
 from tests.client import Client
-from tests.instance import Instance
+from tests.instance import PATIENCE_S, Instance
 
-IS_FULL = os.environ.get("FAULTS") == "full"
 PLATFORMS = ("mastodon", "twitter", "bluesky")
-SETTLE_S = {"mastodon": 5, "twitter": 30, "bluesky": 0}
 OPEN = {"scheduled", "publishing"}
 STILL_LEASED = """
 SELECT DISTINCT l.account_id FROM posts_lane l JOIN posts_delivery d ON d.account_id = l.account_id
@@ -37,6 +34,10 @@ SELECT substring(a.worker FROM '^[^@]+:(\d+)$')::int AS pid
  WHERE a.ended_at IS NULL AND d.post_id = ANY(%s::uuid[]) AND a.worker ~ '^[^@]+:\d+$'
  GROUP BY a.worker ORDER BY count(*) DESC LIMIT 1
 """
+LOOK_UPS = """
+SELECT count(*) AS calls FROM posts_attempt a JOIN posts_delivery d ON d.id = a.delivery_id
+ WHERE a.kind = 'reconcile' AND d.post_id = ANY(%s::uuid[])
+"""
 FAR = datetime(2031, 1, 1, 9, tzinfo=UTC)
 
 
@@ -52,7 +53,7 @@ class Burst:
 class Crowd:
     """A person with `size` accounts on each of `platforms`."""
 
-    def __init__(self, instance: Instance, platforms: Sequence[str] = PLATFORMS, size: int = 10) -> None:
+    def __init__(self, instance: Instance, platforms: Sequence[str] = PLATFORMS, size: int = 1) -> None:
         self.instance = instance
         self.platforms = platforms
         self.client: Client = instance.client()
@@ -113,7 +114,7 @@ class Crowd:
         rows = self.rows("SELECT status FROM posts_post WHERE id = ANY(%s::uuid[])", list(burst.texts))
         return Counter(row["status"] for row in rows)
 
-    def wait_settled(self, burst: Burst, within_s: float) -> float:
+    def wait_settled(self, burst: Burst, within_s: float = PATIENCE_S) -> float:
         """Wait until nothing of it is on its way any more; returns the seconds it took."""
         began = time.monotonic()
         self.instance.wait_for(
@@ -144,8 +145,13 @@ class Crowd:
         return found[0]["pid"] if found else None
 
     def wait_for_holder(self, posts: Sequence[str]) -> int:
-        pid: int = self.instance.wait_for(lambda: self.holder(posts), 60, what="in a worker's hands")
+        pid: int = self.instance.wait_for(lambda: self.holder(posts), what="in a worker's hands")
         return pid
+
+    def looked_up(self, burst: Burst) -> int:
+        """How many calls asked the platform whether it has a post of this burst."""
+        [row] = self.rows(LOOK_UPS, list(burst.texts))
+        return int(row["calls"])
 
     def rows(self, query: LiteralString, *values: Any) -> list[dict[str, Any]]:
         """What the instance's database says."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import urllib.error
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from media_library.tests.factories import MAKER, clip, moving, photo, still
 from tests.client import Client
 from tests.instance import Instance
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(300)
 
 PLATFORMS = ["bluesky", "mastodon", "twitter"]
 FORMATS = {
@@ -27,13 +26,7 @@ FORMATS = {
 }
 
 
-@pytest.fixture(scope="module")
-def instance(database_url: str) -> Iterator[Instance]:
-    with Instance(database_url) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def client(instance: Instance) -> Client:
     person = instance.client()
     for platform in PLATFORMS:
@@ -46,7 +39,7 @@ def ready(instance: Instance, client: Client, media_id: str) -> dict[str, Any]:
         shown: dict[str, Any] = client.get(f"media/{media_id}")
         return None if shown["status"] == "processing" else shown
 
-    found: dict[str, Any] = instance.wait_for(look, 20, what="made ready")
+    found: dict[str, Any] = instance.wait_for(look, what="made ready")
     return found
 
 
@@ -93,7 +86,7 @@ def test_a_picture_and_a_film_reach_every_platform(instance: Instance, client: C
             shown = client.get(f"posts/{post_id}")
             return shown if shown["status"] == "published" else None
 
-        instance.wait_for(look, 60, what=f"published with {alt_text}")
+        instance.wait_for(look, what=f"published with {alt_text}")
         for platform in PLATFORMS:
             found = [row["media"] for row in instance.sandbox.posts(platform) if row["text"].startswith(text)]
             assert [[one["alt_text"] for one in files] for files in found] == [[alt_text]]

@@ -1,0 +1,176 @@
+"""In a real browser: pages are quiet, ask nobody else for anything, and their forms and buttons work."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.roles import SiteRole
+from accounts.tests.factories import make_user, make_workspace
+from media_library.models import Asset
+from media_library.tests.factories import clip, make_asset, make_rendition, moving, photo, still
+from media_library.tests.test_admin import LIST as FILES
+from media_library.tests.test_admin import page_of
+from media_library.tests.test_library import use
+from posts.models import Delivery, Post
+from posts.tests.factories import make_delivery, make_post
+from tests.browser import CHROMIUM, WHY_SKIPPED, Page, browser
+from tests.serving import served
+from tests.test_admin import address
+from tests.test_description import BACKEND, DOCS, LIST, site_admin
+
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(300),
+]
+
+NEW_POST = {"content": "From the page", "platforms": ["mastodon"]}
+
+
+def session_of(user: User) -> str:
+    store = SessionStore()
+    store[SESSION_KEY], store[BACKEND_SESSION_KEY] = str(user.pk), BACKEND
+    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    store.save()
+    return str(store.session_key)
+
+
+def foreign(page: Page, address: str) -> list[str]:
+    return [url for url in page.asked if not url.startswith((address, "data:", "about:"))]
+
+
+def keep_picture(page: Page, name: str) -> None:
+    """PICTURES=<folder> keeps what the browser saw, for people."""
+    if folder := os.environ.get("PICTURES"):
+        page.picture(Path(folder) / name)
+
+
+# --- the API's own pages ------------------------------------------------------------------------------------------
+
+
+def test_docs_in_chromium_are_quiet_and_ask_nobody_else():
+    with served() as address, browser() as page:
+        page.open(f"{address}{DOCS}", until="document.querySelectorAll('.opblock').length > 10")
+        page.run("document.querySelector('#operations-posts-posts_create .opblock-summary-control').click()")
+        page.wait("!!document.querySelector('.opblock.is-open .examples-select, .opblock.is-open .example')")
+        keep_picture(page, "docs.png")
+
+        assert page.complaints == []
+        assert foreign(page, address) == []
+        assert any("swagger-ui-bundle.js" in url for url in page.asked)
+
+
+def test_browsable_list_in_chromium_is_quiet_and_its_form_works():
+    user = site_admin()
+    make_post(workspace=user.default_workspace, content="Seen in a list")
+
+    with served() as address, browser() as page:
+        page.sign_in(address, session_of(user))
+        page.open(f"{address}{LIST}")
+        page.wait("document.body.innerText.includes('Seen in a list')")
+        keep_picture(page, "list.png")
+        body = json.dumps(json.dumps(NEW_POST))
+        page.run(f"document.querySelector('textarea[name=_content]').value = {body}")
+        page.run("document.querySelector('textarea[name=_content]').form.requestSubmit()")
+        page.wait("document.readyState === 'complete' && document.body.innerText.includes('HTTP 201')")
+        keep_picture(page, "created.png")
+
+        assert page.complaints == []
+        assert foreign(page, address) == []
+
+
+# --- Django admin -------------------------------------------------------------------------------------------------
+
+
+def test_admin_in_chromium_is_quiet_and_asks_nobody_else():
+    person = make_user(site_role=SiteRole.ADMIN)
+    for _ in range(5):
+        make_delivery()
+
+    with served() as base, browser() as page:
+        page.sign_in(base, session_of(person))
+        for name, path in {
+            "deliveries": address(Delivery, "changelist"),
+            "person": address(User, "change", person.pk),
+            "post": address(Post, "change", Post.objects.first().pk),
+        }.items():
+            page.open(f"{base}{path}")
+            page.wait("document.body.innerText.includes('MastaBlasta')")
+            keep_picture(page, f"{name}.png")
+
+        assert page.complaints == []
+        assert foreign(page, base) == []
+
+
+def test_grid_and_page_in_chromium_are_quiet_in_light_and_dark():
+    person, workspace = make_user(site_role=SiteRole.ADMIN), make_workspace(name="Harbour Museum")
+    for number in range(7):
+        names = {"filename": f"Harbour at dawn {number}.jpg", "thumbnail_name": thumbnail(number)}
+        make_asset(workspace=workspace, uploaded_by=person, **names)
+    make_asset(workspace=workspace, filename="Gulls.gif", data=moving(), thumbnail_name=thumbnail(8))
+    make_asset(
+        workspace=workspace, filename="broken.png", thumbnail_name="", status="failed", status_reason="It is cut off."
+    )
+    how = {"thumbnail_name": "", "status": "processing", "next_try_at": timezone.now()}
+    make_asset(workspace=workspace, filename="a name that is much longer than any card is wide, and goes on.jpg", **how)
+    film = make_asset(workspace=workspace, data=clip(), filename="Ferry.mp4", thumbnail_name=thumbnail(9))
+    make_rendition(film, data=clip(size=(320, 240)))
+    still_one = Asset.objects.filter(filename="Harbour at dawn 0.jpg").get()
+    make_rendition(still_one, data=still("JPEG", (1200, 800)))
+    use(still_one, content="Good morning from the harbour", author=person)
+
+    with served() as base, browser() as page:
+        page.sign_in(base, session_of(person))
+        for theme in ("light", "dark"):
+            page.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+            for name, path in {"grid": FILES, "picture": page_of(still_one), "film": page_of(film)}.items():
+                page.open(f"{base}{path}")
+                page.wait(SHOWN)
+                keep_picture(page, f"media-{name}-{theme}.png")
+        assert_selecting_works(page, base)
+
+        assert page.complaints == []
+        assert foreign(page, base) == []
+
+
+def test_originals_open_by_themselves_in_chromium_though_they_may_do_nothing():
+    person = make_user(site_role=SiteRole.ADMIN)
+    film, picture = make_asset(data=clip(size=(320, 240))), make_asset(data=photo((320, 240)))
+
+    with served() as base, browser() as page:
+        page.sign_in(base, session_of(person))
+        for asset in (film, picture):
+            page.open(f"{base}{FILES}{asset.id}/original")
+            page.wait(SHOWN)
+
+        assert page.complaints == []
+
+
+SHOWN = (
+    "document.images.length + document.querySelectorAll('video').length > 0"
+    " && [...document.images].every(one => one.complete && one.naturalWidth > 0)"
+    " && [...document.querySelectorAll('video')].every(one => one.readyState > 0)"
+)
+
+
+def thumbnail(number: int) -> str:
+    data = still("JPEG", (400, 300 if number % 3 else 560))
+    return default_storage.save("thumbnails/test/thumb.jpg", ContentFile(data))
+
+
+def assert_selecting_works(page: Page, base: str) -> None:
+    page.open(f"{base}{FILES}")
+    page.wait("!!document.querySelector('.action-counter')")
+    page.run("document.getElementById('action-toggle').click()")
+    page.wait("document.querySelectorAll('tr.selected').length === 11")
+    keep_picture(page, "media-selected.png")
