@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTHING_COLLECTED = 5
 SLOWEST = 20
 SIDE_BY_SIDE = ("-n", "2", "--dist", "worksteal")
-BY_FILE = ("-n", "3", "--dist", "loadfile")  # whole processes wait more than they work
+WAITING = ("-n", "3", "--dist", "worksteal")  # whole processes wait more than they work
 NOT_OF_ANY = {"PYTHONDONTWRITEBYTECODE"}  # each process that a test starts would compile all modules anew
 
 
@@ -56,11 +56,11 @@ class Run:
 TEST = (
     Run("Pure and database, on PostgreSQL", "pure or database"),
     Run("Vendor, on SQLite", "vendor", paths=VENDOR_PATHS, on_sqlite=True),
-    Run("Whole processes, core", "core", BY_FILE, paths=(CORE,)),
+    Run("Whole processes, core", "core", WAITING, paths=(CORE,)),
 )
 MORE = (
     Run("Database, on SQLite", "database and not vendor", on_sqlite=True),
-    Run("Whole processes, the rest", "processes and not core", BY_FILE, paths=PROCESSES[1:]),
+    Run("Whole processes, the rest", "processes and not core", WAITING, paths=PROCESSES[1:]),
 )
 FAULTS = Run("Faults", "processes", ("-v",), paths=("tests/faults",))
 

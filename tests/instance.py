@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 READY_LINE = "MastaBlasta is ready: "
 ROLES = ("web", "web_worker", "simulator", "worker", "sentinel", "q2_worker", "pusher", "monitor", "clock")
 CLUSTER_WORKERS = 4  # of django-q2, as WORKERS is by default
-PATIENCE_S = 90  # for what is to happen within seconds; a busy machine may need many of them
+PATIENCE_S = 180  # for what is to happen within seconds; a busy machine may need many of them
 # What the migrations and django itself wrote, and signs of life of processes that live on.
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission", "core_heartbeat"}
 # Who makes them says so by a heartbeat, and resigns; for one who was killed the next one does, within seconds.
@@ -171,7 +171,7 @@ class Instance:
         """What the runner and its processes wrote to the terminal."""
         return self.output_path.read_text(errors="replace") if self.output_path.exists() else ""
 
-    def stop(self, signum: int = signal.SIGTERM, timeout_s: float = 40) -> float:
+    def stop(self, signum: int = signal.SIGTERM, timeout_s: float = PATIENCE_S) -> float:
         """Tell the runner to stop, and prove that no process and no lock is left; returns the seconds it took."""
         if self.runner is None:
             return 0.0

@@ -188,7 +188,8 @@ def test_heartbeats_have_their_age() -> None:
     assert (ages, found["drains"][()]) == ({"clock": 10, "queue": 0, "progress": 70}, 1)
 
 
-def test_what_drains_did_is_counted_once_for_all_of_them(sandbox: Sandbox) -> None:
+def test_what_drains_did_is_counted_once_for_all_of_them(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "LINGER_S", 0.2)
     account = connect(sandbox)
     before = timezone.now() - timedelta(seconds=1)
     for text in ("one", "two"):

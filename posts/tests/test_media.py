@@ -300,7 +300,7 @@ def test_a_video_and_an_animation_arrive_in_the_form_of_each_platform(
     sandbox: Sandbox, client: APIClient, workspace: Workspace
 ) -> None:
     everywhere(sandbox, workspace)
-    film = make_asset(workspace=workspace, data=clip("avi", duration_s=2), alt_text="A film")
+    film = make_asset(workspace=workspace, data=clip("avi", duration_s=1), alt_text="A film")
     moves = make_asset(workspace=workspace, data=moving(), alt_text="It moves")
 
     assert publish(client, content="Film", media=[str(film.id)])["status"] == "published"

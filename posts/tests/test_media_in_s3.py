@@ -31,7 +31,7 @@ def test_a_film_goes_from_the_bucket_to_every_platform(
     platforms = ["twitter", "mastodon", "bluesky"]
     for platform in platforms:
         connect(sandbox, "anna", platform=platform, workspace=workspace)
-    film = SimpleUploadedFile("film.mov", clip("mov", duration_s=2))
+    film = SimpleUploadedFile("film.mov", clip("mov", duration_s=1))
     uploaded = client.post("/api/v2/media/upload", {"file": film, "alt_text": "A film"}, format="multipart").json()
     body = {"content": "Watch", "media": [uploaded["id"]], "platforms": platforms, "publish": True}
     post = client.post("/api/v2/posts", body, format="json").json()

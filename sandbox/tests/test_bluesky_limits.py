@@ -74,13 +74,15 @@ def test_rate_limited_closes_the_window_for_posts(control: Control, amy: Session
     control.fault("rate_limited", platform="bluesky", retry_after=1.2)
 
     first, second = amy.put(post(), next_tid()), amy.create(post())
+    opens_at = time.time() + 1.2
 
     for answer in (first, second):
         assert (seen(answer), rates(answer.headers)) == (TOO_MANY, (5_000, 0, "5000;w=3600"))
     assert first.headers["Retry-After"] == "2"
+    assert opens_at - 1.2 < int(first.headers["RateLimit-Reset"]) < opens_at + 1  # rounded up
     gate = {"createdAt": "2026-11-23T10:00:00Z"}
     assert amy.put(gate, next_tid(), collection="app.bsky.feed.threadgate").status_code == 200
-    time.sleep(max(0, int(first.headers["RateLimit-Reset"]) - time.time()))
+    time.sleep(max(0.0, opens_at - time.time()))
     assert amy.put(post(), next_tid()).status_code == 200
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.client import Client, Refused
 from tests.instance import Instance
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 PLATFORMS = ["bluesky", "mastodon", "twitter"]
 

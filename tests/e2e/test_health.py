@@ -20,7 +20,7 @@ from tests.crowd import Crowd
 from tests.instance import Instance
 from tests.scale import scaled
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 RED_WITHIN_S = scaled(30) + 15
 CLUSTER = ("worker", "sentinel", "q2_worker", "pusher", "monitor")

@@ -10,7 +10,7 @@ import pytest
 from tests.crowd import PLATFORMS, Crowd
 from tests.instance import Instance
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 EACH = 6
 

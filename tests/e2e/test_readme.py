@@ -13,7 +13,7 @@ import pytest
 from media_library.tests.factories import photo
 from tests.instance import PATIENCE_S, ROOT, Instance
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def commands(heading: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from tests.instance import PATIENCE_S, ROOT, Instance, production
 from tests.ports import free_port
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 WHOLE = ("runner", "web", "simulator", "worker", "sentinel", "pusher", "monitor", "clock")
 

@@ -18,7 +18,7 @@ from tests.instance import Instance
 from tests.ports import free_port
 from tests.scale import IS_FULL, SETTLE_S, scaled
 
-pytestmark = pytest.mark.timeout(1800 if IS_FULL else 300)
+pytestmark = pytest.mark.timeout(1800 if IS_FULL else 600)
 
 WINDOWS_S = [30, 100] if IS_FULL else [4]
 DOWN_S = 600 if IS_FULL else 6

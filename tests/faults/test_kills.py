@@ -29,7 +29,7 @@ from tests.faults.figures import note
 from tests.instance import Instance
 from tests.scale import IS_FULL, SETTLE_S
 
-pytestmark = pytest.mark.timeout(4800 if IS_FULL else 500)
+pytestmark = pytest.mark.timeout(4800 if IS_FULL else 900)
 
 KILLS = 30 if IS_FULL else 2
 AT_LEAST = 4 if IS_FULL else 0

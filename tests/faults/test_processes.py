@@ -21,13 +21,13 @@ from tests.faults.figures import note
 from tests.instance import PATIENCE_S, Instance, waits_for_data
 from tests.scale import IS_FULL, SCALE
 
-pytestmark = pytest.mark.timeout(900 if IS_FULL else 300)
+pytestmark = pytest.mark.timeout(900 if IS_FULL else 600)
 
 QUEUE = ("worker", "sentinel", "q2_worker", "pusher", "monitor", "clock")
 GOES_ON_WITHIN_S = 15 if IS_FULL else PATIENCE_S  # the bar is for a machine that does nothing else
-REFORKS = 100 if IS_FULL else 20
+REFORKS = 100 if IS_FULL else 12
 CLUSTERS = 4 if IS_FULL else 2
-EACH = 60 if IS_FULL else 30
+EACH = 60 if IS_FULL else 18
 CLICKS = ("cancel", "retry", "reschedule", "publish", "edit", "delete")
 
 UNDER_WAY = """

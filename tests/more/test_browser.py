@@ -31,7 +31,7 @@ from tests.test_description import BACKEND, DOCS, LIST, site_admin
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED),
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 NEW_POST = {"content": "From the page", "platforms": ["mastodon"]}

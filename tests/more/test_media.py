@@ -12,7 +12,7 @@ from media_library.tests.factories import MAKER, clip, moving, photo, still
 from tests.client import Client
 from tests.instance import Instance
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 PLATFORMS = ["bluesky", "mastodon", "twitter"]
 FORMATS = {
