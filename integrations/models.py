@@ -17,8 +17,10 @@ class PlatformHost(Row):
     """One server of a platform ('mastodon.social'), with the app that we registered there and what it allows.
 
     `base_url` is how the server is reached, without a trailing slash; `host` what people call it. `failures`: calls in
-    a row that it did not answer. While `circuit_opened_at` is set nobody calls it but `probe_account`, the next one at
-    `probe_at`. `limited_until`: until then it takes no call of our app, whosever account.
+    a row that it did not answer; `failed_sends`: sends in a row, whatever it answered to look-ups between them. While
+    `circuit_opened_at` is set nobody sends there but `probe_account`, the next one at `probe_at`. `answers_again_at`:
+    when it began to answer, until what waited for it has been woken. `limited_until`: until then it takes no call of
+    our app, whosever account.
     """
 
     platform = models.CharField(max_length=20)
@@ -33,9 +35,11 @@ class PlatformHost(Row):
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_reason = models.CharField(max_length=500, blank=True)
     failures = models.PositiveIntegerField(default=0)
+    failed_sends = models.PositiveIntegerField(default=0, db_default=0)
     circuit_opened_at = models.DateTimeField(null=True, blank=True)
     probe_at = models.DateTimeField(null=True, blank=True)
     probe_account = models.UUIDField(null=True, blank=True)
+    answers_again_at = models.DateTimeField(null=True, blank=True)
     limited_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -24,16 +24,20 @@ ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / ".pytest_cache" / "databases"
 TEMPLATE_SUFFIX = "_template"
 # What `migrate` makes of the code: tables, the permissions and content types of models, triggers from tables of states.
-MADE_FROM = ("*/migrations/*.py", "*/models.py", "*/models/*.py", "*/states.py", "*/apps.py", "core/*.py")
+MADE_FROM = ("migrations/*.py", "models.py", "models/*.py", "states.py", "apps.py", "core/*.py")
 STAYS = frozenset({"django_migrations", "django_content_type", "auth_permission"})
+
+
+def made_from() -> list[Path]:
+    """The files of ours that `migrate` depends on."""
+    packages = [path for path in ROOT.iterdir() if (path / "__init__.py").is_file()]
+    return sorted({path for package in packages for pattern in MADE_FROM for path in package.rglob(pattern)})
 
 
 def checksum() -> str:
     """Of all that `migrate` depends on; another one means another template."""
     seen = hashlib.sha256((ROOT / "requirements.lock.txt").read_bytes())
-    packages = [path for path in ROOT.iterdir() if (path / "__init__.py").is_file()]
-    paths = {path for package in packages for pattern in MADE_FROM for path in package.rglob(pattern)}
-    for path in sorted(paths):
+    for path in made_from():
         seen.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return seen.hexdigest()[:16]
 

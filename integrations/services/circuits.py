@@ -1,13 +1,15 @@
 """Whether a host can be called at all: one circuit a host, shared by all workers through its row.
 
 A host that answers nobody opens its circuit: nobody calls it, nothing is charged for its silence, and one probe at a
-time finds out when it is back. `limited_until` is the other reason: it answers, and wants no call of our app.
+time finds out when it is back. A host whose sends find nobody while its look-ups are answered opens it for sends only:
+sends are counted by themselves, and only the answer to a visible call says that they get through again.
+`limited_until` is the other reason: it answers, and wants no call of our app.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -40,26 +42,64 @@ def next_probe_at(opened_at: datetime, *, at: datetime) -> datetime:
     return at + timedelta(seconds=wait_s * random.uniform(0.9, 1.0))  # noqa: S311  spreads load, keeps no secret
 
 
-def note_silence(host_id: UUID, *, calls: int, at: datetime) -> bool:
-    """Count calls in a row that stayed without answer; True = this opened the circuit."""
+def takes_look_ups(host: PlatformHost) -> bool:
+    """Whether somebody answers there, if only to those who ask; a host that takes sends takes them too."""
+    return host.circuit_opened_at is None or (host.failed_sends >= OPENS_AFTER and host.failures < OPENS_AFTER)
+
+
+def note_silence(host_id: UUID, *, calls: int, sends: int, accounts: Collection[UUID], at: datetime) -> bool:
+    """Count calls in a row that stayed without answer, and sends in a row; True = this opened the circuit.
+
+    `accounts`: those whose calls they were. One that was the probe has had its turn.
+    """
     row = PlatformHost.objects.filter(id=host_id)
-    row.update(failures=F("failures") + calls)
+    row.update(failures=F("failures") + calls, failed_sends=F("failed_sends") + sends)
+    row.filter(probe_account__in=accounts).update(probe_account=None)
+    is_too_much = Q(failures__gte=OPENS_AFTER) | Q(failed_sends__gte=OPENS_AFTER)
     return bool(
-        row.filter(failures__gte=OPENS_AFTER, circuit_opened_at=None).update(
-            circuit_opened_at=at, probe_at=next_probe_at(at, at=at), probe_account=None
+        row.filter(is_too_much, circuit_opened_at=None).update(
+            circuit_opened_at=at, probe_at=next_probe_at(at, at=at), probe_account=None, answers_again_at=None
         )
     )
 
 
-def note_answer(host_id: UUID) -> bool:
-    """The host answers: it starts anew. True = this closed its circuit; waiting accounts go on within seconds."""
+def note_answer(host_id: UUID, *, took_send: bool, at: datetime) -> bool:
+    """The host answers. True = this closed its circuit; what waits for it goes on within seconds.
+
+    What was no visible call (`took_send`) does not close it after failed sends; then look-ups go on, and a send is
+    tried at once.
+    """
     row = PlatformHost.objects.filter(id=host_id)
+    if took_send:
+        row.filter(failed_sends__gt=0).update(failed_sends=0)
+    else:
+        half = row.filter(circuit_opened_at__isnull=False, failed_sends__gte=OPENS_AFTER, failures__gte=OPENS_AFTER)
+        half.update(probe_at=at, answers_again_at=at)
+        row.filter(failed_sends__gte=OPENS_AFTER, failures__gt=0).update(failures=0)
+        row = row.filter(failed_sends__lt=OPENS_AFTER)
     if row.filter(circuit_opened_at__isnull=False).update(
-        failures=0, circuit_opened_at=None, probe_at=None, probe_account=None
+        failures=0, circuit_opened_at=None, probe_at=None, probe_account=None, answers_again_at=at
     ):
         return True
     row.filter(failures__gt=0).update(failures=0)
     return False
+
+
+def answering_again() -> Mapping[UUID, datetime]:
+    """Hosts that answer after a silence, and since when; what waits for them has not been woken yet."""
+    rows = PlatformHost.objects.filter(answers_again_at__isnull=False)
+    return {host.id: host.answers_again_at for host in rows if host.answers_again_at and takes_look_ups(host)}
+
+
+def have_woken(hosts: Mapping[UUID, datetime]) -> None:
+    """All that waited for these hosts, as `answering_again` gave them, goes on."""
+    for host_id, since in sorted(hosts.items()):
+        PlatformHost.objects.filter(id=host_id, answers_again_at=since).update(answers_again_at=None)
+
+
+def only_looked_up() -> list[UUID]:
+    """Hosts that take look-ups and no sends."""
+    return [host.id for host in PlatformHost.objects.filter(circuit_opened_at__isnull=False) if takes_look_ups(host)]
 
 
 def limit_host(host_id: UUID, *, until: datetime) -> None:

@@ -22,7 +22,8 @@ from tests.checks import PRODUCTION
 PROMISED_S: Mapping[str, float | list[float]] = {
     "posts.services.claims.LEASE": 20,
     "posts.services.publishing.RENEW_S": 5,
-    "posts.services.outcomes.LOOKS_S": [2, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560],
+    "posts.services.outcomes.LOOKS_S": [2, 5, 10, 20, 40, 80],
+    "posts.services.outcomes.LONGEST_GAP_S": 60,
     "posts.services.outcomes.GIVES_UP_AFTER": 3600,
     "settle_s mastodon": 5,
     "settle_s twitter": 30,

@@ -11,14 +11,16 @@ Measured on PostgreSQL: the claim stays at 1-3 ms per 128 rows whatever the back
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from integrations.services import circuits
@@ -290,7 +292,10 @@ def sweep_lanes(limit: int = 1000) -> int:
 
 
 def unpark_lanes(*, at: datetime | None = None) -> int:
-    """Let go on what waited for its account or platform, where that is usable again; return how many accounts."""
+    """Let go on what waited for its account or platform, where that is usable again; return how many accounts.
+
+    A host that answers again wakes all of its deliveries, and what is in doubt is looked up at once.
+    """
     from posts.models import Delivery, Lane
 
     at = at or timezone.now()
@@ -302,32 +307,67 @@ def unpark_lanes(*, at: datetime | None = None) -> int:
             account__platform_host__circuit_opened_at=None,
         ).values_list("account", flat=True)
     )
-    probes = _probes(at=at)
-    usable += probes
-    if not usable:
+    answering = circuits.answering_again()
+    usable = sorted({*usable, *_in_doubt(answering, at=at), *_probes(at=at)})
+    if not usable and not answering:
         return 0
     with transaction.atomic():
         lock_lanes(usable)
         blocked = Delivery.objects.filter(account__in=usable, state=DeliveryState.BLOCKED)
         posts = list(blocked.values_list("post", flat=True))
+        doubts = Delivery.objects.filter(account__in=usable, state=DeliveryState.UNKNOWN, lease_token=None)
         # In the order of their promises: what was blocked first must not end up behind what came after it.
+        doubts.filter(next_attempt_at__gt=F("due_at")).update(next_attempt_at=F("due_at"))
         blocked.update(
             state=DeliveryState.QUEUED, next_attempt_at=F("due_at"), error_code="", error_kind="", error_message=""
         )
         Lane.objects.filter(account__in=usable).update(is_parked=False)
         settle_lanes(usable)
         settle_posts(posts, at=at)
+        circuits.have_woken(answering)
     return len(usable)
 
 
+def _in_doubt(answering: Collection[UUID], *, at: datetime) -> Iterable[UUID]:
+    """Accounts whose look-ups need not wait: their host answers again, or answers to nothing else.
+
+    Of the latter only those where the look-up would come first: before a send the lane is closed again.
+    """
+    from posts.models import Delivery
+
+    doubts = Delivery.objects.filter(
+        state=DeliveryState.UNKNOWN, lease_token=None, account__state="active", account__platform_host__paused_at=None
+    )
+    ahead = Delivery.objects.filter(
+        account=OuterRef("account"),
+        state__in=[DeliveryState.QUEUED, DeliveryState.PROCESSING],
+        lease_token=None,
+        next_attempt_at__lt=Least(OuterRef("next_attempt_at"), OuterRef("due_at")),
+    )
+    shut_in = doubts.filter(
+        ~Exists(ahead),
+        account__platform_host__in=circuits.only_looked_up(),
+        account__lane__is_parked=True,
+        next_attempt_at__lte=at,
+    )
+    woken = doubts.filter(account__platform_host__in=list(answering))
+    return chain(woken.values_list("account", flat=True), shut_in.values_list("account", flat=True))
+
+
 def _probes(*, at: datetime) -> list[UUID]:
-    """For each host whose circuit wants a probe: the account whose turn is first, let through alone."""
+    """For each host whose circuit wants a probe: the account whose turn is first, let through alone.
+
+    Where look-ups are answered the probe is to be a send.
+    """
     from posts.models import Delivery
 
     waiting = Delivery.objects.due(at).filter(account__lane__is_parked=True, account__state="active")
     probes = []
     for host in circuits.hosts_to_probe(at=at):
-        account = waiting.filter(account__platform_host=host).values_list("account", flat=True).first()
+        here = waiting.filter(account__platform_host=host)
+        if circuits.takes_look_ups(host):
+            here = here.exclude(state=DeliveryState.UNKNOWN)
+        account = here.values_list("account", flat=True).first()
         if account is not None and circuits.send_probe(host, account=account, at=at):
             probes.append(account)
     return probes

@@ -15,7 +15,7 @@ from integrations import registry
 from integrations.capabilities import RateRule
 from integrations.contract import Content, Target
 from integrations.models import PlatformHost
-from integrations.services import budgets
+from integrations.services import budgets, circuits
 from posts.models import Delivery
 from posts.services import forms, media
 from posts.services.claims import Claimed, Result
@@ -231,7 +231,10 @@ def _obstacle_of_account(
     if host.paused_at is not None:
         return Obstacle("account", host.paused_reason or "The platform is paused.")
     if host.circuit_opened_at is not None and host.probe_account != claimed.account_id:
-        return Obstacle("host", f"{host.host} does not answer; this goes on when it does.")
+        if not circuits.takes_look_ups(host):
+            return Obstacle("host", f"{host.host} does not answer; this goes on when it does.")
+        if ATTEMPT_KIND[claimed.state] != AttemptKind.RECONCILE:
+            return Obstacle("host", f"{host.host} takes no posts at the moment; this goes out when it does.")
     if host.limited_until is not None and host.limited_until > at:
         return Obstacle("window", f"{host.host} takes no more calls of this server for now.", host.limited_until)
     return None

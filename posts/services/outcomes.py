@@ -24,7 +24,8 @@ from posts.services.claims import Result
 from posts.services.jobs import Job
 from posts.states import AttemptOutcome, DeliveryState
 
-LOOKS_S = tuple(scaled(s) for s in (2, 5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560))
+LOOKS_S = tuple(scaled(s) for s in (2, 5, 10, 20, 40, 80))
+LONGEST_GAP_S = scaled(60)
 GIVES_UP_AFTER = timedelta(seconds=scaled(3600))
 LONGEST_RATE_LIMIT = timedelta(days=1)
 
@@ -46,10 +47,10 @@ SendAnswer = Published | Pending | CallFailed
 
 
 def next_look(doubted_at: datetime, settle_s: float, *, at: datetime) -> datetime:
-    """When to ask again: 2, 5, 10, 20 … s after the doubt began, and exactly when absence can be believed."""
+    """When to ask again: 2, 5, 10, 20, 40 s after the doubt began, then each minute; and when absence is believed."""
     plan = sorted({*LOOKS_S, settle_s})
     waited_s = (at - doubted_at).total_seconds()
-    return doubted_at + timedelta(seconds=next((s for s in plan if s > waited_s + 0.2), waited_s + LOOKS_S[-1]))
+    return doubted_at + timedelta(seconds=next((s for s in plan if s > waited_s + 0.2), waited_s + LONGEST_GAP_S))
 
 
 def after_send(job: Job, answer: SendAnswer, *, at: datetime, visible: Visible) -> Result:
@@ -81,7 +82,7 @@ def _refused_send(
         return job.result(DeliveryState.BLOCKED, AttemptOutcome.OPERATOR_PROBLEM, at=at, park=True, **said)
     if isinstance(failure, RateLimited):
         return job.result(DeliveryState.QUEUED, AttemptOutcome.RATE_LIMITED, at=at, **_waits(failure, at=at), **said)
-    return _again_or_failed(job, AttemptOutcome.UNAVAILABLE, at=at, next_at=None, **said)
+    return _again_or_failed(job, AttemptOutcome.UNAVAILABLE, at=at, since=at, **said)
 
 
 def _incomplete(job: Job, outcome: str, reason: str, *, at: datetime, **said: Any) -> Result:
@@ -135,7 +136,7 @@ def _polled_in_vain(job: Job, failure: Unavailable, *, at: datetime, calls: dict
         )  # fmt: skip
     said |= _delivery_says(failure)
     if job.sent_at is None:
-        return _again_or_failed(job, AttemptOutcome.UNAVAILABLE, at=at, next_at=None, **said)
+        return _again_or_failed(job, AttemptOutcome.UNAVAILABLE, at=at, since=at, **said)
     return job.result(
         DeliveryState.UNKNOWN, AttemptOutcome.UNAVAILABLE, at=at, sent_at=job.sent_at, doubted_at=at,
         next_attempt_at=at, **said,
@@ -151,7 +152,7 @@ def after_reconcile(job: Job, answer: ReconcileAnswer, *, at: datetime, settle_s
     if isinstance(answer, Absent):
         if job.claimed_at >= doubted_at + timedelta(seconds=settle_s):
             return _again_or_failed(
-                job, AttemptOutcome.ABSENT, at=at, next_at=at, error_code="not_sent", error_kind="unavailable",
+                job, AttemptOutcome.ABSENT, at=at, since=doubted_at, error_code="not_sent", error_kind="unavailable",
                 error_message="The platform gave no answer, and does not have the post.",
             )  # fmt: skip
         return job.result(
@@ -216,14 +217,17 @@ def _unconfirmed(job: Job, reason: str, *, at: datetime, **said: Any) -> Result:
     )  # fmt: skip
 
 
-def _again_or_failed(job: Job, outcome: str, *, at: datetime, next_at: datetime | None, **said: Any) -> Result:
-    """Another try, as long as there are retries left; `next_at` None = after the usual wait."""
+def _again_or_failed(job: Job, outcome: str, *, at: datetime, since: datetime, **said: Any) -> Result:
+    """Another try, as long as there are retries left: after the usual wait, counted from `since`, the last one's end.
+
+    A look-up that was answered in between does not shorten it.
+    """
     tries = job.tries + 1
     if tries > settings.PUBLISH_MAX_RETRIES and job.parts:
         return _incomplete(job, outcome, str(said.get("error_message", "")), at=at, **said)
     if tries > settings.PUBLISH_MAX_RETRIES:
         return job.result(DeliveryState.FAILED, outcome, at=at, error_retryable=True, **said)
-    again_at = next_at or next_try_at(tries, at=at)
+    again_at = max(at, next_try_at(tries, at=since))
     return job.result(
         DeliveryState.QUEUED, outcome, at=at, tries=tries, next_attempt_at=again_at, retry_at=again_at, **said
     )

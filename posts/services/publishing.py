@@ -270,6 +270,8 @@ class _Drain:
     def _commit(self, *, claims_more: bool = True) -> None:
         at = timezone.now()
         free = self._free_slots() if claims_more and (self.more_may_be_due or self.done) else 0
+        if forgotten := {done.job.host_id for done in self.done} - self.hosts.keys():
+            self.hosts |= PlatformHost.objects.in_bulk(list(forgotten))
         self.done, weights = weigh(self.done, self.hosts)
         with transaction.atomic():
             written = claims.finish([d.result for d in self.done if d.result is not None], at=at)

@@ -32,6 +32,7 @@ def _in_haste(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, s
     if "sandbox" in request.fixturenames:
         settings.TIME_SCALE = HASTE
         monkeypatch.setattr(outcomes, "LOOKS_S", tuple(seconds * HASTE for seconds in outcomes.LOOKS_S))
+        monkeypatch.setattr(outcomes, "LONGEST_GAP_S", outcomes.LONGEST_GAP_S * HASTE)
         monkeypatch.setattr(circuits, "SHORTEST_PROBE_S", circuits.SHORTEST_PROBE_S * HASTE)
 
 

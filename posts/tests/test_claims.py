@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from integrations.tests.factories import make_account
+from integrations.models import PlatformHost, SocialAccount
+from integrations.tests.factories import make_account, make_host
 from posts.models import Attempt, Delivery, Lane, Post
 from posts.services import claims
 from posts.services.claims import Claimed, Result, Save
@@ -231,6 +232,100 @@ def test_a_parked_lane_waits_until_its_account_is_usable() -> None:
     delivery.refresh_from_db()
     assert (delivery.state, delivery.error_code) == (S.QUEUED, "")
     assert len(claim()) == 1
+
+
+# --- hosts that answer again ---
+def in_doubt(host: PlatformHost, *, due_at: datetime = NOON, next_in_s: float = 3600, **overrides: Any) -> Delivery:
+    """A delivery in doubt whose next look is far away."""
+    account = overrides.pop("account", None) or make_account(platform_host=host)
+    return make_delivery(
+        account, due_at=due_at, state=S.UNKNOWN, sent_at=NOON, doubted_at=NOON, attempt_count=1,
+        next_attempt_at=NOON + timedelta(seconds=next_in_s), **overrides,
+    )  # fmt: skip
+
+
+def test_a_host_that_answers_again_wakes_every_look_up() -> None:
+    """Whether their lanes are parked or not; and nothing of other hosts."""
+    host, other = make_host(answers_again_at=NOON), make_host(host="other.test")
+    open_lane, parked, elsewhere = in_doubt(host), in_doubt(host), in_doubt(other)
+    Lane.objects.filter(account=parked.account).update(is_parked=True, ready_at=None)
+
+    assert claims.unpark_lanes(at=NOON) == 2
+
+    assert {c.delivery_id for c in claim()} == {open_lane.id, parked.id}
+    elsewhere.refresh_from_db()
+    assert elsewhere.next_attempt_at == NOON + timedelta(hours=1)
+    assert claims.unpark_lanes(at=NOON) == 0  # once an answer
+    host.refresh_from_db()
+    assert host.answers_again_at is None
+
+
+def test_a_host_that_answers_again_wakes_look_ups_before_what_came_after_them() -> None:
+    host = make_host(answers_again_at=NOON)
+    first = in_doubt(host, due_at=NOON - timedelta(seconds=9))
+    make_delivery(first.account, due_at=NOON - timedelta(seconds=5))
+
+    claims.unpark_lanes(at=NOON)
+
+    assert [c.delivery_id for c in claim()] == [first.id]
+
+
+def test_a_host_that_answers_again_leaves_alone_what_is_held_or_cannot_be_used() -> None:
+    host = make_host(answers_again_at=NOON)
+    held, signed_out = in_doubt(host, next_in_s=0), in_doubt(host)
+    [claimed] = claim()
+    SocialAccount.objects.filter(id=signed_out.account_id).update(state="needs_reauth")
+
+    assert claims.unpark_lanes(at=NOON) == 0
+
+    held.refresh_from_db()
+    assert (held.lease_token, held.next_attempt_at) == (claimed.token, NOON)
+    assert claim() == []
+
+
+def test_a_closed_window_stays_closed_when_a_host_answers_again() -> None:
+    delivery = in_doubt(make_host(answers_again_at=NOON))
+    until = NOON + timedelta(seconds=30)
+    Lane.objects.filter(account=delivery.account).update(blocked_until=until)
+
+    claims.unpark_lanes(at=NOON)
+
+    assert claim(until - timedelta(seconds=1)) == []
+    assert [c.delivery_id for c in claim(until)] == [delivery.id]
+
+
+def test_a_host_that_takes_no_sends_keeps_lanes_shut_but_for_look_ups_that_come_first() -> None:
+    far = NOON + timedelta(hours=1)
+    host = make_host(circuit_opened_at=NOON, failed_sends=3, probe_at=far)
+    doubt, later_doubt, send = (
+        in_doubt(host, next_in_s=0),
+        in_doubt(host),
+        make_delivery(make_account(platform_host=host)),
+    )
+    behind = in_doubt(host, next_in_s=0)
+    make_delivery(behind.account, due_at=NOON - timedelta(seconds=1))
+    Lane.objects.update(is_parked=True, ready_at=None)
+
+    assert claims.unpark_lanes(at=NOON) == 1
+
+    assert [c.delivery_id for c in claim()] == [doubt.id]
+    assert Lane.objects.filter(is_parked=True).count() == 3
+    assert {later_doubt.account_id, send.account_id, behind.account_id} == set(
+        Lane.objects.filter(is_parked=True).values_list("account", flat=True)
+    )
+
+
+def test_a_host_that_takes_no_sends_is_probed_by_a_send() -> None:
+    host = make_host(circuit_opened_at=NOON, failed_sends=3, probe_at=NOON)
+    in_doubt(host, due_at=NOON - timedelta(hours=1), next_in_s=1)
+    send = make_delivery(make_account(platform_host=host))
+    Lane.objects.update(is_parked=True, ready_at=None)
+
+    assert claims.unpark_lanes(at=NOON) == 1
+
+    host.refresh_from_db()
+    assert host.probe_account == send.account_id
+    assert [c.delivery_id for c in claim()] == [send.id]
 
 
 def test_a_hint_that_was_too_early_is_repaired_and_costs_one_look() -> None:

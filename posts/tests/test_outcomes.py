@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -161,6 +162,30 @@ def test_absent_once_settled_is_sent_again_and_counts_as_a_retry() -> None:
     assert (result.sent_at, result.doubted_at) == (None, None)
 
 
+@pytest.mark.parametrize("settle_s", [0, 5, 30])
+@pytest.mark.parametrize(("tries", "waits_s"), [(0, 1), (1, 2), (2, 4)])
+def test_absent_is_sent_again_at_the_pace_of_retries_from_when_the_doubt_began(
+    tries: int, waits_s: int, settle_s: int
+) -> None:
+    """However soon absence can be believed; what has waited so long for it waits no longer."""
+    doubted_at = NOON - timedelta(seconds=settle_s)
+    job = make_job(S.UNKNOWN, claimed_at=NOON, doubted_at=doubted_at, sent_at=doubted_at, tries=tries)
+
+    result = after_reconcile(job, Absent(), at=NOON, settle_s=settle_s)
+
+    again_at = max(NOON, doubted_at + timedelta(seconds=waits_s))
+    assert (result.state, result.tries) == (S.QUEUED, tries + 1)
+    assert (result.next_attempt_at, result.retry_at) == (again_at, again_at)
+
+
+def test_absent_part_of_a_thread_is_sent_again_at_the_same_pace() -> None:
+    job = make_job(S.UNKNOWN, claimed_at=NOON, doubted_at=NOON, sent_at=NOON, tries=1, parts=[ROOT], content=THREAD)
+
+    result = after_reconcile(job, Absent(), at=NOON, settle_s=0)
+
+    assert (result.state, result.next_attempt_at) == (S.QUEUED, NOON + timedelta(seconds=2))
+
+
 def test_absent_with_no_retry_left_is_failed_and_may_be_retried() -> None:
     result = reconcile(Absent(), doubted_s=SETTLE_S, asked_s=0, tries=3)
 
@@ -262,6 +287,19 @@ def test_looks_are_planned_and_one_is_exactly_when_absence_can_be_believed() -> 
 
     assert looks == [2, 5, 10, 20, 40, 80]
     assert next_look(NOON, 30, at=NOON + timedelta(seconds=20)) == NOON + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("settle_s", [0, 5, 30])
+@pytest.mark.parametrize("asked", [0.3, 0.0])
+def test_looks_are_never_more_than_a_minute_apart(settle_s: int, asked: float) -> None:
+    """`asked`: how many seconds each answer takes."""
+    looks = [NOON]
+    while looks[-1] < NOON + timedelta(hours=1):
+        looks.append(next_look(NOON, settle_s, at=looks[-1] + timedelta(seconds=asked)))
+
+    gaps = [(b - a).total_seconds() for a, b in itertools.pairwise(looks)]
+    assert max(gaps) <= 60 + asked
+    assert len(looks) <= 70
 
 
 def test_what_is_handed_back_is_as_it_was() -> None:

@@ -14,6 +14,7 @@ from integrations.models import Credential, SocialAccount
 from integrations.tests.factories import connect
 from posts.models import Delivery, Post
 from posts.services import claims, lifecycle
+from posts.tests.conftest import HASTE
 from posts.tests.factories import make_delivery
 from posts.tests.test_publishing import outcomes, publish, run, run_until_settled
 from tests.world import Sandbox
@@ -75,12 +76,15 @@ def test_a_lost_answer_is_looked_up_and_nothing_is_sent_again(
 
 
 @pytest.mark.parametrize("effect", ["reset_before", "status_503", "html_502", "publish_without_id"])
-def test_a_lost_request_is_looked_up_and_sent_again_at_once(sandbox: Sandbox, anna: SocialAccount, effect: str) -> None:
+def test_a_lost_request_is_looked_up_and_sent_again(sandbox: Sandbox, anna: SocialAccount, effect: str) -> None:
+    """At once looked up, and sent again when the first retry's wait is over."""
     delivery = publish(anna)
     sandbox.fault("bluesky", "publish", effect)
 
     run_until_settled(delivery)
 
+    first, second = (datetime.fromisoformat(call["at"]) for call in calls(sandbox, "publish"))
+    assert second - first >= timedelta(seconds=HASTE)
     assert (delivery.state, delivery.tries, texts(sandbox)) == ("published", 1, ["Hello"])
     assert [call["operation"] for call in calls(sandbox, "publish", "lookup")] == ["publish", "lookup", "publish"]
 

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.timeout(1800 if IS_FULL else 600)
 
 WINDOWS_S = [30, 100] if IS_FULL else [4]
 DOWN_S = 600 if IS_FULL else 6
+WRITES_DOWN_S = 180 if IS_FULL else 20
+OUTAGE_S = 420 if IS_FULL else 8
 # After a silence: what was seen of it may have to settle, the next probe comes within 60 s.
 BACK_WITHIN_S = 90
 # A drain looks at its hosts once between two beats, and both at least once a second; one that was killed beats no more.
@@ -228,6 +230,67 @@ def test_a_platform_that_is_down_fails_nothing(instance: Instance, crowd: Crowd)
     used = "SELECT max(tries) AS tries FROM posts_delivery d JOIN posts_post p ON p.id = d.post_id WHERE p.content = %s"
     assert crowd.rows(used, text)[0]["tries"] < 3
     note("a platform down", f"{DOWN_S} s: out {time.monotonic() - back_at:.0f} s after it is back, nothing failed")
+
+
+def test_creates_that_fail_while_look_ups_answer_fail_no_post(instance: Instance, crowd: Crowd) -> None:
+    """Longer than the tries of one post take, on any platform."""
+    text, posts, since = f"writes down {time.time_ns()}", {}, datetime.now(UTC)
+    for platform in PLATFORMS:
+        instance.sandbox.fault(platform, "publish", "status_503", times=1000)
+        posts[platform] = crowd.publish(platform, text)
+    ends_at = time.monotonic() + WRITES_DOWN_S
+    while time.monotonic() < ends_at:
+        assert {crowd.post(post)["status"] for post in posts.values()} <= {"scheduled", "publishing"}
+        time.sleep(1)
+    tried = {platform: [call["at"] for call in sent(instance, platform, since)] for platform in PLATFORMS}
+
+    instance.sandbox.clear_faults()
+    back_at = time.monotonic()
+    deliveries = settled(crowd, posts, BACK_WITHIN_S + max(SETTLE_S.values()))
+    back_s = time.monotonic() - back_at
+
+    assert {delivery["status"] for delivery in deliveries.values()} == {"published"}
+    assert all(len(in_world(instance, platform, text)) == 1 for platform in PLATFORMS)
+    for platform, moments in tried.items():
+        gaps = [b - a for a, b in itertools.pairwise(datetime.fromisoformat(moment) for moment in moments)]
+        assert gaps[0] >= timedelta(seconds=max(scaled(1), SETTLE_S[platform]))
+        assert gaps[1] >= timedelta(seconds=max(scaled(2), SETTLE_S[platform]))
+    used = "SELECT max(tries) AS tries FROM posts_delivery d JOIN posts_post p ON p.id = d.post_id WHERE p.content = %s"
+    assert crowd.rows(used, text)[0]["tries"] < 3
+    counted = ", ".join(f"{len(moments)} calls on {platform}" for platform, moments in tried.items())
+    note(
+        "creates fail while", f"{WRITES_DOWN_S} s: {counted}, nothing failed; out {back_s:.0f} s after they work again"
+    )
+
+
+def test_the_first_answer_after_an_outage_wakes_all_that_is_in_doubt(instance: Instance) -> None:
+    """Two accounts a platform, so that another's probe may be what is answered first."""
+    crowd = Crowd(instance, size=2)
+    text, posts = f"outage {time.time_ns()}", {}
+    for platform in PLATFORMS:
+        instance.sandbox.fault(platform, "any", "html_502", times=100_000)
+        for number in range(2):
+            posts[f"{platform} {number}"] = crowd.publish(platform, f"{text} {number}", number)
+    ends_at = time.monotonic() + OUTAGE_S
+    while time.monotonic() < ends_at:
+        assert {crowd.post(post)["status"] for post in posts.values()} <= {"scheduled", "publishing"}
+        time.sleep(1)
+
+    instance.sandbox.clear_faults()
+    back_at, left, back_s = time.monotonic(), dict(posts), {}
+    while left and time.monotonic() < back_at + BACK_WITHIN_S:
+        for name, post in list(left.items()):
+            if crowd.post(post)["status"] == "published":
+                back_s[name] = time.monotonic() - back_at
+                del left[name]
+        time.sleep(0.2)
+
+    assert left == {}
+    for platform in PLATFORMS:
+        assert [len(in_world(instance, platform, f"{text} {number}")) for number in range(2)] == [1, 1]
+        first_s, second_s = sorted(back_s[f"{platform} {number}"] for number in range(2))
+        assert second_s - first_s <= 10  # the chore that wakes comes within two seconds
+        note("502 to everything", f"{platform}: out {first_s:.0f} and {second_s:.0f} s after it is back")
 
 
 def test_a_dead_host_delays_nobody(instance: Instance, big_crowd: Crowd) -> None:
