@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -11,8 +12,9 @@ from rest_framework import serializers
 
 from mastablasta.core.api.fields import OffsetDateTimeField, ZoneNameField
 from mastablasta.core.api.problems import fault
-from mastablasta.core.api.serializers import StrictSerializer
+from mastablasta.core.api.serializers import MOST_UNKNOWN, StrictSerializer
 from mastablasta.core.errors import Invalid
+from media_library.api.serializers import UsedMediaSerializer
 from posts.api import examples
 from posts.models import PostMedia, PostType
 from posts.services.media import MediaChoice, Place
@@ -73,7 +75,7 @@ class PostWarningSerializer(serializers.Serializer[Any]):
     params = serializers.DictField()
 
 
-MEDIA_USE = {
+MEDIA_USE: Mapping[str, Any] = {
     "type": "object",
     "required": ["id"],
     "properties": {
@@ -161,8 +163,18 @@ class MediaField(serializers.ListField):
         return chosen
 
 
+SHOWN_OF_MEDIA = frozenset(UsedMediaSerializer().fields)
+
+
+def _unknown(names: Iterable[str], *, valid: Sequence[str]) -> serializers.ValidationError:
+    sentence = f"This name is not known here; valid names: {', '.join(valid)}."
+    return serializers.ValidationError({name[:100]: [fault("unknown", sentence, valid=list(valid))] for name in names})
+
+
 def _choice(item: Any) -> MediaChoice:
     given = item if isinstance(item, dict) else {"id": item}
+    if unknown := sorted(given.keys() - SHOWN_OF_MEDIA - MEDIA_USE["properties"].keys()):
+        raise _unknown(unknown[:MOST_UNKNOWN], valid=list(MEDIA_USE["properties"]))
     try:
         asset_id = UUID(given["id"]) if isinstance(given.get("id"), str) else None
     except ValueError:
@@ -205,7 +217,11 @@ class ThreadField(serializers.ListField):
     @staticmethod
     def _part(number: int, part: Any) -> ThreadPart:
         text, media = part, None
-        if isinstance(part, dict) and "content" in part and part.keys() <= {"content", "media"}:
+        if isinstance(part, dict) and (unknown := sorted(part.keys() - {"content", "media"})):
+            raise serializers.ValidationError(
+                {number: _unknown(unknown[:MOST_UNKNOWN], valid=("content", "media")).detail}
+            )
+        if isinstance(part, dict) and "content" in part:
             text = part["content"]
             if "media" in part:
                 try:

@@ -84,7 +84,12 @@ def validate_draft(workspace: Workspace, *, draft: Draft, publish: bool = False,
         preview = _preview(platform, None, content, None, own)
         previews.append(preview)
         of_platform = {"platform": platform, "account_id": None}
-        problems += [replace(p, params={**p.params, **of_platform}) for p in preview.problems[len(own) :]]
+        known = {(p.field, p.code) for p in problems if p.code == "unknown_option"}  # is said of drafts whoever sends
+        problems += [
+            replace(p, params={**p.params, **of_platform})
+            for p in preview.problems[len(own) :]
+            if (p.field, p.code) not in known
+        ]
     previews.sort(key=lambda one: (one.platform, str(one.account_id)))
     return Verdict(tuple(problems), tuple(previews))
 

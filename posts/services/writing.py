@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,13 +13,14 @@ from django.db import transaction
 from accounts.models import User, Workspace
 from integrations import registry
 from integrations.models import SocialAccount
+from integrations.validation import unknown_options
 from mastablasta.core.errors import FieldProblem
 from posts.models import Post, PostTag, PostType
 from posts.services import composing, media, scheduling
 from posts.services.media import Choices, Files
 
 LONGEST_CONTENT = 100_000
-NEVER_STORED = {"unknown_account", "unknown_platform", "unknown_media"}
+NEVER_STORED = {"unknown_account", "unknown_platform", "unknown_media", "unknown_option"}
 MOST_MEDIA = 50  # of one part; more than any platform takes
 
 
@@ -98,6 +99,7 @@ def compose(post: Post, draft: Draft, *, goes_out: bool) -> Composed:
     post.timezone = draft.timezone
     post.wanted_platforms = [str(p.params["platform"]) for p in problems if p.code == "no_account"]
     problems += _override_problems(post, draft)
+    problems += _unknown_options(draft, but={account.platform for account in accounts})
     problems += [*against_media, *composing.content_problems(post, accounts, files)]
     post.warnings = [
         {"field": p.field, "code": p.code, "message": p.message, "params": dict(p.params)} for p in problems
@@ -173,3 +175,12 @@ def _override_problems(post: Post, draft: Draft) -> list[FieldProblem]:
         for key in draft.overrides
         if not registry.is_platform(key) and key not in ids
     ]
+
+
+def _unknown_options(draft: Draft, *, but: Collection[str]) -> list[FieldProblem]:
+    """Options that their platform does not have, of platforms that no chosen account speaks for."""
+    problems: list[FieldProblem] = []
+    for slug, options in draft.post_options.items():
+        if slug not in but and registry.is_built(slug):
+            problems += unknown_options(options, registry.capabilities(slug))
+    return problems
