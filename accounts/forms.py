@@ -6,12 +6,14 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.utils import timezone
 
 from accounts.models import User
 from accounts.passwords import MOST
 from accounts.services.sign_in import end_all_sessions
+from mastablasta.core.zones import zone_names
 
 
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
@@ -19,6 +21,12 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
 
     def clean_email(self) -> str:
         return str(self.cleaned_data["email"]).lower()
+
+    def clean_timezone(self) -> str:
+        name = str(self.cleaned_data["timezone"])
+        if name not in zone_names():
+            raise ValidationError(f"{name!r} is no IANA time zone; write for example Europe/Berlin.")
+        return name
 
 
 class NewPersonForm(PersonForm, BaseUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs only

@@ -57,9 +57,13 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`problems` = everything that scheduling or publishing would refuse; those of one platform name it in params."""
+    """`problems` = everything that scheduling or publishing would refuse; those of one platform name it in params.
+
+    `warnings` refuse nothing.
+    """
 
     problems: tuple[FieldProblem, ...]
+    warnings: tuple[FieldProblem, ...]
     previews: tuple[Preview, ...]
 
 
@@ -91,7 +95,7 @@ def validate_draft(workspace: Workspace, *, draft: Draft, publish: bool = False,
             if (p.field, p.code) not in known
         ]
     previews.sort(key=lambda one: (one.platform, str(one.account_id)))
-    return Verdict(tuple(problems), tuple(previews))
+    return Verdict(tuple(problems), tuple(composed.warnings), tuple(previews))
 
 
 def _preview(

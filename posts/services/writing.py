@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,7 @@ class Draft:
 
     `thread`: the texts of its parts; then `content` is empty or equals the first. `overrides`: by platform or account
     id, any of `content`, `thread` and `first_comment`. `media`: by scope and part; a scope of an override that has any
-    place has media of its own, maybe none.
+    place has media of its own, maybe none. `notes`: what whoever reads the draft has to warn of.
     """
 
     content: str = ""
@@ -45,6 +45,7 @@ class Draft:
     tags: Sequence[str] = ()
     scheduled_at: datetime | None = None
     timezone: str = ""
+    notes: Sequence[FieldProblem] = ()
 
 
 def create_post(workspace: Workspace, *, by: User, draft: Draft, publish: bool = False, at: datetime) -> Post:
@@ -72,11 +73,12 @@ def create_post(workspace: Workspace, *, by: User, draft: Draft, publish: bool =
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """The accounts and files that a draft means, and everything that stands against it."""
+    """The accounts and files that a draft means, everything that stands against it, and what to warn of."""
 
     accounts: list[SocialAccount]
     files: Files
     problems: list[FieldProblem]
+    warnings: list[FieldProblem]
 
 
 def compose(post: Post, draft: Draft, *, goes_out: bool) -> Composed:
@@ -101,10 +103,14 @@ def compose(post: Post, draft: Draft, *, goes_out: bool) -> Composed:
     problems += _override_problems(post, draft)
     problems += _unknown_options(draft, but={account.platform for account in accounts})
     problems += [*against_media, *composing.content_problems(post, accounts, files)]
-    post.warnings = [
-        {"field": p.field, "code": p.code, "message": p.message, "params": dict(p.params)} for p in problems
-    ]
-    return Composed(accounts, files, problems)
+    warnings = list(draft.notes)
+    post.warnings = as_rows([*problems, *warnings])
+    return Composed(accounts, files, problems, warnings)
+
+
+def as_rows(problems: Iterable[FieldProblem]) -> list[dict[str, Any]]:
+    """As a post keeps its warnings."""
+    return [{"field": p.field, "code": p.code, "message": p.message, "params": dict(p.params)} for p in problems]
 
 
 def set_tags(post: Post, names: Sequence[str]) -> None:

@@ -49,6 +49,7 @@ def test_what_is_fine_shows_what_would_be_sent(client: APIClient, account: Socia
     assert verdict == {
         "valid": True,
         "problems": [],
+        "warnings": [],
         "platforms": {
             "mastodon": [
                 {
