@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from unicodedata import normalize
 from uuid import UUID
 
 from django.db import transaction
@@ -115,7 +116,9 @@ def as_rows(problems: Iterable[FieldProblem]) -> list[dict[str, Any]]:
 
 def set_tags(post: Post, names: Sequence[str]) -> None:
     post.tag_rows.all().delete()
-    PostTag.objects.bulk_create([PostTag(post=post, name=name) for name in dict.fromkeys(names)])
+    PostTag.objects.bulk_create(
+        [PostTag(post=post, name=name) for name in dict.fromkeys(normalize("NFC", name) for name in names)]
+    )
 
 
 def problems_of(draft: Draft) -> list[FieldProblem]:
