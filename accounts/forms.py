@@ -6,19 +6,28 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.utils import timezone
 
+from accounts.emails import one_form
 from accounts.models import User
 from accounts.passwords import MOST
 from accounts.services.sign_in import end_all_sessions
+from mastablasta.core.zones import zone_names
 
 
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """The e-mail is kept in lower case; the password has a form of its own."""
+    """The e-mail is kept in one form; the password has a form of its own."""
 
     def clean_email(self) -> str:
-        return str(self.cleaned_data["email"]).lower()
+        return one_form(str(self.cleaned_data["email"]))
+
+    def clean_timezone(self) -> str:
+        name = str(self.cleaned_data["timezone"])
+        if name not in zone_names():
+            raise ValidationError(f"{name!r} is no IANA time zone; write for example Europe/Berlin.")
+        return name
 
 
 class NewPersonForm(PersonForm, BaseUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs only

@@ -11,13 +11,14 @@ from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from accounts.emails import to_look_for
 from mastablasta.core.api.handlers import is_api
 
 
 def username(request: HttpRequest, credentials: Mapping[str, Any] | None = None) -> str:
     """axes's AXES_USERNAME_CALLABLE: the e-mail as it is stored, so that each way to write it is counted alike."""
     given = (credentials or {}).get("username") or request.POST.get("username") or ""
-    return str(given).strip().lower()[:254]
+    return to_look_for(str(given))[:254]
 
 
 def is_locked_out(request: HttpRequest) -> bool:

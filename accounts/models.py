@@ -10,8 +10,10 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 
+from accounts.emails import one_form, to_look_for
 from accounts.querysets import SessionQuerySet, WorkspaceQuerySet, WorkspaceScopedQuerySet
 from accounts.roles import Role, SiteRole
+from accounts.spelling import prepared
 from mastablasta.core.models import Row
 
 
@@ -19,7 +21,7 @@ class UserManager(BaseUserManager["User"]):
     """Makes users for Django's own commands; people register through accounts.services."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user = self.model(email=one_form(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -29,11 +31,11 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, **{**fields, "site_role": SiteRole.ADMIN, "is_superuser": True})
 
     def get_by_natural_key(self, email: str | None) -> User:
-        return self.get(email=(email or "").lower())
+        return self.get(email=to_look_for(email or ""))
 
 
 class User(Row, AbstractBaseUser, PermissionsMixin):
-    """A person. The e-mail, in lower case, is the user name."""
+    """A person. The e-mail, in its one form, is the user name."""
 
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=150, blank=True)
@@ -57,6 +59,12 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    def set_password(self, raw_password: str | None) -> None:
+        super().set_password(None if raw_password is None else prepared(raw_password))
+
+    def check_password(self, raw_password: str | None) -> bool:
+        return super().check_password(None if raw_password is None else prepared(raw_password))
 
     @property
     def is_staff(self) -> bool:

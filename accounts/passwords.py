@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from accounts.models import User
+from accounts.spelling import prepared
 from mastablasta.core.errors import FieldProblem, Invalid, summary
 
 LEAST, MOST = 8, 128  # characters
 
 
+class NoControlCharacters:
+    """A password validator of Django's kind, for what RFC 8265 keeps out of passwords."""
+
+    sentence = "A password holds no control characters, such as line breaks; leave them out."
+
+    def validate(self, password: str, user: User | None = None) -> None:  # noqa: ARG002  the same for everybody
+        if any(unicodedata.category(character) == "Cc" for character in password):
+            raise ValidationError(self.sentence, code="control_character")
+
+    def get_help_text(self) -> str:
+        return self.sentence
+
+
 def check_password_rules(password: str, *, user: User, field: str) -> None:
     """Raise Invalid with every rule that `password` breaks, each for `field`."""
     try:
-        validate_password(password, user)
+        validate_password(prepared(password), user)
     except ValidationError as error:
         problems = [
             FieldProblem(field, str(one.code or "invalid"), " ".join(one.messages), dict(one.params or {}))

@@ -9,6 +9,7 @@ from typing import Any
 
 from integrations.capabilities import Capabilities
 from integrations.contract import Content, Part
+from integrations.formats import FORMATS
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
 
@@ -102,21 +103,29 @@ def too_long(content: Content, index: int, *, limit: int, actual: int, where: st
 
 
 def option_problems(options: Mapping[str, Any], capabilities: Capabilities) -> list[FieldProblem]:
-    """Check `post_options.<slug>` against the platform's JSON schema: type, enum, pattern, bounds; no unknown names."""
+    """Check `post_options.<slug>` against the platform's JSON schema: type, enum, format, bounds; no unknown names."""
     known: Mapping[str, Mapping[str, Any]] = capabilities.options.get("properties", {})
-    problems = []
+    problems = unknown_options(options, capabilities)
     for name, value in options.items():
-        field = f"post_options.{capabilities.slug}.{name}"
-        if name not in known:
-            valid = ", ".join(known) or "none"
-            message = f"{capabilities.label} has no option {name!r}; valid: {valid}."
-            problems.append(FieldProblem(field, "unknown_option", message, {"valid": list(known)}))
-        else:
-            problem = _fault(value, known[name])
-            if problem:
-                code, message, params = problem
-                problems.append(FieldProblem(field, code, message, params))
+        if name in known and (found := _fault(value, known[name])):
+            code, message, params = found
+            problems.append(FieldProblem(f"post_options.{capabilities.slug}.{name}", code, message, params))
     return problems
+
+
+def unknown_options(options: Mapping[str, Any], capabilities: Capabilities) -> list[FieldProblem]:
+    """The names in `post_options.<slug>` that the platform does not have."""
+    known = list(capabilities.options.get("properties", {}))
+    return [
+        FieldProblem(
+            f"post_options.{capabilities.slug}.{name}",
+            "unknown_option",
+            f"{capabilities.label} has no option {name!r}; valid: {', '.join(known) or 'none'}.",
+            {"valid": known},
+        )
+        for name in options
+        if name not in known
+    ]
 
 
 def _fault(given: Any, schema: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]] | None:
@@ -128,7 +137,10 @@ def _fault(given: Any, schema: Mapping[str, Any]) -> tuple[str, str, dict[str, A
         valid = ", ".join(map(str, schema["enum"]))
         return "invalid_choice", f"{value!r} is not known; valid: {valid}.", {"valid": list(schema["enum"])}
     if "pattern" in schema and not re.fullmatch(schema["pattern"], value):
-        return "invalid_format", f"{value!r} has not the form that is expected: {schema['description']}", {}
+        return "invalid_format", f"{value!r} does not have the expected form; write: {schema['description']}", {}
+    if "format" in schema and not FORMATS[schema["format"]].is_met(value):
+        sentence = f"{value!r} does not have the expected form; {FORMATS[schema['format']].remedy}."
+        return "invalid_format", sentence, {"format": schema["format"]}
     if "maxLength" in schema and len(value) > schema["maxLength"]:
         limit = schema["maxLength"]
         return "too_long", f"At most {limit} characters.", {"limit": limit, "actual": len(value)}

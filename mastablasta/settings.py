@@ -227,6 +227,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "accounts.passwords.NoControlCharacters"},
 ]
 REGISTRATION_OPEN = env.flag("REGISTRATION_OPEN", True)
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)

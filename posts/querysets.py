@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
+from unicodedata import normalize
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
@@ -37,7 +38,9 @@ class PostQuerySet(WorkspaceScopedQuerySet["Post"]):
         """With any of these tags."""
         from posts.models import PostTag
 
-        return self.filter(Exists(PostTag.objects.filter(post=OuterRef("pk"), name__in=list(names))))
+        return self.filter(
+            Exists(PostTag.objects.filter(post=OuterRef("pk"), name__in=[normalize("NFC", name) for name in names]))
+        )
 
     def with_media(self, has_media: bool) -> Self:
         """Those of which any part has a file for anybody, or none."""

@@ -234,6 +234,22 @@ def test_changing_a_person_keeps_the_password_and_lower_case(operator):
     assert person.check_password(PASSWORD)
 
 
+@pytest.mark.parametrize("zone", ["localtime", "Factory", "posix/Europe/Berlin", "Europe/Atlantis"])
+def test_zone_of_a_person_is_one_here_too(operator, zone):
+    person = make_user(password=PASSWORD)
+    page = operator.get(address(User, "change", person.pk))
+    inline = page.context["inline_admin_formsets"][0].formset.management_form.initial
+    management = {f"memberships-{name}": value for name, value in inline.items()}
+    fields = {"email": person.email, "name": "New", "site_role": "viewer", "timezone": zone, **management}
+
+    response = operator.post(address(User, "change", person.pk), fields)
+
+    sentence = f"{zone!r} is no IANA time zone; write for example Europe/Berlin."
+    assert response.context["errors"] == [[sentence]]
+    person.refresh_from_db()
+    assert person.timezone == "UTC"
+
+
 def test_new_password_signs_the_person_out_everywhere(operator):
     person = make_workspace(owner=make_user(password=PASSWORD)).members.get()
     api = signed_in(person)

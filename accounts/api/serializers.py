@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
 from accounts.api import examples
+from accounts.emails import one_form
 from accounts.models import ApiKey, User, Workspace
 from accounts.passwords import LEAST, MOST
 from accounts.roles import Role, SiteRole
@@ -19,6 +21,16 @@ class PasswordField(serializers.CharField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(trim_whitespace=False, min_length=LEAST, max_length=MOST, write_only=True, **options)
+
+
+class AddressField(serializers.EmailField):
+    """An e-mail address, read into its one form."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return one_form(super().to_internal_value(data))
+        except ValidationError as error:
+            raise serializers.ValidationError(error.messages, code="invalid") from error
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
@@ -54,7 +66,7 @@ class TokensSerializer(serializers.Serializer[Any]):
 
 
 class RegistrationSerializer(StrictSerializer):
-    email = serializers.EmailField(max_length=254)
+    email = AddressField(max_length=254)
     password = PasswordField()
     name = serializers.CharField(max_length=150, allow_blank=True, default="")
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from accounts.emails import one_form
 from accounts.models import Session, User, Workspace
 from accounts.passwords import check_password_rules
 from accounts.roles import Role
@@ -38,7 +39,7 @@ def register(*, email: str, password: str, name: str, at: datetime, user_agent: 
     """
     if not settings.REGISTRATION_OPEN:
         raise Forbidden("registration_closed", "Registration is closed here; ask the operator for an account.")
-    user = User(email=email.lower(), name=name)
+    user = User(email=one_form(email), name=name)
     if User.objects.filter(email=user.email).exists():
         raise _email_taken(user.email)
     check_password_rules(password, user=user, field="password")

@@ -10,6 +10,7 @@ from django.contrib.auth import authenticate, user_logged_in
 from django.db import transaction
 from django.http import HttpRequest
 
+from accounts.emails import to_look_for
 from accounts.lockout import is_locked_out, seconds_left
 from accounts.models import Session, User
 from accounts.passwords import check_password_rules
@@ -32,7 +33,7 @@ def sign_in(*, email: str, password: str, request: HttpRequest, at: datetime) ->
 
 
 def _prove(*, email: str, password: str, request: HttpRequest) -> User:
-    user = authenticate(request, username=email.lower(), password=password)
+    user = authenticate(request, username=to_look_for(email), password=password)
     if is_locked_out(request):
         left_s = seconds_left(request, email=email)
         sentence = f"Too many failed sign-ins; wait {-(-left_s // 60)} minutes and try again."

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from mastablasta.core.api.fields import OffsetDateTimeField, ZoneNameField
+from mastablasta.core.api.fields import OffsetDateTimeField, ZoneNameField, utc_text
 from mastablasta.core.api.problems import fault
-from mastablasta.core.api.serializers import StrictSerializer
-from mastablasta.core.errors import Invalid
+from mastablasta.core.api.serializers import MOST_UNKNOWN, StrictSerializer
+from mastablasta.core.errors import FieldProblem, Invalid
+from media_library.api.serializers import UsedMediaSerializer
 from posts.api import examples
 from posts.models import PostMedia, PostType
 from posts.services.media import MediaChoice, Place
@@ -73,7 +76,7 @@ class PostWarningSerializer(serializers.Serializer[Any]):
     params = serializers.DictField()
 
 
-MEDIA_USE = {
+MEDIA_USE: Mapping[str, Any] = {
     "type": "object",
     "required": ["id"],
     "properties": {
@@ -161,8 +164,18 @@ class MediaField(serializers.ListField):
         return chosen
 
 
+SHOWN_OF_MEDIA = frozenset(UsedMediaSerializer().fields)
+
+
+def _unknown(names: Iterable[str], *, valid: Sequence[str]) -> serializers.ValidationError:
+    sentence = f"This name is not known here; valid names: {', '.join(valid)}."
+    return serializers.ValidationError({name[:100]: [fault("unknown", sentence, valid=list(valid))] for name in names})
+
+
 def _choice(item: Any) -> MediaChoice:
     given = item if isinstance(item, dict) else {"id": item}
+    if unknown := sorted(given.keys() - SHOWN_OF_MEDIA - MEDIA_USE["properties"].keys()):
+        raise _unknown(unknown[:MOST_UNKNOWN], valid=list(MEDIA_USE["properties"]))
     try:
         asset_id = UUID(given["id"]) if isinstance(given.get("id"), str) else None
     except ValueError:
@@ -205,7 +218,10 @@ class ThreadField(serializers.ListField):
     @staticmethod
     def _part(number: int, part: Any) -> ThreadPart:
         text, media = part, None
-        if isinstance(part, dict) and "content" in part and part.keys() <= {"content", "media"}:
+        if isinstance(part, dict) and "content" in part:
+            if unknown := sorted(part.keys() - {"content", "media"}):
+                faults = _unknown(unknown[:MOST_UNKNOWN], valid=("content", "media"))
+                raise serializers.ValidationError({number: faults.detail})
             text = part["content"]
             if "media" in part:
                 try:
@@ -235,7 +251,27 @@ class OverridesField(serializers.DictField):
     child = OverrideSerializer()
 
 
-class EditedPostSerializer(StrictSerializer):
+class LocalTimeSerializer(StrictSerializer):
+    """Has a `scheduled_time`, which may be local; of one that comes twice its checked body has a note in `notes`."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        field = self.fields["scheduled_time"]
+        if isinstance(field, OffsetDateTimeField) and field.twice and "scheduled_time" in value:
+            value["notes"] = (_comes_twice(data["scheduled_time"], data["timezone"], field.twice),)
+        return value
+
+
+def _comes_twice(local: str, zone: str, moments: tuple[datetime, datetime]) -> FieldProblem:
+    earlier, later = map(utc_text, moments)
+    sentence = (
+        f"{local} comes twice in {zone}, at {earlier} and {later}; the earlier is taken. "
+        "Send the time with an offset to choose."
+    )
+    return FieldProblem("scheduled_time", "time_comes_twice", sentence, {"moments": [earlier, later]})
+
+
+class EditedPostSerializer(LocalTimeSerializer):
     """What a post says, where and when it goes; without `scheduled_time` it is a draft."""
 
     content = serializers.CharField(
@@ -343,7 +379,7 @@ class NewPostSerializer(EditedPostSerializer):
     publish = serializers.BooleanField(required=False, help_text="Publish it now.")
 
 
-class RescheduleSerializer(StrictSerializer):
+class RescheduleSerializer(LocalTimeSerializer):
     """Another time for a post."""
 
     request_example = examples.ANOTHER_TIME

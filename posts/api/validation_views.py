@@ -55,6 +55,7 @@ class VerdictSerializer(serializers.Serializer[Any]):
 
     valid = serializers.BooleanField(help_text="It could be scheduled or published just so.")
     problems = PostWarningSerializer(many=True, help_text="Everything; those of one platform name it in `params`.")
+    warnings = PostWarningSerializer(many=True, help_text="What may be meant otherwise; it refuses nothing.")
     platforms = serializers.DictField(child=PreviewSerializer(many=True), help_text="By platform slug.")
 
 
@@ -69,6 +70,7 @@ ACCOUNT = "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b11"
 REFUSED = {
     "valid": False,
     "problems": [{**TOO_LONG, "params": {**TOO_LONG["params"], "platform": "mastodon", "account_id": ACCOUNT}}],
+    "warnings": [],
     "platforms": {
         "mastodon": [
             {
@@ -111,7 +113,12 @@ class PostValidate(WorkspaceView):
         for preview in verdict.previews:
             platforms[preview.platform].append(_shown(preview))
         return Response(
-            {"valid": not verdict.problems, "problems": _problems(verdict.problems), "platforms": platforms}
+            {
+                "valid": not verdict.problems,
+                "problems": _problems(verdict.problems),
+                "warnings": _problems(verdict.warnings),
+                "platforms": platforms,
+            }
         )
 
 

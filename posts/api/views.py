@@ -172,6 +172,7 @@ class PostReschedule(PostView):
             self.get_object(),
             scheduled_at=body["scheduled_time"],
             timezone=body.get("timezone", ""),
+            notes=body.get("notes", ()),
             at=timezone.now(),
         )
         return tagged(present_post(post))

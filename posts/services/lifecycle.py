@@ -17,7 +17,7 @@ from django.db.models import F, QuerySet
 
 from accounts.models import User, Workspace
 from integrations.models import SocialAccount
-from mastablasta.core.errors import Conflict, Invalid
+from mastablasta.core.errors import Conflict, FieldProblem, Invalid
 from posts.models import Delivery, Post
 from posts.querysets import DeliveryQuerySet
 from posts.services import claims, composing, media, scheduling, writing
@@ -55,7 +55,7 @@ def edit_post(post: Post, draft: Draft, *, check: Check = _nothing, at: datetime
         deliveries = scheduling.lock(post, also=[account.id for account in chosen])
         post.refresh_from_db()
         check(post)
-        if replace(draft, tags=()) == replace(draft_of(post), tags=()):
+        if replace(draft, tags=(), notes=()) == replace(draft_of(post), tags=()):
             writing.set_tags(post, draft.tags)
             return _touched(post, at=at)
         _refuse_if_out(deliveries, remedy="duplicate it to publish another text")
@@ -184,8 +184,13 @@ def _refuse_if_under_way(deliveries: Iterable[Delivery]) -> None:
 
 
 # --- another time, another post ---
-def reschedule_post(post: Post, *, scheduled_at: datetime, timezone: str = "", at: datetime) -> Post:
-    """Promise another time. For drafts, scheduled, failed and cancelled posts of which nothing ever went out."""
+def reschedule_post(
+    post: Post, *, scheduled_at: datetime, timezone: str = "", notes: Sequence[FieldProblem] = (), at: datetime
+) -> Post:
+    """Promise another time. For drafts, scheduled, failed and cancelled posts of which nothing ever went out.
+
+    `notes`: what to warn of.
+    """
     composing.refuse(scheduling.time_problems(scheduled_at, at=at))
     with transaction.atomic():
         deliveries = scheduling.lock(post, also=scheduling.accounts_to_come(post))
@@ -200,6 +205,8 @@ def reschedule_post(post: Post, *, scheduled_at: datetime, timezone: str = "", a
         )
         if timezone:
             Post.objects.filter(id=post.id).update(timezone=timezone)
+        if notes:
+            Post.objects.filter(id=post.id).update(warnings=writing.as_rows(notes))
         scheduling.queue(post, due_at=scheduled_at, at=at)
     post.refresh_from_db()
     return post

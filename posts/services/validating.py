@@ -57,9 +57,13 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`problems` = everything that scheduling or publishing would refuse; those of one platform name it in params."""
+    """`problems` = everything that scheduling or publishing would refuse; those of one platform name it in params.
+
+    `warnings` refuse nothing.
+    """
 
     problems: tuple[FieldProblem, ...]
+    warnings: tuple[FieldProblem, ...]
     previews: tuple[Preview, ...]
 
 
@@ -84,9 +88,14 @@ def validate_draft(workspace: Workspace, *, draft: Draft, publish: bool = False,
         preview = _preview(platform, None, content, None, own)
         previews.append(preview)
         of_platform = {"platform": platform, "account_id": None}
-        problems += [replace(p, params={**p.params, **of_platform}) for p in preview.problems[len(own) :]]
+        known = {(p.field, p.code) for p in problems if p.code == "unknown_option"}  # is said of drafts whoever sends
+        problems += [
+            replace(p, params={**p.params, **of_platform})
+            for p in preview.problems[len(own) :]
+            if (p.field, p.code) not in known
+        ]
     previews.sort(key=lambda one: (one.platform, str(one.account_id)))
-    return Verdict(tuple(problems), tuple(previews))
+    return Verdict(tuple(problems), tuple(composed.warnings), tuple(previews))
 
 
 def _preview(

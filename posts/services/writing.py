@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from unicodedata import normalize
 from uuid import UUID
 
 from django.db import transaction
@@ -13,13 +14,14 @@ from django.db import transaction
 from accounts.models import User, Workspace
 from integrations import registry
 from integrations.models import SocialAccount
+from integrations.validation import unknown_options
 from mastablasta.core.errors import FieldProblem
 from posts.models import Post, PostTag, PostType
 from posts.services import composing, media, scheduling
 from posts.services.media import Choices, Files
 
 LONGEST_CONTENT = 100_000
-NEVER_STORED = {"unknown_account", "unknown_platform", "unknown_media"}
+NEVER_STORED = {"unknown_account", "unknown_platform", "unknown_media", "unknown_option"}
 MOST_MEDIA = 50  # of one part; more than any platform takes
 
 
@@ -29,7 +31,7 @@ class Draft:
 
     `thread`: the texts of its parts; then `content` is empty or equals the first. `overrides`: by platform or account
     id, any of `content`, `thread` and `first_comment`. `media`: by scope and part; a scope of an override that has any
-    place has media of its own, maybe none.
+    place has media of its own, maybe none. `notes`: what whoever reads the draft has to warn of.
     """
 
     content: str = ""
@@ -44,6 +46,7 @@ class Draft:
     tags: Sequence[str] = ()
     scheduled_at: datetime | None = None
     timezone: str = ""
+    notes: Sequence[FieldProblem] = ()
 
 
 def create_post(workspace: Workspace, *, by: User, draft: Draft, publish: bool = False, at: datetime) -> Post:
@@ -71,11 +74,12 @@ def create_post(workspace: Workspace, *, by: User, draft: Draft, publish: bool =
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """The accounts and files that a draft means, and everything that stands against it."""
+    """The accounts and files that a draft means, everything that stands against it, and what to warn of."""
 
     accounts: list[SocialAccount]
     files: Files
     problems: list[FieldProblem]
+    warnings: list[FieldProblem]
 
 
 def compose(post: Post, draft: Draft, *, goes_out: bool) -> Composed:
@@ -98,16 +102,23 @@ def compose(post: Post, draft: Draft, *, goes_out: bool) -> Composed:
     post.timezone = draft.timezone
     post.wanted_platforms = [str(p.params["platform"]) for p in problems if p.code == "no_account"]
     problems += _override_problems(post, draft)
+    problems += _unknown_options(draft, but={account.platform for account in accounts})
     problems += [*against_media, *composing.content_problems(post, accounts, files)]
-    post.warnings = [
-        {"field": p.field, "code": p.code, "message": p.message, "params": dict(p.params)} for p in problems
-    ]
-    return Composed(accounts, files, problems)
+    warnings = list(draft.notes)
+    post.warnings = as_rows([*problems, *warnings])
+    return Composed(accounts, files, problems, warnings)
+
+
+def as_rows(problems: Iterable[FieldProblem]) -> list[dict[str, Any]]:
+    """As a post keeps its warnings."""
+    return [{"field": p.field, "code": p.code, "message": p.message, "params": dict(p.params)} for p in problems]
 
 
 def set_tags(post: Post, names: Sequence[str]) -> None:
     post.tag_rows.all().delete()
-    PostTag.objects.bulk_create([PostTag(post=post, name=name) for name in dict.fromkeys(names)])
+    PostTag.objects.bulk_create(
+        [PostTag(post=post, name=name) for name in dict.fromkeys(normalize("NFC", name) for name in names)]
+    )
 
 
 def problems_of(draft: Draft) -> list[FieldProblem]:
@@ -173,3 +184,12 @@ def _override_problems(post: Post, draft: Draft) -> list[FieldProblem]:
         for key in draft.overrides
         if not registry.is_platform(key) and key not in ids
     ]
+
+
+def _unknown_options(draft: Draft, *, but: Collection[str]) -> list[FieldProblem]:
+    """Options that their platform does not have, of platforms that no chosen account speaks for."""
+    problems: list[FieldProblem] = []
+    for slug, options in draft.post_options.items():
+        if slug not in but and registry.is_built(slug):
+            problems += unknown_options(options, registry.capabilities(slug))
+    return problems

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -218,3 +219,19 @@ def test_every_filter_at_once_takes_the_same_few_queries(
 
     with django_assert_max_num_queries(6):  # sign-in, page, count, deliveries, tags, media
         assert len(found(client, query)) == rows
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("cafe\u0301", "caf\u00e9"),
+        ("caf\u00e9", "caf\u00e9"),
+        ("u\u0308ber", "\u00fcber"),
+        ("\u212bngstrom", "\u00c5ngstrom"),
+    ],
+)
+def test_tag_in_another_spelling_is_the_same(client: APIClient, given: str, stored: str) -> None:
+    made = client.post("/api/v2/posts", {"content": "tagged", "tags": [given, stored]})
+
+    assert made.json()["tags"] == [stored]
+    assert found(client, f"tag={quote(given)}") == found(client, f"tag={quote(stored)}") == ["tagged"]

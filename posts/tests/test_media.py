@@ -127,6 +127,9 @@ def test_expanded_files_are_whole_and_may_be_sent_back(
         ([{"alt_text": "x"}], ("media.0", "invalid_media")),
         ([{"id": NOBODYS, "fit": "stretch"}], ("media.0.fit", "invalid_choice")),
         ([{"id": NOBODYS, "alt_text": "x" * 1501}], ("media.0.alt_text", "max_length")),
+        ([{"id": NOBODYS, "colour": "red"}], ("media.0.colour", "unknown")),
+        ([NOBODYS, {"id": NOBODYS, "altText": "A lake"}], ("media.1.altText", "unknown")),
+        ([{"id": NOBODYS, "ALT_TEXT": ""}], ("media.0.ALT_TEXT", "unknown")),
         ("nonsense", ("media", "not_a_list")),
         ([NOBODYS], ("media.0", "unknown_media")),
     ],
@@ -137,6 +140,24 @@ def test_bad_media_are_refused_by_name(
     answer = create(client, content="Hello", media=media)
 
     assert (answer.status_code, faults(answer), Post.objects.count()) == (400, [fault], 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"thread": [{"content": "a", "media": [{"id": NOBODYS, "alt": "A lake"}]}]}, "thread.0.media.0.alt"),
+        ({"overrides": {"mastodon": {"media": [{"id": NOBODYS, "alt": "A lake"}]}}},
+         "overrides.mastodon.media.0.alt"),
+        ({"thread": [{"content": "a", "colour": "red"}]}, "thread.0.colour"),
+    ],
+)  # fmt: skip
+def test_unknown_name_is_refused_wherever_media_are_named(
+    client: APIClient, account: SocialAccount, body: dict[str, Any], field: str
+) -> None:
+    answer = create(client, **body)
+
+    assert (answer.status_code, faults(answer), Post.objects.count()) == (400, [(field, "unknown")], 0)
+    assert "valid names: " in answer.json()["detail"]
 
 
 def test_files_of_others_do_not_exist(client: APIClient, account: SocialAccount) -> None:

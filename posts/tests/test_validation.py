@@ -49,6 +49,7 @@ def test_what_is_fine_shows_what_would_be_sent(client: APIClient, account: Socia
     assert verdict == {
         "valid": True,
         "problems": [],
+        "warnings": [],
         "platforms": {
             "mastodon": [
                 {
@@ -163,3 +164,39 @@ def test_a_foreign_account_is_unknown_and_a_viewer_may_ask(account: SocialAccoun
 
     assert [fault["code"] for fault in verdict["problems"]] == ["unknown_account"]
     assert verdict["platforms"] == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"mastodon": {"colour": "red"}}, "post_options.mastodon.colour"),
+        ({"bluesky": {"colour": "red"}}, "post_options.bluesky.colour"),
+        ({"twitter": {"replySettings": "following"}}, "post_options.twitter.replySettings"),
+        ({"mastodon": {"visibility": "public"}, "twitter": {"": 1}}, "post_options.twitter."),
+    ],
+)
+@pytest.mark.parametrize("platforms", [["mastodon"], ["bluesky"], []])
+def test_unknown_option_is_refused_of_a_draft_too_whatever_is_chosen(
+    client: APIClient, options: dict[str, Any], field: str, platforms: list[str]
+) -> None:
+    body = {"content": "Hello", "platforms": platforms, "post_options": options}
+
+    answer = client.post("/api/v2/posts", body)
+
+    assert (answer.status_code, Post.objects.count()) == (400, 0)
+    [fault] = answer.json()["errors"]
+    assert (fault["field"], fault["code"]) == (field, "unknown_option")
+    found = [one["field"] for one in validate(client, **body)["problems"] if one["code"] == "unknown_option"]
+    assert found == [field]
+
+
+def test_unknown_option_is_refused_of_an_edit_too(client: APIClient) -> None:
+    post = client.post("/api/v2/posts", {"content": "Hello", "platforms": ["mastodon"]}).json()
+
+    answer = client.patch(f"/api/v2/posts/{post['id']}", {"post_options": {"bluesky": {"lang": ["en"]}}})
+
+    assert (answer.status_code, [one["field"] for one in answer.json()["errors"]]) == (
+        400,
+        ["post_options.bluesky.lang"],
+    )
+    assert Post.objects.get().post_options == {}

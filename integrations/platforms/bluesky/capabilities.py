@@ -58,7 +58,7 @@ CAPABILITIES = Capabilities(
             "langs": {
                 "type": "array",
                 "maxItems": MAX_LANGS,
-                "items": {"type": "string"},
+                "items": {"type": "string", "format": "bcp47"},
                 "description": "The languages of the text, as BCP 47 says them: en, pt-BR.",
             },
             "labels": {

@@ -75,7 +75,7 @@ class TwitterConnector(Connector):
                 message = f"X takes at most {MAX_CASHTAGS} cashtag in a post; this has {tags}."
                 params = {"limit": MAX_CASHTAGS, "actual": tags}
                 problems.append(FieldProblem(part.field, "too_many_cashtags", message, params))
-        return problems
+        return problems + _equal_parts(content)
 
     @classmethod
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:
@@ -220,6 +220,19 @@ class TwitterConnector(Connector):
 
 class _CannotLook(Exception):
     pass
+
+
+def _equal_parts(content: Content) -> list[FieldProblem]:
+    """Parts with the text of an earlier one: X would refuse them once that is out."""
+    problems = []
+    first: dict[str, str] = {}
+    for part in content.parts:
+        text = comparable(part.text)
+        twin = first.setdefault(text, part.field) if text else part.field
+        if twin != part.field:
+            message = f"X refuses the same text twice; {part.field} equals {twin}. Change one of them."
+            problems.append(FieldProblem(part.field, "duplicate_text", message, {"same_as": twin}))
+    return problems
 
 
 def _are_alike(wanted: Sequence[str], shown: Sequence[str | None]) -> bool:

@@ -6,18 +6,13 @@ import re
 import zoneinfo
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 from rest_framework import serializers
 
+from mastablasta.core.zones import both_moments, zone_names
+
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
-
-
-@cache
-def zone_names() -> frozenset[str]:
-    """The IANA names of time zones."""
-    return frozenset(zoneinfo.available_timezones())
 
 
 def utc_text(moment: datetime) -> str:
@@ -30,7 +25,8 @@ class OffsetDateTimeField(serializers.DateTimeField):
 
     A time without offset is taken as local time of the zone that the field `timezone` beside it names, else
     refused. Local times that a change of clocks skips are refused; of two that it makes, the earlier is
-    meant. `zone_field` names another field beside it; None = an offset is always required.
+    meant, and `twice` is both until the next value is read. `zone_field` names another field beside it; None = an
+    offset is always required.
     """
 
     default_error_messages = {
@@ -44,10 +40,12 @@ class OffsetDateTimeField(serializers.DateTimeField):
     def __init__(self, *, zone_field: str | None = "timezone", **kwargs: Any) -> None:
         self.zone_field = zone_field
         self._zone: object = None
+        self.twice: tuple[datetime, datetime] | None = None
         super().__init__(**kwargs)
 
     def get_value(self, dictionary: Mapping[Any, Any]) -> Any:
         self._zone = dictionary.get(self.zone_field) if self.zone_field else None
+        self.twice = None
         return super().get_value(dictionary)
 
     def to_internal_value(self, value: Any) -> datetime:
@@ -72,6 +70,7 @@ class OffsetDateTimeField(serializers.DateTimeField):
         moment = local.replace(tzinfo=zone)
         if moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local:
             self.fail("skipped", local=local.isoformat(), zone=zone.key)
+        self.twice = both_moments(local, zone)
         return moment
 
     def to_representation(self, value: Any) -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zoneinfo
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -8,6 +9,7 @@ from rest_framework.exceptions import ValidationError
 
 from mastablasta.core.api.fields import OffsetDateTimeField, ZoneNameField
 from mastablasta.core.api.serializers import StrictSerializer
+from mastablasta.core.zones import zone_names
 
 
 class Moment(StrictSerializer):
@@ -100,9 +102,43 @@ def test_time_without_offset_and_zone_is_refused():
     )
 
 
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", "europe/berlin", "CEST"])
+NO_ZONES = [
+    "Mars/Olympus", "../../etc/passwd", "europe/berlin", "CEST", "localtime", "Factory", "posix/Europe/Berlin",
+    "right/UTC", "posixrules",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", NO_ZONES)
 def test_unknown_zone_is_refused(zone):
     assert fault_of(at="2026-07-01T09:00:00", timezone=zone)[0] == "unknown_zone"
+
+
+@pytest.fixture
+def files_of_zones(monkeypatch):
+    """A machine that has more files among its zones than there are zones."""
+    found = {*zoneinfo.available_timezones(), "posix/Europe/Berlin", "right/UTC", "posixrules", "localtime", "Factory"}
+    monkeypatch.setattr(zoneinfo, "available_timezones", lambda: found)
+    zone_names.cache_clear()
+    yield
+    zone_names.cache_clear()
+
+
+@pytest.mark.usefixtures("files_of_zones")
+@pytest.mark.parametrize("zone", NO_ZONES)
+def test_name_that_is_no_zone_is_refused_by_itself(zone):
+    serializer = Moment(data={"at": "2026-07-01T09:00:00Z", "timezone": zone})
+
+    assert not serializer.is_valid()
+    [fault] = serializer.errors["timezone"]
+    assert (fault.code, str(fault)) == (
+        "unknown_zone",
+        f"{zone!r} is no IANA time zone; write for example Europe/Berlin.",
+    )
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC", "Etc/GMT+5", "America/Argentina/Ushuaia", "GB", "EST5EDT"])
+def test_zones_by_every_iana_name_are_fine(zone):
+    assert Moment(data={"at": "2026-07-01T09:00:00", "timezone": zone}).is_valid()
 
 
 def test_local_time_that_clocks_skip_is_refused():

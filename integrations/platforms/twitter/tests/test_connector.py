@@ -659,6 +659,44 @@ def test_what_x_would_refuse_is_found(content: Content, target: Target | None, p
     assert [(one.field, one.code, dict(one.params)) for one in found] == problems
 
 
+@pytest.mark.parametrize(
+    ("texts", "fields", "twin"),
+    [
+        (["same", "same"], ["thread.1"], "thread.0"),
+        (["one", "two", "one"], ["thread.2"], "thread.0"),
+        (["same", "same", "same"], ["thread.1", "thread.2"], "thread.0"),
+        (["a  b", " a b\n"], ["thread.1"], "thread.0"),
+        (["caf\u00e9", "cafe\u0301"], ["thread.1"], "thread.0"),
+        (["see https://example.com/", "see http://EXAMPLE.com"], ["thread.1"], "thread.0"),
+    ],
+)
+def test_equal_parts_are_found_before_x_refuses_them(texts: list[str], fields: list[str], twin: str) -> None:
+    parts = tuple(Part(text, kind="reply" if n else "post", field=f"thread.{n}") for n, text in enumerate(texts))
+
+    found = TwitterConnector.validate(Content(parts, post_type="thread"), None)
+
+    assert [(one.field, one.code, dict(one.params)) for one in found] == [
+        (field, "duplicate_text", {"same_as": twin}) for field in fields
+    ]
+    assert found[0].message == f"X refuses the same text twice; {fields[0]} equals {twin}. Change one of them."
+
+
+def test_first_comment_that_equals_the_post_is_found() -> None:
+    parts = (Part("Hello", field="content"), Part("Hello ", kind="comment", field="first_comment"))
+
+    [found] = TwitterConnector.validate(Content(parts), None)
+
+    assert (found.field, found.code, dict(found.params)) == ("first_comment", "duplicate_text", {"same_as": "content"})
+
+
+def test_parts_that_differ_or_have_no_text_are_no_duplicates() -> None:
+    files = (Part("", media=(PICTURE,)), Part("", media=(PICTURE,), kind="reply"))
+
+    assert TwitterConnector.validate(Content(files, post_type="thread"), None) == []
+    capital = (Part("Same"), Part("same", kind="reply"))
+    assert TwitterConnector.validate(Content(capital, post_type="thread"), None) == []
+
+
 def test_story_is_no_type_of_post() -> None:
     [found] = TwitterConnector.validate(Content((Part("a"),), post_type="story"), None)
 
