@@ -16,6 +16,7 @@ from integrations.models import PlatformHost
 from integrations.services.platforms import APP_SETTINGS, operators_app
 from mastablasta.core.errors import DomainError, Invalid, NotThere, Unreachable
 from mastablasta.core.outbound import Http, Refused
+from mastablasta.core.pasting import pasted
 from mastablasta.settings import platform_base_url
 
 INFO_LIFETIME = timedelta(hours=24)
@@ -50,11 +51,12 @@ def base_url_of(platform: str, instance: str | None, *, field: str = "instance")
 
     Raises Invalid.
     """
+    instance = pasted(instance or "")
     simulator = platform_base_url(platform)
-    if simulator and (not instance or instance.strip().rstrip("/") == simulator):
+    if simulator and (not instance or instance.rstrip("/") == simulator):
         return simulator
     try:
-        return registry.sign_in(platform).address_of(instance or "")
+        return registry.sign_in(platform).address_of(instance)
     except Refused as refused:
         raise Invalid.field(field, f"invalid_{field}", f"{field}: {refused}.") from None
 

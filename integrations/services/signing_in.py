@@ -15,6 +15,7 @@ from integrations.models import SocialAccount
 from integrations.services import hosts
 from integrations.services.arrivals import Arrival, Errand, store
 from mastablasta.core.errors import Invalid
+from mastablasta.core.pasting import pasted
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ def sign_in(
     host, flow = hosts.reach(platform, hosts.base_url_of(platform, service, field="service"), at=at, field="service")
     assert isinstance(flow, PasswordSignIn)  # noqa: S101  the registry names one class a platform
     try:
-        tokens, home = flow.sign_in(identifier=handle.strip().removeprefix("@"), password=app_password)
+        tokens, home = flow.sign_in(identifier=pasted(handle), password=pasted(app_password))
         grantor = flow.who_am_i(tokens.access_token)
         if home and home != host.base_url:
             host, _ = hosts.reach(platform, home, at=at, field="service")

@@ -16,6 +16,7 @@ from integrations import registry
 from integrations.models import SocialAccount
 from integrations.validation import unknown_options
 from mastablasta.core.errors import FieldProblem
+from mastablasta.core.pasting import is_blank
 from posts.models import Post, PostTag, PostType
 from posts.services import composing, media, scheduling
 from posts.services.media import Choices, Files
@@ -131,7 +132,7 @@ def problems_of(draft: Draft) -> list[FieldProblem]:
             f"overrides.{key}.{name}": override[name] for name in ("content", "first_comment") if name in override
         }
         texts |= {f"overrides.{key}.thread.{n}": text for n, text in enumerate(override.get("thread", ()))}
-    if not draft.content.strip() and not draft.thread and not draft.media.get(("", 0)):
+    if is_blank(draft.content) and not draft.thread and not draft.media.get(("", 0)):
         message = "content is missing; write something to publish, or add media."
         problems.append(FieldProblem("content", "required", message))
     if draft.thread and draft.content not in {"", draft.thread[0]}:
@@ -142,7 +143,7 @@ def problems_of(draft: Draft) -> list[FieldProblem]:
             message = f"{name} has {len(text)} characters; the limit is {LONGEST_CONTENT}."
             params = {"limit": LONGEST_CONTENT, "actual": len(text)}
             problems.append(FieldProblem(name, "too_long", message, params))
-        elif name.rpartition(".")[0].endswith("thread") and not text.strip() and not _has_media(draft, name):
+        elif name.rpartition(".")[0].endswith("thread") and is_blank(text) and not _has_media(draft, name):
             problems.append(FieldProblem(name, "empty", f"{name} is empty; write something or leave it out."))
     for place, chosen in draft.media.items():
         if len(chosen) > MOST_MEDIA:

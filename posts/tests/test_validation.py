@@ -121,6 +121,12 @@ def test_a_platform_that_is_not_built_shows_its_text_unmeasured(client: APIClien
     ("body", "field", "code"),
     [
         ({"platforms": ["mastodon"]}, "content", "required"),
+        ({"content": "\u200b\u202a\u202c", "platforms": ["mastodon"]}, "content", "required"),
+        ({"content": "\ufeff\u2800", "platforms": ["mastodon"]}, "content", "required"),
+        ({"thread": ["Hello", "\u2060"], "platforms": ["mastodon"]}, "thread.1", "empty"),
+        ({"content": "Hello", "first_comment": "\u200d", "platforms": ["mastodon"]}, "first_comment", "empty"),
+        ({"content": "Hello", "platforms": ["mastodon"], "overrides": {"mastodon": {"content": "\u00ad"}}},
+         "overrides.mastodon.content", "empty"),
         ({"content": "Hello"}, "platforms", "required"),
         ({"content": "Hello", "platforms": ["myspace"]}, "platforms", "unknown_platform"),
         ({"content": "Hello", "accounts": [str(uuid4())]}, "accounts.0", "unknown_account"),
