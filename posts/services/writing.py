@@ -101,11 +101,11 @@ def compose(post: Post, draft: Draft, *, goes_out: bool) -> Composed:
         post.post_type = PostType.THREAD
     post.post_options = {slug: dict(options) for slug, options in draft.post_options.items()}
     post.timezone = draft.timezone
-    post.wanted_platforms = [str(p.params["platform"]) for p in problems if p.code == "no_account"]
+    post.wanted_platforms = [str(p.params["platform"]) for p in problems if p.code in composing.NOBODY_CODES]
     problems += _override_problems(post, draft)
     problems += _unknown_options(draft, but={account.platform for account in accounts})
     problems += [*against_media, *composing.content_problems(post, accounts, files)]
-    warnings = list(draft.notes)
+    warnings = [*draft.notes, *composing.default_warnings(post.workspace, accounts, draft.accounts)]
     post.warnings = as_rows([*problems, *warnings])
     return Composed(accounts, files, problems, warnings)
 
