@@ -58,7 +58,7 @@ def base_url_of(platform: str, instance: str | None, *, field: str = "instance")
     try:
         return registry.sign_in(platform).address_of(instance)
     except Refused as refused:
-        raise Invalid.field(field, f"invalid_{field}", f"{field}: {refused}.") from None
+        raise Invalid.field(field, f"invalid_{field}", _sentence(str(refused))) from None
 
 
 def reach(platform: str, base_url: str, *, at: datetime, field: str = "instance") -> tuple[PlatformHost, SignIn]:
@@ -179,10 +179,14 @@ def redirect_uri_of(platform: str) -> str:
 def refused_instance(error: CallFailed, *, field: str = "instance") -> DomainError:
     """What a person is told when the host that they named in `field` cannot be used."""
     if error.code in _MISTYPED:
-        return Invalid.field(field, error.code, f"{field}: {error.message}.".replace("..", "."))
+        return Invalid.field(field, error.code, _sentence(error.message))
     if isinstance(error, OperatorProblem):
         return Unreachable(error.code, error.message)
     return Unreachable("instance_unreachable", f"The server cannot be used right now: {error.message}")
+
+
+def _sentence(message: str) -> str:
+    return f"{message[:1].upper()}{message[1:].rstrip('.')}."
 
 
 def _not_configured(platform: str) -> Invalid:

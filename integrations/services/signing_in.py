@@ -49,7 +49,7 @@ def sign_in(
     except ExchangeRefused as refusal:
         log.info("sign_in_refused", platform=platform, host=host.host, code=refusal.code)
         field = _FIELDS.get(refusal.code, "handle")
-        raise Invalid.field(field, refusal.code, f"{field}: {refusal.message.rstrip('.')}.") from refusal
+        raise Invalid.field(field, refusal.code, f"{refusal.message.rstrip('.')}.") from refusal
     except CallFailed as failure:
         raise hosts.refused_instance(failure, field="service") from failure
     with transaction.atomic():
@@ -62,5 +62,5 @@ def _check_way_of(platform: str) -> None:
         registry.password_sign_in(platform)
     except (registry.OtherSignIn, registry.NotBuilt):
         label = registry.PLATFORMS[platform].label
-        sentence = f"platform: {label} is connected by GET /api/v2/oauth/{platform}/authorize."
+        sentence = f"{label} is connected by GET /api/v2/oauth/{platform}/authorize."
         raise Invalid.field("platform", "needs_redirect", sentence) from None

@@ -125,6 +125,25 @@ def test_what_is_wrong_is_named_and_nothing_is_stored(
     assert (SocialAccount.objects.count(), Credential.objects.count()) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"app_password": "wrong"},
+        {"handle": "@"},
+        {"service": "ftp://example.org"},
+        {"service": "a b"},
+        {"service": "https://localhost.test"},
+    ],
+)
+def test_sentence_names_its_field_once(client: APIClient, sandbox: Sandbox, change: dict[str, Any]) -> None:
+    problem = post(client, body_of(sandbox.accounts("bluesky", "anna"), **change)).json()
+
+    [fault] = problem["errors"]
+    assert problem["detail"].startswith(f"{fault['field']}: ")
+    assert problem["detail"].count(f"{fault['field']}: ") == 1
+    assert not fault["message"].startswith(fault["field"])
+
+
 def test_a_server_of_another_kind_is_refused(client: APIClient, sandbox: Sandbox) -> None:
     person = sandbox.accounts("bluesky", "anna")
 
