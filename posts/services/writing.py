@@ -106,6 +106,7 @@ def compose(post: Post, draft: Draft, *, goes_out: bool) -> Composed:
     problems += _unknown_options(draft, but={account.platform for account in accounts})
     problems += [*against_media, *composing.content_problems(post, accounts, files)]
     warnings = [*draft.notes, *composing.default_warnings(post.workspace, accounts, draft.accounts)]
+    warnings += _unused_overrides(draft, accounts, post.wanted_platforms)
     post.warnings = as_rows([*problems, *warnings])
     return Composed(accounts, files, problems, warnings)
 
@@ -185,6 +186,23 @@ def _override_problems(post: Post, draft: Draft) -> list[FieldProblem]:
         for key in draft.overrides
         if not registry.is_platform(key) and key not in ids
     ]
+
+
+def _unused_overrides(
+    draft: Draft, accounts: Sequence[SocialAccount], wanted_platforms: Sequence[str]
+) -> list[FieldProblem]:
+    """Overrides for what is not chosen, once anything is; unknown ones are problems of their own."""
+    used = {account.platform for account in accounts} | {str(account.id) for account in accounts}
+    used |= set(wanted_platforms)
+    warnings = []
+    for key in draft.overrides if used else ():
+        if key not in used:
+            who = registry.PLATFORMS[key].label if registry.is_platform(key) else f"The account {key}"
+            message = (
+                f"{who} is not among those that this post goes to, so this is not used; choose it, or leave this out."
+            )
+            warnings.append(FieldProblem(f"overrides.{key}", "override_unused", message))
+    return warnings
 
 
 def _unknown_options(draft: Draft, *, but: Collection[str]) -> list[FieldProblem]:
