@@ -12,6 +12,7 @@ from integrations.contract import Content, Part
 from integrations.formats import FORMATS
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
+from mastablasta.core.pasting import is_blank
 
 _TYPES: dict[str, tuple[type, str]] = {
     "string": (str, "text"),
@@ -42,7 +43,7 @@ def general_problems(content: Content, capabilities: Capabilities, rule: MediaRu
             )
         )
     for part in content.parts:
-        if not part.text.strip() and not part.media:
+        if is_blank(part.text) and not part.media:
             remedy = "write something or add media" if rule else "write something"
             message = f"{capabilities.label} takes no empty post; {remedy}."
             problems.append(FieldProblem(part.field, "empty", message))

@@ -13,6 +13,8 @@ from accounts.models import Workspace
 from mastablasta.core.models import Row
 from media_library.querysets import AssetQuerySet, RenditionQuerySet
 
+LONGEST_ALT_TEXT = 10_000  # what the widest platform takes; each has a limit of its own
+
 
 class AssetKind(models.TextChoices):
     IMAGE = "image", "Image"
@@ -48,7 +50,7 @@ class Asset(Row):
     duration_s = models.FloatField(null=True, blank=True)
     is_animated = models.BooleanField(default=False)
     facts = models.JSONField(default=dict, blank=True)
-    alt_text = models.CharField(max_length=1500, blank=True)
+    alt_text = models.CharField(max_length=LONGEST_ALT_TEXT, blank=True)
     status = models.CharField(max_length=10, choices=AssetStatus.choices, default=AssetStatus.PROCESSING)
     status_reason = models.CharField(max_length=500, blank=True)
     thumbnail_name = models.CharField(max_length=255, blank=True)

@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from accounts.models import Workspace
 from integrations.models import SocialAccount
 from mastablasta.core.models import Row
-from media_library.models import Asset
+from media_library.models import LONGEST_ALT_TEXT, Asset
 from posts.querysets import AttemptQuerySet, DeliveryQuerySet, PostQuerySet
 from posts.states import CLAIMABLE, COUNTED, AttemptKind, AttemptOutcome, DeliveryState, PostStatus
 
@@ -111,7 +111,7 @@ class PostMedia(models.Model):
     scope = models.CharField(max_length=36, blank=True)
     part = models.PositiveSmallIntegerField(default=0)
     position = models.PositiveSmallIntegerField()
-    alt_text = models.CharField(max_length=1500, null=True, blank=True)
+    alt_text = models.CharField(max_length=LONGEST_ALT_TEXT, null=True, blank=True)
     fit = models.CharField(max_length=4, choices=Fit.choices, default=Fit.FIT)
 
     class Meta:

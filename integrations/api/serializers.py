@@ -16,7 +16,7 @@ from mastablasta.core.api.serializers import StrictModelSerializer, StrictSerial
 
 
 class AccountSerializer(StrictModelSerializer):
-    """Rows come with `credential`, its tokens left in the database."""
+    """A connected account."""  # rows come with `credential`, its tokens left in the database
 
     example: ClassVar[Any] = ACCOUNT
 

@@ -39,6 +39,7 @@ from integrations.api.serializers import (
     StartedSerializer,
 )
 from integrations.models import SocialAccount
+from mastablasta.core.api.pages import POLICY
 from mastablasta.core.api.serializers import StrictSerializer
 from mastablasta.core.api.views import ApiView
 from mastablasta.core.errors import Invalid
@@ -261,10 +262,19 @@ class PageView(ApiView):
             response.content_type = None
         return response
 
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Whatever it says, it is for one person and once."""
+        answered = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in PRIVATE.items():
+            answered.headers[name] = value
+        if self.wants_page:
+            answered.headers["Content-Security-Policy"] = POLICY
+        return answered
+
     def connected(self, accounts: list[SocialAccount]) -> Response:
         shown = AccountSerializer(accounts, many=True).data
         answer = {"success": True, "account_id": accounts[0].id, "accounts": shown}
-        return Response(answer, template_name="oauth/connected.html", headers=PRIVATE)
+        return Response(answer, template_name="oauth/connected.html")
 
 
 class Callback(PageView, CallerView):
@@ -302,7 +312,7 @@ class Callback(PageView, CallerView):
         }
         if self.wants_page and caller is None:
             held = services.hold_connect(**came_back)
-            return Response({"held": held, "slug": platform}, template_name="oauth/confirm.html", headers=PRIVATE)
+            return Response({"held": held, "slug": platform}, template_name="oauth/confirm.html")
         return self.connected(services.finish_connect(**came_back))
 
 

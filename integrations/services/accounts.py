@@ -14,7 +14,7 @@ from django.db.models import Q
 from accounts.models import Workspace
 from integrations.models import SocialAccount
 from integrations.querysets import SocialAccountQuerySet
-from integrations.services.tokens import DISCONNECTED, NEEDS_REAUTH
+from integrations.services.tokens import disconnected_sentence, needs_reauth_sentence
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core.errors import Conflict
 
@@ -71,9 +71,9 @@ def _locked(account: SocialAccount) -> SocialAccount:
 
 def _move(account: SocialAccount, status: AccountState) -> None:
     if account.state == AccountState.DISCONNECTED:
-        raise Conflict("disconnected", DISCONNECTED)
+        raise Conflict("disconnected", disconnected_sentence(account.platform))
     if status == AccountState.ACTIVE and (account.state == AccountState.NEEDS_REAUTH or not _has_live_grant(account)):
-        raise Conflict("needs_reauth", NEEDS_REAUTH)
+        raise Conflict("needs_reauth", needs_reauth_sentence(account.platform))
     if not ACCOUNT_MOVES.allows(account.state, status):
         raise Conflict("move_not_allowed", f"This account is {account.state} and cannot be set to {status}.")
     account.state = status
@@ -87,7 +87,7 @@ def _has_live_grant(account: SocialAccount) -> bool:
 
 def _set_default(account: SocialAccount, *, is_default: bool, at: datetime) -> None:
     if account.state == AccountState.DISCONNECTED:
-        raise Conflict("disconnected", DISCONNECTED)
+        raise Conflict("disconnected", disconnected_sentence(account.platform))
     if account.state == AccountState.PENDING:
         raise Conflict("account_pending", "This account is pending; activate it first.")
     if is_default:

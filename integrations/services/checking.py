@@ -10,10 +10,10 @@ from integrations.errors import CallFailed, NeedsReconnect
 from integrations.models import Credential, SocialAccount
 from integrations.services import hosts
 from integrations.services.tokens import (
-    DISCONNECTED,
-    NEEDS_REAUTH,
+    disconnected_sentence,
     fresh_credentials,
     needs_reauth,
+    needs_reauth_sentence,
     newer_credentials,
 )
 from integrations.states import AccountState
@@ -54,8 +54,9 @@ def check_account(account: SocialAccount, *, at: datetime) -> None:
 def _grant_of(account: SocialAccount) -> Credential:
     grant = Credential.objects.select_related("platform_host").filter(accounts=account.id).first()
     if grant is None:
-        is_gone = account.state == AccountState.DISCONNECTED
-        raise Conflict(*(("disconnected", DISCONNECTED) if is_gone else ("needs_reauth", NEEDS_REAUTH)))
+        if account.state == AccountState.DISCONNECTED:
+            raise Conflict("disconnected", disconnected_sentence(account.platform))
+        raise Conflict("needs_reauth", needs_reauth_sentence(account.platform))
     return grant
 
 
@@ -87,7 +88,7 @@ def _who(grant: Credential) -> Grantor:
 
 def _signed_out(grant: Credential, refusal: NeedsReconnect, *, at: datetime) -> Conflict:
     needs_reauth(grant.id, reason=refusal.message, at=at, version=grant.version)
-    return Conflict("needs_reauth", f"{refusal.message} {NEEDS_REAUTH}")
+    return Conflict("needs_reauth", f"{refusal.message} {needs_reauth_sentence(grant.platform_host.platform)}")
 
 
 def _keep(account: SocialAccount, grant: Credential, place: Identity, *, at: datetime) -> None:

@@ -16,6 +16,7 @@ from integrations.models import PlatformHost
 from integrations.services.platforms import APP_SETTINGS, operators_app
 from mastablasta.core.errors import DomainError, Invalid, NotThere, Unreachable
 from mastablasta.core.outbound import Http, Refused
+from mastablasta.core.pasting import pasted
 from mastablasta.settings import platform_base_url
 
 INFO_LIFETIME = timedelta(hours=24)
@@ -50,13 +51,14 @@ def base_url_of(platform: str, instance: str | None, *, field: str = "instance")
 
     Raises Invalid.
     """
+    instance = pasted(instance or "")
     simulator = platform_base_url(platform)
-    if simulator and (not instance or instance.strip().rstrip("/") == simulator):
+    if simulator and (not instance or instance.rstrip("/") == simulator):
         return simulator
     try:
-        return registry.sign_in(platform).address_of(instance or "")
+        return registry.sign_in(platform).address_of(instance)
     except Refused as refused:
-        raise Invalid.field(field, f"invalid_{field}", f"{field}: {refused}.") from None
+        raise Invalid.field(field, f"invalid_{field}", _sentence(str(refused))) from None
 
 
 def reach(platform: str, base_url: str, *, at: datetime, field: str = "instance") -> tuple[PlatformHost, SignIn]:
@@ -177,10 +179,14 @@ def redirect_uri_of(platform: str) -> str:
 def refused_instance(error: CallFailed, *, field: str = "instance") -> DomainError:
     """What a person is told when the host that they named in `field` cannot be used."""
     if error.code in _MISTYPED:
-        return Invalid.field(field, error.code, f"{field}: {error.message}.".replace("..", "."))
+        return Invalid.field(field, error.code, _sentence(error.message))
     if isinstance(error, OperatorProblem):
         return Unreachable(error.code, error.message)
     return Unreachable("instance_unreachable", f"The server cannot be used right now: {error.message}")
+
+
+def _sentence(message: str) -> str:
+    return f"{message[:1].upper()}{message[1:].rstrip('.')}."
 
 
 def _not_configured(platform: str) -> Invalid:

@@ -15,6 +15,7 @@ from integrations.models import SocialAccount
 from integrations.services import hosts
 from integrations.services.arrivals import Arrival, Errand, store
 from mastablasta.core.errors import Invalid
+from mastablasta.core.pasting import pasted
 
 log = structlog.get_logger(__name__)
 
@@ -41,14 +42,14 @@ def sign_in(
     host, flow = hosts.reach(platform, hosts.base_url_of(platform, service, field="service"), at=at, field="service")
     assert isinstance(flow, PasswordSignIn)  # noqa: S101  the registry names one class a platform
     try:
-        tokens, home = flow.sign_in(identifier=handle.strip().removeprefix("@"), password=app_password)
+        tokens, home = flow.sign_in(identifier=pasted(handle), password=pasted(app_password))
         grantor = flow.who_am_i(tokens.access_token)
         if home and home != host.base_url:
             host, _ = hosts.reach(platform, home, at=at, field="service")
     except ExchangeRefused as refusal:
         log.info("sign_in_refused", platform=platform, host=host.host, code=refusal.code)
         field = _FIELDS.get(refusal.code, "handle")
-        raise Invalid.field(field, refusal.code, f"{field}: {refusal.message.rstrip('.')}.") from refusal
+        raise Invalid.field(field, refusal.code, f"{refusal.message.rstrip('.')}.") from refusal
     except CallFailed as failure:
         raise hosts.refused_instance(failure, field="service") from failure
     with transaction.atomic():
@@ -61,5 +62,5 @@ def _check_way_of(platform: str) -> None:
         registry.password_sign_in(platform)
     except (registry.OtherSignIn, registry.NotBuilt):
         label = registry.PLATFORMS[platform].label
-        sentence = f"platform: {label} is connected by GET /api/v2/oauth/{platform}/authorize."
+        sentence = f"{label} is connected by GET /api/v2/oauth/{platform}/authorize."
         raise Invalid.field("platform", "needs_redirect", sentence) from None

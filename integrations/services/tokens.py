@@ -24,6 +24,7 @@ from integrations.contract import ClientApp, Tokens
 from integrations.errors import CallFailed, NeedsReconnect
 from integrations.models import Credential, SocialAccount
 from integrations.services.hosts import app_of
+from integrations.services.platforms import BY_PASSWORD
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core.errors import Conflict, Unreachable
 from mastablasta.core.ids import new_id
@@ -43,9 +44,19 @@ SOON = timedelta(minutes=15)
 LONGEST_AHEAD = timedelta(days=7)
 RETRY_AFTER = timedelta(minutes=5)
 
-AGAIN = "GET /api/v2/oauth/{platform}/authorize, or for Bluesky POST /api/v2/accounts"
-NEEDS_REAUTH = f"This account has to be connected again: {AGAIN}."
-DISCONNECTED = f"This account is disconnected; connect it again: {AGAIN}."
+
+def needs_reauth_sentence(platform: str) -> str:
+    return f"This account has to be connected again: {_way_of(platform)}."
+
+
+def disconnected_sentence(platform: str) -> str:
+    return f"This account is disconnected; connect it again: {_way_of(platform)}."
+
+
+def _way_of(platform: str) -> str:
+    if platform in BY_PASSWORD:
+        return "POST /api/v2/accounts with handle and app_password"
+    return f"GET /api/v2/oauth/{platform}/authorize"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +272,7 @@ def _refreshed(
     give_up = time.monotonic() + wait_s
     while True:
         if credential.state != CredentialState.LIVE:
-            raise Conflict("needs_reauth", NEEDS_REAUTH)
+            raise Conflict("needs_reauth", needs_reauth_sentence(credential.platform_host.platform))
         if until(credential):
             return credential
         turn = begin_refresh(credential.id, version=credential.version, at=at)
@@ -277,7 +288,7 @@ def _refresh(credential: Credential, turn: RefreshTurn, *, at: datetime) -> Cred
     try:
         _take_turn(turn, at=at)
     except NeedsReconnect as refusal:
-        raise Conflict("needs_reauth", NEEDS_REAUTH) from refusal
+        raise Conflict("needs_reauth", needs_reauth_sentence(credential.platform_host.platform)) from refusal
     except CallFailed as failure:
         sentence = f"The platform did not refresh the account's token ({failure.message.rstrip('.')}); try again later."
         raise Unreachable("refresh_failed", sentence) from failure
@@ -301,7 +312,7 @@ def reread(credential: Credential) -> Credential:
     """The grant as it is now. Raises Conflict (disconnected)."""
     found = Credential.objects.select_related("platform_host").filter(id=credential.id).first()
     if found is None:
-        raise Conflict("disconnected", DISCONNECTED)
+        raise Conflict("disconnected", disconnected_sentence(credential.platform_host.platform))
     return found
 
 

@@ -283,6 +283,7 @@ def test_browser_without_session_is_asked_first(query: dict[str, str], workspace
         "no-referrer",
         "DENY",
     )
+    assert "default-src 'none'" in page["Content-Security-Policy"]
     for named in ("@anna@", "Mastodon", "&lt;b&gt;Birds&lt;/b&gt;", owner.name):
         assert named in text
     assert "<b>Birds" not in text
@@ -341,6 +342,45 @@ def test_browser_gets_refusals_as_a_page(path: str) -> None:
     assert page["Content-Type"] == "text/html; charset=utf-8"
     assert "Not connected" in page.content.decode()
     assert "<i>" not in page.content.decode()
+
+
+@pytest.mark.parametrize("instance", ["a b", "ftp://example.org", "localhost", "https://nowhere.invalid"])
+def test_sentence_about_an_instance_names_its_field_once(owner: User, instance: str) -> None:
+    problem = signed_in(owner).get("/api/v2/oauth/mastodon/authorize", {"instance": instance}).json()
+
+    assert problem["errors"][0]["field"] == "instance"
+    assert problem["detail"].count("instance: ") == 1
+
+
+@pytest.mark.parametrize("platform", ["mastodon", "bluesky", "twitter"])
+def test_sentence_on_connecting_again_names_the_way(owner: User, workspace: Workspace, platform: str) -> None:
+    account = make_account(workspace=workspace, state="needs_reauth", platform=platform, credential=None)
+
+    problem = signed_in(owner).patch(f"/api/v2/accounts/{account.id}", {"status": "active"}).json()
+
+    way = "POST /api/v2/accounts" if platform == "bluesky" else f"GET /api/v2/oauth/{platform}/authorize"
+    assert problem["code"] == "needs_reauth"
+    assert way in problem["detail"]
+    assert "{" not in problem["detail"]
+
+
+@pytest.mark.parametrize("accept", [BROWSER, "application/json"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("get", CALLBACK),
+        ("get", callback({"state": "unknown", "code": "c"})),
+        ("get", "/api/v2/oauth/myspace/callback?state=s"),
+        ("post", "/api/v2/oauth/mastodon/confirm"),
+    ],
+)
+def test_no_page_of_a_sign_in_is_kept_or_runs_anything(accept: str, method: str, path: str) -> None:
+    page = getattr(Client(HTTP_ACCEPT=accept), method)(path)
+
+    assert (page["Cache-Control"], page["Referrer-Policy"]) == ("no-store", "no-referrer")
+    if page["Content-Type"].startswith("text/html"):
+        assert "default-src 'none'" in page["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in page["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("body", [{}, {"token": ""}, {"token": "x" * 300}, {"token": "wrong"}, {"tokens": "a"}])

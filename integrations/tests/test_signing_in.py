@@ -46,6 +46,48 @@ def test_an_account_is_connected_and_active(client: APIClient, workspace: Worksp
     assert grant.expires_at is not None
 
 
+@pytest.mark.parametrize(
+    "handle",
+    [
+        "\u202aanna.bsky.social\u202c",
+        "\u2068@anna.bsky.social\u2069",
+        "\ufeffAnna.bsky.social ",
+        "anna",
+        "@anna",
+        "\u200eanna\u200e",
+        "https://bsky.app/profile/anna.bsky.social",
+        "\u202absky.app/profile/anna.bsky.social/post/3k2?ref=x#top\u202c",
+        "at://anna.bsky.social",
+        "https://anna.bsky.social/",
+    ],
+)
+def test_handle_is_understood_as_people_paste_it(client: APIClient, sandbox: Sandbox, handle: str) -> None:
+    person = sandbox.accounts("bluesky", "anna")
+
+    answer = post(client, body_of(person, handle=handle, app_password=f"\u200e{person['app_password']}\u200e"))
+
+    assert answer.status_code == 201, answer.content
+    assert answer.json()["handle"] == "@anna.bsky.social"
+
+
+def test_address_of_a_profile_may_name_a_did(client: APIClient, sandbox: Sandbox) -> None:
+    person = sandbox.accounts("bluesky", "anna")
+
+    answer = post(client, body_of(person, handle=f"https://bsky.app/profile/{person['did']}"))
+
+    assert (answer.status_code, SocialAccount.objects.get().remote_id) == (201, person["did"])
+
+
+@pytest.mark.parametrize("handle", ["\u202a\u202c", "@", "https://bsky.app/", " \u200b"])
+def test_handle_of_which_nothing_is_left_is_named(client: APIClient, sandbox: Sandbox, handle: str) -> None:
+    answer = post(client, body_of(sandbox.accounts("bluesky", "anna"), handle=handle))
+
+    assert answer.status_code == 400
+    [fault] = answer.json()["errors"]
+    assert (fault["field"], fault["code"]) == ("handle", "invalid_handle")
+    assert "write" in fault["message"]
+
+
 def test_the_same_account_again_keeps_its_row(client: APIClient, sandbox: Sandbox) -> None:
     person = sandbox.accounts("bluesky", "anna")
     first = post(client, body_of(person)).json()
@@ -81,6 +123,25 @@ def test_what_is_wrong_is_named_and_nothing_is_stored(
     assert code in {None, problem["errors"][0]["code"]}
     assert person["app_password"] not in answer.content.decode()
     assert (SocialAccount.objects.count(), Credential.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"app_password": "wrong"},
+        {"handle": "@"},
+        {"service": "ftp://example.org"},
+        {"service": "a b"},
+        {"service": "https://localhost.test"},
+    ],
+)
+def test_sentence_names_its_field_once(client: APIClient, sandbox: Sandbox, change: dict[str, Any]) -> None:
+    problem = post(client, body_of(sandbox.accounts("bluesky", "anna"), **change)).json()
+
+    [fault] = problem["errors"]
+    assert problem["detail"].startswith(f"{fault['field']}: ")
+    assert problem["detail"].count(f"{fault['field']}: ") == 1
+    assert not fault["message"].startswith(fault["field"])
 
 
 def test_a_server_of_another_kind_is_refused(client: APIClient, sandbox: Sandbox) -> None:

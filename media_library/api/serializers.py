@@ -9,10 +9,9 @@ from rest_framework import serializers
 from mastablasta.core.api.serializers import StrictSerializer
 from media_library import names
 from media_library.api import examples
-from media_library.models import AssetStatus
+from media_library.models import LONGEST_ALT_TEXT, AssetStatus
 
 KINDS = ("image", "animation", "video")
-ALT_TEXT_LIMIT = 1500
 ALT_TEXT = "What it shows, for who cannot see it."
 
 
@@ -76,7 +75,7 @@ class EditedMediaSerializer(StrictSerializer):
     request_example = examples.OTHER_WORDS
 
     filename = serializers.CharField(required=False, max_length=names.LONGEST)
-    alt_text = serializers.CharField(required=False, allow_blank=True, max_length=ALT_TEXT_LIMIT, help_text=ALT_TEXT)
+    alt_text = serializers.CharField(required=False, allow_blank=True, max_length=LONGEST_ALT_TEXT, help_text=ALT_TEXT)
 
     # what GET gave may come back
     id = serializers.UUIDField(read_only=True)

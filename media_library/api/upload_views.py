@@ -15,9 +15,9 @@ from rest_framework.response import Response
 from accounts.api.views import WorkspaceView
 from mastablasta.core.api.serializers import StrictSerializer
 from media_library.api.presenting import present_asset
-from media_library.api.serializers import ALT_TEXT, ALT_TEXT_LIMIT, NewMediaSerializer
+from media_library.api.serializers import ALT_TEXT, NewMediaSerializer
 from media_library.api.uploads import Arrived, UploadParser, announced, drain
-from media_library.models import Asset
+from media_library.models import LONGEST_ALT_TEXT, Asset
 from media_library.services import fetching, uploading
 
 
@@ -31,14 +31,14 @@ class UploadSerializer(StrictSerializer):
         },
         help_text="JPEG, PNG, GIF or WebP up to 10 MB; MP4, MOV or AVI up to 500 MB. Its bytes say what it is.",
     )
-    alt_text = serializers.CharField(max_length=ALT_TEXT_LIMIT, required=False, allow_blank=True, help_text=ALT_TEXT)
+    alt_text = serializers.CharField(max_length=LONGEST_ALT_TEXT, required=False, allow_blank=True, help_text=ALT_TEXT)
 
 
 class FromUrlSerializer(StrictSerializer):
     """Where a file is, and what it shows."""
 
     url = serializers.CharField(max_length=2000, help_text="A public https address.")
-    alt_text = serializers.CharField(max_length=ALT_TEXT_LIMIT, required=False, allow_blank=True, help_text=ALT_TEXT)
+    alt_text = serializers.CharField(max_length=LONGEST_ALT_TEXT, required=False, allow_blank=True, help_text=ALT_TEXT)
     filename = serializers.CharField(
         max_length=1000, required=False, allow_blank=True, help_text="Left out: the last part of the address."
     )

@@ -16,6 +16,7 @@ from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import MOST_UNKNOWN, StrictSerializer
 from mastablasta.core.errors import FieldProblem, Invalid
 from media_library.api.serializers import UsedMediaSerializer
+from media_library.models import LONGEST_ALT_TEXT
 from posts.api import examples
 from posts.models import PostMedia, PostType
 from posts.services.media import MediaChoice, Place
@@ -23,7 +24,6 @@ from posts.services.writing import MOST_MEDIA, Draft
 from posts.states import PostStatus
 
 DELIVERY_STATUSES = ("pending", "publishing", "published", "failed", "unconfirmed", "cancelled")
-LONGEST_ALT_TEXT = 1500
 WAITS = ("retry", "rate_limit", "account", "platform", "person")
 
 
@@ -83,7 +83,7 @@ MEDIA_USE: Mapping[str, Any] = {
         "id": {"type": "string", "format": "uuid"},
         "alt_text": {
             "type": "string",
-            "maxLength": 1500,
+            "maxLength": LONGEST_ALT_TEXT,
             "nullable": True,
             "description": "Instead of the file's own.",
         },

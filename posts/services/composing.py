@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.models import Workspace
 from integrations import registry
@@ -18,6 +18,8 @@ from posts.models import Delivery, Post, PostType
 from posts.services import media
 from posts.services.media import NO_FILES, Files
 
+NOBODY_CODES = frozenset({"no_account", "no_default"})
+MOST_NAMED = 5
 CONTENT_FIELDS = ("content", "post_type", "post_options", "overrides", "thread", "first_comment")
 
 
@@ -94,13 +96,61 @@ def choose_accounts(
             message = f"{platform!r} is no platform; valid: {valid}."
             problems.append(FieldProblem("platforms", "unknown_platform", message, {"valid": valid}))
         elif platform not in placed:
-            message = f"No {platform} account is connected in this workspace; connect one first."
-            problems.append(FieldProblem("platforms", "no_account", message, {"platform": platform}))
+            problems.append(_nobody(platform, connected))
     for account in wanted:
         if account.state in {AccountState.PENDING, AccountState.PAUSED}:
             message = f"The {account.platform} account {account.handle} is {account.state}; activate it first."
             problems.append(FieldProblem("accounts", "account_not_active", message, {"account_id": str(account.id)}))
     return wanted, problems
+
+
+def _nobody(platform: str, connected: QuerySet[SocialAccount]) -> FieldProblem:
+    """Why a platform stands for no account: none is connected, or none of them is the default."""
+    params = {"platform": platform}
+    others = list(connected.filter(platform=platform).order_by("handle", "id"))
+    if not others:
+        message = f"No {platform} account is connected in this workspace; connect one first."
+        return FieldProblem("platforms", "no_account", message, params)
+    label = registry.PLATFORMS[platform].label
+    handles = [account.handle for account in others]
+    message = (
+        f"The {label} account {handles[0]} is not the default; name it in `accounts`, or make it the default."
+        if len(handles) == 1
+        else f"None of the {label} accounts {_listed(handles)} is the default; "
+        "name one in `accounts`, or make one the default."
+    )
+    return FieldProblem("platforms", "no_default", message, {**params, "handles": handles[:MOST_NAMED]})
+
+
+def default_warnings(
+    workspace: Workspace, chosen: Iterable[SocialAccount], accounts: Collection[UUID]
+) -> list[FieldProblem]:
+    """Chosen defaults that have to be connected again, where an active account of their platform is at hand.
+
+    `accounts` are those that a person named: of them nothing is said.
+    """
+    warnings = []
+    for account in chosen:
+        if account.state != AccountState.NEEDS_REAUTH or account.id in accounts:
+            continue
+        active = SocialAccount.objects.in_workspace(workspace).filter(
+            platform=account.platform, state=AccountState.ACTIVE
+        )
+        if handles := list(active.order_by("handle", "id").values_list("handle", flat=True)):
+            label = registry.PLATFORMS[account.platform].label
+            message = (
+                f"The default {label} account {account.handle} has to be connected again before this goes out; "
+                f"{_listed(handles)} {'is' if len(handles) == 1 else 'are'} active. "
+                f"Connect {account.handle} again, or name another in `accounts`."
+            )
+            params = {"platform": account.platform, "account_id": str(account.id)}
+            warnings.append(FieldProblem("platforms", "default_needs_reauth", message, params))
+    return warnings
+
+
+def _listed(handles: Sequence[str]) -> str:
+    *most, last = handles if len(handles) <= MOST_NAMED else [*handles[:MOST_NAMED], "others"]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def content_problems(post: Post, accounts: Iterable[SocialAccount], files: Files = NO_FILES) -> list[FieldProblem]:

@@ -13,6 +13,7 @@ from accounts.models import Workspace
 from integrations.contract import Content, MediaUse
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
+from mastablasta.core.pasting import is_blank
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.planning import Original, Recipe, Unfit, plan
 from media_library.services import renditions
@@ -126,7 +127,7 @@ def _problem(workspace: Workspace, asset: Asset | None, choice: MediaChoice) -> 
     if asset.deleted_at is not None:
         return FieldProblem("", "media_deleted", f"{asset.filename} was deleted; choose another file.", params)
     alt_text = asset.alt_text if choice.alt_text is None else choice.alt_text
-    if workspace.requires_alt_text and not alt_text.strip():
+    if workspace.requires_alt_text and is_blank(alt_text):
         message = f"{asset.filename} has no alt text, which this workspace requires; say what is to be seen."
         return FieldProblem("", "alt_text_required", message, params)
     return None

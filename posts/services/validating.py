@@ -84,7 +84,7 @@ def validate_draft(workspace: Workspace, *, draft: Draft, publish: bool = False,
         previews.append(_preview(account.platform, account.id, content, composing.target_of(account), own))
     for platform in post.wanted_platforms:
         content = composing.content_for(fields, platform=platform, account_id=NOBODY, files=files)
-        own = [p for p in problems if p.code == "no_account" and p.params["platform"] == platform]
+        own = [p for p in problems if p.code in composing.NOBODY_CODES and p.params["platform"] == platform]
         preview = _preview(platform, None, content, None, own)
         previews.append(preview)
         of_platform = {"platform": platform, "account_id": None}

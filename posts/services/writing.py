@@ -16,6 +16,7 @@ from integrations import registry
 from integrations.models import SocialAccount
 from integrations.validation import unknown_options
 from mastablasta.core.errors import FieldProblem
+from mastablasta.core.pasting import is_blank
 from posts.models import Post, PostTag, PostType
 from posts.services import composing, media, scheduling
 from posts.services.media import Choices, Files
@@ -100,11 +101,12 @@ def compose(post: Post, draft: Draft, *, goes_out: bool) -> Composed:
         post.post_type = PostType.THREAD
     post.post_options = {slug: dict(options) for slug, options in draft.post_options.items()}
     post.timezone = draft.timezone
-    post.wanted_platforms = [str(p.params["platform"]) for p in problems if p.code == "no_account"]
+    post.wanted_platforms = [str(p.params["platform"]) for p in problems if p.code in composing.NOBODY_CODES]
     problems += _override_problems(post, draft)
     problems += _unknown_options(draft, but={account.platform for account in accounts})
     problems += [*against_media, *composing.content_problems(post, accounts, files)]
-    warnings = list(draft.notes)
+    warnings = [*draft.notes, *composing.default_warnings(post.workspace, accounts, draft.accounts)]
+    warnings += _unused_overrides(draft, accounts, post.wanted_platforms)
     post.warnings = as_rows([*problems, *warnings])
     return Composed(accounts, files, problems, warnings)
 
@@ -131,7 +133,7 @@ def problems_of(draft: Draft) -> list[FieldProblem]:
             f"overrides.{key}.{name}": override[name] for name in ("content", "first_comment") if name in override
         }
         texts |= {f"overrides.{key}.thread.{n}": text for n, text in enumerate(override.get("thread", ()))}
-    if not draft.content.strip() and not draft.thread and not draft.media.get(("", 0)):
+    if is_blank(draft.content) and not draft.thread and not draft.media.get(("", 0)):
         message = "content is missing; write something to publish, or add media."
         problems.append(FieldProblem("content", "required", message))
     if draft.thread and draft.content not in {"", draft.thread[0]}:
@@ -142,7 +144,7 @@ def problems_of(draft: Draft) -> list[FieldProblem]:
             message = f"{name} has {len(text)} characters; the limit is {LONGEST_CONTENT}."
             params = {"limit": LONGEST_CONTENT, "actual": len(text)}
             problems.append(FieldProblem(name, "too_long", message, params))
-        elif name.rpartition(".")[0].endswith("thread") and not text.strip() and not _has_media(draft, name):
+        elif name.rpartition(".")[0].endswith("thread") and is_blank(text) and not _has_media(draft, name):
             problems.append(FieldProblem(name, "empty", f"{name} is empty; write something or leave it out."))
     for place, chosen in draft.media.items():
         if len(chosen) > MOST_MEDIA:
@@ -184,6 +186,23 @@ def _override_problems(post: Post, draft: Draft) -> list[FieldProblem]:
         for key in draft.overrides
         if not registry.is_platform(key) and key not in ids
     ]
+
+
+def _unused_overrides(
+    draft: Draft, accounts: Sequence[SocialAccount], wanted_platforms: Sequence[str]
+) -> list[FieldProblem]:
+    """Overrides for what is not chosen, once anything is; unknown ones are problems of their own."""
+    used = {account.platform for account in accounts} | {str(account.id) for account in accounts}
+    used |= set(wanted_platforms)
+    warnings = []
+    for key in draft.overrides if used else ():
+        if key not in used:
+            who = registry.PLATFORMS[key].label if registry.is_platform(key) else f"The account {key}"
+            message = (
+                f"{who} is not among those that this post goes to, so this is not used; choose it, or leave this out."
+            )
+            warnings.append(FieldProblem(f"overrides.{key}", "override_unused", message))
+    return warnings
 
 
 def _unknown_options(draft: Draft, *, but: Collection[str]) -> list[FieldProblem]:

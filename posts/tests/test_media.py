@@ -126,7 +126,7 @@ def test_expanded_files_are_whole_and_may_be_sent_back(
         ([5], ("media.0", "invalid_media")),
         ([{"alt_text": "x"}], ("media.0", "invalid_media")),
         ([{"id": NOBODYS, "fit": "stretch"}], ("media.0.fit", "invalid_choice")),
-        ([{"id": NOBODYS, "alt_text": "x" * 1501}], ("media.0.alt_text", "max_length")),
+        ([{"id": NOBODYS, "alt_text": "x" * 10_001}], ("media.0.alt_text", "max_length")),
         ([{"id": NOBODYS, "colour": "red"}], ("media.0.colour", "unknown")),
         ([NOBODYS, {"id": NOBODYS, "altText": "A lake"}], ("media.1.altText", "unknown")),
         ([{"id": NOBODYS, "ALT_TEXT": ""}], ("media.0.ALT_TEXT", "unknown")),

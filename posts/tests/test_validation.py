@@ -121,6 +121,12 @@ def test_a_platform_that_is_not_built_shows_its_text_unmeasured(client: APIClien
     ("body", "field", "code"),
     [
         ({"platforms": ["mastodon"]}, "content", "required"),
+        ({"content": "\u200b\u202a\u202c", "platforms": ["mastodon"]}, "content", "required"),
+        ({"content": "\ufeff\u2800", "platforms": ["mastodon"]}, "content", "required"),
+        ({"thread": ["Hello", "\u2060"], "platforms": ["mastodon"]}, "thread.1", "empty"),
+        ({"content": "Hello", "first_comment": "\u200d", "platforms": ["mastodon"]}, "first_comment", "empty"),
+        ({"content": "Hello", "platforms": ["mastodon"], "overrides": {"mastodon": {"content": "\u00ad"}}},
+         "overrides.mastodon.content", "empty"),
         ({"content": "Hello"}, "platforms", "required"),
         ({"content": "Hello", "platforms": ["myspace"]}, "platforms", "unknown_platform"),
         ({"content": "Hello", "accounts": [str(uuid4())]}, "accounts.0", "unknown_account"),
@@ -138,6 +144,63 @@ def test_what_creation_would_refuse_is_an_answer_here(
 
     assert (field, code) in {(fault["field"], fault["code"]) for fault in verdict["problems"]}
     assert verdict["valid"] is False
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"content": "a", "content": "b"}',
+        '{"content": "a", "content": "a"}',
+        '{"content": "a", "post_options": {"mastodon": {"visibility": "public", "visibility": "direct"}}}',
+        '{"thread": ["a", {"content": "b", "content": "c"}]}',
+        '{"content": "a", "c\\u006fntent": "b"}',
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/v2/posts", "/api/v2/posts/validate"])
+def test_name_that_stands_twice_in_a_body_is_refused(client: APIClient, said: str, path: str) -> None:
+    answer = client.post(path, said, content_type="application/json")
+
+    assert (answer.status_code, Post.objects.count()) == (400, 0)
+    body = answer.json()
+    name = "visibility" if "visibility" in said else "content"
+    assert body["code"] == "duplicate_name"
+    assert body["detail"] == f"The body has the name {name!r} twice in one object; send it once."
+
+
+@pytest.mark.parametrize(
+    ("overrides", "unused"),
+    [
+        ({"twitter": {"content": "x"}}, ["overrides.twitter"]),
+        ({"mastodon": {"content": "x"}}, []),
+        ({"mastodon": {"content": "x"}, "bluesky": {"media": []}, "twitter": {}},
+         ["overrides.bluesky", "overrides.twitter"]),
+        ({"OTHER": {"first_comment": "x"}}, ["overrides.OTHER"]),
+        ({"OWN": {"first_comment": "x"}}, []),
+    ],
+)  # fmt: skip
+def test_override_that_nobody_uses_is_a_warning(
+    client: APIClient, account: SocialAccount, overrides: dict[str, Any], unused: list[str]
+) -> None:
+    other = make_account(workspace=account.workspace, is_default=False)
+    ids = {"OTHER": str(other.id), "OWN": str(account.id)}
+    body = {
+        "content": "Hello", "platforms": ["mastodon"],
+        "overrides": {ids.get(key, key): override for key, override in overrides.items()},
+    }  # fmt: skip
+
+    verdict = validate(client, **body)
+    post = client.post("/api/v2/posts", {**body, "scheduled_time": "2030-01-31T09:00:00Z"}).json()
+
+    fields = [field.replace("OTHER", str(other.id)) for field in unused]
+    assert (verdict["valid"], [one["field"] for one in verdict["warnings"]]) == (True, fields)
+    assert {one["code"] for one in verdict["warnings"]} <= {"override_unused"}
+    assert post["warnings"] == verdict["warnings"]
+
+
+def test_override_of_a_platform_without_account_is_used_once_there_is_one(client: APIClient) -> None:
+    body = {"content": "Hello", "platforms": ["twitter"], "overrides": {"twitter": {"content": "x"}}}
+
+    assert validate(client, **body)["warnings"] == []
 
 
 def test_an_account_that_is_paused_says_so(client: APIClient, account: SocialAccount) -> None:

@@ -8,9 +8,34 @@ from __future__ import annotations
 from urllib.parse import quote, urlsplit
 
 PAGES = "https://bsky.app"
+_HOSTS_OF_PAGES = {"bsky.app", "www.bsky.app"}
 SERVICE = "https://bsky.social"
 VIDEO_SERVICE = "https://video.bsky.app"
 VIDEO_SERVICE_DID = "did:web:video.bsky.app"
+
+
+def identifier_of(handle: str, base_url: str) -> str:
+    """What to sign in with at this service, from a handle as people write or paste it; "" = there is none in it.
+
+    Takes handles, DIDs and e-mail addresses, with @ or at:// in front, addresses of profiles, and bare names of the
+    service's own people.
+    """
+    text = handle.removeprefix("@").removeprefix("at://")
+    _, scheme, rest = text.partition("://")
+    path = (rest if scheme else text).partition("?")[0].partition("#")[0].strip("/").split("/")
+    if path[0].lower() in _HOSTS_OF_PAGES:
+        path = path[2:] if path[1:2] == ["profile"] else []
+    name = path[0].removeprefix("@") if path else ""
+    if not name or name.startswith("did:") or "@" in name:
+        return name
+    return name.lower() if "." in name else f"{name.lower()}.{_domain_of(base_url)}"
+
+
+def _domain_of(base_url: str) -> str:
+    """Under which a service gives names: bsky.social, whose people the simulator has; a service of others its own."""
+    host = urlsplit(base_url).hostname or ""
+    is_known = base_url.startswith("http://") or host.endswith(".bsky.network")
+    return "bsky.social" if is_known else host
 
 
 def pages_of(base_url: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from integrations.contract import ClientApp, Grantor, Identity, PasswordSignIn, Tokens
 from integrations.errors import ExchangeRefused, NeedsReconnect, RateLimited, Unavailable
-from integrations.platforms.bluesky.addresses import SERVICE, pages_of
+from integrations.platforms.bluesky.addresses import SERVICE, identifier_of, pages_of
 from integrations.platforms.bluesky.answers import TOKEN_REFUSED, error_name, refusal, said
 from integrations.protocols.oauth2 import for_tokens, web_address
 from mastablasta.core.outbound import Answer, split_url
@@ -50,7 +50,11 @@ class BlueskySignIn(PasswordSignIn):
         return {"did": did, "blob_upload_limit": limit} if is_told else {"did": did}
 
     def sign_in(self, *, identifier: str, password: str) -> tuple[Tokens, str]:
-        answer = self.http.post(CREATE, json={"identifier": identifier, "password": password})
+        name = identifier_of(identifier, self.http.base_url)
+        if not name:
+            sentence = "There is no handle in this; write it as ada.bsky.social"
+            raise ExchangeRefused(sentence, code="invalid_handle")
+        answer = self.http.post(CREATE, json={"identifier": name, "password": password})
         if not answer.is_ok:
             raise _refused_sign_in(answer)
         return _tokens(answer), _home_of(answer.fields())

@@ -19,7 +19,7 @@ class JsonParser(JSONParser):
     """JSON as RFC 8259 has it, with text that every database can hold.
 
     Refused: other encodings than UTF-8, NaN and Infinity, numbers beyond a float, NUL and lone surrogates in
-    texts, nesting deeper than 64.
+    texts, names that stand twice in an object, nesting deeper than 64.
     """
 
     renderer_class = None  # type: ignore[assignment]  # the browsable API's forms begin empty: bodies differ from what GET shows
@@ -27,7 +27,7 @@ class JsonParser(JSONParser):
     def parse(self, stream: IO[Any], *_args: Any, **_options: Any) -> Any:
         try:
             text = stream.read().decode("utf-8")
-            value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+            value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_once)
         except UnicodeDecodeError as error:
             raise _malformed(f"is no UTF-8 (byte {error.start}); send UTF-8") from error
         except json.JSONDecodeError as error:
@@ -48,6 +48,16 @@ def _malformed(what: str) -> ParseError:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise _malformed(f"is no JSON: {name} is no JSON number")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            sentence = f"The body has the name {name[:100]!r} twice in one object; send it once."
+            raise ParseError(sentence, "duplicate_name")
+        found[name] = value
+    return found
 
 
 def _finite(text: str) -> float:
