@@ -17,6 +17,7 @@ from media_library.pictures import Frame, flattened, too_large
 from media_library.planning import MOST_FPS, SOUND_BITS_S, USUAL_FPS, Recipe, video_bits_s
 from media_library.videos import THREADS, is_as_said, opened, pixel_ratio
 
+MOST_BITS_S = 100_000_000  # more than anybody plays; the encoder keeps the number in 32 bits
 SOUND_TAIL_S = 0.1  # an encoder of sound ends later than what it was given
 TRIES = (1.0, 0.8, 0.6)  # shares of the bits that the bytes would allow
 SOUND_HZ = (48_000, 44_100)
@@ -270,12 +271,13 @@ class _Pictures:
         context.width, context.height, context.pix_fmt = recipe.width, recipe.height, "yuv420p"
         context.time_base = self.time_base = 1 / fps
         context.thread_count = THREADS
+        most_bits_s = str(int(min(bits_s, MOST_BITS_S)))
         context.options = {
             "preset": "veryfast",
             "profile": "high",
             "crf": "21",
-            "maxrate": str(int(bits_s)),
-            "bufsize": str(int(bits_s)),
+            "maxrate": most_bits_s,
+            "bufsize": most_bits_s,
             "g": str(max(1, round(fps * 2))),
             "flags": "+cgop",
         }

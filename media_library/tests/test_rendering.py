@@ -424,6 +424,14 @@ def test_video_stays_under_its_bytes(make: Make) -> None:
     assert output.facts["duration_s"] == pytest.approx(2, abs=0.2)
 
 
+@pytest.mark.parametrize("duration_s", [0.2, 0.5, 1])
+def test_short_film_with_more_bytes_to_spend_than_an_encoder_can_count(duration_s: float, make: Make) -> None:
+    output = make(clip("avi", duration_s=duration_s), films(max_bytes=512_000_000))
+
+    assert output.facts["duration_s"] == pytest.approx(duration_s, abs=0.15)
+    assert len(output.data) < 1_000_000
+
+
 # --- what moves ---
 @pytest.mark.parametrize("form", ["GIF", "WEBP"])
 @pytest.mark.parametrize("made", [GIF, WEBP, MP4])
