@@ -61,6 +61,16 @@ def test_every_error_is_the_one_problem(schema):
     assert {str(answer["content"]) for answer in schema["components"]["responses"].values()} == {str(problem)}
 
 
+def test_no_description_speaks_of_the_code_behind_it(schema):
+    """A serializer without a docstring would show that of its base."""
+    words = ("Writes go through services", "Rows come with", "StrictSerializer", "serializer", "DRF", "queryset")
+    schemas = schema["components"]["schemas"]
+    described = {name: " ".join(one.get("description", "").split()) for name, one in schemas.items()}
+
+    assert "A connected account." in described.values()
+    assert [name for name, text in described.items() if any(word in text for word in words)] == []
+
+
 def test_proofs_of_who_asks_are_described(schema):
     assert set(schema["components"]["securitySchemes"]) == {"Bearer", "ApiKey", "AdminSession"}
 

@@ -109,6 +109,8 @@ class WorkspaceSerializer(StrictModelSerializer):
 
 
 class ProfileSerializer(StrictModelSerializer):
+    """Oneself: what others see, the own zone, and the workspaces with the role in each."""
+
     example, request_example = examples.PROFILE, examples.PROFILE_CHANGE
 
     role = serializers.ChoiceField(SiteRole.choices, source="site_role", read_only=True)

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvedComponent, build_examples_list
+from drf_spectacular.plumbing import ResolvedComponent, build_examples_list, get_lib_doc_excludes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 from rest_framework.renderers import TemplateHTMLRenderer
@@ -14,6 +14,7 @@ from rest_framework.renderers import TemplateHTMLRenderer
 from mastablasta.core.api import idempotency
 from mastablasta.core.api.pagination import DEFAULT_LIMIT
 from mastablasta.core.api.problems import MEDIA_TYPE
+from mastablasta.core.api.serializers import StrictModelSerializer, StrictSerializer
 
 ANYBODY = (400, 429, 500)
 CALLERS = (400, 401, 403, 404, 429, 500)
@@ -59,6 +60,11 @@ class ProblemSerializer(serializers.Serializer[Any]):
         many=True, help_text="Every fault of the input; empty for other errors."
     )
     request_id = serializers.CharField(help_text="Under which the request is logged; also in X-Request-ID.")
+
+
+def bases_without_words() -> list[type]:
+    """drf-spectacular's GET_LIB_DOC_EXCLUDES: classes whose docstrings are for programmers, and describe no schema."""
+    return [*get_lib_doc_excludes(), StrictSerializer, StrictModelSerializer]  # type: ignore[no-untyped-call]
 
 
 class ApiSchema(AutoSchema):
