@@ -152,7 +152,7 @@ def test_a_post_that_shows_late_is_found_and_not_sent_again(sandbox: Sandbox, an
 @pytest.mark.usefixtures("quick")
 def test_a_post_that_shows_too_late_is_known_by_xs_own_guard(sandbox: Sandbox, anna: SocialAccount) -> None:
     """The list lags longer than we wait, so it is sent again; X says that it has it, and we ask on until it shows."""
-    sandbox.limits(duplicates=True, lookup_lag_ms=round((SETTLE_S + 1) * 1000))
+    sandbox.limits(duplicates=True, lookup_lag_ms=round((SETTLE_S + 1.4) * 1000))
     delivery = publish(anna)
     sandbox.fault("twitter", "publish", "accept_then_reset")
 
