@@ -234,7 +234,7 @@ def _again_or_failed(job: Job, outcome: str, *, at: datetime, since: datetime, *
 
 
 def _waits(failure: RateLimited, *, at: datetime) -> dict[str, Any]:
-    until = min(max(failure.until, at + timedelta(seconds=1)), at + LONGEST_RATE_LIMIT)
+    until = min(max(failure.until, next_try_at(1, at=at)), at + LONGEST_RATE_LIMIT)
     return {"next_attempt_at": until, "retry_at": until, "blocked_until": until}
 
 

@@ -317,21 +317,6 @@ def test_pictures_arrive_everywhere_in_order_without_what_the_camera_told(
             assert b"Exif" not in data
 
 
-def test_a_video_and_an_animation_arrive_in_the_form_of_each_platform(
-    sandbox: Sandbox, client: APIClient, workspace: Workspace
-) -> None:
-    everywhere(sandbox, workspace)
-    film = make_asset(workspace=workspace, data=clip("avi", duration_s=1), alt_text="A film")
-    moves = make_asset(workspace=workspace, data=moving(), alt_text="It moves")
-
-    assert publish(client, content="Film", media=[str(film.id)])["status"] == "published"
-    assert publish(client, content="Moves", media=[str(moves.id)])["status"] == "published"
-
-    assert seen(sandbox, "twitter") == [[("video/mp4", "A film")], [("image/gif", "It moves")]]
-    assert seen(sandbox, "mastodon") == [[("video/mp4", "A film")], [("image/gif", "It moves")]]
-    assert seen(sandbox, "bluesky") == [[("video/mp4", "A film")], [("video/mp4", "It moves")]]
-
-
 def test_each_account_gets_its_own_choice_and_each_part_its_own(
     sandbox: Sandbox, client: APIClient, workspace: Workspace
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from integrations.contract import Content, MediaUse
 from integrations.models import PlatformHost, SocialAccount
@@ -18,7 +19,7 @@ from integrations.services import circuits
 from posts.models import Attempt, Delivery
 from posts.services import claims, jobs, publishing
 from posts.services.publishing import drain
-from posts.tests.conftest import HASTE, Connect
+from posts.tests.conftest import Connect
 from posts.tests.factories import make_delivery
 from tests.kit.media_contract import MediaFolder, row
 from tests.world import Sandbox
@@ -86,8 +87,9 @@ def test_video_is_out_when_the_server_has_finished(
 
 
 def test_polls_that_find_nobody_use_up_the_retries(
-    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach
+    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach, settings: Settings
 ) -> None:
+    settings.TIME_SCALE = 0.1
     attach(desk.video())
     delivery = publish(connected())
     sandbox.instance("mastodon", video_processing_ms=60_000)
@@ -99,7 +101,7 @@ def test_polls_that_find_nobody_use_up_the_retries(
     assert (delivery.state, delivery.error_code, delivery.error_retryable) == ("failed", "server_error", True)
     assert looks(delivery) == [("send", "pending"), *[("poll", "unavailable")] * 4]
     waits = [attempt.retry_at - attempt.ended_at for attempt in Attempt.objects.filter(retry_at__isnull=False)]
-    assert waits == [timedelta(seconds=seconds * HASTE) for seconds in (1, 2, 4)]
+    assert waits == [timedelta(seconds=seconds * 0.1) for seconds in (1, 2, 4)]
     assert sandbox.posts() == []
 
 
