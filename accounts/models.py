@@ -64,7 +64,14 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         super().set_password(None if raw_password is None else prepared(raw_password))
 
     def check_password(self, raw_password: str | None) -> bool:
-        return super().check_password(None if raw_password is None else prepared(raw_password))
+        """Whether it is theirs, however it is spelled. One that was stored as it was typed gets its one form then."""
+        if raw_password is None or super().check_password(prepared(raw_password)):
+            return raw_password is not None
+        if raw_password == prepared(raw_password) or not super().check_password(raw_password):
+            return False
+        self.set_password(raw_password)
+        self.save(update_fields=["password"])
+        return True
 
     @property
     def is_staff(self) -> bool:

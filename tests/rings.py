@@ -29,6 +29,7 @@ MOST_SECONDS = 2.0  # what a test outside whole processes may take
 # Code that speaks SQL of its own, locks rows or asks which database it is on, and the tests that hold it on both.
 # tests/test_rings.py looks for such code that is not named here.
 SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
+    "accounts/migrations/0003_emails_in_one_form.py": ("accounts/tests/test_unicode.py",),
     "integrations/services/accounts.py": ("integrations/tests/test_changing.py",),
     "integrations/services/arrivals.py": ("integrations/tests/test_connecting.py",),
     "integrations/services/budgets.py": ("posts/tests/test_pace.py",),

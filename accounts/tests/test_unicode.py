@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from importlib import import_module
 from io import StringIO
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
@@ -16,6 +19,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.roles import SiteRole
+from accounts.spelling import prepared
 from accounts.tests.factories import make_user, make_workspace, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -135,3 +139,32 @@ def test_admin_and_command_store_addresses_in_the_same_form() -> None:
     stored = User.objects.filter(email__endswith=".example").values_list("email", flat=True)
     assert sorted(stored) == ["ada@xn--bcher-kva.example", "root@xn--bcher-kva.example"]
     assert User.objects.get_by_natural_key("root@b\u00fccher.example").email == "root@xn--bcher-kva.example"
+
+
+# --- what was stored before there was one form ---
+@pytest.mark.parametrize("old", [DECOMPOSED, "analytical\u00a0engine", "\u1112\u1161\u11ab\uae00 keyboard"])
+def test_password_that_was_stored_as_it_was_typed_still_opens_and_is_stored_in_one_form_then(old: str) -> None:
+    user = make_user(email="ada@example.org")
+    User.objects.filter(id=user.id).update(password=make_password(old))
+
+    assert sign_in("ada@example.org", old).status_code == 200
+
+    user.refresh_from_db()
+    assert check_password(prepared(old), user.password)
+    assert sign_in("ada@example.org", prepared(old)).status_code == 200
+    assert sign_in("ada@example.org", "another password").status_code == 401
+
+
+def test_addresses_that_were_stored_as_they_were_typed_are_brought_into_one_form() -> None:
+    emails = ("ada@m\u00fcnchen.example", "bob@xn--mnchen-3ya.example", "bob@m\u00fcnchen.example", "eve@example.org")
+    ids = [make_user(email=email).id for email in emails]
+
+    import_module("accounts.migrations.0003_emails_in_one_form").bring_into_one_form(apps, None)
+
+    found = dict(User.objects.values_list("id", "email"))
+    assert [found[one] for one in ids] == [
+        "ada@xn--mnchen-3ya.example",
+        "bob@xn--mnchen-3ya.example",
+        "bob@m\u00fcnchen.example",  # taken: an operator decides
+        "eve@example.org",
+    ]
