@@ -37,6 +37,7 @@ from tests.rings import CORE, MOST_SECONDS, PROCESSES, REPORT, VENDOR_PATHS
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_COLLECTED = 5
 SLOWEST = 20
+AGAIN = 2  # how often what took too long may show by itself that it need not
 SIDE_BY_SIDE = ("-n", "2", "--dist", "worksteal")
 WAITING = ("-n", "3", "--dist", "worksteal")  # whole processes wait more than they work
 NOT_OF_ANY = {"PYTHONDONTWRITEBYTECODE"}  # each process that a test starts would compile all modules anew
@@ -99,20 +100,20 @@ def clean_environment(home: Path, **settings: str) -> dict[str, str]:
 
 
 def pytest(run: Run, options: list[str], environment: dict[str, str]) -> Outcome:
-    """Call pytest once, and once more alone for what took too long: the machine may have been busy."""
+    """Call pytest once, and again, twice at most, for what took too long: the machine may have been busy."""
     print(f"\n=== {run.title}", flush=True)
     started = time.monotonic()
     paths = () if any((ROOT / option.partition("::")[0]).exists() for option in options) else run.paths
     outcome = _pytest(run.title, [*run.options, "-m", run.marks, *options, *paths], environment)
     slow = [row for row in outcome.rows if is_slow(row)]
-    if slow:
+    for _ in range(AGAIN if slow else 0):
         print(f"=== {run.title}: {len(slow)} took over {MOST_SECONDS:.0f} s, once more by themselves", flush=True)
         again = _pytest(run.title, ["-p", "no:xdist", *(row["id"] for row in slow)], environment)
-        outcome.broke_off += [
-            f"{row['id']} takes {row['seconds']:.1f} s, more than {MOST_SECONDS:.0f}"
-            for row in again.rows
-            if is_slow(row)
-        ]
+        outcome.broke_off += [f"{row['id']} by itself" for row in again.rows if row["outcome"] == "failed"]
+        slow = [row for row in again.rows if is_slow(row)]
+        if not slow:
+            break
+    outcome.broke_off += [f"{row['id']} takes {row['seconds']:.1f} s, more than {MOST_SECONDS:.0f}" for row in slow]
     outcome.seconds[run.title] = time.monotonic() - started
     print(f"=== {run.title}: {outcome.count('passed')} passed, {outcome.failed} failed in ", end="")
     print(f"{outcome.seconds[run.title]:.0f} s", flush=True)
