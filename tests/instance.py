@@ -237,13 +237,12 @@ class Instance:
 
     def kill_and_watch(self, victim: int) -> float:
         """SIGKILL, then wait for all processes and a heartbeat through the queue; returns the seconds it took."""
-        before = self.census()
         killed_at = time.monotonic()
         os.kill(victim, signal.SIGKILL)
         # The rounding of an age may make a beat from just before look later.
         self.wait_for(lambda: self.beat_through_queue_since(killed_at + 0.2), what="beating again")
         took_s = time.monotonic() - killed_at
-        self.wait_for(lambda: self.census() == before, what=f"whole again: {self.census()} of {before}")
+        self.wait_for(self.is_whole, what=f"whole again: {self.census()}")
         assert victim not in [process.pid for process in self.processes()]
         return took_s
 

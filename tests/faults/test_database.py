@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -86,17 +86,22 @@ def test_the_server_is_away_in_mid_burst(instance: Instance, big_crowd: Crowd, s
     server.crash()
     if dies:
         os.kill(holder, signal.SIGKILL)
-    time.sleep(AWAY_S)
+    away_s = AWAY_S if dies or IS_FULL else AWAY_S * 0.4
+    time.sleep(away_s)
     server.start()
+    was_within_the_lease = datetime.now(UTC) - crashed_at < timedelta(seconds=AWAY_S * 0.7)
 
     instance.sandbox.latency(0)
     instance.wait_ready()
     big_crowd.wait_settled(burst, 150)
     big_crowd.check_truth(burst)
     [how] = big_crowd.rows(HOW, crashed_at, crashed_at, list(burst.texts))
-    assert how["looked_up" if dies else "kept"] > 0, how
+    if dies:
+        assert how["looked_up"] > 0, how
+    elif was_within_the_lease or IS_FULL:  # else others may have taken over what it knows
+        assert how["kept"] > 0, how
     note(
         "PostgreSQL crashes",
-        f"{len(burst.texts)} posts, away {AWAY_S:g} s{', a worker killed' if dies else ''}:"
+        f"{len(burst.texts)} posts, away {away_s:g} s{', a worker killed' if dies else ''}:"
         f" {how['kept']} results kept and written, {how['looked_up']} looked up, 0 twice, 0 lost",
     )
