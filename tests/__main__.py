@@ -37,7 +37,7 @@ from tests.rings import CORE, MOST_SECONDS, PROCESSES, REPORT, VENDOR_PATHS
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_COLLECTED = 5
 SLOWEST = 20
-MOST_RACED = 3  # more failures among whole processes than that are no bad luck
+MOST_RACED = 3  # more failures than that are no bad luck
 AGAIN = 2  # how often what took too long may show by itself that it need not
 SIDE_BY_SIDE = ("-n", "3", "--dist", "worksteal")
 WAITING = ("-n", "3", "--dist", "worksteal")  # whole processes wait more than they work
@@ -123,11 +123,11 @@ def pytest(run: Run, options: list[str], environment: dict[str, str]) -> Outcome
 
 
 def raced(outcome: Outcome, environment: dict[str, str]) -> None:
-    """Let tests of whole processes that failed show by themselves that only the machine was against them; tell of it.
+    """Let tests that failed show by themselves that only the machine was against them; tell of it.
 
     They are to wait for facts, not for times: each that is named as raced is a test to mend.
     """
-    failed = {row["id"]: row for row in outcome.rows if row["outcome"] == "failed" and row["ring"] == "processes"}
+    failed = {row["id"]: row for row in outcome.rows if row["outcome"] == "failed"}
     if not failed or len(failed) > MOST_RACED:
         return
     again = _pytest("once more", ["-p", "no:xdist", *failed], environment)
