@@ -98,17 +98,18 @@ def database_of_process(settings: dict[str, Any], worker: str) -> Iterator[str]:
     url = os.environ["DATABASE_URL"]
     run = urlsplit(url).path.lstrip("/")
     name = f"test_{run}_{worker}"
-    with psycopg.connect(_with_name(url, "postgres"), autocommit=True, connect_timeout=5) as connection:
+    with psycopg.connect(with_name(url, "postgres"), autocommit=True, connect_timeout=5) as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template_name(url)]).fetchone()
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         connection.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template_name(url)}"' if found else ""))
         if not found:
-            migrate(DATABASE_URL=_with_name(url, name))
+            migrate(DATABASE_URL=with_name(url, name))
         yield name
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
-def _with_name(url: str, name: str) -> str:
+def with_name(url: str, name: str) -> str:
+    """The same server, another database."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 

@@ -21,12 +21,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import psutil
 import psycopg
 
-from tests.databases import KEPT, being_kept, checksum, migrate, template_name
+from tests.databases import KEPT, being_kept, checksum, migrate, template_name, with_name
 
 KEPT_TEMPLATE = "mastablasta_template"
 PREFIX = "mastablasta_test_"
@@ -34,11 +34,6 @@ PREFIX = "mastablasta_test_"
 
 class NoPostgreSQL(Exception):
     """There is no server to test on; the message says why and what to do."""
-
-
-def with_name(url: str, name: str) -> str:
-    """The same server, another database."""
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
 @contextmanager
