@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import logging
 import os
 import re
@@ -19,31 +20,43 @@ import structlog
 SCRUBBED = "[scrubbed]"
 MAX_BYTES, KEPT_FILES = 20_000_000, 5
 
-_SECRET_NAMES = (
-    r"authorization|cookie|passw(?:or)?d|passphrase|secret|token|api[-_]?key|x-api-key|private[-_]?key"  # noqa: S105  names, not values
-    r"|encryption[-_]?key|code[-_]?verifier|client[-_]?assertion|signature|credentials|session[-_]?(?:id|key)"
-    r"|csrf|jwt|bearer|database_url|redis_url|email_url"
-)
-_SECRET_KEY = re.compile(rf"(?:{_SECRET_NAMES})", re.IGNORECASE)
+_SECRET_WORDS = (
+    "authorization", "cookie", "password", "passwd", "passphrase", "secret", "token", "api key", "private key",
+    "encryption key", "code verifier", "client assertion", "signature", "credentials", "session id", "session key",
+    "csrf", "jwt", "bearer", "database_url", "redis_url", "email_url",
+)  # fmt: skip
+_SECRET_NAMES = tuple(dict.fromkeys(words.replace(" ", joint) for words in _SECRET_WORDS for joint in ("", "-", "_")))
+_SECRET_NAME = "|".join(_SECRET_NAMES)
+_SECRET_KEY = re.compile(_SECRET_NAME, re.IGNORECASE)
 _HARMLESS_KEY = re.compile(r"_(?:id|at|type|count)$")
+# What a text must hold, in lower case, for a pattern to be worth trying: most texts are plain, and searching is dear.
 _PATTERNS = (
     # a scheme of the Authorization header and what follows it
-    (re.compile(r"\b(bearer|basic|token)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {SCRUBBED}"),
+    (
+        ("bearer", "basic", "token"),
+        re.compile(r"\b(bearer|basic|token)\s+[\w.~+/=-]{8,}", re.IGNORECASE),
+        rf"\1 {SCRUBBED}",
+    ),
     # a value behind a secret name, in JSON, in a dict's repr, in a header or a query string
     (
+        _SECRET_NAMES,
         re.compile(
-            rf"""(['"]?[\w-]{{0,40}}(?:{_SECRET_NAMES})[\w-]{{0,40}}['"]?\s*[:=]\s*)(?:"[^"]*"|'[^']*'|[^\s,;&'"}})\]]+)""",
+            rf"""(['"]?[\w-]{{0,40}}(?:{_SECRET_NAME})[\w-]{{0,40}}['"]?\s*[:=]\s*)(?:"[^"]*"|'[^']*'|[^\s,;&'"}})\]]+)""",
             re.IGNORECASE,
         ),
         rf"\1{SCRUBBED}",
     ),
     # OAuth's own parameters in query strings
-    (re.compile(r"([?&](?:code|state|key|sig|oauth_[a-z]+)=)[^&\s'\"]+", re.IGNORECASE), rf"\1{SCRUBBED}"),
+    (
+        ("=",),
+        re.compile(r"([?&](?:code|state|key|sig|oauth_[a-z]+)=)[^&\s'\"]+", re.IGNORECASE),
+        rf"\1{SCRUBBED}",
+    ),
     # the password in an address
-    (re.compile(r"(\w://[^\s:/@]+:)[^\s@/]+@"), rf"\1{SCRUBBED}@"),
+    (("://",), re.compile(r"(\w://[^\s:/@]+:)[^\s@/]+@"), rf"\1{SCRUBBED}@"),
     # what our own keys and any JWT look like
-    (re.compile(r"\bmb_[\w-]{8,}"), SCRUBBED),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), SCRUBBED),
+    (("mb_",), re.compile(r"\bmb_[\w-]{8,}"), SCRUBBED),
+    (("eyj",), re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), SCRUBBED),
 )
 
 
@@ -56,7 +69,7 @@ def scrub(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
 
 
 def _clean(value: Any, key: str = "") -> Any:
-    if key and _SECRET_KEY.search(key) and not _HARMLESS_KEY.search(key) and value not in (None, "", True, False):
+    if key and _names_a_secret(key) and value not in (None, "", True, False):
         return SCRUBBED
     if isinstance(value, str):
         return clean_text(value)
@@ -71,10 +84,19 @@ def _clean(value: Any, key: str = "") -> Any:
     return clean_text(str(value))
 
 
+@functools.lru_cache(maxsize=2_000)  # the names of fields are few
+def _names_a_secret(key: str) -> bool:
+    return bool(_SECRET_KEY.search(key)) and not _HARMLESS_KEY.search(key)
+
+
 def clean_text(text: str) -> str:
     """Return `text` without what looks like a secret."""
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
+    folded = text.casefold()
+    for signs, pattern, replacement in _PATTERNS:
+        for sign in signs:
+            if sign in folded:
+                text = pattern.sub(replacement, text)
+                break
     return text
 
 

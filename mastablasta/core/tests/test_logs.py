@@ -72,6 +72,24 @@ def test_log_holds_no_secret_of_a_library(read_log: Callable[[], str]) -> None:
     assert CANARY not in read_log()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"{name}: {CANARY}" for name in ("API-Key", "apikey", "x_api_key", "PASSWD", "dbPassword", "session-id")),
+        *(f"{name}={CANARY}" for name in ("code_verifier", "clientAssertion", "REDIS_URL", "private-key", "my_jwt_1")),
+        f"GET /x?OAuth_Token={CANARY}",
+        f"token {CANARY}",
+        f"BASIC {CANARY}",
+        f"Postgres://me:{CANARY}@db",
+        f"the key mb_{CANARY}",
+        f"eyJ{CANARY}.{CANARY}.",
+        f"\u017fecret={CANARY}",  # what a case-blind search takes for an s
+    ],
+)
+def test_secret_inside_a_text_goes(text: str) -> None:
+    assert CANARY not in clean_text(text)
+
+
 def test_text_without_secrets_stays() -> None:
     text = "published 3 posts to mastodon in 200 ms; state=published credential_id=0190 page?limit=50&offset=0"
 
