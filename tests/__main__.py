@@ -7,13 +7,15 @@
     --all        the first two
 
 It ends with the time of each run, its slowest tests and what was skipped. The last line is the sum: `N passed`, or
-`N passed, M failed` and exit status 1. A test outside the whole processes that takes over 2 s is a failure.
+`N passed, M failed` and exit status 1. A test outside the whole processes that takes over 2 s, among others and by
+itself, has failed.
 """
 
 # ruff: noqa: T201  it speaks to the terminal
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -22,11 +24,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import timeit
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any, NoReturn
 
 from tests.databases import sqlite_template
@@ -39,32 +43,34 @@ NOTHING_COLLECTED = 5
 SLOWEST = 20
 MOST_RACED = 3  # more failures than that are no bad luck
 AGAIN = 2  # how often what took too long may show by itself that it need not
-SIDE_BY_SIDE = ("-n", "3", "--dist", "worksteal")
-WAITING = ("-n", "3", "--dist", "worksteal")  # whole processes wait more than they work
+REFERENCE_S = 0.055  # what `a_piece_of_work` takes on the machine of docs/testing.md
 NOT_OF_ANY = {"PYTHONDONTWRITEBYTECODE"}  # each process that a test starts would compile all modules anew
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One call of pytest: `marks` choose the rings, `options` say how, `paths` spare it from looking elsewhere."""
+    """One call of pytest: `marks` choose the rings, `processes` share them, `paths` spare it from looking elsewhere."""
 
     title: str
     marks: str
-    options: tuple[str, ...] = SIDE_BY_SIDE
+    processes: int
     paths: tuple[str, ...] = ()
     on_sqlite: bool = False
 
 
+# Runs of one stage go side by side: together they keep two cores busy, while whole processes often wait.
 TEST = (
-    Run("Pure and database, on PostgreSQL", "pure or database"),
-    Run("Vendor, on SQLite", "vendor", paths=VENDOR_PATHS, on_sqlite=True),
-    Run("Whole processes, core", "core", WAITING, paths=(CORE,)),
+    (Run("Pure and database, on PostgreSQL", "pure or database", 3),),
+    (
+        Run("Vendor, on SQLite", "vendor", 2, VENDOR_PATHS, on_sqlite=True),
+        Run("Whole processes, core", "core", 2, (CORE,)),
+    ),
 )
 MORE = (
-    Run("Database, on SQLite", "database and not vendor", on_sqlite=True),
-    Run("Whole processes, the rest", "processes and not core", WAITING, paths=PROCESSES[1:]),
+    (Run("Database, on SQLite", "database and not vendor", 3, on_sqlite=True),),
+    (Run("Whole processes, the rest", "processes and not core", 3, PROCESSES[1:]),),
 )
-FAULTS = Run("Faults", "processes", ("-v",), paths=("tests/faults",))
+FAULTS = Run("Faults", "processes", 0, ("tests/faults",))
 
 
 @dataclass
@@ -100,56 +106,99 @@ def clean_environment(home: Path, **settings: str) -> dict[str, str]:
     return {**kept, **blank, "MASTABLASTA_TEST_HOME": str(home), "PYTHONPATH": str(ROOT), **settings}
 
 
-def pytest(run: Run, options: list[str], environment: dict[str, str]) -> Outcome:
-    """Call pytest once, and again, twice at most, for what took too long: the machine may have been busy."""
-    print(f"\n=== {run.title}", flush=True)
-    started = time.monotonic()
-    paths = () if any((ROOT / option.partition("::")[0]).exists() for option in options) else run.paths
-    outcome = _pytest(run.title, [*run.options, "-m", run.marks, *options, *paths], environment)
-    raced(outcome, environment)
-    slow = [row for row in outcome.rows if is_slow(row)]
-    for _ in range(AGAIN if slow else 0):
-        print(f"=== {run.title}: {len(slow)} took over {MOST_SECONDS:.0f} s, once more by themselves", flush=True)
-        again = _pytest(run.title, ["-p", "no:xdist", *(row["id"] for row in slow)], environment)
-        outcome.broke_off += [f"{row['id']} by itself" for row in again.rows if row["outcome"] == "failed"]
-        slow = [row for row in again.rows if is_slow(row)]
-        if not slow:
-            break
-    outcome.broke_off += [f"{row['id']} takes {row['seconds']:.1f} s, more than {MOST_SECONDS:.0f}" for row in slow]
-    outcome.seconds[run.title] = time.monotonic() - started
-    print(f"=== {run.title}: {outcome.count('passed')} passed, {outcome.failed} failed in ", end="")
-    print(f"{outcome.seconds[run.title]:.0f} s", flush=True)
-    return outcome
+def side_by_side(stage: tuple[Run, ...], options: list[str], environments: list[dict[str, str]]) -> list[Outcome]:
+    """Call pytest for each run at once. Only the first one speaks meanwhile, the others when they have ended."""
+    with ExitStack() as stack:
+        started = time.monotonic()
+        calls = []
+        for run, environment in zip(stage, environments, strict=True):
+            print(f"\n=== {run.title}", flush=True)
+            paths = () if any((ROOT / option.partition("::")[0]).exists() for option in options) else run.paths
+            shared = ("-n", str(run.processes), "--dist", "worksteal") if run.processes else ("-v",)
+            arguments = [*shared, "-m", run.marks, *options, *paths]
+            calls.append(stack.enter_context(called(arguments, environment, speaks=not calls)))
+        outcomes = []
+        for run, call in zip(stage, calls, strict=True):
+            outcome = call.outcome(run.title)
+            outcome.seconds[run.title] = time.monotonic() - started
+            outcomes.append(outcome)
+            print(f"=== {run.title}: {outcome.count('passed')} passed, {outcome.failed} failed in ", end="")
+            print(f"{outcome.seconds[run.title]:.0f} s", flush=True)
+        return outcomes
 
 
-def raced(outcome: Outcome, environment: dict[str, str]) -> None:
-    """Let tests that failed show by themselves that only the machine was against them; tell of it.
+@dataclass(slots=True)
+class Call:
+    """pytest under way; it writes what comes of each test to `report`, and what it says to `said`, unless it speaks."""
 
-    They are to wait for facts, not for times: each that is named as raced is a test to mend.
+    process: subprocess.Popen[bytes]
+    report: Path
+    said: Path | None
+
+    def outcome(self, title: str) -> Outcome:
+        """Wait for its end and return what came of it."""
+        status = self.process.wait()
+        if self.said is not None:
+            print(self.said.read_text(errors="replace"), end="", flush=True)
+        rows = [json.loads(line) for line in self.report.read_text().splitlines()] if self.report.is_file() else []
+        outcome = Outcome(rows)
+        if status not in (0, NOTHING_COLLECTED) and not outcome.failed:
+            outcome.broke_off.append(f"{title}: pytest ended with status {status}")
+        return outcome
+
+
+@contextmanager
+def called(arguments: list[str], environment: dict[str, str], *, speaks: bool = True) -> Iterator[Call]:
+    """pytest with these arguments; it does not outlast the block."""
+    with tempfile.TemporaryDirectory(prefix="mb-report-") as folder, ExitStack() as stack:
+        report, said = Path(folder) / "report", None if speaks else Path(folder) / "said"
+        output = stack.enter_context(said.open("wb")) if said else None
+        command, variables = [sys.executable, "-m", "pytest", *arguments], environment | {REPORT: str(report)}
+        process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=output)
+        try:
+            yield Call(process, report, said)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def second_look(title: str, outcome: Outcome, environment: dict[str, str], crowd: float) -> None:
+    """Let what failed or took too long show by itself that only the machine was against it.
+
+    `crowd`: how many processes shared a core. Tests are to wait for facts, not for times: each that is named as raced
+    is a test to mend.
     """
     failed = {row["id"]: row for row in outcome.rows if row["outcome"] == "failed"}
-    if not failed or len(failed) > MOST_RACED:
-        return
-    again = _pytest("once more", ["-p", "no:xdist", *failed], environment)
-    for row in again.rows:
-        if row["outcome"] == "passed":
-            failed[row["id"]] |= {"outcome": "passed", "raced": True}
+    if 0 < len(failed) <= MOST_RACED:
+        with called(["-p", "no:xdist", *failed], environment) as call:
+            for row in call.outcome("once more").rows:
+                if row["outcome"] == "passed":
+                    failed[row["id"]] |= {"outcome": "passed", "raced": True}
+    slow, most_s = [row for row in outcome.rows if is_slow(row, MOST_SECONDS * crowd)], MOST_SECONDS * crowd
+    for _ in range(AGAIN):
+        if not slow:
+            break
+        print(f"=== {title}: {len(slow)} took over {most_s:.1f} s, once more by themselves", flush=True)
+        with called(["-p", "no:xdist", *(row["id"] for row in slow)], environment) as call:
+            again = call.outcome("once more")
+        outcome.broke_off += [f"{row['id']} by itself" for row in again.rows if row["outcome"] == "failed"]
+        most_s = MOST_SECONDS * slowness()
+        slow = [row for row in again.rows if is_slow(row, most_s)]
+    outcome.broke_off += [f"{row['id']} takes {row['seconds']:.1f} s, more than {most_s:.1f}" for row in slow]
 
 
-def _pytest(title: str, options: list[str], environment: dict[str, str]) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="mb-report-") as folder:
-        report = Path(folder) / "report"
-        command, variables = [sys.executable, "-m", "pytest", *options], environment | {REPORT: str(report)}
-        status = subprocess.run(command, cwd=ROOT, env=variables, check=False).returncode
-        rows = [json.loads(line) for line in report.read_text().splitlines()] if report.is_file() else []
-    outcome = Outcome(rows)
-    if status not in (0, NOTHING_COLLECTED) and not outcome.failed:
-        outcome.broke_off.append(f"{title}: pytest ended with status {status}")
-    return outcome
+def is_slow(row: dict[str, Any], most_s: float) -> bool:
+    return row["ring"] != "processes" and row["seconds"] > most_s
 
 
-def is_slow(row: dict[str, Any]) -> bool:
-    return row["ring"] != "processes" and row["seconds"] > MOST_SECONDS
+def slowness() -> float:
+    """How many times as long as on the machine of docs/testing.md a piece of work takes here and now; at least 1."""
+    return max(1.0, median(timeit.repeat(a_piece_of_work, number=1, repeat=7)) / REFERENCE_S)
+
+
+def a_piece_of_work() -> None:
+    for _ in range(100):
+        json.loads(json.dumps([{"number": number, "text": str(number)} for number in range(400)]))
 
 
 @contextmanager
@@ -162,14 +211,20 @@ def home_folder() -> Iterator[Path]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def rings(runs: tuple[Run, ...], options: list[str], *, durable: bool) -> Outcome:
-    """Run them one after the other, on one PostgreSQL."""
+def rings(stages: tuple[tuple[Run, ...], ...], options: list[str], *, durable: bool) -> Outcome:
+    """Run the stages one after the other, on one PostgreSQL."""
     outcome = Outcome()
     sqlite_template()  # once, not by each process of a run
     with home_folder() as home, postgresql(durable=durable) as url:
-        for number, run in enumerate(runs):
-            on = {} if run.on_sqlite else {"DATABASE_URL": url, "MASTABLASTA_MODE": "development"}
-            outcome += pytest(run, options, clean_environment(home / str(number), **on))
+        on_postgresql = {"DATABASE_URL": url, "MASTABLASTA_MODE": "development"}
+        homes = (home / str(number) for number in itertools.count())
+        for stage in stages:
+            environments = [clean_environment(next(homes), **({} if run.on_sqlite else on_postgresql)) for run in stage]
+            outcomes = side_by_side(stage, options, environments)
+            crowd = max(1.0, sum(run.processes for run in stage) / len(os.sched_getaffinity(0)))
+            for run, part, environment in zip(stage, outcomes, environments, strict=True):
+                second_look(run.title, part, environment, crowd)
+                outcome += part
     return outcome
 
 
@@ -177,7 +232,7 @@ def faults(options: list[str]) -> Outcome:
     """Only tests/faults; the long form writes what it measured into the table of docs/reliability.md."""
     with home_folder() as home, postgresql(durable=True) as url:
         settings = {"DATABASE_URL": url, "MASTABLASTA_MODE": "development", figures.VARIABLE: str(home / "figures")}
-        outcome = pytest(FAULTS, options, clean_environment(home, **settings))
+        [outcome] = side_by_side((FAULTS,), options, [clean_environment(home, **settings)])
         found = figures.noted(home / "figures")
     for fault, figure in found.items():
         print(f"{fault}: {figure}")

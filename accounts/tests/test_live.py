@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +23,8 @@ def call(live_server: Any) -> Any:
         if isinstance(body, dict):
             body = json.dumps(body).encode()
             headers = {"Content-Type": "application/json", **(headers or {})}
-        connection.request(method, path, body, headers or {})
+        with suppress(BrokenPipeError):  # the answer may come before all is sent
+            connection.request(method, path, body, headers or {})
         response = connection.getresponse()
         content = response.read()
         connection.close()

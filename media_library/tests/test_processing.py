@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable
@@ -22,10 +21,10 @@ from PIL import Image
 
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 from mastablasta.core.models import Heartbeat
-from media_library import decoding
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.planning import JPEG, MP4, PNG, WEB, Original, plan
 from media_library.services import making, processing, renditions
+from media_library.tests import working
 from media_library.tests.factories import MAKER, clip, make_asset, photo
 
 pytestmark = pytest.mark.django_db
@@ -358,17 +357,19 @@ def test_lease_is_renewed_while_the_decoder_works(monkeypatch: pytest.MonkeyPatc
 
 
 # --- killed ---
+PROCESSES = multiprocessing.get_context("forkserver")  # Django is loaded once, not by each
+PROCESSES.set_forkserver_preload([working.__name__])
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kill_at", ["claimed", "made", "half_kept", "kept", "settled", "done"])
 def test_kill_loses_nothing_and_leaves_nothing(kill_at: str) -> None:
     asset = waiting_asset()
 
-    process = subprocess.run(
-        [sys.executable, "-m", "media_library.tests.working", str(connection.settings_dict["NAME"]), kill_at],
-        cwd=decoding.ROOT,
-        check=False,
-    )
-    assert process.returncode == -9
+    process = PROCESSES.Process(target=working.main, args=(connection.settings_dict["NAME"], kill_at))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -9
     Heartbeat.objects.update(at=timezone.now() - processing.LEAD - timedelta(seconds=1))
     make_due()
     work()

@@ -47,14 +47,20 @@ def server() -> Iterator[str]:
         running.stop()
 
 
+@pytest.fixture(scope="module")
+def storage(server: str) -> Any:
+    return boto3.resource("s3", endpoint_url=server, **KEYS)
+
+
 @pytest.fixture
-def bucket(server: str, settings: Settings, tmp_path: Path) -> Any:
+def bucket(storage: Any, server: str, settings: Settings, tmp_path: Path) -> Iterator[Any]:
     """The bucket that files are in, empty; settings are as AWS_STORAGE_BUCKET_NAME and its like make them."""
-    urllib.request.urlopen(urllib.request.Request(f"{server}/moto-api/reset", method="POST"))
-    bucket = boto3.resource("s3", endpoint_url=server, **KEYS).create_bucket(Bucket=BUCKET)
+    bucket = storage.create_bucket(Bucket=BUCKET)
     settings.MEDIA_INCOMING = tmp_path / ".incoming"
     use_storage(settings, server)
-    return bucket
+    yield bucket
+    bucket.objects.all().delete()
+    bucket.delete()
 
 
 def use_storage(settings: Settings, server: str, **options: Any) -> None:

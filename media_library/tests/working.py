@@ -1,17 +1,22 @@
-"""`python -m media_library.tests.working DATABASE KILL_AT`: works on media as a job, and is killed at a step of it.
+"""`main(database, kill_at)`, to be run in a process of its own: works on media as a job, and is killed at a step of it.
 
-KILL_AT: claimed, made (nothing is in the storage), half_kept, kept (all is), settled (before the commit), done.
+`kill_at`: claimed, made (nothing is in the storage), half_kept, kept (all is), settled (before the commit), done.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 import django
+from django.db import connection
+
+django.setup()
+
+from media_library import decoding  # noqa: E402  now that Django is set up
+from media_library.services import files, processing  # noqa: E402
 
 
 def die() -> None:
@@ -19,12 +24,6 @@ def die() -> None:
 
 
 def main(database: str, kill_at: str) -> None:
-    django.setup()
-    from django.db import connection
-
-    from media_library import decoding
-    from media_library.services import files, processing
-
     connection.settings_dict["NAME"] = database
     kept = []
     keep = files.keep
@@ -46,7 +45,3 @@ def main(database: str, kill_at: str) -> None:
         decoding.run = lambda *_, **__: die()  # type: ignore[assignment,return-value]
     processing.work(should_stop=lambda: False, on_settled=settled)
     die()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])

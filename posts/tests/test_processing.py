@@ -89,7 +89,7 @@ def test_video_is_out_when_the_server_has_finished(
 def test_polls_that_find_nobody_use_up_the_retries(
     sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach, settings: Settings
 ) -> None:
-    settings.TIME_SCALE = 0.1
+    settings.TIME_SCALE = 0.05
     attach(desk.video())
     delivery = publish(connected())
     sandbox.instance("mastodon", video_processing_ms=60_000)
@@ -101,7 +101,7 @@ def test_polls_that_find_nobody_use_up_the_retries(
     assert (delivery.state, delivery.error_code, delivery.error_retryable) == ("failed", "server_error", True)
     assert looks(delivery) == [("send", "pending"), *[("poll", "unavailable")] * 4]
     waits = [attempt.retry_at - attempt.ended_at for attempt in Attempt.objects.filter(retry_at__isnull=False)]
-    assert waits == [timedelta(seconds=seconds * 0.1) for seconds in (1, 2, 4)]
+    assert waits == [timedelta(seconds=seconds * 0.05) for seconds in (1, 2, 4)]
     assert sandbox.posts() == []
 
 
@@ -168,9 +168,9 @@ def test_drain_whose_time_is_up_waits_for_an_upload(
     monkeypatch.setattr(publishing, "STOP_S", 0.1)
     attach(desk.picture())
     delivery = publish(connected())
-    sandbox.fault("mastodon", "upload", "slow", ms=1_500)
+    sandbox.fault("mastodon", "upload", "slow", ms=800)
 
-    report = drain(worker="test", at_most_s=0.5, threads=1)
+    report = drain(worker="test", at_most_s=0.3, threads=1)
 
     delivery.refresh_from_db()
     assert (report.left, delivery.state, len(sandbox.posts())) == (0, "published", 1)

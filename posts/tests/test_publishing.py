@@ -166,14 +166,14 @@ def delivery(connected: Connect) -> Delivery:
 
 
 def test_a_closed_window_sees_no_call_and_uses_no_retry(sandbox: Sandbox, delivery: Delivery) -> None:
-    sandbox.fault("mastodon", "publish", "rate_limited", retry_after=1)
+    sandbox.fault("mastodon", "publish", "rate_limited", retry_after=0.4)
 
     run_until_settled(delivery)
 
     refused, accepted = creates(sandbox)
     assert (refused["status"], accepted["status"]) == (429, 200)
     waited_s = (datetime.fromisoformat(accepted["at"]) - datetime.fromisoformat(refused["at"])).total_seconds()
-    assert waited_s >= 1
+    assert waited_s >= 0.4
     assert (delivery.state, delivery.tries) == ("published", 0)
     assert len(sandbox.posts()) == 1
 
@@ -297,9 +297,9 @@ def _claimed() -> list[claims.Claimed]:
 def test_a_lease_is_renewed_while_a_call_is_under_way(
     sandbox: Sandbox, connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "RENEW_S", 0.2)
+    monkeypatch.setattr(publishing, "RENEW_S", 0.1)
     delivery = publish(connected())
-    sandbox.latency(1500)
+    sandbox.latency(800)
     ends: set[datetime] = set()
 
     def note_its_end() -> bool:
