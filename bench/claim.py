@@ -151,7 +151,7 @@ def measure(shape: Any) -> None:
     from django.db import connection, transaction
     from django.utils import timezone
 
-    from posts.services import claims
+    from posts.queue import claims
 
     name = shape()
     for batch in BATCHES:
@@ -180,8 +180,8 @@ def hand_back(claimed: Any, *, at: Any) -> None:
     """As a worker that stops does, so that the accounts can be claimed again."""
     from django.db import transaction
 
-    from posts.services import claims
-    from posts.services.claims import Result
+    from posts.queue import claims
+    from posts.queue.types import Result
 
     with transaction.atomic():
         claims.finish(

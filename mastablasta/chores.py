@@ -14,7 +14,7 @@ from mastablasta.core import jobs
 from mastablasta.core.models import Heartbeat, IdempotencyKey
 from mastablasta.core.time_scale import scaled
 from media_library.services import bell
-from posts.services import claims
+from posts.queue import claims
 
 DRAIN = "posts.tasks.drain"
 KEEP_HEARTBEATS = timedelta(days=1)
@@ -66,10 +66,10 @@ def refresh_host_info() -> None:
 def work_on_media() -> None:
     """Make thumbnails, previews and renditions that are due; tell the posts that wait for them."""
     from media_library.services import processing
-    from posts.services import forms
+    from posts.services import post_renditions
 
     def tell(assets: set[UUID]) -> None:  # after the commit: nothing that posts do can undo what was made
-        transaction.on_commit(lambda: forms.settled(assets, at=timezone.now()), robust=True)
+        transaction.on_commit(lambda: post_renditions.on_renditions_finished(assets, at=timezone.now()), robust=True)
 
     processing.work(should_stop=jobs.stop_requested, on_settled=tell)
 

@@ -21,7 +21,7 @@ from django.utils import timezone
 from mastablasta import chores
 from mastablasta.core import jobs
 from mastablasta.core.models import Heartbeat
-from posts.services.claims import NOTIFY_CHANNEL
+from posts.queue.types import NOTIFY_CHANNEL
 
 log = structlog.get_logger(__name__)
 
@@ -152,7 +152,7 @@ class Clock:
             self.helper.start()
 
     def _drain_here(self) -> None:
-        from posts.services.publishing import drain  # with all platforms: a clock seldom needs them
+        from posts.engine.publisher import drain  # with all platforms: a clock seldom needs them
 
         try:
             drain(

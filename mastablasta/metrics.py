@@ -101,7 +101,7 @@ def _queued() -> int:
 def _media() -> Iterator[Metric]:
     """Files to be made: thumbnails with previews ("asset"), and what platforms take ("rendition")."""
     at = timezone.now()
-    kinds = {"asset": Asset.objects.kept(), "rendition": Rendition.objects.filter(asset__deleted_at=None)}
+    kinds: dict[str, QuerySet[Any]] = {"asset": Asset.objects.kept(), "rendition": Rendition.objects.filter(asset__deleted_at=None)}
     for status in (AssetStatus.PROCESSING, AssetStatus.FAILED):
         counts = {(kind,): _capped(rows.filter(status=status)) for kind, rows in kinds.items()}
         text = {"processing": "Files that wait to be made or are being made", "failed": "Files that could not be made"}

@@ -9,7 +9,8 @@ import structlog
 
 from mastablasta.core import jobs
 from mastablasta.core.models import Tally
-from posts.services import claims, publishing
+from posts.engine import publisher
+from posts.queue import claims
 
 log = structlog.get_logger(__name__)
 
@@ -19,7 +20,7 @@ def worker_name() -> str:
 
 
 def drain() -> None:
-    publishing.drain(worker=worker_name(), should_stop=jobs.stop_requested)
+    publisher.drain(worker=worker_name(), should_stop=jobs.stop_requested)
 
 
 def sweep_lanes() -> None:

@@ -74,7 +74,7 @@ MUTATIONS = (
     ),
     Mutation(
         "finish without the lease token",
-        "posts/services/claims_sqlite.py",
+        "posts/queue/sqlite.py",
         "            if not Delivery.objects.filter(id=r.delivery_id, lease_token=r.token).update(",
         "            if not Delivery.objects.filter(id=r.delivery_id).update(",
         ("posts/tests/test_claims.py::test_finish_without_the_lease_changes_nothing",),
@@ -119,7 +119,7 @@ MUTATIONS = (
     ),
     Mutation(
         "Absent believed at once",
-        "posts/services/outcomes.py",
+        "posts/engine/outcomes.py",
         "        if job.claimed_at >= doubted_at + timedelta(seconds=settle_s):",
         "        if job.claimed_at >= doubted_at:",
         ("posts/tests/test_outcomes.py::test_absent_is_not_believed_before_it_can_have_settled",),
@@ -189,14 +189,14 @@ MUTATIONS = (
     # --- publishing ---
     Mutation(
         "a dropped lease renewal",
-        "posts/services/publishing.py",
+        "posts/engine/publisher.py",
         '        if self.in_flight and self._is_turn("renew", RENEW_S):',
         '        if not self.in_flight and self._is_turn("renew", RENEW_S):',
         ("posts/tests/test_publishing.py::test_a_lease_is_renewed_while_a_call_is_under_way",),
     ),
     Mutation(
         "a claim out of due order",
-        "posts/services/claims_postgresql.py",
+        "posts/queue/postgresql.py",
         "     ORDER BY d.next_attempt_at, d.id LIMIT 1) head),",
         "     ORDER BY d.id LIMIT 1) head),",
         ("posts/tests/test_claims.py::test_claim_takes_the_earliest_due_delivery_of_each_account",),
@@ -204,7 +204,7 @@ MUTATIONS = (
     ),
     Mutation(
         "an ignored rate window",
-        "posts/services/claims_postgresql.py",
+        "posts/queue/postgresql.py",
         "CASE WHEN w.spent >= r.calls THEN w.ends_at END)",
         "NULL)",
         ("posts/tests/test_pace.py::test_an_account_rests_when_its_window_is_used_up",),
@@ -220,7 +220,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a thread resumed at the wrong part",
-        "posts/services/desk.py",
+        "posts/engine/mailbox.py",
         "= [dict(part) for part in job.parts]",
         "= [dict(part) for part in job.parts[:1]]",
         (

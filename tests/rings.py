@@ -46,12 +46,13 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "media_library/services/removing.py": ("media_library/tests/test_removing.py",),
     "media_library/services/uploading.py": ("media_library/tests/test_storing.py",),
     "posts/migrations/0002_narrow_rows.py": ("posts/tests/test_states.py",),
-    "posts/services/claims.py": ("posts/tests/test_claims.py",),
-    "posts/services/claims_postgresql.py": ("posts/tests/test_claims.py",),
-    "posts/services/claims_sqlite.py": ("posts/tests/test_claims.py",),
-    "posts/services/forms.py": ("posts/tests/test_media.py",),
+    "posts/queue/claims.py": ("posts/tests/test_claims.py",),
+    "posts/queue/postgresql.py": ("posts/tests/test_claims.py",),
+    "posts/queue/sqlite.py": ("posts/tests/test_claims.py",),
+    "posts/queue/types.py": ("posts/tests/test_claims.py",),
+    "posts/services/post_renditions.py": ("posts/tests/test_media.py",),
     "posts/services/scheduling.py": ("posts/tests/test_conflicts.py",),
-    "posts/services/withdrawing.py": ("posts/tests/test_retracting.py",),
+    "posts/services/media_deletion.py": ("posts/tests/test_retracting.py",),
 }
 # What else differs between databases: how text is compared and searched, pages are cut, rows are unique, calls race.
 MANNERS = (

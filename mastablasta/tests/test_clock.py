@@ -97,7 +97,7 @@ def test_a_lane_whose_holder_vanished_is_rung_for(traveller: time_machine.Coordi
     from uuid import uuid4
 
     from posts.models import Lane
-    from posts.services import claims
+    from posts.queue import claims
 
     make_delivery(due_at=NOON)
     claims.claim(at=NOON, limit=10, token=uuid4(), worker="gone")

@@ -21,8 +21,8 @@ from mastablasta.core.models import PROGRESS, Counted, Heartbeat, Tally
 from media_library.models import Rendition
 from media_library.tests.factories import make_asset
 from posts import tasks
+from posts.engine import publisher
 from posts.models import Lane
-from posts.services import publishing
 from posts.states import DeliveryState
 from posts.tests.factories import NOON, make_delivery
 from tests.world import Sandbox
@@ -189,15 +189,15 @@ def test_heartbeats_have_their_age() -> None:
 
 
 def test_what_drains_did_is_counted_once_for_all_of_them(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "LINGER_S", 0.2)
+    monkeypatch.setattr(publisher, "LINGER_S", 0.2)
     account = connect(sandbox)
     before = timezone.now() - timedelta(seconds=1)
     for text in ("one", "two"):
         make_delivery(account, due_at=before, content=text)
     sandbox.fault("mastodon", "publish", "reject_content")
-    publishing.drain(worker="a")
+    publisher.drain(worker="a")
     make_delivery(account, due_at=before, content="three")
-    publishing.drain(worker="b")
+    publisher.drain(worker="b")
 
     found = scrape()
 

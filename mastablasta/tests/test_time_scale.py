@@ -15,16 +15,16 @@ from django.conf import settings
 
 from mastablasta import chores
 from mastablasta.core.backoff import retry_wait
-from posts.services.sending import settle_s
+from posts.engine.sender import visibility_lag_s
 from tests.__main__ import ROOT, clean_environment
 from tests.checks import PRODUCTION
 
 PROMISED_S: Mapping[str, float | list[float]] = {
-    "posts.services.claims.LEASE": 20,
-    "posts.services.publishing.RENEW_S": 5,
-    "posts.services.outcomes.LOOKS_S": [2, 5, 10, 20, 40, 80],
-    "posts.services.outcomes.LONGEST_GAP_S": 60,
-    "posts.services.outcomes.GIVES_UP_AFTER": 3600,
+    "posts.queue.claims.LEASE": 20,
+    "posts.engine.publisher.RENEW_S": 5,
+    "posts.engine.outcomes.LOOKS_S": [2, 5, 10, 20, 40, 80],
+    "posts.engine.outcomes.LONGEST_GAP_S": 60,
+    "posts.engine.outcomes.GIVES_UP_AFTER": 3600,
     "settle_s mastodon": 5,
     "settle_s twitter": 30,
     "settle_s bluesky": 0,
@@ -49,8 +49,8 @@ AS_THEY_ARE_S: Mapping[str, float] = {
     "mastablasta.clock.GRACE_S": 2,
     "mastablasta.core.jobs.cluster.PATIENCE_S": 5,
     "mastablasta.core.jobs.cluster.SILENCE": 20,
-    "posts.services.publishing.HOSTS_S": 1,
-    "posts.services.publishing.STOP_S": 12,
+    "posts.engine.publisher.HOSTS_S": 1,
+    "posts.engine.publisher.STOP_S": 12,
 }
 SAID = f"import {__name__} as test, json; print(json.dumps(test.waits()))"
 
@@ -61,7 +61,7 @@ def waits() -> dict[str, float | list[float]]:
     for name in (*PROMISED_S, *AS_THEY_ARE_S):
         kind, _, of = name.partition(" ")
         if kind == "settle_s":
-            found[name] = settle_s(of)
+            found[name] = visibility_lag_s(of)
         elif kind == "chore":
             found[name] = next(chore.period_s for chore in chores.CHORES if chore.name == of)
         elif kind == "retries":

@@ -41,7 +41,7 @@ class PostSpans(SpanForm):
     spans = ("scheduled", "created", "published")
 
 
-class PostFilter(django_filters.FilterSet):
+class PostFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     status = choice("status", PostStatus.values)
     platform = Parameter(
         lambda posts, slugs: posts.for_platforms(slugs),

@@ -13,8 +13,8 @@ from rest_framework.response import Response
 
 from media_library.api import views
 from posts.api.filters import is_asked
-from posts.services.forms import made_for
-from posts.services.withdrawing import delete_file
+from posts.services.media_deletion import delete_file
+from posts.services.post_renditions import platforms_by_recipe
 
 
 class MediaDetail(views.MediaDetail):
@@ -36,4 +36,4 @@ class MediaDetail(views.MediaDetail):
 
 class MediaRenditions(views.MediaRenditions):
     def platforms(self) -> Mapping[str, Sequence[str]]:
-        return made_for(self.asset)
+        return platforms_by_recipe(self.asset)

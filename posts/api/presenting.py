@@ -10,8 +10,8 @@ from uuid import UUID
 from mastablasta.core.api.fields import utc_text
 from media_library.api.presenting import present_assets
 from posts.models import Attempt, Delivery, Post, PostMedia, PostTag
-from posts.services.composing import CONTENT_FIELDS, content_for
 from posts.services.media import NAMES_MEDIA, Place
+from posts.services.post_content import CONTENT_FIELDS, content_for
 from posts.states import API_STATUS, CLAIMABLE, DeliveryState
 
 DELIVERY_COLUMNS = (

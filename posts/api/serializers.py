@@ -19,8 +19,8 @@ from media_library.api.serializers import UsedMediaSerializer
 from media_library.models import LONGEST_ALT_TEXT
 from posts.api import examples
 from posts.models import PostMedia, PostType
+from posts.services.drafts import MOST_MEDIA, Draft
 from posts.services.media import MediaChoice, Place
-from posts.services.writing import MOST_MEDIA, Draft
 from posts.states import PostStatus
 
 DELIVERY_STATUSES = ("pending", "publishing", "published", "failed", "unconfirmed", "cancelled")
@@ -98,18 +98,19 @@ class ShownMediaField(serializers.JSONField):
     """An id, or an object where this use has its own alt text or fit; with expand=media the whole file."""
 
 
-@extend_schema_field(
-    {
-        "oneOf": [
-            {"type": "string"},
-            {
-                "type": "object",
-                "required": ["content"],
-                "properties": {"content": {"type": "string"}, "media": {"type": "array", "items": MEDIA_ITEM}},
-            },
-        ]
-    }
-)
+THREAD_PART = {
+    "oneOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "required": ["content"],
+            "properties": {"content": {"type": "string"}, "media": {"type": "array", "items": MEDIA_ITEM}},
+        },
+    ]
+}
+
+
+@extend_schema_field(THREAD_PART)
 class ThreadPartField(serializers.JSONField):
     """A text, or an object where the part has files."""
 
@@ -153,12 +154,13 @@ class MediaField(serializers.ListField):
         super().__init__(**{"max_length": MOST_MEDIA, **options})
 
     def to_internal_value(self, data: Any) -> list[MediaChoice]:
-        chosen, faults = [], {}
+        chosen: list[MediaChoice] = []
+        faults: dict[str, Any] = {}
         for number, item in enumerate(super().to_internal_value(data)):
             try:
                 chosen.append(_choice(item))
             except serializers.ValidationError as error:
-                faults[number] = error.detail
+                faults[str(number)] = error.detail
         if faults:
             raise serializers.ValidationError(faults)
         return chosen
@@ -206,7 +208,7 @@ class ThreadPart:
     media: list[MediaChoice] | None = None
 
 
-@extend_schema_field({"type": "array", "items": ThreadPartField._spectacular_annotation["field"], "maxItems": 100})
+@extend_schema_field({"type": "array", "items": THREAD_PART, "maxItems": 100})
 class ThreadField(serializers.ListField):
     """The parts of a thread: texts, or objects `{content, media}`."""
 
@@ -221,18 +223,18 @@ class ThreadField(serializers.ListField):
         if isinstance(part, dict) and "content" in part:
             if unknown := sorted(part.keys() - {"content", "media"}):
                 faults = _unknown(unknown[:MOST_UNKNOWN], valid=("content", "media"))
-                raise serializers.ValidationError({number: faults.detail})
+                raise serializers.ValidationError({str(number): faults.detail})
             text = part["content"]
             if "media" in part:
                 try:
                     media = MediaField().run_validation(part["media"])
                 except serializers.ValidationError as error:
-                    raise serializers.ValidationError({number: {"media": error.detail}}) from error
+                    raise serializers.ValidationError({str(number): {"media": error.detail}}) from error
         if not isinstance(text, str):
             sentence = "Each part of a thread is text, or an object with `content`, and maybe `media`."
-            raise serializers.ValidationError({number: [fault("wrong_type", sentence)]})
+            raise serializers.ValidationError({str(number): [fault("wrong_type", sentence)]})
         if "\x00" in text:
-            raise serializers.ValidationError({number: [fault("nul_character", "NUL characters cannot be published.")]})
+            raise serializers.ValidationError({str(number): [fault("nul_character", "NUL characters cannot be published.")]})
         return ThreadPart(text, media)
 
 

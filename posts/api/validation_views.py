@@ -16,7 +16,7 @@ from accounts.api.views import WorkspaceView
 from accounts.roles import Action
 from mastablasta.core.errors import FieldProblem
 from posts.api.serializers import NewPostSerializer, PostWarningSerializer
-from posts.services.validating import Preview, validate_draft
+from posts.services.validation import Preview, validate_draft
 
 
 class SentFileSerializer(serializers.Serializer[Any]):
@@ -60,7 +60,7 @@ class VerdictSerializer(serializers.Serializer[Any]):
 
 
 LONG = {"content": "Good morning!" + "!" * 490, "platforms": ["mastodon"]}
-TOO_LONG = {
+TOO_LONG: dict[str, Any] = {
     "field": "content",
     "code": "too_long",
     "message": "mastodon.example takes at most 500 characters; this counts as 503.",

@@ -37,8 +37,8 @@ from posts.api.serializers import (
 )
 from posts.api.waiting import PREFERENCES, OutcomeSerializer, WaitingView, publishing_answer, told, wait_for_outcome
 from posts.models import Attempt, Delivery, Post
-from posts.services import lifecycle, retracting, scheduling, writing
-from posts.services.writing import Draft
+from posts.services import cancellation, drafts, edits, remote_deletion, rescheduling, resolution, retries, scheduling
+from posts.services.drafts import Draft
 
 EXAMPLE = OpenApiExample(
     "Scheduled for Mastodon",
@@ -82,7 +82,7 @@ class PostList(WaitingView):
     )
     def post(self, request: Request) -> Response:
         body = self.body(NewPostSerializer)
-        post = writing.create_post(
+        post = drafts.create_post(
             self.workspace,
             by=self.caller.user,
             draft=NewPostSerializer.draft(body),
@@ -136,10 +136,10 @@ class PostDetail(PostView):
     def patch(self, request: Request, id: UUID) -> Response:
         post = self.get_object()
         body = self.body(EditedPostSerializer, partial=True)
-        return self._edit(post, EditedPostSerializer.draft(body, onto=lifecycle.draft_of(post)))
+        return self._edit(post, EditedPostSerializer.draft(body, onto=edits.draft_of(post)))
 
     def _edit(self, post: Post, draft: Draft) -> Response:
-        edited = lifecycle.edit_post(post, draft, check=unchanged_since(self.request), at=timezone.now())
+        edited = edits.edit_post(post, draft, check=unchanged_since(self.request), at=timezone.now())
         return tagged(present_post(edited))
 
     @extend_schema(
@@ -151,24 +151,24 @@ class PostDetail(PostView):
         if is_asked(request, "remote"):
             post = self.get_object()
             unchanged_since(request)(post)
-            retracting.retract_post(post, at=timezone.now())
-            lifecycle.delete_post(post, at=timezone.now())
+            remote_deletion.retract_post(post, at=timezone.now())
+            cancellation.delete_post(post, at=timezone.now())
             return Response(status=204)
-        lifecycle.delete_post(self.get_object(), check=unchanged_since(request), at=timezone.now())
+        cancellation.delete_post(self.get_object(), check=unchanged_since(request), at=timezone.now())
         return Response(status=204)
 
 
 class PostCancel(PostView):
     @extend_schema(summary="Cancel what has not begun", request=None)
     def post(self, request: Request, id: UUID) -> Response:
-        return tagged(present_post(lifecycle.cancel_post(self.get_object(), at=timezone.now())))
+        return tagged(present_post(cancellation.cancel_post(self.get_object(), at=timezone.now())))
 
 
 class PostReschedule(PostView):
     @extend_schema(summary="Promise another time", request=RescheduleSerializer)
     def post(self, request: Request, id: UUID) -> Response:
         body = self.body(RescheduleSerializer)
-        post = lifecycle.reschedule_post(
+        post = rescheduling.reschedule_post(
             self.get_object(),
             scheduled_at=body["scheduled_time"],
             timezone=body.get("timezone", ""),
@@ -181,14 +181,14 @@ class PostReschedule(PostView):
 class PostDuplicate(PostView):
     @extend_schema(summary="Make a draft that says the same", request=None, responses={201: PostSerializer})
     def post(self, request: Request, id: UUID) -> Response:
-        copy = lifecycle.duplicate_post(self.get_object(), by=self.caller.user, at=timezone.now())
+        copy = rescheduling.duplicate_post(self.get_object(), by=self.caller.user, at=timezone.now())
         return created(copy)
 
 
 class PostRetry(PostView):
     @extend_schema(summary="Send again what failed", request=None, responses={200: MessageSerializer})
     def post(self, request: Request, id: UUID) -> Response:
-        lifecycle.retry_post(self.get_object(), at=timezone.now())
+        retries.retry_post(self.get_object(), at=timezone.now())
         return Response({"message": "Post scheduled for retry"})
 
 
@@ -197,7 +197,7 @@ class RetryFailed(WorkspaceView):
         summary="Send again every failed post that may be retried", request=None, responses={200: RetriedSerializer}
     )
     def post(self, request: Request) -> Response:
-        retried, still = lifecycle.retry_failed(self.workspace, at=timezone.now())
+        retried, still = retries.retry_failed(self.workspace, at=timezone.now())
         return Response(
             {
                 "retried": [str(post_id) for post_id in retried],
@@ -219,7 +219,7 @@ class DeliveryResolve(WorkspaceView):
     )
     def post(self, request: Request, id: UUID) -> Response:
         body = self.body(ResolveSerializer)
-        delivery = lifecycle.resolve_delivery(
+        delivery = resolution.resolve_delivery(
             self.get_object(),
             is_published=body["outcome"] == "published",
             url=body.get("url", ""),

@@ -17,7 +17,7 @@ from accounts.models import Workspace
 from integrations.models import SocialAccount
 from mastablasta.core.errors import FieldProblem, Invalid
 from posts.models import Delivery, Post
-from posts.services import composing, scheduling
+from posts.services import post_content, scheduling
 from posts.states import IN_FLIGHT_OR_UNCERTAIN, DeliveryState, PostStatus
 
 MOST_DAYS = 92
@@ -126,7 +126,7 @@ def find_conflicts(
     Platforms stand for their default accounts; neither platforms nor accounts = all of the workspace. Suggestions are
     after `wanted`, not before `at`, and `gap` apart from each other. Raises Invalid for what is unknown or too far.
     """
-    composing.refuse([p for p in scheduling.time_problems(wanted, at=at) if p.code == "too_far"])
+    post_content.raise_if_any([p for p in scheduling.time_problems(wanted, at=at) if p.code == "too_far"])
     taken = _taken(workspace, _account_ids(workspace, platforms, accounts), exclude_post)
     try:
         close = taken.filter(post__scheduled_at__gt=wanted - gap, post__scheduled_at__lt=wanted + gap)
@@ -146,8 +146,8 @@ def find_conflicts(
 def _account_ids(workspace: Workspace, platforms: Sequence[str], accounts: Sequence[UUID]) -> list[UUID]:
     if not platforms and not accounts:
         return list(SocialAccount.objects.in_workspace(workspace).connected().values_list("id", flat=True))
-    chosen, problems = composing.choose_accounts(workspace, platforms, accounts)
-    composing.refuse([p for p in problems if p.code in {"unknown_account", "unknown_platform"}])
+    chosen, problems = post_content.choose_accounts(workspace, platforms, accounts)
+    post_content.raise_if_any([p for p in problems if p.code in {"unknown_account", "unknown_platform"}])
     return [account.id for account in chosen]
 
 

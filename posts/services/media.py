@@ -135,7 +135,7 @@ def _problem(workspace: Workspace, asset: Asset | None, choice: MediaChoice) -> 
 
 # --- the form that an account gets ---
 @dataclass(frozen=True, slots=True)
-class Form:
+class RequiredRendition:
     """What is to be made of one file in one part."""
 
     part: int
@@ -148,12 +148,12 @@ class Form:
         return self.asset_id, self.recipe.key
 
 
-def forms_of(content: Content, rule: MediaRule | None) -> tuple[list[Form], list[FieldProblem]]:
+def required_renditions(content: Content, rule: MediaRule | None) -> tuple[list[RequiredRendition], list[FieldProblem]]:
     """What has to be made of its files for this rule, and why where nothing can be made. Pure.
 
     Kinds and counts that the rule does not take at all are the connector's to refuse; they are passed over here.
     """
-    forms: list[Form] = []
+    forms: list[RequiredRendition] = []
     problems: list[FieldProblem] = []
     for number, part in enumerate(content.parts):
         for position, use in enumerate(part.media):
@@ -165,7 +165,7 @@ def forms_of(content: Content, rule: MediaRule | None) -> tuple[list[Form], list
             except Unfit as unfit:
                 problems += [replace(one, field=f"{part.media_field}.{position}") for one in unfit.problems]
             else:
-                forms.append(Form(number, position, UUID(use.asset_id), recipe))
+                forms.append(RequiredRendition(number, position, UUID(use.asset_id), recipe))
     return forms, problems
 
 
@@ -174,13 +174,13 @@ def takes(rule: MediaRule, kind: str) -> bool:
     return {"image": rule.images, "animation": rule.animations, "video": rule.videos}[kind] is not None
 
 
-def failed_forms(content: Content, forms: Sequence[Form]) -> list[FieldProblem]:
+def failed_renditions(content: Content, forms: Sequence[RequiredRendition]) -> list[FieldProblem]:
     """What could not be made although it looked possible. One query, none without files."""
     return failed_among(content, forms, renditions.find({form.key for form in forms})) if forms else []
 
 
 def failed_among(
-    content: Content, forms: Sequence[Form], found: Mapping[tuple[UUID, str], Rendition]
+    content: Content, forms: Sequence[RequiredRendition], found: Mapping[tuple[UUID, str], Rendition]
 ) -> list[FieldProblem]:
     """The same, with the renditions at hand."""
     return [
@@ -195,7 +195,7 @@ def failed_among(
     ]
 
 
-def in_form(content: Content, made: Mapping[tuple[int, int], MediaUse]) -> Content:
+def with_files(content: Content, made: Mapping[tuple[int, int], MediaUse]) -> Content:
     """The content with these files, by part and position, in place of their originals."""
     parts = tuple(
         replace(part, media=tuple(made.get((number, position), use) for position, use in enumerate(part.media)))

@@ -10,7 +10,8 @@ from django.db import transaction
 
 from mastablasta.core.errors import Conflict, FieldProblem
 from posts.models import Delivery, Post
-from posts.services import claims, composing, forms, media
+from posts.queue import claims
+from posts.services import media, post_content, post_renditions
 from posts.services.media import Files
 from posts.states import IN_FLIGHT_OR_UNCERTAIN, OUT, WAITING, DeliveryState, PostStatus
 
@@ -31,15 +32,15 @@ def time_problems(scheduled_at: datetime, *, at: datetime) -> list[FieldProblem]
 def publish_post(post: Post, *, at: datetime) -> Post:
     """Send a draft or scheduled post now. Raises Conflict when it is out or on its way, Invalid when it cannot go."""
     with transaction.atomic():
-        deliveries = lock(post, also=accounts_to_come(post))
+        deliveries = lock_post(post, also=accounts_to_come(post))
         _refuse_unless_waiting(post, deliveries)
-        place(post)
-        queue(post, due_at=at, at=at)
+        create_missing_deliveries(post)
+        schedule_deliveries(post, due_at=at, at=at)
     post.refresh_from_db()
     return post
 
 
-def lock(post: Post, *, also: Iterable[UUID] = ()) -> list[Delivery]:
+def lock_post(post: Post, *, also: Iterable[UUID] = ()) -> list[Delivery]:
     """Lock a post's lanes, its deliveries and itself, in this order; return the deliveries as they are now.
 
     `also`: accounts that it may get deliveries for; their lanes have to be locked now, never later.
@@ -55,21 +56,21 @@ def lock(post: Post, *, also: Iterable[UUID] = ()) -> list[Delivery]:
     return deliveries
 
 
-def queue(post: Post, *, due_at: datetime, at: datetime, files: Files | None = None) -> None:
+def schedule_deliveries(post: Post, *, due_at: datetime, at: datetime, files: Files | None = None) -> None:
     """Promise `due_at` for every delivery that waits; inside the caller's transaction, which holds their lanes.
 
     Its files are brought into form from now on. `files`: those that it has; None = they are read.
     """
-    forms.ask_for_forms(post, files=files, at=at)
+    post_renditions.require_renditions(post, files=files, at=at)
     waiting = post.deliveries.filter(state__in=WAITING)
     accounts = list(waiting.values_list("account", flat=True))
     waiting.filter(state=DeliveryState.HELD).update(error_code="", error_kind="", error_message="")
     waiting.update(state=DeliveryState.QUEUED, due_at=due_at, released_at=None, next_attempt_at=due_at, updated_at=at)
     post.scheduled_at, post.status = due_at, PostStatus.SCHEDULED
     Post.objects.filter(id=post.id).update(scheduled_at=due_at, status=PostStatus.SCHEDULED, updated_at=at)
-    claims.hint(dict.fromkeys(sorted(accounts), due_at))
-    claims.settle_lanes(accounts)
-    claims.settle_posts([post.id], at=at)
+    claims.wake_lanes(dict.fromkeys(sorted(accounts), due_at))
+    claims.recompute_lanes(accounts)
+    claims.recompute_post_status([post.id], at=at)
 
 
 def _refuse_unless_waiting(post: Post, deliveries: list[Delivery]) -> None:
@@ -85,13 +86,13 @@ def accounts_to_come(post: Post) -> list[UUID]:
     """The accounts that `place` would give it deliveries for."""
     if not post.wanted_platforms:
         return []
-    found, _ = composing.choose_accounts(post.workspace, post.wanted_platforms, [])
+    found, _ = post_content.choose_accounts(post.workspace, post.wanted_platforms, [])
     return [account.id for account in found]
 
 
-def place(post: Post) -> None:
+def create_missing_deliveries(post: Post) -> None:
     """Give the platforms that were chosen before they had an account their deliveries; the rules of creation hold."""
-    found, problems = composing.choose_accounts(post.workspace, post.wanted_platforms, [])
+    found, problems = post_content.choose_accounts(post.workspace, post.wanted_platforms, [])
     chosen = {d.account_id: d.account for d in post.deliveries.select_related("account__platform_host")}
     new = [account for account in found if account.id not in chosen]
     if not chosen and not new and not problems:
@@ -99,8 +100,8 @@ def place(post: Post) -> None:
         problems.append(FieldProblem("platforms", "required", message))
     files = media.read_files([post.id]).get(post.id, {})
     against_media = media.find_assets(post.workspace, media.choices_of(post))[1] if files else []
-    content = composing.content_problems(post, [*chosen.values(), *new], files)
-    composing.refuse([*problems, *against_media, *content])
-    composing.add_deliveries(post, new, files)
+    content = post_content.content_problems(post, [*chosen.values(), *new], files)
+    post_content.raise_if_any([*problems, *against_media, *content])
+    post_content.add_deliveries(post, new, files)
     post.wanted_platforms, post.warnings = [], []
     post.save(update_fields=["wanted_platforms", "warnings"])

@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 from integrations.models import SocialAccount
 from integrations.services import circuits
 from integrations.tests.factories import connect
-from posts.services import outcomes, publishing
+from posts.engine import outcomes, publisher
 from tests.world import Sandbox
 
 Connect = Callable[..., SocialAccount]
@@ -23,7 +23,7 @@ HASTE = 0.2  # of real waits, for what publishes in a test's own process
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drains end soon after their work, not after seconds of waiting for more."""
-    monkeypatch.setattr(publishing, "LINGER_S", 0.2)
+    monkeypatch.setattr(publisher, "LINGER_S", 0.2)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ from accounts.models import Workspace
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from posts.models import Delivery, Post
-from posts.services import claims, composing
+from posts.queue import claims
+from posts.services import post_content
 from posts.states import DeliveryState, PostStatus
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -26,7 +27,7 @@ def make_post(
     accounts = [make_account(workspace=workspace)] if accounts is None else accounts
     workspace = workspace or accounts[0].workspace
     post = Post.objects.create(workspace=workspace, content=content, **overrides)
-    composing.add_deliveries(post, accounts)
+    post_content.add_deliveries(post, accounts)
     return post
 
 
@@ -48,5 +49,5 @@ def make_delivery(
         delivery.save(force_insert=True)
     delivery.save()
     if delivery.next_attempt_at is not None:
-        claims.hint({account.id: delivery.next_attempt_at})
+        claims.wake_lanes({account.id: delivery.next_attempt_at})
     return delivery

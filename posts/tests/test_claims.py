@@ -12,8 +12,8 @@ from django.db import IntegrityError, connection, transaction
 from integrations.models import PlatformHost, SocialAccount
 from integrations.tests.factories import make_account, make_host
 from posts.models import Attempt, Delivery, Lane, Post
-from posts.services import claims
-from posts.services.claims import Claimed, Result, Save
+from posts.queue import claims
+from posts.queue.types import Claimed, Result, Save
 from posts.states import DELIVERY_MOVES, AttemptOutcome, DeliveryState
 from posts.tests.factories import NOON, make_delivery, make_post
 
@@ -33,7 +33,7 @@ def finish(claimed: Claimed, state: str, at: Any = NOON, **changes: Any) -> bool
     )  # fmt: skip
     with transaction.atomic():
         written = claims.finish([result], at=at)
-        claims.settle_posts([claimed.post_id], at=at)
+        claims.recompute_post_status([claimed.post_id], at=at)
     return bool(written)
 
 
@@ -381,7 +381,7 @@ def test_the_status_of_a_post_is_read_off_its_deliveries(states: list[str], stat
         )  # fmt: skip
 
     with transaction.atomic():
-        claims.settle_posts([post.id], at=NOON)
+        claims.recompute_post_status([post.id], at=NOON)
 
     assert Post.objects.get().status == status
 
@@ -444,7 +444,7 @@ def test_claims_and_schedules_at_once_lose_nothing_and_take_nothing_twice(sixty:
                 with transaction.atomic():
                     claims.lock_lanes([d.account_id for d in post.deliveries.all()])
                     post.deliveries.update(state="queued", due_at=NOON, next_attempt_at=NOON)
-                    claims.hint({d.account_id: NOON for d in post.deliveries.all()})
+                    claims.wake_lanes({d.account_id: NOON for d in post.deliveries.all()})
         except Exception as error:  # noqa: BLE001  shown by the assertion below
             errors.append(error)
         finally:

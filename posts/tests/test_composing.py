@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from posts.services.composing import content_for
+from posts.services.post_content import content_for
 
 ACCOUNT = UUID("01a206dc-28b9-7431-bf43-c8f15169286e")
 

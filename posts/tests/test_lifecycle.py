@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from posts.models import Attempt, Delivery, Lane, Post
-from posts.services import claims
+from posts.queue import claims
 from posts.states import DELIVERY_MOVES, DeliveryState
 from posts.tests.factories import NOON, make_delivery
 from posts.tests.test_api import client_of, create
@@ -55,7 +55,7 @@ def post_in(account: SocialAccount, state: str, **changes: Any) -> Post:
     delivery = make_delivery(account, **row)
     under_way = "publishing" if state in {"sending", "processing", "unknown"} else state
     Post.objects.filter(id=delivery.post_id).update(status=STATUS.get(state, under_way))
-    claims.settle_lanes([account.id])
+    claims.recompute_lanes([account.id])
     return Post.objects.get(id=delivery.post_id)
 
 

@@ -20,7 +20,7 @@ from mastablasta import chores
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.tests.factories import MAKER, clip, make_asset, moving, photo, still
 from posts.models import Delivery, Post, PostMedia
-from posts.services import forms
+from posts.services import post_renditions
 from posts.tests.test_publishing import outcomes, run, run_until_settled
 from tests.world import Sandbox
 
@@ -216,7 +216,7 @@ def test_what_cannot_be_made_is_told_before_it_is_due(
         status=AssetStatus.FAILED, status_reason="It is broken.", next_try_at=None
     )
 
-    forms.settled({asset.id}, at=timezone.now())
+    post_renditions.on_renditions_finished({asset.id}, at=timezone.now())
 
     shown = client.get(f"/api/v2/posts/{post['id']}").json()
     [delivery] = shown["deliveries"]

@@ -14,9 +14,10 @@ from pytest_django.fixtures import Settings
 from integrations.models import PlatformHost, SocialAccount
 from integrations.services import circuits
 from integrations.tests.factories import connect
+from posts.engine import publisher, sender
+from posts.engine.publisher import drain
 from posts.models import Attempt, Delivery, Lane
-from posts.services import claims, publishing, sending
-from posts.services.publishing import drain
+from posts.queue import claims
 from posts.tests.factories import make_delivery
 from tests.world import Sandbox
 
@@ -33,8 +34,8 @@ def _in_more_haste(_in_haste: None, monkeypatch: pytest.MonkeyPatch, settings: S
     """Waits are shorter still; and the simulator shows at once what is out, so absence is believed at once."""
     settings.TIME_SCALE = SCALE
     monkeypatch.setattr(circuits, "SHORTEST_PROBE_S", 2 * SCALE)
-    monkeypatch.setattr(publishing, "LINGER_S", 0.05)
-    monkeypatch.setattr(sending, "settle_s", lambda _: 0.0)
+    monkeypatch.setattr(publisher, "LINGER_S", 0.05)
+    monkeypatch.setattr(sender, "visibility_lag_s", lambda _: 0.0)
 
 
 def publish(account: SocialAccount, content: str = "Hello", **overrides: Any) -> Delivery:

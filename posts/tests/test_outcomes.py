@@ -17,9 +17,9 @@ from integrations.errors import (
     Rejected,
     Unavailable,
 )
-from posts.services.claims import Claimed, Result
-from posts.services.jobs import Job
-from posts.services.outcomes import Visible, after_poll, after_reconcile, after_send, next_look
+from posts.engine.outcomes import Visible, after_poll, after_reconcile, after_send, next_look
+from posts.engine.send_jobs import SendJob
+from posts.queue.types import Claimed, Result
 from posts.states import DeliveryState
 from posts.tests.factories import NOON
 
@@ -29,7 +29,7 @@ ROOT = {"index": 0, "kind": "post", "remote_id": "7", "url": "https://m.test/7"}
 THREAD = Content((Part("One"), Part("Two", kind="reply")))
 
 
-def make_job(state: str, **overrides: Any) -> Job:
+def make_job(state: str, **overrides: Any) -> SendJob:
     defaults: dict[str, Any] = {
         "claimed": Claimed(uuid4(), uuid4(), uuid4(), state, 1, uuid4()),
         "claimed_at": NOON,
@@ -47,7 +47,7 @@ def make_job(state: str, **overrides: Any) -> Job:
         "is_one_step": True,
         "host_id": uuid4(),
     }
-    return Job(**{**defaults, **overrides})
+    return SendJob(**{**defaults, **overrides})
 
 
 def send(answer: Any, **job: Any) -> Result:

@@ -17,9 +17,11 @@ from accounts.models import Workspace
 from integrations.models import PlatformHost, RateBudget, SocialAccount
 from integrations.services import circuits
 from integrations.tests.factories import make_account, make_host
+from posts.engine import job_loader, outcomes
+from posts.engine.publisher import drain
 from posts.models import Attempt, Delivery, Lane, Post
-from posts.services import claims, jobs, lifecycle, outcomes, scheduling
-from posts.services.publishing import drain
+from posts.queue import claims, types
+from posts.services import rescheduling, resolution, retries, scheduling
 from posts.tests.conftest import Connect
 from posts.tests.factories import make_delivery
 from tests.ports import free_port
@@ -87,7 +89,7 @@ def test_what_is_later_waits_for_a_person(sandbox: Sandbox, connected: Connect) 
     assert "more than 12 hours late" in delivery.error_message
     assert Post.objects.get(id=delivery.post_id).status == "scheduled"
     assert Lane.objects.get().ready_at is None
-    _, [still] = lifecycle.retry_failed(delivery.workspace, at=timezone.now())
+    _, [still] = retries.retry_failed(delivery.workspace, at=timezone.now())
     assert still.error == delivery.error_message
 
 
@@ -106,7 +108,7 @@ def test_a_person_gives_what_was_held_another_time(sandbox: Sandbox, connected: 
     delivery = late(connected(), 13 * HOUR)
     run()
 
-    lifecycle.reschedule_post(delivery.post, scheduled_at=timezone.now() + HOUR, at=timezone.now())
+    rescheduling.reschedule_post(delivery.post, scheduled_at=timezone.now() + HOUR, at=timezone.now())
     run()
 
     assert states(delivery) == ["queued"]
@@ -137,7 +139,7 @@ def test_a_workspace_has_its_own_hours(sandbox: Sandbox, connected: Connect) -> 
 def test_a_retry_by_a_person_is_never_too_late(sandbox: Sandbox, connected: Connect) -> None:
     delivery = late(connected(), 48 * HOUR, state="failed", error_retryable=True, attempt_count=4)
 
-    lifecycle.retry_post(delivery.post, at=timezone.now())
+    retries.retry_post(delivery.post, at=timezone.now())
     run()
 
     assert states(delivery) == ["published"]
@@ -152,7 +154,7 @@ def test_what_has_begun_is_never_held(
         connected(), 48 * HOUR, state="unknown", sent_at=now - 48 * HOUR, doubted_at=now, next_attempt_at=now,
         attempt_count=1,
     )  # fmt: skip
-    claims.hint({delivery.account_id: now})
+    claims.wake_lanes({delivery.account_id: now})
 
     run()
 
@@ -186,7 +188,7 @@ def test_posts_on_time_are_not_spaced(sandbox: Sandbox, connected: Connect) -> N
 def test_an_account_rests_when_its_window_is_used_up(
     sandbox: Sandbox, connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "publish_rate", lambda platform: (2, 1))
+    monkeypatch.setattr(job_loader, "publish_rate", lambda platform: (2, 1))
     account = connected()
     deliveries = [make_delivery(account, due_at=timezone.now(), content=f"number {i}") for i in range(3)]
 
@@ -204,7 +206,7 @@ def test_our_app_stays_within_what_it_has_at_a_host(
     from integrations.capabilities import RateRule, Source
 
     rule = RateRule("publish", limit=2, window_s=3600, scope="app", source=Source("https://example.org", "2026-11-24"))
-    monkeypatch.setattr(jobs, "app_rule", lambda platform: rule)
+    monkeypatch.setattr(job_loader, "app_rule", lambda platform: rule)
     deliveries = [make_delivery(connected(name), due_at=timezone.now()) for name in ("anna", "ben", "cleo")]
 
     run()
@@ -342,7 +344,7 @@ def test_what_ends_its_worker_every_time_is_given_up() -> None:
     delivery = make_delivery(make_account(), due_at=timezone.now(), is_one_step=False)
     at = timezone.now()
 
-    for turn in range(claims.MOST_LOSSES):
+    for turn in range(types.MOST_LOSSES):
         assert states(delivery) == ["queued"], turn
         [_] = claims.claim(at=at, limit=5, token=delivery.id, worker="gone")
         at += claims.LEASE
@@ -362,7 +364,7 @@ def test_a_look_up_that_ends_its_worker_every_time_is_left_to_a_person() -> None
     )
     at = now
 
-    for _ in range(claims.MOST_LOSSES):
+    for _ in range(types.MOST_LOSSES):
         [_] = claims.claim(at=at, limit=5, token=delivery.id, worker="gone")
         at += claims.LEASE
         claims.take_over(at=at)
@@ -389,7 +391,7 @@ def test_a_person_settles_a_doubt_at_a_signed_out_account() -> None:
     )
     SocialAccount.objects.filter(id=account.id).update(state="needs_reauth")
 
-    lifecycle.resolve_delivery(delivery, is_published=False, by=delivery.post.author, at=now)
+    resolution.resolve_delivery(delivery, is_published=False, by=delivery.post.author, at=now)
 
     assert states(delivery) == ["failed"]
     assert (delivery.error_retryable, delivery.sent_at, delivery.doubted_at) == (True, None, None)

@@ -16,9 +16,10 @@ from pytest_django.fixtures import Settings
 from integrations.contract import Content, MediaUse
 from integrations.models import PlatformHost, SocialAccount
 from integrations.services import circuits
+from posts.engine import publisher, job_loader
+from posts.engine.publisher import drain
 from posts.models import Attempt, Delivery
-from posts.services import claims, jobs, publishing
-from posts.services.publishing import drain
+from posts.queue import claims
 from posts.tests.conftest import Connect
 from posts.tests.factories import make_delivery
 from tests.kit.media_contract import MediaFolder, row
@@ -30,21 +31,21 @@ Attach = Callable[..., None]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> MediaFolder:
+def folder(tmp_path: Path) -> MediaFolder:
     return MediaFolder(tmp_path)
 
 
 @pytest.fixture
 def attach(monkeypatch: pytest.MonkeyPatch) -> Attach:
     """Let every delivery carry these files in its first part."""
-    composed = jobs.content_for
+    composed = job_loader.content_for
 
     def attach(*media: MediaUse) -> None:
         def content_for(*args: Any, **how: Any) -> Content:
             content = composed(*args, **how)
             return replace(content, parts=(replace(content.parts[0], media=media), *content.parts[1:]))
 
-        monkeypatch.setattr(jobs, "content_for", content_for)
+        monkeypatch.setattr(job_loader, "content_for", content_for)
 
     return attach
 
@@ -72,9 +73,9 @@ def looks(delivery: Delivery) -> list[tuple[str, str | None]]:
 
 
 def test_video_is_out_when_the_server_has_finished(
-    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach
+    sandbox: Sandbox, connected: Connect, folder: MediaFolder, attach: Attach
 ) -> None:
-    use = desk.video(alt_text="A cat")
+    use = folder.video(alt_text="A cat")
     attach(use)
     delivery = publish(connected())
 
@@ -87,10 +88,10 @@ def test_video_is_out_when_the_server_has_finished(
 
 
 def test_polls_that_find_nobody_use_up_the_retries(
-    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach, settings: Settings
+    sandbox: Sandbox, connected: Connect, folder: MediaFolder, attach: Attach, settings: Settings
 ) -> None:
     settings.TIME_SCALE = 0.05
-    attach(desk.video())
+    attach(folder.video())
     delivery = publish(connected())
     sandbox.instance("mastodon", video_processing_ms=60_000)
     drain(worker="test", should_stop=lambda: Attempt.objects.filter(outcome="pending").exists(), threads=1)
@@ -106,10 +107,10 @@ def test_polls_that_find_nobody_use_up_the_retries(
 
 
 def test_poll_of_a_host_that_is_silent_waits_for_it_and_uses_no_retry(
-    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, connected: Connect, folder: MediaFolder, attach: Attach, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(circuits, "OPENS_AFTER", 1)
-    use = desk.video()
+    use = folder.video()
     attach(use)
     delivery = publish(connected())
     drain(worker="test", should_stop=lambda: Attempt.objects.filter(outcome="pending").exists(), threads=1)
@@ -127,10 +128,10 @@ def test_poll_of_a_host_that_is_silent_waits_for_it_and_uses_no_retry(
 
 
 def test_lost_answer_of_a_poll_that_made_it_visible_is_looked_for(
-    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach
+    sandbox: Sandbox, connected: Connect, folder: MediaFolder, attach: Attach
 ) -> None:
     sandbox.limits(idempotency=False)
-    attach(desk.video())
+    attach(folder.video())
     delivery = publish(connected())
     sandbox.fault("mastodon", "publish", "accept_then_reset")
 
@@ -142,9 +143,9 @@ def test_lost_answer_of_a_poll_that_made_it_visible_is_looked_for(
 
 
 def test_video_goes_on_where_a_dead_worker_stood(
-    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach
+    sandbox: Sandbox, connected: Connect, folder: MediaFolder, attach: Attach
 ) -> None:
-    use = desk.video()
+    use = folder.video()
     attach(use)
     delivery = publish(connected())
     sandbox.instance("mastodon", video_processing_ms=500)
@@ -163,10 +164,10 @@ def test_video_goes_on_where_a_dead_worker_stood(
 
 
 def test_drain_whose_time_is_up_waits_for_an_upload(
-    sandbox: Sandbox, connected: Connect, desk: MediaFolder, attach: Attach, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, connected: Connect, folder: MediaFolder, attach: Attach, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "STOP_S", 0.1)
-    attach(desk.picture())
+    monkeypatch.setattr(publisher, "STOP_S", 0.1)
+    attach(folder.picture())
     delivery = publish(connected())
     sandbox.fault("mastodon", "upload", "slow", ms=800)
 
@@ -180,14 +181,14 @@ def test_drain_whose_time_is_up_waits_for_an_upload(
 def test_drain_that_is_told_to_stop_leaves_a_long_upload_to_a_successor(
     sandbox: Sandbox,
     connected: Connect,
-    desk: MediaFolder,
+    folder: MediaFolder,
     attach: Attach,
     monkeypatch: pytest.MonkeyPatch,
     at_most_s: float,
     threads: int,
 ) -> None:
-    monkeypatch.setattr(publishing, "STOP_S", 0.1)
-    attach(desk.picture())
+    monkeypatch.setattr(publisher, "STOP_S", 0.1)
+    attach(folder.picture())
     delivery = publish(connected())
     sandbox.fault("mastodon", "upload", "slow", ms=2_000)
     stops_at = time.monotonic() + 0.6

@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from integrations.models import Credential, SocialAccount
 from mastablasta.core.models import Heartbeat
+from posts.engine import publisher
+from posts.engine.publisher import DrainReport, drain
 from posts.models import Attempt, Delivery, Lane, Post
-from posts.services import claims, publishing
-from posts.services.publishing import DrainReport, drain
+from posts.queue import claims, types
 from posts.tests.conftest import HASTE, Connect
 from posts.tests.factories import make_delivery
 from tests.world import Sandbox
@@ -254,18 +255,19 @@ def test_a_worker_that_lost_its_lease_before_the_mark_sends_nothing(sandbox: San
     with connection.cursor():
         Delivery.objects.filter(id=delivery.id).update(lease_expires_at=datetime(2020, 1, 1, tzinfo=UTC))
     from integrations.contract import LeaseLost
-    from posts.services.desk import Ask, Desk, Ledger
-    from posts.services.jobs import load_jobs
+    from posts.engine.job_loader import load_jobs
+    from posts.engine.mailbox import DatabaseRequest, Mailbox
+    from posts.engine.progress import DeliveryProgress
 
     [job] = load_jobs([claimed], at=timezone.now(), hosts={})
-    desk = Desk()
-    ledger = Ledger(job, desk, premarked_until=0, monotonic=time.monotonic)
+    mailbox = Mailbox()
+    progress = DeliveryProgress(job, mailbox, premarked_until=0, monotonic=time.monotonic)
 
     def answer() -> None:
-        desk.wait(5)
-        _, asks = desk.take()
-        for ask in asks:
-            assert isinstance(ask, Ask)
+        mailbox.wait(5)
+        _, requests = mailbox.take()
+        for ask in requests:
+            assert isinstance(ask, DatabaseRequest)
             assert ask.save is not None
             ask.answer(claims.save([ask.save], at=timezone.now()) == {delivery.id})
 
@@ -273,7 +275,7 @@ def test_a_worker_that_lost_its_lease_before_the_mark_sends_nothing(sandbox: San
 
     def mark() -> None:
         try:
-            ledger.mark()
+            progress.mark()
         except LeaseLost as error:
             thread_error.append(error)
 
@@ -285,7 +287,7 @@ def test_a_worker_that_lost_its_lease_before_the_mark_sends_nothing(sandbox: San
     assert creates(sandbox) == []
 
 
-def _claimed() -> list[claims.Claimed]:
+def _claimed() -> list[types.Claimed]:
     from uuid import uuid4
 
     from django.db import transaction
@@ -297,7 +299,7 @@ def _claimed() -> list[claims.Claimed]:
 def test_a_lease_is_renewed_while_a_call_is_under_way(
     sandbox: Sandbox, connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "RENEW_S", 0.1)
+    monkeypatch.setattr(publisher, "RENEW_S", 0.1)
     delivery = publish(connected())
     sandbox.latency(800)
     ends: set[datetime] = set()

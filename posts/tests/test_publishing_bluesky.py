@@ -13,7 +13,8 @@ from accounts.tests.factories import make_workspace
 from integrations.models import Credential, SocialAccount
 from integrations.tests.factories import connect
 from posts.models import Delivery, Post
-from posts.services import claims, lifecycle
+from posts.queue import claims
+from posts.services import edits, retries
 from posts.tests.conftest import HASTE
 from posts.tests.factories import make_delivery
 from posts.tests.test_publishing import outcomes, publish, run, run_until_settled
@@ -120,7 +121,7 @@ def test_a_thread_goes_on_where_an_answer_was_lost(sandbox: Sandbox, anna: Socia
 
 
 def test_an_edit_after_a_refusal_is_another_record(sandbox: Sandbox, anna: SocialAccount) -> None:
-    from posts.services.writing import Draft
+    from posts.services.drafts import Draft
 
     delivery = publish(anna, "First")
     sandbox.fault("bluesky", "publish", "reject_content")
@@ -128,8 +129,8 @@ def test_an_edit_after_a_refusal_is_another_record(sandbox: Sandbox, anna: Socia
     assert delivery.state == "rejected"
 
     draft = Draft(content="Second", accounts=[anna.id])
-    lifecycle.edit_post(delivery.post, draft, at=timezone.now())
-    lifecycle.retry_post(Post.objects.get(id=delivery.post_id), at=timezone.now())
+    edits.edit_post(delivery.post, draft, at=timezone.now())
+    retries.retry_post(Post.objects.get(id=delivery.post_id), at=timezone.now())
     run_until_settled(delivery)
 
     assert (delivery.state, delivery.generation, texts(sandbox)) == ("published", 2, ["Second"])

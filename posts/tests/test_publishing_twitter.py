@@ -19,7 +19,7 @@ from integrations import services
 from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.tests.factories import connect
 from posts.models import Attempt, Delivery, Lane, Post
-from posts.services import claims
+from posts.queue import claims
 from posts.tests.factories import make_delivery
 from posts.tests.test_publishing import outcomes, publish, run, run_until_settled, settled
 from tests.world import Sandbox

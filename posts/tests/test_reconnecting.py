@@ -22,9 +22,9 @@ from integrations.models import Credential, SocialAccount
 from integrations.services import disconnecting
 from integrations.tests.conftest import at_once
 from posts import states, tasks
+from posts.engine.publisher import drain
 from posts.models import Delivery, Lane
-from posts.services import claims
-from posts.services.publishing import drain
+from posts.queue import claims
 from posts.states import DeliveryState
 from posts.tests.conftest import Connect
 from posts.tests.factories import make_delivery

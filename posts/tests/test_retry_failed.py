@@ -15,8 +15,8 @@ from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from mastablasta.core.ids import new_id
 from mastablasta.core.tests.test_commands import Terminal
+from posts.engine import publisher
 from posts.models import Delivery, Lane
-from posts.services import publishing
 from posts.tests.conftest import Connect
 from posts.tests.factories import make_delivery
 from tests.world import Sandbox
@@ -63,9 +63,9 @@ def test_retried_goes_out_once(sandbox: Sandbox, connected: Connect) -> None:
     failed(connected(), content="Again")
 
     assert retry_failed()[0] == 0
-    publishing.drain(worker="w")
+    publisher.drain(worker="w")
     retry_failed()
-    publishing.drain(worker="w")
+    publisher.drain(worker="w")
 
     assert [post["text"] for post in sandbox.posts()] == ["Again"]
 

@@ -9,9 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from integrations.models import SocialAccount
+from posts.engine.mailbox import Mailbox
 from posts.models import Delivery, Lane, Post
-from posts.services import claims
-from posts.services.desk import Desk
+from posts.queue import claims
 from posts.tests.conftest import Connect
 from posts.tests.factories import make_delivery
 from posts.tests.test_publishing import creates, outcomes, run, run_until_settled
@@ -69,13 +69,13 @@ def test_a_worker_that_dies_between_parts_leaves_nothing_out_and_nothing_twice(
 ) -> None:
     sandbox.limits(idempotency=False)
     delivery = thread(connected())
-    save = Desk.save
+    save = Mailbox.save
 
-    def dies(desk: Desk, note: Any) -> None:
+    def dies(mailbox: Mailbox, note: Any) -> None:
         is_here = note.parts is not None and len(note.parts) == boundary
         if is_here and moment.startswith("before"):
             raise claims_lost()
-        save(desk, note)
+        save(mailbox, note)
         if is_here:
             raise claims_lost()
 
@@ -85,7 +85,7 @@ def test_a_worker_that_dies_between_parts_leaves_nothing_out_and_nothing_twice(
         return LeaseLost("the worker died")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Desk, "save", dies)
+        patch.setattr(Mailbox, "save", dies)
         run(until=lambda: len(creates(sandbox)) >= boundary)
     assert len(sandbox.posts()) == boundary
     _end_leases()

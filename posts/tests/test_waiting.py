@@ -16,8 +16,8 @@ from accounts.models import Membership
 from accounts.tests.factories import signed_in
 from integrations.models import SocialAccount
 from posts.api import waiting
+from posts.engine.publisher import drain
 from posts.models import Delivery, Post
-from posts.services.publishing import drain
 from posts.tests.conftest import Connect
 from tests.world import Sandbox
 

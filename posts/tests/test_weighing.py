@@ -11,11 +11,11 @@ import pytest
 from integrations.contract import Absent, Content, Part, Pending, Published
 from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, RateLimited, Unavailable
 from integrations.models import PlatformHost
-from posts.services import outcomes
-from posts.services.claims import Claimed
-from posts.services.desk import Done
-from posts.services.outcomes import Visible
-from posts.services.weighing import Weight, weigh
+from posts.engine import outcomes
+from posts.engine.host_health import HostReport, assess_hosts
+from posts.engine.mailbox import JobDone
+from posts.engine.outcomes import Visible
+from posts.queue.types import Claimed
 from posts.states import DeliveryState
 from posts.tests.factories import NOON
 from posts.tests.test_outcomes import ROOT, make_job
@@ -46,27 +46,27 @@ def job(state: str, **overrides: Any) -> Any:
     return make_job(state, claimed=claimed, host_id=HOST, **overrides)
 
 
-def send(answer: Any, *, visible: Visible = ONE, **overrides: Any) -> Done:
+def send(answer: Any, *, visible: Visible = ONE, **overrides: Any) -> JobDone:
     one = job(S.SENDING, **overrides)
     result = outcomes.after_send(one, answer, at=NOON, visible=visible)
-    return Done(one, result, answer if isinstance(answer, CallFailed) else None)
+    return JobDone(one, result, answer if isinstance(answer, CallFailed) else None)
 
 
-def look_up(answer: Any, *, doubted_s: float = 60, settle_s: float = 0, **overrides: Any) -> Done:
+def look_up(answer: Any, *, doubted_s: float = 60, settle_s: float = 0, **overrides: Any) -> JobDone:
     since = NOON - timedelta(seconds=doubted_s)
     one = job(S.UNKNOWN, doubted_at=since, sent_at=since, claimed_at=NOON, **overrides)
     result = outcomes.after_reconcile(one, answer, at=NOON, settle_s=settle_s)
-    return Done(one, result, answer if isinstance(answer, CallFailed) else None)
+    return JobDone(one, result, answer if isinstance(answer, CallFailed) else None)
 
 
-def poll(answer: Any, *, visible: Visible, **overrides: Any) -> Done:
+def poll(answer: Any, *, visible: Visible, **overrides: Any) -> JobDone:
     one = job(S.PROCESSING, **overrides)
     result = outcomes.after_poll(one, answer, at=NOON, visible=visible)
-    return Done(one, result, answer if isinstance(answer, CallFailed) else None)
+    return JobDone(one, result, answer if isinstance(answer, CallFailed) else None)
 
 
-def weighed(*ends: Done, known: PlatformHost | None = None) -> tuple[list[Any], Weight]:
-    done, weights = weigh(ends, {HOST: known or host()})
+def weighed(*ends: JobDone, known: PlatformHost | None = None) -> tuple[list[Any], HostReport]:
+    done, weights = assess_hosts(ends, {HOST: known or host()})
     return [end.result for end in done], weights[HOST]
 
 

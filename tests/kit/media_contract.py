@@ -96,7 +96,7 @@ class MediaContract(ConnectorContract):
     """Subclass it in the platform's tests instead of ConnectorContract."""
 
     @pytest.fixture
-    def desk(self, tmp_path: Path) -> MediaFolder:
+    def folder(self, tmp_path: Path) -> MediaFolder:
         return MediaFolder(tmp_path)
 
     def rule_of(self, anna: Visit) -> MediaRule:
@@ -104,15 +104,15 @@ class MediaContract(ConnectorContract):
         assert rule is not None
         return rule
 
-    def one_of(self, kind: str, anna: Visit, desk: MediaFolder, **more: Any) -> MediaUse:
+    def one_of(self, kind: str, anna: Visit, folder: MediaFolder, **more: Any) -> MediaUse:
         """A file of this kind in the form that the platform takes first; skips where it takes none."""
         rule = self.rule_of(anna)
         taken = {"image": rule.images, "animation": rule.animations, "video": rule.videos}[kind]
         if taken is None:
             pytest.skip(f"the platform takes no {kind}")
         if kind == "animation":
-            return desk.animation(taken.mime_types[0], **more)
-        return desk.picture(**more) if kind == "image" else desk.video(**more)
+            return folder.animation(taken.mime_types[0], **more)
+        return folder.picture(**more) if kind == "image" else folder.video(**more)
 
     def media(self, anna: Visit) -> list[list[dict[str, Any]]]:
         """The files of each post that the world sees, oldest first."""
@@ -122,8 +122,8 @@ class MediaContract(ConnectorContract):
 
     @pytest.mark.parametrize("kind", ["image", "animation", "video"])
     @pytest.mark.parametrize("text", ["Look", ""])
-    def test_file_arrives_whole_with_its_alt_text(self, anna: Visit, desk: MediaFolder, kind: str, text: str) -> None:
-        use = self.one_of(kind, anna, desk, alt_text="Ein Kätzchen 🐈, das „maunzt“")
+    def test_file_arrives_whole_with_its_alt_text(self, anna: Visit, folder: MediaFolder, kind: str, text: str) -> None:
+        use = self.one_of(kind, anna, folder, alt_text="Ein Kätzchen 🐈, das „maunzt“")
 
         published = go_on(anna, step_of(with_media(use, text=text)), Notes())
 
@@ -131,17 +131,17 @@ class MediaContract(ConnectorContract):
         assert (published.remote_id, post["text"], post["media"]) == (post["id"], text, [row(use)])
         assert (anna.marks, anna.calls("publish")) == (1, 1)
 
-    def test_pictures_arrive_in_their_order(self, anna: Visit, desk: MediaFolder) -> None:
+    def test_pictures_arrive_in_their_order(self, anna: Visit, folder: MediaFolder) -> None:
         most = min(self.rule_of(anna).max_images, 4)
-        uses = [desk.picture(number + 5, alt_text=f"Nr. {number}" if number else "") for number in range(most)]
+        uses = [folder.picture(number + 5, alt_text=f"Nr. {number}" if number else "") for number in range(most)]
 
         go_on(anna, step_of(with_media(*uses)), Notes())
 
         assert self.media(anna) == [[row(use) for use in uses]]
 
-    def test_parts_of_a_thread_have_files_of_their_own(self, anna: Visit, desk: MediaFolder) -> None:
+    def test_parts_of_a_thread_have_files_of_their_own(self, anna: Visit, folder: MediaFolder) -> None:
         self.skip_unless_threads()
-        uses = [desk.picture(5), desk.picture(6)]
+        uses = [folder.picture(5), folder.picture(6)]
         parts = (Part("One", (uses[0],)), Part("Two", kind="reply"), Part("", (uses[1],), kind="comment"))
         thread = Content(parts, post_type="thread")
 
@@ -153,8 +153,8 @@ class MediaContract(ConnectorContract):
         assert self.media(anna) == [[row(uses[0])], [], [row(uses[1])]]
         assert [post["reply_to"] for post in posts] == [None, posts[0]["id"], posts[0]["id"]]
 
-    def test_nothing_is_visible_while_a_video_is_worked_on(self, anna: Visit, desk: MediaFolder) -> None:
-        use = self.one_of("video", anna, desk)
+    def test_nothing_is_visible_while_a_video_is_worked_on(self, anna: Visit, folder: MediaFolder) -> None:
+        use = self.one_of("video", anna, folder)
         anna.fault("processing", operation="upload", ms=600)
         step, notes = step_of(with_media(use)), Notes()
 
@@ -172,8 +172,8 @@ class MediaContract(ConnectorContract):
 
     @pytest.mark.parametrize("effect", LOST)
     @pytest.mark.parametrize("kind", ["image", "video"])
-    def test_lost_answer_at_an_upload_is_harmless(self, anna: Visit, desk: MediaFolder, effect: str, kind: str) -> None:
-        use = self.one_of(kind, anna, desk, alt_text="A cat")
+    def test_lost_answer_at_an_upload_is_harmless(self, anna: Visit, folder: MediaFolder, effect: str, kind: str) -> None:
+        use = self.one_of(kind, anna, folder, alt_text="A cat")
         step, notes = step_of(with_media(use)), Notes()
         anna.fault(effect, operation="upload")
 
@@ -186,12 +186,12 @@ class MediaContract(ConnectorContract):
 
     @pytest.mark.parametrize("kind", ["image", "video"])
     def test_killed_between_any_two_steps_it_goes_on_from_there(
-        self, anna: Visit, desk: MediaFolder, kind: str
+        self, anna: Visit, folder: MediaFolder, kind: str
     ) -> None:
         """Killed at the first thing that it saves, at the second, … until a run comes through."""
-        uses = [self.one_of(kind, anna, desk, alt_text="A cat")]
+        uses = [self.one_of(kind, anna, folder, alt_text="A cat")]
         if kind == "image" and self.rule_of(anna).max_images > 1:
-            uses.append(desk.picture(7))
+            uses.append(folder.picture(7))
 
         for saves in range(MOST_CALLS):
             step, dying = step_of(with_media(*uses, text=f"Killed at {saves}"), key=f"k.{saves}"), Notes()
@@ -209,10 +209,10 @@ class MediaContract(ConnectorContract):
         assert self.media(anna) == [[row(use) for use in uses]] * (saves + 1)
         assert anna.texts() == [f"Killed at {number}" for number in range(saves + 1)]
 
-    def test_what_was_uploaded_before_the_kill_is_not_uploaded_again(self, anna: Visit, desk: MediaFolder) -> None:
+    def test_what_was_uploaded_before_the_kill_is_not_uploaded_again(self, anna: Visit, folder: MediaFolder) -> None:
         if self.rule_of(anna).max_images < 2:
             pytest.skip("the platform takes one picture")
-        step, dying = step_of(with_media(desk.picture(5), desk.picture(6))), Notes()
+        step, dying = step_of(with_media(folder.picture(5), folder.picture(6))), Notes()
         dying.stops_at = 1
         with pytest.raises(LeaseLost):
             anna.connector.publish(step, progress=dying)
@@ -224,30 +224,30 @@ class MediaContract(ConnectorContract):
 
     # --- plain refusals ---
 
-    def test_too_many_uploads_wait_until_the_window_opens(self, anna: Visit, desk: MediaFolder) -> None:
+    def test_too_many_uploads_wait_until_the_window_opens(self, anna: Visit, folder: MediaFolder) -> None:
         anna.fault("rate_limited", operation="upload", retry_after=30)
         now = datetime.now(UTC)
 
         with pytest.raises(RateLimited) as caught:
-            anna.connector.publish(step_of(with_media(desk.picture())), progress=Notes())
+            anna.connector.publish(step_of(with_media(folder.picture())), progress=Notes())
 
         assert now < caught.value.until <= now + timedelta(seconds=33)
         assert (anna.texts(), anna.marks) == ([], 0)
 
-    def test_file_that_is_refused_is_rejected(self, anna: Visit, desk: MediaFolder) -> None:
+    def test_file_that_is_refused_is_rejected(self, anna: Visit, folder: MediaFolder) -> None:
         anna.fault("reject_content", operation="upload", times=2)
 
         with pytest.raises(Rejected) as caught:
-            go_on(anna, step_of(with_media(desk.picture())), Notes())
+            go_on(anna, step_of(with_media(folder.picture())), Notes())
 
         assert caught.value.message
         assert (anna.texts(), anna.marks) == ([], 0)
 
-    def test_revoked_token_at_an_upload_needs_reconnect(self, anna: Visit, desk: MediaFolder) -> None:
+    def test_revoked_token_at_an_upload_needs_reconnect(self, anna: Visit, folder: MediaFolder) -> None:
         anna.fault("revoke_token", operation="any")
 
         with pytest.raises(NeedsReconnect):
-            anna.connector.publish(step_of(with_media(desk.picture())), progress=Notes())
+            anna.connector.publish(step_of(with_media(folder.picture())), progress=Notes())
 
         assert anna.marks == 0
 
@@ -255,10 +255,10 @@ class MediaContract(ConnectorContract):
 
     @pytest.mark.parametrize("text", ["Lost reply", ""])
     def test_lost_reply_to_a_post_with_files_is_found(
-        self, anna: Visit, desk: MediaFolder, before: datetime, text: str
+        self, anna: Visit, folder: MediaFolder, before: datetime, text: str
     ) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
-        step, notes = step_of(with_media(desk.picture(), text=text)), Notes()
+        step, notes = step_of(with_media(folder.picture(), text=text)), Notes()
         anna.fault("accept_then_reset")
         with pytest.raises(OutcomeUnknown):
             go_on(anna, step, notes)
@@ -270,10 +270,10 @@ class MediaContract(ConnectorContract):
         assert (found.remote_id, anna.calls("publish")) == (post["id"], 1)
 
     def test_lost_request_goes_out_with_the_files_that_are_there(
-        self, anna: Visit, desk: MediaFolder, before: datetime
+        self, anna: Visit, folder: MediaFolder, before: datetime
     ) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
-        use = desk.picture()
+        use = folder.picture()
         step, notes = step_of(with_media(use)), Notes()
         anna.fault("reset_before")
         with pytest.raises(OutcomeUnknown):
@@ -285,10 +285,10 @@ class MediaContract(ConnectorContract):
 
         assert (looked, self.media(anna), anna.calls("upload")) == (Absent(), [[row(use)]], uploads)
 
-    def test_same_text_without_files_is_not_ours(self, anna: Visit, desk: MediaFolder, before: datetime) -> None:
+    def test_same_text_without_files_is_not_ours(self, anna: Visit, folder: MediaFolder, before: datetime) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
         anna.connector.publish(step_of("Good morning"), progress=Notes())
-        content = with_media(desk.picture(), text="Good morning")
+        content = with_media(folder.picture(), text="Good morning")
 
         looked = anna.connector.reconcile(step_of(content, key="k.2"), progress=Notes(), since=before, known=NOTHING)
 

@@ -17,26 +17,26 @@ ARE_SEEN = "[...document.images].every(image => image.complete && image.naturalW
 PLAY = "[...document.querySelectorAll('video')].every(video => video.readyState > 0 && video.duration > 0)"
 
 
-def publish_some(anna: Visit, desk: MediaFolder) -> None:
+def publish_some(anna: Visit, folder: MediaFolder) -> None:
     shape = {"width": 64, "height": 48}
-    pictures = [desk.use(photo(), "image/jpeg", alt_text=f"Picture {number}", **shape) for number in range(4)]
-    film = desk.use(clip(), "video/mp4", kind="video", duration_s=1.0, alt_text="A film", **shape)
+    pictures = [folder.use(photo(), "image/jpeg", alt_text=f"Picture {number}", **shape) for number in range(4)]
+    film = folder.use(clip(), "video/mp4", kind="video", duration_s=1.0, alt_text="A film", **shape)
     rule = anna.connector.media_rule("standard", anna.target)
     assert rule is not None
     assert rule.animations is not None
     mime_type = rule.animations.mime_types[0]
     data = moving() if mime_type == "image/gif" else clip(has_audio=False)
-    animation = desk.use(data, mime_type, kind="animation", duration_s=0.3, alt_text="It blinks", **shape)
+    animation = folder.use(data, mime_type, kind="animation", duration_s=0.3, alt_text="It blinks", **shape)
     for text, media in {"Pictures": pictures, "A film": [film], "It moves": [animation]}.items():
         go_on(anna, step_of(with_media(*media, text=text), key=text), Notes())
 
 
 @pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED)
 def test_feed_in_chromium_shows_the_files_of_every_platform(sandbox: Sandbox, tmp_path: Path) -> None:
-    desk = MediaFolder(tmp_path)
+    folder = MediaFolder(tmp_path)
     for slug in ("mastodon", "twitter", "bluesky"):
-        publish_some(visit(sandbox, slug), desk)
-    hidden = Content((Part("Careful", (desk.use(photo(), "image/jpeg"),)),), {"sensitive": True})
+        publish_some(visit(sandbox, slug), folder)
+    hidden = Content((Part("Careful", (folder.use(photo(), "image/jpeg"),)),), {"sensitive": True})
     go_on(visit(sandbox, "mastodon"), step_of(hidden, key="k.9"), Notes())
 
     with browser() as page:

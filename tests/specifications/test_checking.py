@@ -145,7 +145,7 @@ def test_whatever_a_platform_sends_is_looked_at(slug: str, code: str, problem: s
     assert any(problem in one for one in found)
 
 
-@pytest.mark.parametrize("module", ["integrations.platforms.mastodon.tests.test_a", "posts.services.sending"])
+@pytest.mark.parametrize("module", ["integrations.platforms.mastodon.tests.test_a", "posts.engine.sender"])
 def test_what_others_send_is_not(module: str) -> None:
     assert send_as(module, "http.post('/api/v1/statuses', json={})") == []
 

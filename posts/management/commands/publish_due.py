@@ -11,9 +11,9 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from mastablasta.core.commands import Outcome, ProgressCommand
+from posts.engine.publisher import DrainReport, drain
 from posts.models import Delivery
-from posts.services import claims
-from posts.services.publishing import DrainReport, drain
+from posts.queue import claims
 from posts.tasks import worker_name
 
 MOST_COUNTED = 100_000

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Workspace
 from integrations.registry import PLATFORM_SLUGS
 from mastablasta.core.commands import Outcome, ProgressCommand, duration
-from posts.services.lifecycle import Chosen, StillFailed, failed_posts, retry_one
+from posts.services.retries import Chosen, StillFailed, failed_posts, retry_one
 
 
 class Command(ProgressCommand):

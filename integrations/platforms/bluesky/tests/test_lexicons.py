@@ -46,13 +46,13 @@ def _done(mime_type: str) -> bytes:
 
 @pytest.mark.parametrize("form", ["picture", "pictures", "gallery", "video", "animation"])
 def test_records_are_posts(tmp_path: Path, form: str) -> None:
-    desk = MediaFolder(tmp_path)
+    folder = MediaFolder(tmp_path)
     uses = {
-        "picture": lambda: [desk.picture()],
-        "pictures": lambda: [desk.picture(alt_text="A bird") for _ in range(4)],
-        "gallery": lambda: [desk.picture() for _ in range(MEDIA.max_images)],
-        "video": lambda: [desk.video(alt_text="A bird sings")],
-        "animation": lambda: [desk.video(kind="animation")],
+        "picture": lambda: [folder.picture()],
+        "pictures": lambda: [folder.picture(alt_text="A bird") for _ in range(4)],
+        "gallery": lambda: [folder.picture() for _ in range(MEDIA.max_images)],
+        "video": lambda: [folder.video(alt_text="A bird sings")],
+        "animation": lambda: [folder.video(kind="animation")],
     }[form]()
 
     record = record_of(*uses)

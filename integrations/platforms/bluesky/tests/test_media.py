@@ -31,7 +31,7 @@ BAD_JWT = '{"error":"BadJwt","message":"could not verify"}'
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> MediaFolder:
+def folder(tmp_path: Path) -> MediaFolder:
     return MediaFolder(tmp_path)
 
 
@@ -83,8 +83,8 @@ def path_of(request: bytes) -> str:
 # --- pictures ---
 
 
-def test_picture_is_sent_raw_and_its_reference_goes_into_the_record_as_it_came(desk: MediaFolder) -> None:
-    use = desk.picture(3, 2, alt_text="Zwei Amseln 🐦")
+def test_picture_is_sent_raw_and_its_reference_goes_into_the_record_as_it_came(folder: MediaFolder) -> None:
+    use = folder.picture(3, 2, alt_text="Zwei Amseln 🐦")
     odd = blob("image/png", extra={"kept": [1]})
     notes = Notes()
 
@@ -110,8 +110,8 @@ def test_picture_is_sent_raw_and_its_reference_goes_into_the_record_as_it_came(d
     assert [list(save) for save in notes.saves] == [["blobs"], ["record"]]
 
 
-def test_record_that_was_kept_is_written_as_it_was(desk: MediaFolder) -> None:
-    use = desk.picture()
+def test_record_that_was_kept_is_written_as_it_was(folder: MediaFolder) -> None:
+    use = folder.picture()
     notes = Notes()
     publish(use, said(blob=blob()), WRITTEN, notes=notes)
     kept = json.loads(json.dumps(notes.data))
@@ -123,12 +123,12 @@ def test_record_that_was_kept_is_written_as_it_was(desk: MediaFolder) -> None:
     assert json.loads(body_of(write))["record"] == kept["record"]
 
 
-def test_forgotten_file_is_another_reference_in_the_same_record(desk: MediaFolder) -> None:
+def test_forgotten_file_is_another_reference_in_the_same_record(folder: MediaFolder) -> None:
     gone = said(400, error="BlobNotFound", message=f"Could not find blob: {CID}")
     first, second = blob(size=1), blob(size=2)
     notes = Notes()
 
-    outcome, requests = publish(desk.picture(), said(blob=first), gone, said(blob=second), WRITTEN, notes=notes)
+    outcome, requests = publish(folder.picture(), said(blob=first), gone, said(blob=second), WRITTEN, notes=notes)
 
     assert isinstance(outcome, Published)
     bodies = [json.loads(body_of(requests[number])) for number in (1, 3)]
@@ -153,10 +153,10 @@ def test_forgotten_file_is_another_reference_in_the_same_record(desk: MediaFolde
     ],
 )
 def test_what_an_answer_to_a_picture_means(
-    desk: MediaFolder, reply: bytes, outcome: type[CallFailed], code: str
+    folder: MediaFolder, reply: bytes, outcome: type[CallFailed], code: str
 ) -> None:
     with pytest.raises(outcome) as caught:
-        publish(desk.picture(), reply)
+        publish(folder.picture(), reply)
 
     assert caught.value.code == code
 
@@ -164,8 +164,8 @@ def test_what_an_answer_to_a_picture_means(
 # --- videos ---
 
 
-def test_video_is_sent_with_a_token_for_its_service_only(desk: MediaFolder) -> None:
-    use, notes, now = desk.video(), Notes(), time.time()
+def test_video_is_sent_with_a_token_for_its_service_only(folder: MediaFolder) -> None:
+    use, notes, now = folder.video(), Notes(), time.time()
 
     outcome, requests = publish(use, TOKEN, ALLOWED, TOKEN, job("JOB_STATE_CREATED"), notes=notes)
 
@@ -185,11 +185,11 @@ def test_video_is_sent_with_a_token_for_its_service_only(desk: MediaFolder) -> N
     assert notes.data["job"]["id"] == "j1"
 
 
-def test_job_is_asked_for_without_a_token(desk: MediaFolder) -> None:
+def test_job_is_asked_for_without_a_token(folder: MediaFolder) -> None:
     kept = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
     made = blob("video/mp4")
 
-    outcome, (asked, write) = publish(desk.video(), job("JOB_STATE_COMPLETED", blob=made), WRITTEN, notes=kept)
+    outcome, (asked, write) = publish(folder.video(), job("JOB_STATE_COMPLETED", blob=made), WRITTEN, notes=kept)
 
     assert isinstance(outcome, Published)
     assert (path_of(asked), query_of(asked)) == ("app.bsky.video.getJobStatus", {"jobId": "j1"})
@@ -207,21 +207,21 @@ def test_job_is_asked_for_without_a_token(desk: MediaFolder) -> None:
         job("JOB_STATE_SOMETHING_NEW"),
     ],
 )  # fmt: skip
-def test_every_way_to_say_that_it_works_on_it(desk: MediaFolder, reply: bytes) -> None:
+def test_every_way_to_say_that_it_works_on_it(folder: MediaFolder, reply: bytes) -> None:
     notes = Notes()
 
-    outcome, _ = publish(desk.video(), TOKEN, ALLOWED, TOKEN, reply, notes=notes)
+    outcome, _ = publish(folder.video(), TOKEN, ALLOWED, TOKEN, reply, notes=notes)
 
     assert isinstance(outcome, Pending)
     assert notes.data["job"]["id"] == "j1"
 
 
 @pytest.mark.parametrize("state", ["JOB_STATE_COMPLETED", "JOB_STATE_FAILED", "JOB_STATE_UPLOADED"])
-def test_file_that_is_named_counts_whatever_else_is_said(desk: MediaFolder, state: str) -> None:
+def test_file_that_is_named_counts_whatever_else_is_said(folder: MediaFolder, state: str) -> None:
     reply = job(state, blob=blob("video/mp4"), error="already_exists", message="Video already processed")
     kept = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
 
-    outcome, _ = publish(desk.video(), reply, WRITTEN, notes=kept)
+    outcome, _ = publish(folder.video(), reply, WRITTEN, notes=kept)
 
     assert isinstance(outcome, Published)
 
@@ -235,11 +235,11 @@ def test_file_that_is_named_counts_whatever_else_is_said(desk: MediaFolder, stat
         ({}, "processing_failed", "it does not say why."),
     ],
 )
-def test_failed_job_is_refused(desk: MediaFolder, fields: dict[str, Any], code: str, words: str) -> None:
+def test_failed_job_is_refused(folder: MediaFolder, fields: dict[str, Any], code: str, words: str) -> None:
     kept = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
 
     with pytest.raises(Rejected) as caught:
-        publish(desk.video(), job("JOB_STATE_FAILED", **fields), notes=kept)
+        publish(folder.video(), job("JOB_STATE_FAILED", **fields), notes=kept)
 
     assert caught.value.code == code
     assert caught.value.message.startswith(f"Bluesky could not use the video: {words}")
@@ -259,10 +259,10 @@ def test_failed_job_is_refused(desk: MediaFolder, fields: dict[str, Any], code: 
     ],
 )  # fmt: skip
 def test_video_that_is_not_taken_never_costs_the_session(
-    desk: MediaFolder, reply: bytes, outcome: type[CallFailed], code: str
+    folder: MediaFolder, reply: bytes, outcome: type[CallFailed], code: str
 ) -> None:
     with pytest.raises(outcome) as caught:
-        publish(desk.video(), TOKEN, ALLOWED, TOKEN, reply)
+        publish(folder.video(), TOKEN, ALLOWED, TOKEN, reply)
 
     assert caught.value.code == code
 
@@ -277,23 +277,23 @@ def test_video_that_is_not_taken_never_costs_the_session(
     ],
 )
 def test_nothing_is_sent_where_it_would_not_be_taken(
-    desk: MediaFolder, reply: bytes, outcome: type[CallFailed], code: str
+    folder: MediaFolder, reply: bytes, outcome: type[CallFailed], code: str
 ) -> None:
     with raw_server(says(TOKEN, reply)) as server, pytest.raises(outcome) as caught:
-        connector_at(server).publish(step_of(content(desk.video())), progress=Notes())
+        connector_at(server).publish(step_of(content(folder.video())), progress=Notes())
 
     assert (caught.value.code, len(server.requests)) == (code, 2)
 
 
 @pytest.mark.parametrize("reply", [answer(BAD_JWT, 401), said(404, error="NotFound"), said()])
-def test_limits_that_nobody_tells_are_no_limits(desk: MediaFolder, reply: bytes) -> None:
-    outcome, _ = publish(desk.video(), TOKEN, reply, TOKEN, job())
+def test_limits_that_nobody_tells_are_no_limits(folder: MediaFolder, reply: bytes) -> None:
+    outcome, _ = publish(folder.video(), TOKEN, reply, TOKEN, job())
 
     assert isinstance(outcome, Pending)
 
 
-def test_job_that_is_not_known_any_more_is_begun_again_once(desk: MediaFolder) -> None:
-    use, lost = desk.video(), said(404, error="JobNotFound", message="job not found")
+def test_job_that_is_not_known_any_more_is_begun_again_once(folder: MediaFolder) -> None:
+    use, lost = folder.video(), said(404, error="JobNotFound", message="job not found")
     notes = Notes(job={"id": "j0", "since": datetime.now(UTC).isoformat()})
 
     asked, _ = publish(use, lost, notes=notes)
@@ -307,21 +307,21 @@ def test_job_that_is_not_known_any_more_is_begun_again_once(desk: MediaFolder) -
     assert caught.value.code == "video_lost"
 
 
-def test_job_without_an_end_is_given_up(desk: MediaFolder) -> None:
+def test_job_without_an_end_is_given_up(folder: MediaFolder) -> None:
     since = datetime.now(UTC) - timedelta(minutes=61)
 
     with pytest.raises(Rejected) as caught:
-        publish(desk.video(), job(), notes=Notes(job={"id": "j1", "since": since.isoformat()}))
+        publish(folder.video(), job(), notes=Notes(job={"id": "j1", "since": since.isoformat()}))
 
     assert caught.value.code == "processing_timeout"
 
 
-def test_it_asks_less_often_after_a_while(desk: MediaFolder) -> None:
+def test_it_asks_less_often_after_a_while(folder: MediaFolder) -> None:
     now = datetime.now(UTC)
     waits = []
     for ago_s in (0, 60):
         since = (now - timedelta(seconds=ago_s)).isoformat()
-        outcome, _ = publish(desk.video(), job(), notes=Notes(job={"id": "j1", "since": since}))
+        outcome, _ = publish(folder.video(), job(), notes=Notes(job={"id": "j1", "since": since}))
         assert isinstance(outcome, Pending)
         waits.append(round((outcome.check_at - datetime.now(UTC)).total_seconds()))
 
@@ -329,17 +329,17 @@ def test_it_asks_less_often_after_a_while(desk: MediaFolder) -> None:
 
 
 @pytest.mark.parametrize("reply", [answer('{"jobStatus":{}}'), answer("{}"), answer("{")])
-def test_answer_about_a_video_that_says_nothing_is_no_answer(desk: MediaFolder, reply: bytes) -> None:
+def test_answer_about_a_video_that_says_nothing_is_no_answer(folder: MediaFolder, reply: bytes) -> None:
     notes = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
 
     with pytest.raises(Unavailable):
-        publish(desk.video(), reply, notes=notes)
+        publish(folder.video(), reply, notes=notes)
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_video_beside_something_else_is_refused_before_anything_is_sent(desk: MediaFolder, place: int) -> None:
-    uses = [desk.picture()]
-    uses.insert(place, desk.video())
+def test_video_beside_something_else_is_refused_before_anything_is_sent(folder: MediaFolder, place: int) -> None:
+    uses = [folder.picture()]
+    uses.insert(place, folder.video())
 
     with raw_server(says(WRITTEN)) as server, pytest.raises(Rejected) as caught:
         connector_at(server).publish(step_of(content(*uses)), progress=Notes())
@@ -359,10 +359,10 @@ def test_video_service_is_one_for_all_but_for_the_simulator() -> None:
     assert own_did("https://pds.example.org") == "did:web:pds.example.org"
 
 
-def test_shapes_of_embeds(desk: MediaFolder) -> None:
+def test_shapes_of_embeds(folder: MediaFolder) -> None:
     bare = MediaUse("a", "", "image/png", 1)
-    moving = desk.video(kind="animation")
-    pictures = [desk.picture(number + 1, alt_text=str(number)) for number in range(5)]
+    moving = folder.video(kind="animation")
+    pictures = [folder.picture(number + 1, alt_text=str(number)) for number in range(5)]
 
     assert embed_of([bare], [blob()]) == {"$type": "app.bsky.embed.images", "images": [{"image": blob(), "alt": ""}]}
     assert embed_of([moving], [blob()]) == {

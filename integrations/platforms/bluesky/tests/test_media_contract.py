@@ -27,7 +27,7 @@ def anna(sandbox: Sandbox) -> Visit:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> MediaFolder:
+def folder(tmp_path: Path) -> MediaFolder:
     return MediaFolder(tmp_path)
 
 
@@ -77,8 +77,8 @@ def embed(anna: Visit, published: Published) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("count", "kind"), [(1, "images"), (4, "images"), (5, "gallery"), (10, "gallery")])
-def test_pictures_arrive_in_order_with_their_alt_texts(anna: Visit, desk: MediaFolder, count: int, kind: str) -> None:
-    uses = [desk.picture(number + 1, alt_text=f"Nr. {number} 🐦" if number else "") for number in range(count)]
+def test_pictures_arrive_in_order_with_their_alt_texts(anna: Visit, folder: MediaFolder, count: int, kind: str) -> None:
+    uses = [folder.picture(number + 1, alt_text=f"Nr. {number} 🐦" if number else "") for number in range(count)]
 
     published = publish(anna, *uses)
 
@@ -90,8 +90,8 @@ def test_pictures_arrive_in_order_with_their_alt_texts(anna: Visit, desk: MediaF
     assert (anna.calls("publish"), anna.marks, paths(anna, UPLOAD_BLOB)) == (1, 1, count)
 
 
-def test_picture_without_a_word(anna: Visit, desk: MediaFolder) -> None:
-    use = desk.picture(alt_text="A bird")
+def test_picture_without_a_word(anna: Visit, folder: MediaFolder) -> None:
+    use = folder.picture(alt_text="A bird")
 
     publish(anna, use, text="")
 
@@ -101,10 +101,10 @@ def test_picture_without_a_word(anna: Visit, desk: MediaFolder) -> None:
 @pytest.mark.parametrize(("kind", "presentation"), [("video", None), ("animation", "gif")])
 @pytest.mark.parametrize("is_flat", [True, False])
 def test_video_arrives_through_the_video_service(
-    anna: Visit, desk: MediaFolder, kind: str, presentation: str | None, is_flat: bool
+    anna: Visit, folder: MediaFolder, kind: str, presentation: str | None, is_flat: bool
 ) -> None:
     anna.sandbox.instance("bluesky", flat_jobs=is_flat)
-    use = desk.video(kind=kind, alt_text="A bird sings")
+    use = folder.video(kind=kind, alt_text="A bird sings")
 
     published = publish(anna, use)
 
@@ -115,8 +115,8 @@ def test_video_arrives_through_the_video_service(
     assert (anna.calls("publish"), paths(anna, UPLOAD_VIDEO), paths(anna, UPLOAD_BLOB)) == (1, 1, 0)
 
 
-def test_parts_of_a_thread_have_media_of_their_own(anna: Visit, desk: MediaFolder) -> None:
-    uses = [desk.picture(1), desk.video(), desk.picture(2)]
+def test_parts_of_a_thread_have_media_of_their_own(anna: Visit, folder: MediaFolder) -> None:
+    uses = [folder.picture(1), folder.video(), folder.picture(2)]
     thread = Content(
         (Part("One", (uses[0],)), Part("Two", (uses[1],), kind="reply"), Part("Three", (uses[2],), kind="comment")),
         post_type="thread",
@@ -134,9 +134,9 @@ def test_parts_of_a_thread_have_media_of_their_own(anna: Visit, desk: MediaFolde
 # --- bounded calls, and nothing visible before all is there ---
 
 
-def test_large_pictures_are_several_calls(anna: Visit, desk: MediaFolder) -> None:
+def test_large_pictures_are_several_calls(anna: Visit, folder: MediaFolder) -> None:
     anna.sandbox.instance("bluesky", image_max_bytes=9_000_000)
-    uses = [desk.use(b"\xff\xd8\xff" + bytes([number]) * 4_000_000, "image/jpeg") for number in range(3)]
+    uses = [folder.use(b"\xff\xd8\xff" + bytes([number]) * 4_000_000, "image/jpeg") for number in range(3)]
     step, notes = step_of(content(*uses)), Notes()
 
     first = anna.connector.publish(step, progress=notes)
@@ -147,9 +147,9 @@ def test_large_pictures_are_several_calls(anna: Visit, desk: MediaFolder) -> Non
     assert seen(anna) == [row(use) for use in uses]
 
 
-def test_video_is_asked_for_until_it_is_ready(anna: Visit, desk: MediaFolder) -> None:
+def test_video_is_asked_for_until_it_is_ready(anna: Visit, folder: MediaFolder) -> None:
     anna.fault("processing", operation="upload", ms=700)
-    step, notes, now = step_of(content(desk.video())), Notes(), datetime.now(UTC)
+    step, notes, now = step_of(content(folder.video())), Notes(), datetime.now(UTC)
 
     begun = anna.connector.publish(step, progress=notes)
     asked = anna.connector.resume(step, progress=notes)
@@ -167,9 +167,9 @@ def test_video_is_asked_for_until_it_is_ready(anna: Visit, desk: MediaFolder) ->
 
 
 @pytest.mark.parametrize("stops_at", [0, 1, 2])
-def test_crash_at_any_save_goes_on_where_it_stood(anna: Visit, desk: MediaFolder, stops_at: int) -> None:
+def test_crash_at_any_save_goes_on_where_it_stood(anna: Visit, folder: MediaFolder, stops_at: int) -> None:
     """Two pictures and the record are kept, in this order; what was kept is not uploaded again."""
-    uses = [desk.picture(1), desk.picture(2)]
+    uses = [folder.picture(1), folder.picture(2)]
     step, notes = step_of(content(*uses)), Notes()
     notes.stops_at = stops_at
     with pytest.raises(LeaseLost):
@@ -182,8 +182,8 @@ def test_crash_at_any_save_goes_on_where_it_stood(anna: Visit, desk: MediaFolder
     assert paths(anna, UPLOAD_BLOB) == (3 if stops_at < 2 else 2)
 
 
-def test_crash_before_the_job_is_kept_finds_it_again(anna: Visit, desk: MediaFolder) -> None:
-    use = desk.video()
+def test_crash_before_the_job_is_kept_finds_it_again(anna: Visit, folder: MediaFolder) -> None:
+    use = folder.video()
     step, notes = step_of(content(use)), Notes()
     notes.stops_at = 0
     with pytest.raises(LeaseLost):
@@ -194,10 +194,10 @@ def test_crash_before_the_job_is_kept_finds_it_again(anna: Visit, desk: MediaFol
     assert (seen(anna), paths(anna, UPLOAD_VIDEO)) == ([row(use)], 2)
 
 
-def test_record_is_the_same_whoever_writes_it(anna: Visit, desk: MediaFolder, before: datetime) -> None:
+def test_record_is_the_same_whoever_writes_it(anna: Visit, folder: MediaFolder, before: datetime) -> None:
     """Written under its key, and again after the answer was lost: the service takes it for the same record."""
     berta = anna.sandbox.accounts("bluesky", "berta")["handle"]
-    step, notes = step_of(content(desk.picture(), text=f"For @{berta}")), Notes()
+    step, notes = step_of(content(folder.picture(), text=f"For @{berta}")), Notes()
     anna.fault("accept_then_reset")
     with pytest.raises(OutcomeUnknown):
         anna.connector.publish(step, progress=notes)
@@ -219,9 +219,9 @@ def before() -> datetime:
 
 @pytest.mark.parametrize("effect", ["reset_before", "status_503", "html_502"])
 def test_lost_write_is_absent_and_then_written_without_another_upload(
-    anna: Visit, desk: MediaFolder, before: datetime, effect: str
+    anna: Visit, folder: MediaFolder, before: datetime, effect: str
 ) -> None:
-    use = desk.picture()
+    use = folder.picture()
     step, notes = step_of(content(use)), Notes()
     anna.fault(effect)
     with pytest.raises(OutcomeUnknown):
@@ -235,8 +235,8 @@ def test_lost_write_is_absent_and_then_written_without_another_upload(
 
 @pytest.mark.parametrize("effect", ["accept_then_reset", "accept_then_500", "garbage_200", "reset_before", "html_502"])
 @pytest.mark.parametrize("form", ["picture", "video"])
-def test_lost_upload_is_made_again(anna: Visit, desk: MediaFolder, effect: str, form: str) -> None:
-    use = desk.picture() if form == "picture" else desk.video()
+def test_lost_upload_is_made_again(anna: Visit, folder: MediaFolder, effect: str, form: str) -> None:
+    use = folder.picture() if form == "picture" else folder.video()
     step, notes = step_of(content(use)), Notes()
     anna.fault(effect, operation="upload")
 
@@ -249,8 +249,8 @@ def test_lost_upload_is_made_again(anna: Visit, desk: MediaFolder, effect: str, 
 
 
 @pytest.mark.parametrize("effect", ["status_500", "status_503", "html_502", "garbage_200", "reset_before"])
-def test_lost_answer_about_a_video_is_asked_for_again(anna: Visit, desk: MediaFolder, effect: str) -> None:
-    use = desk.video()
+def test_lost_answer_about_a_video_is_asked_for_again(anna: Visit, folder: MediaFolder, effect: str) -> None:
+    use = folder.video()
     step, notes = step_of(content(use)), Notes()
     anna.connector.publish(step, progress=notes)
     anna.fault(effect, operation="upload", times=2 if effect == "reset_before" else 1)  # the door itself asks twice
@@ -263,8 +263,8 @@ def test_lost_answer_about_a_video_is_asked_for_again(anna: Visit, desk: MediaFo
 
 
 @pytest.mark.parametrize("form", ["picture", "video"])
-def test_too_many_uploads_wait_until_the_window_opens(anna: Visit, desk: MediaFolder, form: str) -> None:
-    use = desk.picture() if form == "picture" else desk.video()
+def test_too_many_uploads_wait_until_the_window_opens(anna: Visit, folder: MediaFolder, form: str) -> None:
+    use = folder.picture() if form == "picture" else folder.video()
     anna.fault("rate_limited", operation="upload", retry_after=30)
     now = datetime.now(UTC)
 
@@ -278,8 +278,8 @@ def test_too_many_uploads_wait_until_the_window_opens(anna: Visit, desk: MediaFo
 
 @pytest.mark.parametrize("effect", ["expire_token", "revoke_token"])
 @pytest.mark.parametrize("form", ["picture", "video"])
-def test_session_that_is_over_is_not_used(anna: Visit, desk: MediaFolder, effect: str, form: str) -> None:
-    use = desk.picture() if form == "picture" else desk.video()
+def test_session_that_is_over_is_not_used(anna: Visit, folder: MediaFolder, effect: str, form: str) -> None:
+    use = folder.picture() if form == "picture" else folder.video()
     anna.fault(effect, operation="any")
 
     with pytest.raises(NeedsReconnect) as caught:
@@ -292,9 +292,9 @@ def test_session_that_is_over_is_not_used(anna: Visit, desk: MediaFolder, effect
 
 
 @pytest.mark.parametrize("form", ["picture", "video"])
-def test_file_that_was_forgotten_is_uploaded_once_more(anna: Visit, desk: MediaFolder, form: str) -> None:
+def test_file_that_was_forgotten_is_uploaded_once_more(anna: Visit, folder: MediaFolder, form: str) -> None:
     anna.sandbox.instance("bluesky", blob_ttl_s=1)
-    use = desk.picture() if form == "picture" else desk.video()
+    use = folder.picture() if form == "picture" else folder.video()
     step, notes = step_of(content(use)), Notes()
     anna.fault("reset_before")
     with pytest.raises(OutcomeUnknown):
@@ -310,9 +310,9 @@ def test_file_that_was_forgotten_is_uploaded_once_more(anna: Visit, desk: MediaF
     assert (anna.calls("publish"), paths(anna, UPLOAD_BLOB)) == (3, 2 if form == "picture" else 1)
 
 
-def test_file_that_stays_gone_is_refused(anna: Visit, desk: MediaFolder) -> None:
+def test_file_that_stays_gone_is_refused(anna: Visit, folder: MediaFolder) -> None:
     anna.fault("blob_not_found", times=2)
-    step, notes = step_of(content(desk.picture())), Notes()
+    step, notes = step_of(content(folder.picture())), Notes()
 
     with pytest.raises(Rejected) as caught:
         finish(anna, step, notes)
@@ -320,9 +320,9 @@ def test_file_that_stays_gone_is_refused(anna: Visit, desk: MediaFolder) -> None
     assert (caught.value.code, anna.calls("publish"), anna.texts()) == ("blob_gone", 2, [])
 
 
-def test_video_whose_post_was_deleted_goes_up_again(anna: Visit, desk: MediaFolder) -> None:
+def test_video_whose_post_was_deleted_goes_up_again(anna: Visit, folder: MediaFolder) -> None:
     """The video service names the file of the first time, which went with its post."""
-    use = desk.video()
+    use = folder.video()
     first = publish(anna, use)
     anna.connector.delete(first.remote_id)
 
@@ -331,8 +331,8 @@ def test_video_whose_post_was_deleted_goes_up_again(anna: Visit, desk: MediaFold
     assert seen(anna) == [row(use)]
 
 
-def test_same_video_in_two_posts_is_worked_on_once(anna: Visit, desk: MediaFolder) -> None:
-    use = desk.video()
+def test_same_video_in_two_posts_is_worked_on_once(anna: Visit, folder: MediaFolder) -> None:
+    use = folder.video()
     publish(anna, use)
 
     finish(anna, step_of(content(use), key="k.2"), Notes())
@@ -345,12 +345,12 @@ def test_same_video_in_two_posts_is_worked_on_once(anna: Visit, desk: MediaFolde
 
 @pytest.mark.parametrize("code", ["encoding_failure", "pds_upload_failure", "validation_failure"])
 def test_video_that_cannot_be_processed_is_refused_in_the_services_words(
-    anna: Visit, desk: MediaFolder, code: str
+    anna: Visit, folder: MediaFolder, code: str
 ) -> None:
     anna.sandbox.instance("bluesky", video_failure=code)
 
     with pytest.raises(Rejected) as caught:
-        publish(anna, desk.video())
+        publish(anna, folder.video())
 
     assert (caught.value.code, anna.marks, anna.texts()) == (code, 0, [])
     assert caught.value.message.startswith("Bluesky could not use the video: ")
@@ -364,12 +364,12 @@ def test_video_that_cannot_be_processed_is_refused_in_the_services_words(
     ],
 )
 def test_account_that_may_upload_no_video_is_told_before_it_does(
-    anna: Visit, desk: MediaFolder, settings: dict[str, Any], words: str
+    anna: Visit, folder: MediaFolder, settings: dict[str, Any], words: str
 ) -> None:
     anna.sandbox.instance("bluesky", **settings)
 
     with pytest.raises(Rejected) as caught:
-        publish(anna, desk.video())
+        publish(anna, folder.video())
 
     assert caught.value.code == "video_not_allowed"
     assert words in caught.value.message
@@ -381,12 +381,12 @@ def test_account_that_may_upload_no_video_is_told_before_it_does(
     [("account_not_found", NeedsReconnect), ("upstream_failure", Unavailable), ("reject_content", Rejected)],
 )
 def test_refused_upload_says_what_is_next(
-    anna: Visit, desk: MediaFolder, effect: str, outcome: type[CallFailed]
+    anna: Visit, folder: MediaFolder, effect: str, outcome: type[CallFailed]
 ) -> None:
     anna.fault(effect, operation="upload")
 
     with pytest.raises(outcome):
-        publish(anna, desk.picture())
+        publish(anna, folder.picture())
 
     assert anna.texts() == []
 
@@ -408,12 +408,12 @@ def test_rule_keeps_within_what_the_service_takes(anna: Visit, sandbox: Sandbox)
     assert sizes == [(1_000_000, 52_428_800, 52_428_800), (600_000,) * 3]
 
 
-def test_what_the_rule_allows_is_taken(anna: Visit, desk: MediaFolder) -> None:
+def test_what_the_rule_allows_is_taken(anna: Visit, folder: MediaFolder) -> None:
     rule = type(anna.connector).media_rule("standard", None)
     assert rule is not None
     assert rule.images is not None
     uses = [
-        desk.use(b"\xff\xd8\xff" + bytes([number]) * (rule.images.max_bytes - 3), "image/jpeg", width=9, height=9)
+        folder.use(b"\xff\xd8\xff" + bytes([number]) * (rule.images.max_bytes - 3), "image/jpeg", width=9, height=9)
         for number in range(rule.max_images)
     ]
     anna.sandbox.instance("bluesky", image_max_bytes=1_000_000)

@@ -85,41 +85,41 @@ class TestMastodon(MediaContract):
         assert (rule.max_images, rule.alt_text_limit, rule.images.max_bytes) == (9, 700, 4_999_999)
         assert (rule.images.mime_types, rule.animations.mime_types) == (("image/png",), ("video/mp4",))
 
-    def test_file_that_is_just_small_enough_is_taken(self, sandbox: Sandbox, desk: MediaFolder) -> None:
+    def test_file_that_is_just_small_enough_is_taken(self, sandbox: Sandbox, folder: MediaFolder) -> None:
         sandbox.instance("mastodon", image_size_limit=1_000)
         anna = visit(sandbox, "mastodon")
         images = self.rule_of(anna).images
         assert images is not None
-        use = desk.use(png(6, 5).ljust(images.max_bytes, b"\0"), "image/png")
+        use = folder.use(png(6, 5).ljust(images.max_bytes, b"\0"), "image/png")
 
         go_on(anna, step_of(with_media(use)), Notes())
 
         assert self.media(anna) == [[row(use)]]
 
     @pytest.mark.parametrize("kind", ["image", "video"])
-    def test_server_that_knows_the_old_call_only_gets_that(self, anna: Visit, desk: MediaFolder, kind: str) -> None:
+    def test_server_that_knows_the_old_call_only_gets_that(self, anna: Visit, folder: MediaFolder, kind: str) -> None:
         anna.sandbox.instance("mastodon", has_v2_media=False)
-        uses = [self.one_of(kind, anna, desk, alt_text="A cat")]
+        uses = [self.one_of(kind, anna, folder, alt_text="A cat")]
         if kind == "image":
-            uses.append(desk.picture(7))
+            uses.append(folder.picture(7))
 
         go_on(anna, step_of(with_media(*uses)), Notes())
 
         assert (self.media(anna), anna.calls("upload")) == ([[row(use) for use in uses]], 1 + len(uses))
 
     def test_file_that_the_server_cannot_process_is_rejected_with_its_words(
-        self, anna: Visit, desk: MediaFolder
+        self, anna: Visit, folder: MediaFolder
     ) -> None:
         anna.sandbox.instance("mastodon", video_processing_ms=20, processing_fails=True)
 
         with pytest.raises(Rejected) as caught:
-            go_on(anna, step_of(with_media(desk.video())), Notes())
+            go_on(anna, step_of(with_media(folder.video())), Notes())
 
         assert (caught.value.code, "Error processing thumbnail" in caught.value.message) == ("media_failed", True)
         assert (anna.texts(), anna.marks) == ([], 0)
 
-    def test_file_that_was_thrown_away_is_uploaded_again(self, anna: Visit, desk: MediaFolder) -> None:
-        uses = [desk.picture(5, alt_text="A cat"), desk.picture(6)]
+    def test_file_that_was_thrown_away_is_uploaded_again(self, anna: Visit, folder: MediaFolder) -> None:
+        uses = [folder.picture(5, alt_text="A cat"), folder.picture(6)]
         step, notes = step_of(with_media(*uses)), Notes()
         anna.fault("rate_limited", retry_after=1)
         with pytest.raises(RateLimited):
@@ -134,17 +134,17 @@ class TestMastodon(MediaContract):
         assert isinstance(forgotten, Pending)
         assert self.media(anna) == [[row(use) for use in uses]]
 
-    def test_file_that_is_thrown_away_each_time_is_rejected_in_the_end(self, anna: Visit, desk: MediaFolder) -> None:
+    def test_file_that_is_thrown_away_each_time_is_rejected_in_the_end(self, anna: Visit, folder: MediaFolder) -> None:
         anna.sandbox.instance("mastodon", media_ttl_s=0)
 
         with pytest.raises(Rejected) as caught:
-            go_on(anna, step_of(with_media(desk.picture())), Notes())
+            go_on(anna, step_of(with_media(folder.picture())), Notes())
 
         assert "not found or already attached" in caught.value.message
         assert (anna.texts(), anna.calls("publish")) == ([], 2)
 
-    def test_status_that_comes_too_early_waits(self, anna: Visit, desk: MediaFolder) -> None:
-        use = desk.picture()
+    def test_status_that_comes_too_early_waits(self, anna: Visit, folder: MediaFolder) -> None:
+        use = folder.picture()
         anna.fault("media_not_ready")
         step, notes = step_of(with_media(use)), Notes()
 
@@ -156,12 +156,12 @@ class TestMastodon(MediaContract):
 
     @pytest.mark.parametrize("text", ["Once only", ""])
     def test_status_that_shows_late_is_not_made_twice(
-        self, anna: Visit, desk: MediaFolder, before: datetime, text: str
+        self, anna: Visit, folder: MediaFolder, before: datetime, text: str
     ) -> None:
         """It forgot the key and lags behind, so that absence was believed; the files are what gives it away."""
         anna.sandbox.limits(idempotency=False, lookup_lag_ms=60_000)
         anna.fault("accept_then_reset")
-        step, notes = step_of(with_media(desk.picture(), text=text)), Notes()
+        step, notes = step_of(with_media(folder.picture(), text=text)), Notes()
         with pytest.raises(OutcomeUnknown):
             go_on(anna, step, notes)
         looked = anna.connector.reconcile(step, progress=notes, since=before, known=frozenset())
@@ -175,9 +175,9 @@ class TestMastodon(MediaContract):
         assert isinstance(found, Found)
         assert (looked, found.remote_id) == (Absent(), post["id"])
 
-    def test_equal_pictures_without_text_are_told_apart(self, anna: Visit, desk: MediaFolder, before: datetime) -> None:
+    def test_equal_pictures_without_text_are_told_apart(self, anna: Visit, folder: MediaFolder, before: datetime) -> None:
         anna.sandbox.limits(idempotency=False)
-        use = desk.picture()
+        use = folder.picture()
         first = go_on(anna, step_of(with_media(use, text="")), Notes())
         step, notes = step_of(with_media(use, text=""), key="k.2"), Notes()
         anna.fault("accept_then_reset")
@@ -190,20 +190,20 @@ class TestMastodon(MediaContract):
         assert found.remote_id == anna.sandbox.posts("mastodon")[1]["id"] != first.remote_id
 
     def test_account_connected_without_the_permission_has_to_be_connected_again(
-        self, sandbox: Sandbox, desk: MediaFolder, monkeypatch: pytest.MonkeyPatch
+        self, sandbox: Sandbox, folder: MediaFolder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(oauth, "SCOPES", ("read:statuses", "write:statuses"))
         berta = visit(sandbox, "mastodon", "berta")
 
         with pytest.raises(NeedsReconnect) as caught:
-            berta.connector.publish(step_of(with_media(desk.picture())), progress=Notes())
+            berta.connector.publish(step_of(with_media(folder.picture())), progress=Notes())
 
         assert (caught.value.code, caught.value.can_refresh) == ("scope_missing", False)
         assert isinstance(berta.connector.publish(step_of("Text goes on"), progress=Notes()), Published)
 
-    def test_options_and_files_arrive_together(self, anna: Visit, desk: MediaFolder) -> None:
+    def test_options_and_files_arrive_together(self, anna: Visit, folder: MediaFolder) -> None:
         options = {"sensitive": True, "spoiler_text": "Cats"}
-        content = Content((Part("Look", (desk.picture(),)),), options)
+        content = Content((Part("Look", (folder.picture(),)),), options)
 
         published = go_on(anna, step_of(content), Notes())
 
@@ -232,13 +232,13 @@ class TestTakahe(MediaContract):
     def test_too_many_calls_are_rate_limited_until_the_window_opens(self, anna: Visit) -> None:
         pytest.skip("Takahe has no quotas")
 
-    def test_too_many_uploads_wait_until_the_window_opens(self, anna: Visit, desk: MediaFolder) -> None:
+    def test_too_many_uploads_wait_until_the_window_opens(self, anna: Visit, folder: MediaFolder) -> None:
         pytest.skip("Takahe has no quotas")
 
-    def test_file_that_is_refused_is_rejected(self, anna: Visit, desk: MediaFolder) -> None:
+    def test_file_that_is_refused_is_rejected(self, anna: Visit, folder: MediaFolder) -> None:
         """It falls over, so that nobody can tell a bad file from a bad day; the retries come to an end."""
         with pytest.raises(Unavailable):
-            anna.connector.publish(step_of(with_media(desk.use(b"no picture", "image/png"))), progress=Notes())
+            anna.connector.publish(step_of(with_media(folder.use(b"no picture", "image/png"))), progress=Notes())
 
         assert (anna.marks, anna.texts()) == (0, [])
 
@@ -250,8 +250,8 @@ class TestTakahe(MediaContract):
 
         assert (caught.value.code, caught.value.http_status) == ("token_refused", 400)
 
-    def test_file_that_it_does_not_know_is_uploaded_again(self, anna: Visit, desk: MediaFolder) -> None:
-        use = desk.picture()
+    def test_file_that_it_does_not_know_is_uploaded_again(self, anna: Visit, folder: MediaFolder) -> None:
+        use = folder.picture()
         step, notes = step_of(with_media(use)), Notes()
         anna.fault("status_503")
         with pytest.raises(OutcomeUnknown):

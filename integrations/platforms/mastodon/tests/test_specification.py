@@ -58,8 +58,8 @@ def test_new_status_is_as_described(options: dict[str, Any]) -> None:
 
 
 def test_new_status_with_files_is_as_described(tmp_path: Path) -> None:
-    desk = MediaFolder(tmp_path)
-    for content in (with_media(desk.picture(), desk.picture()), with_media(desk.video(), text="")):
+    folder = MediaFolder(tmp_path)
+    for content in (with_media(folder.picture(), folder.picture()), with_media(folder.video(), text="")):
         body = json.loads(requests_of(content, UPLOADED)[-1].partition(b"\r\n\r\n")[2])
 
         assert body.keys() == {"status", "media_ids"}

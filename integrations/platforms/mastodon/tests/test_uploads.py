@@ -31,7 +31,7 @@ CANNOT = answer('{"error":"Error processing thumbnail for uploaded media"}', 422
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> MediaFolder:
+def folder(tmp_path: Path) -> MediaFolder:
     return MediaFolder(tmp_path)
 
 
@@ -82,8 +82,8 @@ def wait_of(pending: Pending) -> float:
 # --- what is sent ---
 
 
-def test_file_goes_up_with_its_alt_text_and_the_status_names_it(desk: MediaFolder) -> None:
-    use, notes = desk.picture(alt_text="Ein Kätzchen"), Notes()
+def test_file_goes_up_with_its_alt_text_and_the_status_names_it(folder: MediaFolder) -> None:
+    use, notes = folder.picture(alt_text="Ein Kätzchen"), Notes()
     with raw_server(answering(media("7"), STATUS)) as server:
         published = connector_at(server).publish(step_of(with_media(use, text=""), key="d.1"), progress=notes)
 
@@ -105,15 +105,15 @@ def test_file_goes_up_with_its_alt_text_and_the_status_names_it(desk: MediaFolde
     assert published == Published("100", "https://m.test/@a/100")
 
 
-def test_file_without_alt_text_has_no_description(desk: MediaFolder) -> None:
+def test_file_without_alt_text_has_no_description(folder: MediaFolder) -> None:
     with raw_server(answering(media("7"), STATUS)) as server:
-        connector_at(server).publish(step_of(with_media(desk.picture())), progress=Notes())
+        connector_at(server).publish(step_of(with_media(folder.picture())), progress=Notes())
 
     assert b'name="description"' not in server.requests[0]
 
 
-def test_files_are_named_in_their_order_beside_the_options(desk: MediaFolder) -> None:
-    uses = tuple(desk.picture(width) for width in (5, 6, 7))
+def test_files_are_named_in_their_order_beside_the_options(folder: MediaFolder) -> None:
+    uses = tuple(folder.picture(width) for width in (5, 6, 7))
     options = {"sensitive": True, "spoiler_text": "CW"}
     content = Content((Part("One"), Part("Two", uses, kind="reply")), options)
     step = step_of(content, Published("99"))
@@ -136,9 +136,9 @@ def test_ids_are_kept_in_the_order_of_their_files() -> None:
     assert ids_in({}) == []
 
 
-def test_large_files_are_several_calls_of_the_engine(desk: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_files_are_several_calls_of_the_engine(folder: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AT_ONCE_BYTES", 150)
-    uses = tuple(desk.use(b"\x89PNG" + bytes(96), "image/png") for _ in range(2))
+    uses = tuple(folder.use(b"\x89PNG" + bytes(96), "image/png") for _ in range(2))
     step, notes = step_of(with_media(*uses)), Notes()
 
     first, calls = publish(step, notes, media("7"))
@@ -153,9 +153,9 @@ def test_large_files_are_several_calls_of_the_engine(desk: MediaFolder, monkeypa
 # --- the server works on it ---
 
 
-def test_video_is_asked_for_until_it_is_ready(desk: MediaFolder) -> None:
+def test_video_is_asked_for_until_it_is_ready(folder: MediaFolder) -> None:
     notes = Notes()
-    step = step_of(with_media(desk.video()))
+    step = step_of(with_media(folder.video()))
 
     first, calls = publish(step, notes, working("7"))
     second, more = publish(step, notes, WORKING)
@@ -172,33 +172,33 @@ def test_video_is_asked_for_until_it_is_ready(desk: MediaFolder) -> None:
 @pytest.mark.parametrize(
     ("age_s", "wait_s"), [(0.2, 1), (3, 3), (8, 8), (60, 15), (LONGEST_WORK.total_seconds() - 5, 15)]
 )
-def test_server_is_asked_less_and_less_often(desk: MediaFolder, age_s: float, wait_s: float) -> None:
+def test_server_is_asked_less_and_less_often(folder: MediaFolder, age_s: float, wait_s: float) -> None:
     notes = Notes(media={"0": kept("7", ago=timedelta(seconds=age_s), is_ready=False)})
 
-    pending, _ = publish(desk.video(), notes, WORKING)
+    pending, _ = publish(folder.video(), notes, WORKING)
 
     assert isinstance(pending, Pending)
     assert wait_s - 0.5 < wait_of(pending) <= wait_s + 0.5
 
 
-def test_server_that_never_finishes_is_given_up(desk: MediaFolder) -> None:
+def test_server_that_never_finishes_is_given_up(folder: MediaFolder) -> None:
     notes = Notes(media={"0": kept("7", ago=LONGEST_WORK + timedelta(seconds=1), is_ready=False)})
 
-    outcome, _ = publish(desk.video(), notes, WORKING)
+    outcome, _ = publish(folder.video(), notes, WORKING)
 
     assert isinstance(outcome, Rejected)
     assert outcome.code == "processing_timeout"
 
 
-def test_file_that_comes_with_202_and_its_address_is_ready(desk: MediaFolder) -> None:
+def test_file_that_comes_with_202_and_its_address_is_ready(folder: MediaFolder) -> None:
     """Pleroma and Akkoma say 202 always."""
-    outcome, _ = publish(desk.picture(), Notes(), media("7", 202), STATUS)
+    outcome, _ = publish(folder.picture(), Notes(), media("7", 202), STATUS)
 
     assert isinstance(outcome, Published)
 
 
-def test_server_that_knows_the_old_call_only_gets_that(desk: MediaFolder) -> None:
-    step, notes = step_of(with_media(desk.picture(5), desk.picture(6))), Notes()
+def test_server_that_knows_the_old_call_only_gets_that(folder: MediaFolder) -> None:
+    step, notes = step_of(with_media(folder.picture(5), folder.picture(6))), Notes()
 
     first, calls = publish(step, notes, NOT_FOUND)
     second, more = publish(step, notes, media("7"), media("8"), STATUS)
@@ -209,8 +209,8 @@ def test_server_that_knows_the_old_call_only_gets_that(desk: MediaFolder) -> Non
     assert more == ["POST /api/v1/media", "POST /api/v1/media", "POST /api/v1/statuses"]
 
 
-def test_server_that_knows_neither_call_is_a_refusal(desk: MediaFolder) -> None:
-    outcome, _ = publish(desk.picture(), Notes(only_v1=True), NOT_FOUND)
+def test_server_that_knows_neither_call_is_a_refusal(folder: MediaFolder) -> None:
+    outcome, _ = publish(folder.picture(), Notes(only_v1=True), NOT_FOUND)
 
     assert isinstance(outcome, Rejected)
     assert outcome.code == "not_found"
@@ -235,10 +235,10 @@ def test_server_that_knows_neither_call_is_a_refusal(desk: MediaFolder) -> None:
         (answer("<html>"), Unavailable, "unreadable"),
     ],
 )
-def test_answer_to_an_upload_says_what_to_do(desk: MediaFolder, said: bytes, kind: type[CallFailed], code: str) -> None:
+def test_answer_to_an_upload_says_what_to_do(folder: MediaFolder, said: bytes, kind: type[CallFailed], code: str) -> None:
     notes = Notes()
 
-    outcome, calls = publish(desk.picture(), notes, said)
+    outcome, calls = publish(folder.picture(), notes, said)
 
     assert (type(outcome), outcome.code) == (kind, code)
     assert "<" not in outcome.message
@@ -255,29 +255,29 @@ def test_answer_to_an_upload_says_what_to_do(desk: MediaFolder, said: bytes, kin
         (answer("<html>"), Unavailable, "unreadable"),
     ],
 )
-def test_answer_about_a_file_says_what_to_do(desk: MediaFolder, said: bytes, kind: type[CallFailed], code: str) -> None:
+def test_answer_about_a_file_says_what_to_do(folder: MediaFolder, said: bytes, kind: type[CallFailed], code: str) -> None:
     before = {"media": {"0": kept("7", is_ready=False)}}
     notes = Notes(**before)
 
-    outcome, _ = publish(desk.video(), notes, said)
+    outcome, _ = publish(folder.video(), notes, said)
 
     assert (type(outcome), outcome.code, notes.data) == (kind, code, before)
 
 
-def test_file_that_cannot_be_used_is_named_with_the_servers_words(desk: MediaFolder) -> None:
+def test_file_that_cannot_be_used_is_named_with_the_servers_words(folder: MediaFolder) -> None:
     notes = Notes(media={"0": kept("7")})
 
-    outcome, _ = publish(step_of(with_media(desk.picture(), desk.picture())), notes, CANNOT)
+    outcome, _ = publish(step_of(with_media(folder.picture(), folder.picture())), notes, CANNOT)
 
     assert outcome.message == "The server cannot use file 2: Error processing thumbnail for uploaded media"
 
 
-def test_line_that_is_too_slow_says_nothing_of_the_server(desk: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_line_that_is_too_slow_says_nothing_of_the_server(folder: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A time-out of another call would count as the server's silence."""
     monkeypatch.setattr(module, "LONGEST_CALL_S", 0.2)
 
     with raw_server(is_silent) as server, pytest.raises(Unavailable) as caught:
-        connector_at(server).publish(step_of(with_media(desk.picture())), progress=Notes())
+        connector_at(server).publish(step_of(with_media(folder.picture())), progress=Notes())
 
     assert caught.value.code == "upload_timed_out"
 
@@ -285,8 +285,8 @@ def test_line_that_is_too_slow_says_nothing_of_the_server(desk: MediaFolder, mon
 # --- files that are gone ---
 
 
-def test_file_that_is_gone_when_it_is_asked_for_goes_up_again_once(desk: MediaFolder) -> None:
-    step, notes = step_of(with_media(desk.video())), Notes(media={"0": kept("7", is_ready=False)})
+def test_file_that_is_gone_when_it_is_asked_for_goes_up_again_once(folder: MediaFolder) -> None:
+    step, notes = step_of(with_media(folder.video())), Notes(media={"0": kept("7", is_ready=False)})
 
     first, _ = publish(step, notes, UNKNOWN)
     second, calls = publish(step, notes, working("8"))
@@ -307,8 +307,8 @@ def test_file_that_is_gone_when_it_is_asked_for_goes_up_again_once(desk: MediaFo
         NOT_FOUND,
     ],
 )
-def test_only_the_file_that_is_gone_goes_up_again_in_any_language(desk: MediaFolder, refused: bytes) -> None:
-    step = step_of(with_media(desk.picture(5), desk.picture(6)))
+def test_only_the_file_that_is_gone_goes_up_again_in_any_language(folder: MediaFolder, refused: bytes) -> None:
+    step = step_of(with_media(folder.picture(5), folder.picture(6)))
     notes = Notes(media={"0": kept("7"), "1": kept("8")})
 
     first, calls = publish(step, notes, refused, UNKNOWN, media("8"))
@@ -320,37 +320,37 @@ def test_only_the_file_that_is_gone_goes_up_again_in_any_language(desk: MediaFol
     assert (more, ids_in(notes.data)) == (["POST /api/v2/media", "POST /api/v1/statuses"], ["9", "8"])
 
 
-def test_file_that_is_gone_twice_is_the_servers_refusal(desk: MediaFolder) -> None:
+def test_file_that_is_gone_twice_is_the_servers_refusal(folder: MediaFolder) -> None:
     notes = Notes(media={"0": kept("7")}, media_again=True)
 
-    outcome, _ = publish(desk.picture(), notes, GONE, UNKNOWN)
+    outcome, _ = publish(folder.picture(), notes, GONE, UNKNOWN)
 
     assert isinstance(outcome, Rejected)
     assert (outcome.code, "not found or already attached" in outcome.message) == ("validation_failed", True)
 
 
 @pytest.mark.parametrize("shown", [media("7"), answer(HTML, 500), answer("{}", 401)])
-def test_status_that_is_refused_for_something_else_stays_refused(desk: MediaFolder, shown: bytes) -> None:
+def test_status_that_is_refused_for_something_else_stays_refused(folder: MediaFolder, shown: bytes) -> None:
     notes = Notes(media={"0": kept("7")})
 
-    outcome, _ = publish(desk.picture(), notes, answer('{"error":"Validation failed: Text is bad"}', 422), shown)
+    outcome, _ = publish(folder.picture(), notes, answer('{"error":"Validation failed: Text is bad"}', 422), shown)
 
     assert isinstance(outcome, Rejected)
     assert outcome.message == "Validation failed: Text is bad"
 
 
-def test_status_that_is_not_refused_asks_for_no_file(desk: MediaFolder) -> None:
+def test_status_that_is_not_refused_asks_for_no_file(folder: MediaFolder) -> None:
     notes = Notes(media={"0": kept("7")})
 
-    outcome, calls = publish(desk.picture(), notes, answer('{"error":"Too many requests"}', 429))
+    outcome, calls = publish(folder.picture(), notes, answer('{"error":"Too many requests"}', 429))
 
     assert isinstance(outcome, RateLimited)
     assert calls == ["POST /api/v1/statuses"]
 
 
 @pytest.mark.parametrize("said", [[NOT_READY], [answer('{"error":"Noch nicht fertig"}', 422), WORKING]])
-def test_file_that_is_not_ready_after_all_is_waited_for(desk: MediaFolder, said: list[bytes]) -> None:
-    step, notes = step_of(with_media(desk.video())), Notes(media={"0": kept("7")})
+def test_file_that_is_not_ready_after_all_is_waited_for(folder: MediaFolder, said: list[bytes]) -> None:
+    step, notes = step_of(with_media(folder.video())), Notes(media={"0": kept("7")})
 
     first, _ = publish(step, notes, *said)
     second, calls = publish(step, notes, media("7"), STATUS)
@@ -361,21 +361,21 @@ def test_file_that_is_not_ready_after_all_is_waited_for(desk: MediaFolder, said:
     assert calls == ["GET /api/v1/media/7", "POST /api/v1/statuses"]
 
 
-def test_file_that_was_kept_for_long_goes_up_again_unasked(desk: MediaFolder) -> None:
+def test_file_that_was_kept_for_long_goes_up_again_unasked(folder: MediaFolder) -> None:
     """Older servers make the status without what they have thrown away."""
     notes = Notes(media={"0": kept("7", ago=KEPT_FOR)}, media_again=True)
 
-    outcome, calls = publish(desk.picture(), notes, media("8"), STATUS)
+    outcome, calls = publish(folder.picture(), notes, media("8"), STATUS)
 
     assert isinstance(outcome, Published)
     assert calls == ["POST /api/v2/media", "POST /api/v1/statuses"]
 
 
-def test_file_that_is_gone_after_a_doubt_is_out(desk: MediaFolder) -> None:
+def test_file_that_is_gone_after_a_doubt_is_out(folder: MediaFolder) -> None:
     """Each goes into one status only; the key that would tell is remembered for an hour."""
     notes = Notes(media={"0": kept("7")}, maybe_out=True)
 
-    outcome, _ = publish(desk.picture(), notes, GONE, UNKNOWN)
+    outcome, _ = publish(folder.picture(), notes, GONE, UNKNOWN)
 
     assert isinstance(outcome, OutcomeUnknown)
     assert (outcome.code, ids_in(notes.data)) == ("media_taken", ["7"])
@@ -411,8 +411,8 @@ def reconcile(step: Step, notes: Notes, *statuses: dict[str, Any], text: str = "
     return found, len(server.requests)
 
 
-def test_status_with_our_files_is_ours_whatever_its_text_became(desk: MediaFolder) -> None:
-    step, notes = step_of(with_media(desk.picture(), desk.picture())), Notes(media={"0": kept("7"), "1": kept("8")})
+def test_status_with_our_files_is_ours_whatever_its_text_became(folder: MediaFolder) -> None:
+    step, notes = step_of(with_media(folder.picture(), folder.picture())), Notes(media={"0": kept("7"), "1": kept("8")})
 
     found, calls = reconcile(step, notes, status("3", "5", "6"), status("2", "8", "7", text="Changed"), text="Other")
 
@@ -420,29 +420,29 @@ def test_status_with_our_files_is_ours_whatever_its_text_became(desk: MediaFolde
 
 
 @pytest.mark.parametrize("files", [[], ["5"], ["5", "6", "9"]])
-def test_status_with_another_number_of_files_is_not_ours(desk: MediaFolder, files: list[str]) -> None:
-    step, notes = step_of(with_media(desk.picture(), desk.picture())), Notes(media={"0": kept("7"), "1": kept("8")})
+def test_status_with_another_number_of_files_is_not_ours(folder: MediaFolder, files: list[str]) -> None:
+    step, notes = step_of(with_media(folder.picture(), folder.picture())), Notes(media={"0": kept("7"), "1": kept("8")})
 
     found, _ = reconcile(step, notes, status("3", *files))
 
     assert (found, notes.data["maybe_out"]) == (Absent(), True)
 
 
-def test_status_with_files_of_other_ids_is_ours_by_its_text(desk: MediaFolder) -> None:
+def test_status_with_files_of_other_ids_is_ours_by_its_text(folder: MediaFolder) -> None:
     """Forks may number them anew."""
-    found, _ = reconcile(step_of(with_media(desk.picture())), Notes(media={"0": kept("7")}), status("3", "x"))
+    found, _ = reconcile(step_of(with_media(folder.picture())), Notes(media={"0": kept("7")}), status("3", "x"))
 
     assert found == Found("3", "https://m.test/3")
 
 
-def test_status_that_does_not_show_its_files_is_ours_by_its_text(desk: MediaFolder) -> None:
+def test_status_that_does_not_show_its_files_is_ours_by_its_text(folder: MediaFolder) -> None:
     silent = status("3", media_attachments=None)
 
-    assert reconcile(step_of(with_media(desk.picture())), Notes(), silent)[0] == Found("3", "https://m.test/3")
+    assert reconcile(step_of(with_media(folder.picture())), Notes(), silent)[0] == Found("3", "https://m.test/3")
 
 
-def test_status_without_text_is_not_told_by_the_number_of_its_files(desk: MediaFolder) -> None:
-    step, notes = step_of(with_media(desk.picture(), text="")), Notes(media={"0": kept("7")})
+def test_status_without_text_is_not_told_by_the_number_of_its_files(folder: MediaFolder) -> None:
+    step, notes = step_of(with_media(folder.picture(), text="")), Notes(media={"0": kept("7")})
 
     alike, _ = reconcile(step, notes, status("3", "5", text=""), text="")
     ours, _ = reconcile(step, notes, status("3", "5", text=""), status("2", "7", text=""), text="")

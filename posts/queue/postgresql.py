@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from posts.services.claims import (
+from posts.queue.types import (
     CLAIMABLE_SQL,
     GIVEN_UP,
     MOST_LOSSES,
@@ -59,7 +59,7 @@ SELECT account_id FROM posts_lane WHERE account_id = ANY(%(accounts)s) ORDER BY 
 """
 
 # A separate statement after the lock: only then does its sub-select see what was committed while it waited.
-SETTLE_LANES = f"""
+RECOMPUTE_LANES = f"""
 UPDATE posts_lane l SET ready_at = CASE WHEN l.is_parked THEN NULL ELSE (
     SELECT GREATEST(min(d.next_attempt_at), l.blocked_until) FROM posts_delivery d
      WHERE d.account_id = l.account_id AND d.state IN {CLAIMABLE_SQL} AND d.lease_token IS NULL
@@ -180,7 +180,7 @@ UPDATE posts_lane SET lease_expires_at = %(expires_at)s WHERE lease_token = ANY(
 UPDATE posts_delivery SET lease_expires_at = %(expires_at)s WHERE lease_token = ANY(%(tokens)s)
 """
 
-SETTLE_POSTS = f"""
+RECOMPUTE_POST_STATUS = f"""
 SELECT id FROM posts_post WHERE id = ANY(%(posts)s) ORDER BY id FOR UPDATE;
 UPDATE posts_post p SET status = s.status, published_at = s.published_at, updated_at = %(at)s
   FROM (SELECT post_id, {POST_STATUS_SQL} AS status, MAX(published_at) AS published_at
@@ -215,7 +215,7 @@ class PostgreSQL(Dialect):
             rows = cursor.fetchall()
             idle = [row[0] for row in rows if row[1] is None]
             if idle:  # their hint was too early; still locked, so nothing that is scheduled meanwhile is missed
-                cursor.execute(SETTLE_LANES, {"accounts": idle})
+                cursor.execute(RECOMPUTE_LANES, {"accounts": idle})
         return [Claimed(row[1], row[0], row[2], row[3], row[4], token) for row in rows if row[1] is not None]
 
     def save(self, saves: Sequence[Save], *, at: datetime) -> set[UUID]:
@@ -247,7 +247,7 @@ class PostgreSQL(Dialect):
         values["rate_s"] = [r.rate[1] if r.rate else None for r in results]
         values["accounts"] = sorted({r.account_id for r in results})
         with connection.cursor() as cursor:
-            cursor.execute(";".join([LOCK_LANES, FINISH, FREE_LANES, SETTLE_LANES]), values)
+            cursor.execute(";".join([LOCK_LANES, FINISH, FREE_LANES, RECOMPUTE_LANES]), values)
             cursor.nextset()
             return {row[0] for row in cursor.fetchall()}
 
@@ -261,27 +261,27 @@ class PostgreSQL(Dialect):
             rows = cursor.fetchall()
             accounts = [account for account, _ in rows if account is not None]
             if accounts:
-                cursor.execute(SETTLE_LANES, {"accounts": accounts})
+                cursor.execute(RECOMPUTE_LANES, {"accounts": accounts})
         return len(accounts), {post for _, post in rows if post is not None}
 
     def lock_lanes(self, accounts: list[UUID]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(LOCK_LANES, {"accounts": accounts})
 
-    def hint(self, due: Mapping[UUID, datetime]) -> None:
+    def wake_lanes(self, due: Mapping[UUID, datetime]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(HINT, [list(due), list(due.values())])
             cursor.execute(f"NOTIFY {NOTIFY_CHANNEL}")
 
-    def settle_lanes(self, accounts: list[UUID]) -> None:
+    def recompute_lanes(self, accounts: list[UUID]) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(SETTLE_LANES, {"accounts": accounts})
+            cursor.execute(RECOMPUTE_LANES, {"accounts": accounts})
 
-    def settle_posts(self, posts: list[UUID], *, at: datetime) -> None:
+    def recompute_post_status(self, posts: list[UUID], *, at: datetime) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(SETTLE_POSTS, {"posts": posts, "at": at})
+            cursor.execute(RECOMPUTE_POST_STATUS, {"posts": posts, "at": at})
 
-    def late_hints(self, limit: int) -> list[UUID]:
+    def late_lanes(self, limit: int) -> list[UUID]:
         with connection.cursor() as cursor:
             cursor.execute(LATE_HINTS, [limit])
             return [row[0] for row in cursor.fetchall()]

@@ -16,15 +16,15 @@ import structlog
 from integrations.errors import OutcomeUnknown, RateLimited, Unavailable
 from integrations.models import PlatformHost
 from integrations.services import circuits
-from posts.services.claims import Result
-from posts.services.desk import Done
+from posts.engine.mailbox import JobDone
+from posts.queue.types import Result
 from posts.states import AttemptKind, AttemptOutcome, DeliveryState
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Weight:
+class HostReport:
     """What the results of one commit say of one host: silent calls in a row at the end, whether it answered.
 
     `failed_sends`: silent sends in a row at the end, whatever look-ups were answered; `took_send`: whether it answered
@@ -38,7 +38,7 @@ class Weight:
     silent_accounts: set[UUID] = field(default_factory=set)
     limited_until: datetime | None = None
 
-    def add(self, end: Done, visible_calls: int) -> None:
+    def add(self, end: JobDone, visible_calls: int) -> None:
         is_silent = circuits.is_silence(end.failure)
         if visible_calls > is_silent:  # of several parts, all but the last one were answered
             self.failed_sends, self.took_send = 0, True
@@ -61,21 +61,23 @@ class Standing:
     takes_sends: bool = True
 
 
-def weigh(done: Iterable[Done], hosts: Mapping[UUID, PlatformHost]) -> tuple[list[Done], dict[UUID, Weight]]:
+def assess_hosts(
+    done: Iterable[JobDone], hosts: Mapping[UUID, PlatformHost]
+) -> tuple[list[JobDone], dict[UUID, HostReport]]:
     """Return the results, those of silent hosts as waiting for them; and what is to be noted, by host."""
     ends = list(done)
-    weights: dict[UUID, Weight] = {}
+    weights: dict[UUID, HostReport] = {}
     for end in ends:
         if end.result is not None and _called(end):
-            weights.setdefault(end.job.host_id, Weight()).add(end, end.result.spent)
+            weights.setdefault(end.job.host_id, HostReport()).add(end, end.result.spent)
     standings = {host: _standing(weight, hosts.get(host)) for host, weight in weights.items()}
     weighed = [
-        _weighed(end, standings[end.job.host_id], hosts.get(end.job.host_id)) if _called(end) else end for end in ends
+        _assessed(end, standings[end.job.host_id], hosts.get(end.job.host_id)) if _called(end) else end for end in ends
     ]
     return weighed, weights
 
 
-def note(weights: Mapping[UUID, Weight], hosts: dict[UUID, PlatformHost], *, at: datetime) -> None:
+def record(weights: Mapping[UUID, HostReport], hosts: dict[UUID, PlatformHost], *, at: datetime) -> None:
     """Write what was found, last in a transaction: a host's row is locked after all others."""
     for host_id, weight in sorted(weights.items()):
         known = hosts.get(host_id)
@@ -95,11 +97,11 @@ def note(weights: Mapping[UUID, Weight], hosts: dict[UUID, PlatformHost], *, at:
             hosts.pop(host_id, None)
 
 
-def _called(end: Done) -> bool:
+def _called(end: JobDone) -> bool:
     return end.result is not None and end.result.outcome != AttemptOutcome.ABANDONED
 
 
-def _standing(weight: Weight, host: PlatformHost | None) -> Standing:
+def _standing(weight: HostReport, host: PlatformHost | None) -> Standing:
     failures, failed_sends = weight.silences, weight.failed_sends
     if host is not None:
         failures += 0 if weight.answered else host.failures
@@ -110,7 +112,7 @@ def _standing(weight: Weight, host: PlatformHost | None) -> Standing:
     return Standing(answers=answers, takes_sends=answers and takes_sends)
 
 
-def _weighed(end: Done, standing: Standing, host: PlatformHost | None) -> Done:
+def _assessed(end: JobDone, standing: Standing, host: PlatformHost | None) -> JobDone:
     """The same end, or one that waits for its host: no retry used, nothing given up."""
     assert end.result is not None  # noqa: S101  _called
     result = end.result
@@ -146,7 +148,7 @@ def _weighed(end: Done, standing: Standing, host: PlatformHost | None) -> Done:
     return replace(end, result=replace(waits, park=True))
 
 
-def _queued(end: Done, result: Result, standing: Standing) -> Result:
+def _queued(end: JobDone, result: Result, standing: Standing) -> Result:
     """To be sent when the host takes it."""
     return replace(
         result, state=DeliveryState.QUEUED, tries=end.job.tries, retry_at=None, remote_id="", url="",
@@ -156,5 +158,5 @@ def _queued(end: Done, result: Result, standing: Standing) -> Result:
     )  # fmt: skip
 
 
-def _trouble(end: Done, standing: Standing) -> str:
+def _trouble(end: JobDone, standing: Standing) -> str:
     return f"{end.job.target.host} {'takes no posts at the moment' if standing.answers else 'does not answer'}"

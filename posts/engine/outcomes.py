@@ -20,8 +20,8 @@ from integrations.errors import (
 )
 from mastablasta.core.backoff import next_try_at
 from mastablasta.core.time_scale import scaled
-from posts.services.claims import Result
-from posts.services.jobs import Job
+from posts.engine.send_jobs import SendJob
+from posts.queue.types import Result
 from posts.states import AttemptOutcome, DeliveryState
 
 LOOKS_S = tuple(scaled(s) for s in (2, 5, 10, 20, 40, 80))
@@ -53,7 +53,7 @@ def next_look(doubted_at: datetime, settle_s: float, *, at: datetime) -> datetim
     return doubted_at + timedelta(seconds=next((s for s in plan if s > waited_s + 0.2), waited_s + LONGEST_GAP_S))
 
 
-def after_send(job: Job, answer: SendAnswer, *, at: datetime, visible: Visible) -> Result:
+def after_send(job: SendJob, answer: SendAnswer, *, at: datetime, visible: Visible) -> Result:
     """The result of a send. `job.parts` are those that are out by now."""
     calls = _calls(job, visible)
     if isinstance(answer, Published):
@@ -64,7 +64,7 @@ def after_send(job: Job, answer: SendAnswer, *, at: datetime, visible: Visible) 
 
 
 def _refused_send(
-    job: Job, failure: CallFailed, *, at: datetime, marked_at: datetime | None, calls: dict[str, Any]
+    job: SendJob, failure: CallFailed, *, at: datetime, marked_at: datetime | None, calls: dict[str, Any]
 ) -> Result:
     said = {**_attempt_says(failure), **_delivery_says(failure), **calls}
     if isinstance(failure, OutcomeUnknown):
@@ -85,7 +85,7 @@ def _refused_send(
     return _again_or_failed(job, AttemptOutcome.UNAVAILABLE, at=at, since=at, **said)
 
 
-def _incomplete(job: Job, outcome: str, reason: str, *, at: datetime, **said: Any) -> Result:
+def _incomplete(job: SendJob, outcome: str, reason: str, *, at: datetime, **said: Any) -> Result:
     """The root is out and a later part cannot be: a missing comment is a warning, a missing reply a failure."""
     number, total = len(job.parts) + 1, len(job.content.parts)
     if job.content.parts[len(job.parts)].kind == "comment":
@@ -100,7 +100,7 @@ def _incomplete(job: Job, outcome: str, reason: str, *, at: datetime, **said: An
     return job.result(DeliveryState.FAILED, outcome, at=at, **said)
 
 
-def after_poll(job: Job, answer: SendAnswer, *, at: datetime, visible: Visible) -> Result:
+def after_poll(job: SendJob, answer: SendAnswer, *, at: datetime, visible: Visible) -> Result:
     """The result of asking whether the platform has finished, and of what was sent when it had.
 
     A refusal for now took this attempt's own mark down; one from before stays open.
@@ -124,7 +124,7 @@ def after_poll(job: Job, answer: SendAnswer, *, at: datetime, visible: Visible) 
     )  # fmt: skip
 
 
-def _polled_in_vain(job: Job, failure: Unavailable, *, at: datetime, calls: dict[str, Any]) -> Result:
+def _polled_in_vain(job: SendJob, failure: Unavailable, *, at: datetime, calls: dict[str, Any]) -> Result:
     """One of the retries. After the last it has failed; but where it may be out, that is found out."""
     said = {**_attempt_says(failure), **calls}
     tries = job.tries + 1
@@ -143,7 +143,7 @@ def _polled_in_vain(job: Job, failure: Unavailable, *, at: datetime, calls: dict
     )  # fmt: skip
 
 
-def after_reconcile(job: Job, answer: ReconcileAnswer, *, at: datetime, settle_s: float) -> Result:
+def after_reconcile(job: SendJob, answer: ReconcileAnswer, *, at: datetime, settle_s: float) -> Result:
     """The result of asking whether it is out. Absence counts only when asked `settle_s` after the doubt began."""
     doubted_at = job.doubted_at or job.claimed_at
     still: dict[str, Any] = {"sent_at": job.sent_at, "doubted_at": doubted_at}
@@ -178,7 +178,7 @@ def after_reconcile(job: Job, answer: ReconcileAnswer, *, at: datetime, settle_s
     )  # fmt: skip
 
 
-def _calls(job: Job, visible: Visible) -> dict[str, Any]:
+def _calls(job: SendJob, visible: Visible) -> dict[str, Any]:
     return {
         "visible_calls": job.visible_calls + visible.calls,
         "attempt_sent_at": visible.first_at,
@@ -186,7 +186,7 @@ def _calls(job: Job, visible: Visible) -> dict[str, Any]:
     }
 
 
-def _published(job: Job, *, at: datetime, rests_until: datetime | None = None, **calls: Any) -> Result:
+def _published(job: SendJob, *, at: datetime, rests_until: datetime | None = None, **calls: Any) -> Result:
     """All parts are out; the delivery goes by its root's name.
 
     Its account rests after a late one, since backlog is paced, and when the platform said that its window is used up.
@@ -203,21 +203,21 @@ def _published(job: Job, *, at: datetime, rests_until: datetime | None = None, *
     )  # fmt: skip
 
 
-def _pending(job: Job, answer: Pending, *, at: datetime, sent_at: datetime | None, **calls: Any) -> Result:
+def _pending(job: SendJob, answer: Pending, *, at: datetime, sent_at: datetime | None, **calls: Any) -> Result:
     return job.result(
         DeliveryState.PROCESSING, AttemptOutcome.PENDING, at=at, next_attempt_at=max(answer.check_at, at),
         progress={**job.progress, **answer.progress}, sent_at=sent_at, **calls,
     )  # fmt: skip
 
 
-def _unconfirmed(job: Job, reason: str, *, at: datetime, **said: Any) -> Result:
+def _unconfirmed(job: SendJob, reason: str, *, at: datetime, **said: Any) -> Result:
     return job.result(
         DeliveryState.UNCONFIRMED, AttemptOutcome.CANNOT_TELL, at=at, error_code="unconfirmed", error_kind="unknown",
         error_message=f"Nobody can say whether this is out: {reason}"[:500], **said,
     )  # fmt: skip
 
 
-def _again_or_failed(job: Job, outcome: str, *, at: datetime, since: datetime, **said: Any) -> Result:
+def _again_or_failed(job: SendJob, outcome: str, *, at: datetime, since: datetime, **said: Any) -> Result:
     """Another try, as long as there are retries left: after the usual wait, counted from `since`, the last one's end.
 
     A look-up that was answered in between does not shorten it.

@@ -12,7 +12,8 @@ from integrations.errors import CallFailed
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem
 from mastablasta.core.outbound import Http
 from posts.models import Delivery, Post
-from posts.services import claims, composing, scheduling
+from posts.queue import claims
+from posts.services import post_content, scheduling
 from posts.states import IN_FLIGHT_OR_UNCERTAIN, DeliveryState
 
 
@@ -27,7 +28,7 @@ def retract_post(post: Post, *, at: datetime) -> None:
     on with the rest. Raises Conflict while something is in flight or in doubt.
     """
     with transaction.atomic():
-        deliveries = scheduling.lock(post)
+        deliveries = scheduling.lock_post(post)
         if any(d.state in IN_FLIGHT_OR_UNCERTAIN for d in deliveries):
             raise Conflict("in_flight", "Something of this post is under way or in doubt; wait for its outcome.")
     problems = []
@@ -51,7 +52,7 @@ def _retract(delivery: Delivery, *, at: datetime) -> None:
         raise Conflict("needs_reauth", "The account has to be connected again.")
     credential = integrations.fresh_credentials(account.credential, at=at)
     http = Http(account.platform_host.base_url, token=str(credential.access_enc))
-    connector = registry.connector_class(delivery.platform)(composing.target_of(account), http)
+    connector = registry.connector_class(delivery.platform)(post_content.target_of(account), http)
     ids = [part["remote_id"] for part in delivery.parts or ()] or [delivery.remote_id]
     for remote_id in reversed([remote_id for remote_id in ids if remote_id]):  # replies before what they answer
         connector.delete(remote_id)
@@ -59,4 +60,4 @@ def _retract(delivery: Delivery, *, at: datetime) -> None:
         Delivery.objects.filter(id=delivery.id, state=DeliveryState.PUBLISHED).update(
             state=DeliveryState.RETRACTED, updated_at=at
         )
-        claims.settle_posts([delivery.post_id], at=at)
+        claims.recompute_post_status([delivery.post_id], at=at)

@@ -13,8 +13,8 @@ from integrations import registry
 from integrations.contract import Content, Measure, Target
 from mastablasta.core.errors import FieldProblem
 from posts.models import Post
-from posts.services import composing, media, writing
-from posts.services.writing import Draft
+from posts.services import drafts, media, post_content
+from posts.services.drafts import Draft
 
 NOBODY = UUID(int=0)  # no account has this id, so only what is said for the platform counts
 
@@ -73,18 +73,18 @@ def validate_draft(workspace: Workspace, *, draft: Draft, publish: bool = False,
     Previews are ordered by platform and account.
     """
     post = Post(workspace=workspace)
-    composed = writing.compose(post, draft, goes_out=True)
+    composed = drafts.compose(post, draft, goes_out=True)
     files = composed.files
-    problems = [*writing.problems_of(draft), *writing.time_problems(draft, publish=publish, at=at), *composed.problems]
-    fields = {name: getattr(post, name) for name in composing.CONTENT_FIELDS}
+    problems = [*drafts.problems_of(draft), *drafts.time_problems(draft, publish=publish, at=at), *composed.problems]
+    fields = {name: getattr(post, name) for name in post_content.CONTENT_FIELDS}
     previews = []
     for account in composed.accounts:
-        content = composing.content_for(fields, platform=account.platform, account_id=account.id, files=files)
+        content = post_content.content_for(fields, platform=account.platform, account_id=account.id, files=files)
         own = [p for p in problems if p.code == "account_not_active" and p.params["account_id"] == str(account.id)]
-        previews.append(_preview(account.platform, account.id, content, composing.target_of(account), own))
+        previews.append(_preview(account.platform, account.id, content, post_content.target_of(account), own))
     for platform in post.wanted_platforms:
-        content = composing.content_for(fields, platform=platform, account_id=NOBODY, files=files)
-        own = [p for p in problems if p.code in composing.NOBODY_CODES and p.params["platform"] == platform]
+        content = post_content.content_for(fields, platform=platform, account_id=NOBODY, files=files)
+        own = [p for p in problems if p.code in post_content.NOBODY_CODES and p.params["platform"] == platform]
         preview = _preview(platform, None, content, None, own)
         previews.append(preview)
         of_platform = {"platform": platform, "account_id": None}
@@ -104,7 +104,7 @@ def _preview(
     """`own`: problems of the account itself, which come before those of its content."""
     connector = registry.connector_class(platform) if registry.is_built(platform) else None
     rule = connector.media_rule(content.post_type, target) if connector else None
-    forms, _ = media.forms_of(content, rule)
+    forms, _ = media.required_renditions(content, rule)
     parts = tuple(
         SentText(
             index, part.kind, part.text, connector.measure(content, index, target) if connector else None,
@@ -119,5 +119,5 @@ def _preview(
         )
         for index, part in enumerate(content.parts)
     )  # fmt: skip
-    found = composing.problems_at(platform, content, target) if connector else []
+    found = post_content.problems_at(platform, content, target) if connector else []
     return Preview(platform, account_id, parts, content.options, (*own, *found))

@@ -10,12 +10,12 @@ import structlog
 
 from integrations import services as integrations
 from integrations.errors import NeedsReconnect, OperatorProblem
-from posts.services.desk import Done
+from posts.engine.mailbox import JobDone
 
 log = structlog.get_logger(__name__)
 
 
-def bear(done: Iterable[Done], written: set[UUID], *, at: datetime) -> None:
+def apply_side_effects(done: Iterable[JobDone], written: set[UUID], *, at: datetime) -> None:
     """Carry out what follows from results that were written; inside the transaction that wrote them.
 
     Touches no lanes: those of sibling accounts are parked when they are next claimed.

@@ -17,7 +17,7 @@ HOLD_GRACE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Obstacle:
+class Blocker:
     """`account`: it cannot be used. `held`: too late, a person decides. `host`: its circuit is open.
 
     `window`: the platform takes no call of our app before `until`. `slow`: it has enough of our calls in hand.
@@ -38,7 +38,7 @@ class MissedRule:
     hours: int
     holds: bool
 
-    def obstacle(self, promised_at: datetime, *, at: datetime, is_first_look: bool) -> Obstacle | None:
+    def blocker(self, promised_at: datetime, *, at: datetime, is_first_look: bool) -> Blocker | None:
         """What stands against sending at `at` what was promised for `promised_at`.
 
         "hold" is meant for what fell due while nobody worked: what was looked at before (it is being retried, or had
@@ -49,14 +49,14 @@ class MissedRule:
         remedy = "Publish it now, give it another time or cancel it."
         if late > self.longest:
             message = f"It was due at {due}; what is more than {self.hours} hours late waits for a person. {remedy}"
-            return Obstacle("held", message)
+            return Blocker("held", message)
         if self.holds and is_first_look and late > HOLD_GRACE:
             message = f"It was due at {due}, when nothing could be sent; this workspace decides such posts. {remedy}"
-            return Obstacle("held", message)
+            return Blocker("held", message)
         return None
 
 
-def rules_of(workspaces: Iterable[UUID]) -> Mapping[UUID, MissedRule]:
+def missed_rules_of(workspaces: Iterable[UUID]) -> Mapping[UUID, MissedRule]:
     """The rule of each workspace: its own, else the server's (MISSED_POST_POLICY, MISSED_POST_HOURS)."""
     rows = Workspace.objects.filter(id__in=set(workspaces)).values_list("id", "missed_post_policy", "missed_post_hours")
     rules = {}

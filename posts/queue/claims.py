@@ -1,8 +1,8 @@
 """Who works on what: the engine's only view of the queue.
 
-`claim` takes lanes and from each its earliest due delivery, with the Attempts, in one transaction; `mark` and
-`save_progress` write what a crash must not lose; `finish` writes results; `renew` keeps what is held; `take_over`
-collects what a dead worker held. Every write after the claim carries the lease token: a late worker changes nothing.
+`claim` takes lanes and from each its earliest due delivery, with the Attempts, in one transaction; `save` writes what a
+crash must not lose; `finish` writes results; `renew` keeps what is held; `take_over` collects what a dead worker held.
+Every write after the claim carries the lease token: a late worker changes nothing.
 
 All of them run inside the caller's transaction. Lock order everywhere: lanes by account, deliveries, posts by id.
 Measured on PostgreSQL: the claim stays at 1-3 ms per 128 rows whatever the backlog looks like.
@@ -10,12 +10,9 @@ Measured on PostgreSQL: the claim stays at 1-3 ms per 128 rows whatever the back
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -25,162 +22,18 @@ from django.utils import timezone
 
 from integrations.services import circuits
 from mastablasta.core.time_scale import scaled
-from posts.states import CLAIMABLE, DELIVERY_MOVES, NOT_OUT, OUT, DeliveryState
+from posts.queue.types import Claimed, Dialect, Result, Save
+from posts.states import DeliveryState
 
 LEASE = timedelta(seconds=scaled(20))
-MOST_LOSSES = 3
-GIVEN_UP = f"{MOST_LOSSES} workers in a row ended while they had this in hand; it may be what ended them."
-NOTIFY_CHANNEL = "mastablasta_due"
-
-CLAIMABLE_SQL = "({})".format(", ".join(f"'{state.value}'" for state in CLAIMABLE))
-
-
-def _one_of(states: Iterable[DeliveryState]) -> str:
-    return "state IN ({})".format(", ".join(f"'{state.value}'" for state in states))
-
-
-_ACTIVE = _one_of(
-    [
-        DeliveryState.QUEUED,
-        DeliveryState.BLOCKED,
-        DeliveryState.HELD,
-        DeliveryState.SENDING,
-        DeliveryState.PROCESSING,
-        DeliveryState.UNKNOWN,
-    ]
-)
-_BEGUN = (
-    f"({_one_of([DeliveryState.SENDING, DeliveryState.PROCESSING, DeliveryState.UNKNOWN, *OUT, *NOT_OUT])}"
-    " OR visible_calls > 0)"
-)
-# The status of a post, read off its deliveries; the order of the lines is contract, the dialects share it.
-POST_STATUS_SQL = f"""CASE
-    WHEN MAX(CASE WHEN {_ACTIVE} THEN 1 ELSE 0 END) = 1
-     AND MAX(CASE WHEN {_BEGUN} THEN 1 ELSE 0 END) = 1 THEN 'publishing'
-    WHEN MAX(CASE WHEN state = 'unconfirmed' THEN 1 ELSE 0 END) = 1 THEN 'unconfirmed'
-    WHEN MAX(CASE WHEN {_ACTIVE} THEN 1 ELSE 0 END) = 1 THEN 'scheduled'
-    WHEN MIN(CASE WHEN {_one_of(OUT)} THEN 1 ELSE 0 END) = 1 THEN 'published'
-    WHEN MAX(CASE WHEN {_one_of(OUT)} THEN 1 ELSE 0 END) = 1 THEN 'partially_published'
-    WHEN MAX(CASE WHEN {_one_of(NOT_OUT)} THEN 1 ELSE 0 END) = 1 THEN 'failed'
-    WHEN MAX(CASE WHEN state = 'draft' THEN 1 ELSE 0 END) = 1 THEN 'draft'
-    ELSE 'cancelled' END"""
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """One delivery that is ours until its lease ends. `number` is that of the Attempt opened with it."""
-
-    delivery_id: UUID
-    account_id: UUID
-    post_id: UUID
-    state: str
-    number: int
-    token: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a claimed delivery: its new row, the closed Attempt and what it means for the lane.
-
-    `blocked_until`: no call for this account before it. `park`: no call at all until the account is usable again.
-    `spent` visible calls count against `rate` (calls, seconds); an account that has used up its window rests.
-    """
-
-    delivery_id: UUID
-    account_id: UUID
-    post_id: UUID
-    token: UUID
-    number: int
-    from_state: str
-    state: str
-    outcome: str
-    ended_at: datetime
-    next_attempt_at: datetime | None = None
-    tries: int = 0
-    visible_calls: int = 0
-    sent_at: datetime | None = None
-    doubted_at: datetime | None = None
-    progress: Mapping[str, Any] | None = None
-    parts: Sequence[Mapping[str, Any]] | None = None
-    remote_id: str = ""
-    url: str = ""
-    published_at: datetime | None = None
-    error_code: str = ""
-    error_kind: str = ""
-    error_message: str = ""
-    error_retryable: bool = False
-    warnings: Sequence[str] = ()
-    attempt_sent_at: datetime | None = None
-    http_status: int | None = None
-    code: str = ""
-    message: str = ""
-    retry_at: datetime | None = None
-    blocked_until: datetime | None = None
-    park: bool = False
-    spent: int = 0
-    rate: tuple[int, int] | None = None
-
-    def __post_init__(self) -> None:
-        DELIVERY_MOVES.check(self.from_state, self.state)
-
-
-@dataclass(frozen=True, slots=True)
-class Save:
-    """Something that must be durable before the next call: the mark (`sent_at`), and what was done so far.
-
-    `closes_mark`: the open visible step has its answer (a part is out), so the mark is taken down and what was saved
-    of that step is forgotten.
-    """
-
-    delivery_id: UUID
-    token: UUID
-    sent_at: datetime | None = None
-    progress: Mapping[str, Any] | None = None
-    parts: Sequence[Mapping[str, Any]] | None = None
-    closes_mark: bool = False
-
-
-class Dialect(ABC):
-    """The same steps in one database's SQL."""
-
-    @abstractmethod
-    def claim(self, *, at: datetime, limit: int, token: UUID, expires_at: datetime, worker: str) -> list[Claimed]: ...
-
-    @abstractmethod
-    def save(self, saves: Sequence[Save], *, at: datetime) -> set[UUID]: ...
-
-    @abstractmethod
-    def finish(self, results: Sequence[Result], *, at: datetime) -> set[UUID]: ...
-
-    @abstractmethod
-    def renew(self, tokens: list[UUID], *, expires_at: datetime) -> None: ...
-
-    @abstractmethod
-    def take_over(self, *, at: datetime, limit: int) -> tuple[int, set[UUID]]:
-        """How many lanes were freed, and the posts of deliveries that were given up."""
-
-    @abstractmethod
-    def lock_lanes(self, accounts: list[UUID]) -> None: ...
-
-    @abstractmethod
-    def hint(self, due: Mapping[UUID, datetime]) -> None: ...
-
-    @abstractmethod
-    def settle_lanes(self, accounts: list[UUID]) -> None: ...
-
-    @abstractmethod
-    def settle_posts(self, posts: list[UUID], *, at: datetime) -> None: ...
-
-    @abstractmethod
-    def late_hints(self, limit: int) -> list[UUID]: ...
 
 
 def _dialect() -> Dialect:
     if connection.vendor == "postgresql":
-        from posts.services.claims_postgresql import PostgreSQL
+        from posts.queue.postgresql import PostgreSQL
 
         return PostgreSQL()
-    from posts.services.claims_sqlite import SQLite
+    from posts.queue.sqlite import SQLite
 
     return SQLite()
 
@@ -199,7 +52,7 @@ def save(saves: Sequence[Save], *, at: datetime) -> set[UUID]:
 def finish(results: Sequence[Result], *, at: datetime) -> set[UUID]:
     """Write the results, free their lanes and return the deliveries written; a late worker's are left out.
 
-    Posts are not settled here: the caller does it once for all that it touched (`settle_posts`).
+    Posts are not settled here: the caller does it once for all that it touched (`recompute_post_status`).
     """
     return _dialect().finish(results, at=at) if results else set()
 
@@ -217,7 +70,7 @@ def take_over(*, at: datetime, limit: int = 1000) -> int:
     What MOST_LOSSES workers in a row vanished with may be what ends them: it is given up, for a person to look at.
     """
     freed, given_up = _dialect().take_over(at=at, limit=limit)
-    settle_posts(given_up, at=at)
+    recompute_post_status(given_up, at=at)
     return freed
 
 
@@ -227,22 +80,22 @@ def lock_lanes(accounts: Iterable[UUID]) -> None:
     _dialect().lock_lanes(sorted(set(accounts)))
 
 
-def hint(due: Mapping[UUID, datetime]) -> None:
+def wake_lanes(due: Mapping[UUID, datetime]) -> None:
     """Say that each account has something to look at from then on; wakes the clock when the transaction commits."""
     if due:
-        _dialect().hint(due)
+        _dialect().wake_lanes(due)
 
 
-def settle_lanes(accounts: Iterable[UUID]) -> None:
+def recompute_lanes(accounts: Iterable[UUID]) -> None:
     """Compute `ready_at` anew from the deliveries; the lanes must be locked by this transaction."""
-    _dialect().settle_lanes(sorted(set(accounts)))
+    _dialect().recompute_lanes(sorted(set(accounts)))
 
 
-def settle_posts(posts: Iterable[UUID], *, at: datetime) -> None:
+def recompute_post_status(posts: Iterable[UUID], *, at: datetime) -> None:
     """Compute the status of each post anew from its deliveries; locks the posts in id order."""
     ids = sorted(set(posts))
     if ids:
-        _dialect().settle_posts(ids, at=at)
+        _dialect().recompute_post_status(ids, at=at)
 
 
 def next_ready_at() -> datetime | None:
@@ -281,11 +134,11 @@ def sweep_lanes(limit: int = 1000) -> int:
     repaired = 0
     while True:
         with transaction.atomic():
-            late = _dialect().late_hints(limit)
+            late = _dialect().late_lanes(limit)
             if not late:
                 return repaired
             lock_lanes(late)
-            settle_lanes(late)
+            recompute_lanes(late)
             repaired += len(late)
         if len(late) < limit:
             return repaired
@@ -322,8 +175,8 @@ def unpark_lanes(*, at: datetime | None = None) -> int:
             state=DeliveryState.QUEUED, next_attempt_at=F("due_at"), error_code="", error_kind="", error_message=""
         )
         Lane.objects.filter(account__in=usable).update(is_parked=False)
-        settle_lanes(usable)
-        settle_posts(posts, at=at)
+        recompute_lanes(usable)
+        recompute_post_status(posts, at=at)
         circuits.have_woken(answering)
     return len(usable)
 

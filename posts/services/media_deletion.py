@@ -10,7 +10,8 @@ from mastablasta.core.errors import Conflict
 from media_library.models import Asset
 from media_library.services import removing
 from posts.models import Delivery, Post
-from posts.services import claims, lifecycle
+from posts.queue import claims
+from posts.services import edits
 from posts.states import IN_FLIGHT_OR_UNCERTAIN, DeliveryState
 
 WAITS = (DeliveryState.QUEUED, DeliveryState.BLOCKED, DeliveryState.HELD)
@@ -43,7 +44,7 @@ def delete_file(asset: Asset, *, is_forced: bool = False, at: datetime) -> None:
 
 
 def _back_to_draft(post: Post, asset: Asset, *, at: datetime) -> None:
-    lifecycle.unschedule(post, at=at)
+    edits.unschedule(post, at=at)
     message = f"{asset.filename} was deleted; choose another file."
     post.warnings.append(
         {"field": "media", "code": "media_deleted", "message": message, "params": {"media_id": str(asset.id)}}

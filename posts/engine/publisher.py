@@ -27,13 +27,14 @@ from integrations.models import PlatformHost
 from integrations.services.circuits import is_silence
 from mastablasta.core.models import PROGRESS, Counted, Heartbeat, Tally
 from mastablasta.core.time_scale import scaled
-from posts.services import claims
-from posts.services.consequences import bear
-from posts.services.desk import Ask, Desk, Done
-from posts.services.jobs import Job, load_jobs
-from posts.services.obstacles import Obstacle
-from posts.services.sending import obstructed, work_on
-from posts.services.weighing import note, weigh
+from posts.engine.blockers import Blocker
+from posts.engine.host_health import assess_hosts, record
+from posts.engine.job_loader import load_jobs
+from posts.engine.mailbox import DatabaseRequest, JobDone, Mailbox
+from posts.engine.send_jobs import SendJob
+from posts.engine.sender import blocked_result, work_on
+from posts.engine.side_effects import apply_side_effects
+from posts.queue import claims
 from posts.states import ENDED
 
 log = structlog.get_logger(__name__)
@@ -109,7 +110,7 @@ def _pool(threads: int) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
 class Flight:
     """A job in the hands of a thread, or waiting for one."""
 
-    job: Job
+    job: SendJob
     future: Future[None]
     begun_at: float
     premarked_until: float
@@ -123,14 +124,14 @@ class _Drain:
         self.leaves_at = math.inf
         self.threads = threads
         self.pool, self.reserve = _pool(threads)
-        self.desk = Desk()
+        self.mailbox = Mailbox()
         self.report = DrainReport()
         self.in_flight: dict[UUID, Flight] = {}
         self.answered_at: dict[UUID, float] = {}
         self.stuck: Counter[UUID] = Counter()
         self.is_plenty = True
-        self.done: list[Done] = []
-        self.asks: list[Ask] = []
+        self.done: list[JobDone] = []
+        self.requests: list[DatabaseRequest] = []
         self.hosts: dict[UUID, PlatformHost] = {}
         self.is_stopping = False
         self.more_may_be_due = True
@@ -149,7 +150,7 @@ class _Drain:
                 watch(self.report)
                 self._wait()
         finally:
-            self.desk.close()
+            self.mailbox.close()
             self.report.left = len(self.in_flight)
             self._leave()
         return self.report
@@ -163,7 +164,7 @@ class _Drain:
             self._stop(leaves_at=now + LAST_CALL_S)
         if self.is_stopping:
             return (not self.in_flight and not self.done) or now >= self.leaves_at
-        if self.in_flight or self.done or self.asks:
+        if self.in_flight or self.done or self.requests:
             return False
         soon = timezone.now() + timedelta(seconds=HORIZON_S)
         is_idle = self.next_ready_at is None or self.next_ready_at > soon
@@ -177,7 +178,7 @@ class _Drain:
         at = timezone.now()
         for flight in list(self.in_flight.values()):
             if flight.future.cancel():
-                self.desk.leave(Done(flight.job, flight.job.handed_back(at=at)))
+                self.mailbox.put(JobDone(flight.job, flight.job.handed_back(at=at)))
                 self.report.handed_back += 1
 
     def _wait(self) -> None:
@@ -191,7 +192,7 @@ class _Drain:
             timeout_s = POLL_S
             if self.next_ready_at is not None:
                 timeout_s = min(timeout_s, max(0.0, (self.next_ready_at - timezone.now()).total_seconds()))
-        if self.desk.wait(timeout_s) and len(self.in_flight) > BUSY:
+        if self.mailbox.wait(timeout_s) and len(self.in_flight) > BUSY:
             time.sleep(max(0.0, self.tick_at + TICK_S - now))
 
     def _is_turn(self, name: str, period_s: float) -> bool:
@@ -212,20 +213,20 @@ class _Drain:
     # --- one commit ---
     def _tick(self) -> None:
         self.tick_at = time.monotonic()
-        done, asks = self.desk.take()
+        done, requests = self.mailbox.take()
         self.done += done
-        self.asks += asks
+        self.requests += requests
         self._look_for_stuck(done)
         try:
             self._keep()
-            if self.done or self.asks or self._something_is_due():
+            if self.done or self.requests or self._something_is_due():
                 self._commit()
         except (OperationalError, InterfaceError) as error:  # the same again when the database answers
             log.warning("drain_waits_for_database", error=type(error).__name__, results=len(self.done))
             connection.close()
             time.sleep(0.25)
         except DatabaseError:
-            log.exception("drain_commit_refused", results=len(self.done), asks=len(self.asks))
+            log.exception("drain_commit_refused", results=len(self.done), requests=len(self.requests))
             self._commit_one_by_one()
 
     def _keep(self) -> None:
@@ -272,17 +273,17 @@ class _Drain:
         free = self._free_slots() if claims_more and (self.more_may_be_due or self.done) else 0
         if forgotten := {done.job.host_id for done in self.done} - self.hosts.keys():
             self.hosts |= PlatformHost.objects.in_bulk(list(forgotten))
-        self.done, weights = weigh(self.done, self.hosts)
+        self.done, weights = assess_hosts(self.done, self.hosts)
         with transaction.atomic():
             written = claims.finish([d.result for d in self.done if d.result is not None], at=at)
-            bear(self.done, written, at=at)
-            held = claims.save([ask.save for ask in self.asks if ask.save is not None], at=at)
-            answers = [(ask, *self._answer(ask, held)) for ask in self.asks]
+            apply_side_effects(self.done, written, at=at)
+            held = claims.save([request.save for request in self.requests if request.save is not None], at=at)
+            answers = [(request, *self._answer(request, held)) for request in self.requests]
             claimed = claims.claim(at=at, limit=free, token=uuid4(), worker=self.worker) if free else []
             jobs = load_jobs(claimed, at=at, hosts=self.hosts)
             touched = {d.job.claimed.post_id for d in self.done if d.job.claimed.delivery_id in written}
-            claims.settle_posts(touched | {c.post_id for c in claimed}, at=at)
-            note(weights, self.hosts, at=at)
+            claims.recompute_post_status(touched | {c.post_id for c in claimed}, at=at)
+            record(weights, self.hosts, at=at)
         self.has_moved |= bool(written or held)
         self._count(written)
         self._committed(answers, jobs, len(claimed), free)
@@ -292,9 +293,9 @@ class _Drain:
 
         What is refused is left to the end of its lease: then the platform is asked, and nothing is sent blindly.
         """
-        waiting: list[tuple[list[Done], list[Ask]]] = [([one], []) for one in self.done]
-        waiting += [([], [ask]) for ask in self.asks]
-        for self.done, self.asks in waiting:
+        waiting: list[tuple[list[JobDone], list[DatabaseRequest]]] = [([one], []) for one in self.done]
+        waiting += [([], [request]) for request in self.requests]
+        for self.done, self.requests in waiting:
             try:
                 self._commit(claims_more=False)
             except (OperationalError, InterfaceError):
@@ -303,17 +304,17 @@ class _Drain:
                 for done in self.done:
                     log.exception("result_refused", delivery=str(done.job.claimed.delivery_id))
                     self.in_flight.pop(done.job.claimed.delivery_id, None)
-                for ask in self.asks:
-                    ask.answer(error=LeaseLost("the database refused to keep it"))
-        self.done, self.asks = [], []
+                for request in self.requests:
+                    request.answer(error=LeaseLost("the database refused to keep it"))
+        self.done, self.requests = [], []
 
-    def _answer(self, ask: Ask, held: set[UUID]) -> tuple[object, BaseException | None]:
-        if ask.save is not None:
-            return ask.save.delivery_id in held, None
-        assert ask.call is not None  # noqa: S101  an Ask is one or the other
+    def _answer(self, request: DatabaseRequest, held: set[UUID]) -> tuple[object, BaseException | None]:
+        if request.save is not None:
+            return request.save.delivery_id in held, None
+        assert request.call is not None  # noqa: S101  a request is one or the other
         try:
             with transaction.atomic():
-                return ask.call(), None
+                return request.call(), None
         except DatabaseError:
             raise
         except Exception as error:  # noqa: BLE001  it belongs to the thread that asked
@@ -321,14 +322,14 @@ class _Drain:
 
     def _committed(
         self,
-        answers: list[tuple[Ask, object, BaseException | None]],
-        jobs: list[Job],
+        answers: list[tuple[DatabaseRequest, object, BaseException | None]],
+        jobs: list[SendJob],
         claimed: int,
         free: int,
     ) -> None:
         """What may happen only once it is durable: threads go on, jobs start."""
-        for ask, value, error in answers:
-            ask.answer(value, error)
+        for request, value, error in answers:
+            request.answer(value, error)
         for done in self.done:
             self.in_flight.pop(done.job.claimed.delivery_id, None)
         self.report.settled += len(self.done)
@@ -336,13 +337,13 @@ class _Drain:
             self.active_at = time.monotonic()
         # lanes that were freed just now may have more; a claim that was filled may have left some
         self.more_may_be_due = claimed == free > 0 or bool(self.done)
-        self.done, self.asks = [], []
+        self.done, self.requests = [], []
         self.report.claimed += claimed
         premarked_until = time.monotonic() + 2.0
         for job in jobs:
-            obstacle = job.obstacle or self._stuck_obstacle(job)
-            if obstacle:
-                self.done.append(Done(job, obstructed(job, obstacle, at=timezone.now())))
+            blocker = job.blocker or self._stuck_blocker(job)
+            if blocker:
+                self.done.append(JobDone(job, blocked_result(job, blocker, at=timezone.now())))
                 continue
             self._start(job, premarked_until)
 
@@ -357,7 +358,7 @@ class _Drain:
                 self.counts[Counted("deliveries", platform, "", result.state)] += 1
 
     # --- hosts that hang ---
-    def _look_for_stuck(self, done: list[Done]) -> None:
+    def _look_for_stuck(self, done: list[JobDone]) -> None:
         """A host that answers nobody must not keep all threads: others go on in the reserve."""
         now = time.monotonic()
         self.answered_at |= {end.job.host_id: now for end in done if not is_silence(end.failure)}
@@ -376,15 +377,15 @@ class _Drain:
                 del self.in_flight[delivery_id]
                 self._start(flight.job, flight.premarked_until)
 
-    def _stuck_obstacle(self, job: Job) -> Obstacle | None:
+    def _stuck_blocker(self, job: SendJob) -> Blocker | None:
         if self.stuck[job.host_id] < max(1, self.threads // STUCK_SHARE):
             return None
         until = timezone.now() + timedelta(seconds=STUCK_AGAIN_S)
-        return Obstacle("slow", f"{job.target.host} answers too slowly to take more at once.", until)
+        return Blocker("slow", f"{job.target.host} answers too slowly to take more at once.", until)
 
-    def _start(self, job: Job, premarked_until: float) -> None:
+    def _start(self, job: SendJob, premarked_until: float) -> None:
         pool = self.reserve if self.stuck else self.pool
-        future = pool.submit(work_on, job, self.desk, premarked_until=premarked_until)
+        future = pool.submit(work_on, job, self.mailbox, premarked_until=premarked_until)
         self.in_flight[job.claimed.delivery_id] = Flight(job, future, time.monotonic(), premarked_until)
 
     def _leave(self) -> None:

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import F, Min, Q, QuerySet
 
 from posts.models import Attempt, Delivery, Lane, Post
-from posts.services.claims import GIVEN_UP, MOST_LOSSES, POST_STATUS_SQL, Claimed, Dialect, Result, Save
+from posts.queue.types import GIVEN_UP, MOST_LOSSES, POST_STATUS_SQL, Claimed, Dialect, Result, Save
 from posts.states import ATTEMPT_KIND, CLAIMABLE, AttemptOutcome, DeliveryState
 
 # What becomes of it when too many workers vanished with it; by state, and whether it is marked.
@@ -56,7 +56,7 @@ class SQLite(Dialect):
             )
             for _, c in claimed
         )  # fmt: skip
-        self.settle_lanes(idle)
+        self.recompute_lanes(idle)
         return [c for _, c in sorted(claimed, key=lambda pair: (pair[0], pair[1].delivery_id))]
 
     def save(self, saves: Sequence[Save], *, at: datetime) -> set[UUID]:
@@ -102,7 +102,7 @@ class SQLite(Dialect):
                 if until is not None:
                     lane.filter(Q(blocked_until=None) | Q(blocked_until__lt=until)).update(blocked_until=until)
             lane.update(lease_token=None, lease_expires_at=None)
-        self.settle_lanes(sorted({r.account_id for r in results}))
+        self.recompute_lanes(sorted({r.account_id for r in results}))
         return written
 
     def renew(self, tokens: list[UUID], *, expires_at: datetime) -> None:
@@ -140,20 +140,20 @@ class SQLite(Dialect):
                 orphan.save()
         accounts = [lane.account_id for lane in lanes]
         Lane.objects.filter(account__in=accounts).update(lease_token=None, lease_expires_at=None)
-        self.settle_lanes(accounts)
+        self.recompute_lanes(accounts)
         return len(accounts), given_up
 
     def lock_lanes(self, accounts: list[UUID]) -> None:
         """Nothing to do: the transaction is the lock."""
 
-    def hint(self, due: Mapping[UUID, datetime]) -> None:
+    def wake_lanes(self, due: Mapping[UUID, datetime]) -> None:
         Lane.objects.bulk_create([Lane(account_id=account) for account in due], ignore_conflicts=True)
         for account, ready_at in due.items():
             lane = Lane.objects.filter(account=account, is_parked=False)
             lane.filter(Q(ready_at=None) | Q(ready_at__gt=ready_at)).update(ready_at=ready_at)
             lane.filter(ready_at__lt=F("blocked_until")).update(ready_at=F("blocked_until"))
 
-    def settle_lanes(self, accounts: list[UUID]) -> None:
+    def recompute_lanes(self, accounts: list[UUID]) -> None:
         claimable = Delivery.objects.filter(account__in=accounts, state__in=CLAIMABLE, lease_token=None)
         heads = dict(claimable.values_list("account").annotate(due=Min("next_attempt_at")))
         for lane in Lane.objects.filter(account__in=accounts):
@@ -162,7 +162,7 @@ class SQLite(Dialect):
                 ready_at = max(ready_at, lane.blocked_until)
             Lane.objects.filter(account=lane.account_id).update(ready_at=ready_at)
 
-    def settle_posts(self, posts: list[UUID], *, at: datetime) -> None:
+    def recompute_post_status(self, posts: list[UUID], *, at: datetime) -> None:
         with connection.cursor() as cursor:
             marks = ", ".join(["%s"] * len(posts))
             cursor.execute(
@@ -177,7 +177,7 @@ class SQLite(Dialect):
                 status=status, published_at=published_at, updated_at=at
             )
 
-    def late_hints(self, limit: int) -> list[UUID]:
+    def late_lanes(self, limit: int) -> list[UUID]:
         heads = (
             Delivery.objects.filter(
                 state__in=CLAIMABLE,

@@ -18,7 +18,7 @@ from integrations.validation import unknown_options
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.pasting import is_blank
 from posts.models import Post, PostTag, PostType
-from posts.services import composing, media, scheduling
+from posts.services import media, post_content, scheduling
 from posts.services.media import Choices, Files
 
 LONGEST_CONTENT = 100_000
@@ -56,20 +56,20 @@ def create_post(workspace: Workspace, *, by: User, draft: Draft, publish: bool =
     A draft keeps what its platforms would refuse as `warnings`; scheduling and publishing raise Invalid instead, with
     every problem by platform and field, and store nothing.
     """
-    composing.refuse([*problems_of(draft), *time_problems(draft, publish=publish, at=at)])
+    post_content.raise_if_any([*problems_of(draft), *time_problems(draft, publish=publish, at=at)])
     post = Post(workspace=workspace, author=by, scheduled_at=draft.scheduled_at)
     is_draft = not publish and draft.scheduled_at is None
     composed = compose(post, draft, goes_out=not is_draft)
-    composing.refuse([p for p in composed.problems if not is_draft or p.code in NEVER_STORED])
+    post_content.raise_if_any([p for p in composed.problems if not is_draft or p.code in NEVER_STORED])
     with transaction.atomic():
         post.scheduled_at = None
         post.save(force_insert=True)
         set_tags(post, draft.tags)
         if draft.media:
             media.set_media(post, draft.media)
-        composing.add_deliveries(post, composed.accounts, composed.files)
+        post_content.add_deliveries(post, composed.accounts, composed.files)
         if not is_draft:
-            scheduling.queue(post, due_at=draft.scheduled_at or at, at=at, files=composed.files)
+            scheduling.schedule_deliveries(post, due_at=draft.scheduled_at or at, at=at, files=composed.files)
     return post
 
 
@@ -85,7 +85,7 @@ class Composed:
 
 def compose(post: Post, draft: Draft, *, goes_out: bool) -> Composed:
     """Write the draft's content into `post` (unsaved)."""
-    accounts, problems = composing.choose_accounts(post.workspace, draft.platforms, draft.accounts)
+    accounts, problems = post_content.choose_accounts(post.workspace, draft.platforms, draft.accounts)
     if goes_out and not accounts and not problems:
         message = "Name at least one platform or account to publish to."
         problems.append(FieldProblem("platforms", "required", message))
@@ -101,11 +101,11 @@ def compose(post: Post, draft: Draft, *, goes_out: bool) -> Composed:
         post.post_type = PostType.THREAD
     post.post_options = {slug: dict(options) for slug, options in draft.post_options.items()}
     post.timezone = draft.timezone
-    post.wanted_platforms = [str(p.params["platform"]) for p in problems if p.code in composing.NOBODY_CODES]
+    post.wanted_platforms = [str(p.params["platform"]) for p in problems if p.code in post_content.NOBODY_CODES]
     problems += _override_problems(post, draft)
     problems += _unknown_options(draft, but={account.platform for account in accounts})
-    problems += [*against_media, *composing.content_problems(post, accounts, files)]
-    warnings = [*draft.notes, *composing.default_warnings(post.workspace, accounts, draft.accounts)]
+    problems += [*against_media, *post_content.content_problems(post, accounts, files)]
+    warnings = [*draft.notes, *post_content.default_warnings(post.workspace, accounts, draft.accounts)]
     warnings += _unused_overrides(draft, accounts, post.wanted_platforms)
     post.warnings = as_rows([*problems, *warnings])
     return Composed(accounts, files, problems, warnings)

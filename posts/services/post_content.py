@@ -169,8 +169,8 @@ def content_problems(post: Post, accounts: Iterable[SocialAccount], files: Files
 def problems_at(platform: str, content: Content, target: Target | None) -> list[FieldProblem]:
     """What this platform would refuse of it, with its files in their form there; `target` None = stock limits."""
     connector = registry.connector_class(platform)
-    forms, unfit = media.forms_of(content, connector.media_rule(content.post_type, target))
-    return [*connector.validate(content, target), *unfit, *media.failed_forms(content, forms)]
+    forms, unfit = media.required_renditions(content, connector.media_rule(content.post_type, target))
+    return [*connector.validate(content, target), *unfit, *media.failed_renditions(content, forms)]
 
 
 def add_deliveries(post: Post, accounts: Iterable[SocialAccount], files: Files = NO_FILES) -> None:
@@ -187,7 +187,7 @@ def add_deliveries(post: Post, accounts: Iterable[SocialAccount], files: Files =
     )
 
 
-def settle_steps(post: Post, files: Files) -> None:
+def recompute_steps(post: Post, files: Files) -> None:
     """Say anew of each delivery whether its first call is already the visible one, after the content changed."""
     for delivery in post.deliveries.all():
         is_one_step = _is_one_step(post, delivery.platform, delivery.account_id, files)
@@ -201,7 +201,7 @@ def _is_one_step(post: Post, platform: str, account_id: UUID, files: Files) -> b
     return registry.connector_class(platform).is_one_step(content)
 
 
-def refuse(problems: Sequence[FieldProblem]) -> None:
+def raise_if_any(problems: Sequence[FieldProblem]) -> None:
     """Raise Invalid with all of them, if there are any."""
     if not problems:
         return

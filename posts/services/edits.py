@@ -1,0 +1,119 @@
+"""Changing what a post says, where and when it goes, and taking its promise back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from posts.models import Delivery, Post
+from posts.queue import claims
+from posts.services import drafts, media, post_content, scheduling
+from posts.services.cancellation import CANCELLABLE, cancel_deliveries
+from posts.services.drafts import Composed, Draft
+from posts.services.media import Files
+from posts.services.preconditions import Check, no_check, raise_if_out
+from posts.services.retries import S
+from posts.states import (
+    NOT_OUT,
+    WAITING,
+)
+
+
+def edit_post(post: Post, draft: Draft, *, check: Check = no_check, at: datetime) -> Post:
+    """Replace what the post says, where and when it goes. Tags may always change.
+
+    `check` gets the locked post before anything is changed, and may raise. Raises Conflict `already_out` once anything
+    of it is out or uncertain, Invalid as creating it would. What failed or was refused gets a new generation: it is
+    other content now.
+    """
+    post_content.raise_if_any(drafts.problems_of(draft))
+    chosen, _ = post_content.choose_accounts(post.workspace, draft.platforms, draft.accounts)
+    with transaction.atomic():
+        deliveries = scheduling.lock_post(post, also=[account.id for account in chosen])
+        post.refresh_from_db()
+        check(post)
+        if replace(draft, tags=(), notes=()) == replace(draft_of(post), tags=()):
+            drafts.set_tags(post, draft.tags)
+            return _touched(post, at=at)
+        raise_if_out(deliveries, remedy="duplicate it to publish another text")
+        if draft.scheduled_at is not None and draft.scheduled_at != post.scheduled_at:
+            post_content.raise_if_any(scheduling.time_problems(draft.scheduled_at, at=at))
+        goes_out = draft.scheduled_at is not None
+        composed = drafts.compose(post, draft, goes_out=goes_out)
+        post_content.raise_if_any([p for p in composed.problems if goes_out or p.code in drafts.NEVER_STORED])
+        post.save()
+        drafts.set_tags(post, draft.tags)
+        media.set_media(post, draft.media)
+        _place_deliveries(post, deliveries, composed, at=at)
+        _renew(post, composed.files, at=at)
+        if draft.scheduled_at is None:
+            unschedule(post, at=at)
+        else:
+            scheduling.schedule_deliveries(post, due_at=draft.scheduled_at, at=at, files=composed.files)
+        return _touched(post, at=at)
+
+
+def draft_of(post: Post) -> Draft:
+    """The post as a draft: what a partial edit starts from, and a copy is made of."""
+    deliveries = list(post.deliveries.order_by("id").values_list("account", flat=True))
+    return Draft(
+        content="" if post.thread else post.content,
+        platforms=post.wanted_platforms,
+        accounts=deliveries,
+        post_type=post.post_type,
+        post_options=post.post_options,
+        overrides={
+            key: {name: text for name, text in override.items() if name != media.NAMES_MEDIA}
+            for key, override in post.overrides.items()
+        },
+        thread=post.thread,
+        media=media.choices_of(post),
+        first_comment=post.first_comment,
+        tags=list(post.tag_rows.order_by("id").values_list("name", flat=True)),
+        scheduled_at=post.scheduled_at,
+        timezone=post.timezone,
+    )
+
+
+def _touched(post: Post, *, at: datetime) -> Post:
+    Post.objects.filter(id=post.id).update(version=F("version") + 1, updated_at=at)
+    post.refresh_from_db()
+    return post
+
+
+def _place_deliveries(post: Post, deliveries: Sequence[Delivery], composed: Composed, *, at: datetime) -> None:
+    """Deliveries for exactly these accounts; others go, or are cancelled where they have a history to keep."""
+    chosen = {account.id for account in composed.accounts}
+    gone = [delivery for delivery in deliveries if delivery.account_id not in chosen]
+    Delivery.objects.filter(id__in=[delivery.id for delivery in gone if not delivery.attempt_count]).delete()
+    cancel_deliveries(
+        [delivery for delivery in gone if delivery.attempt_count and delivery.state in CANCELLABLE], at=at
+    )
+    claims.recompute_lanes(delivery.account_id for delivery in gone)
+    kept = {delivery.account_id for delivery in deliveries} & chosen
+    new = [account for account in composed.accounts if account.id not in kept]
+    post_content.add_deliveries(post, new, composed.files)
+
+
+def _renew(post: Post, files: Files, *, at: datetime) -> None:
+    """What was tried with the old text is history: a new generation, all retries, and it may be retried."""
+    post_content.recompute_steps(post, files)
+    tried = post.deliveries.filter(state__in=NOT_OUT)
+    tried.update(generation=F("generation") + 1, tries=0, progress=None, error_retryable=True, updated_at=at)
+    post.deliveries.filter(state__in=WAITING, attempt_count__gt=0).update(
+        generation=F("generation") + 1, tries=0, progress=None, error_code="", error_kind="", error_message=""
+    )
+
+
+def unschedule(post: Post, *, at: datetime) -> None:
+    """Back to a draft: nothing is promised any more; inside the caller's transaction, which holds the lanes."""
+    waiting = post.deliveries.filter(state__in=[S.QUEUED, S.BLOCKED, S.HELD])
+    accounts = list(waiting.values_list("account", flat=True))
+    waiting.update(state=S.DRAFT, due_at=None, next_attempt_at=None, updated_at=at)
+    Post.objects.filter(id=post.id).update(scheduled_at=None, status="draft", updated_at=at)
+    claims.recompute_lanes(accounts)
+    claims.recompute_post_status([post.id], at=at)

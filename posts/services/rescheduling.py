@@ -1,0 +1,64 @@
+"""Another time for a post, or another post that says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import User
+from integrations.models import SocialAccount
+from mastablasta.core.errors import Conflict, FieldProblem
+from posts.models import Delivery, Post
+from posts.services import drafts, post_content, scheduling
+from posts.services.edits import draft_of
+from posts.services.preconditions import raise_if_out, raise_if_under_way
+from posts.services.retries import S
+from posts.states import (
+    NOT_OUT,
+)
+
+
+def reschedule_post(
+    post: Post, *, scheduled_at: datetime, timezone: str = "", notes: Sequence[FieldProblem] = (), at: datetime
+) -> Post:
+    """Promise another time. For drafts, scheduled, failed and cancelled posts of which nothing ever went out.
+
+    `notes`: what to warn of.
+    """
+    post_content.raise_if_any(scheduling.time_problems(scheduled_at, at=at))
+    with transaction.atomic():
+        deliveries = scheduling.lock_post(post, also=scheduling.accounts_to_come(post))
+        raise_if_under_way(deliveries)
+        raise_if_out(deliveries, remedy="duplicate it to publish it again")
+        refused = [d for d in deliveries if d.state == S.REJECTED and not d.error_retryable]
+        if refused:
+            raise Conflict("content_refused", f"{refused[0].error_message} Edit the post first.")
+        scheduling.create_missing_deliveries(post)
+        Delivery.objects.filter(post=post, state__in=[*NOT_OUT, S.CANCELLED]).update(
+            state=S.QUEUED, due_at=scheduled_at, next_attempt_at=scheduled_at, tries=0
+        )
+        if timezone:
+            Post.objects.filter(id=post.id).update(timezone=timezone)
+        if notes:
+            Post.objects.filter(id=post.id).update(warnings=drafts.as_rows(notes))
+        scheduling.schedule_deliveries(post, due_at=scheduled_at, at=at)
+    post.refresh_from_db()
+    return post
+
+
+def duplicate_post(post: Post, *, by: User, at: datetime) -> Post:
+    """A new draft that says the same to the same accounts, as far as they are still connected."""
+    draft = draft_of(post)
+    connected = SocialAccount.objects.in_workspace(post.workspace).connected().filter(id__in=draft.accounts)
+    still = set(connected.values_list("id", flat=True))
+    lost = post.deliveries.exclude(account__in=still).values_list("platform", flat=True)
+    changes: dict[str, Any] = {
+        "accounts": [id_ for id_ in draft.accounts if id_ in still],
+        "platforms": list(dict.fromkeys([*draft.platforms, *lost])),
+        "scheduled_at": None,
+    }
+    return drafts.create_post(post.workspace, by=by, draft=replace(draft, **changes), at=at)
