@@ -290,7 +290,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 WORKERS = env.number("WORKERS", 2, at_least=1)  # how many drains a cluster runs at once
 Q_CLUSTER: dict[str, Any] = {
     "name": "mastablasta",
-    "workers": WORKERS + 2,  # drains may take all of WORKERS for a minute, a video one for long; chores go on
+    "workers": WORKERS + 2,  # drains may take all of WORKERS for a minute, a video one for long; periodic tasks go on
     "queue_limit": WORKERS + 2,
     "bulk": 1,
     "poll": 0.2,

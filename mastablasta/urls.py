@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.urls.resolvers import RoutePattern
 
-from mastablasta import description, views
+from mastablasta.ops import schema_views, views
 
 
 class OptionalSlash(RoutePattern):
@@ -38,8 +38,8 @@ urlpatterns = [
         "api/v2/",
         [
             path("status", views.Status.as_view()),
-            path("schema", description.Schema.as_view(), name="schema"),
-            path("docs", description.Docs.as_view()),
+            path("schema", schema_views.Schema.as_view(), name="schema"),
+            path("docs", schema_views.Docs.as_view()),
         ],
     ),
     api("api/v2/", "accounts.api.urls"),

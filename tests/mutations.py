@@ -81,7 +81,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a probe that returns True",
-        "mastablasta/health.py",
+        "mastablasta/ops/health.py",
         '    return Finding(age < SILENT, "The last heartbeat that came through the queue.", age)',
         '    return Finding(True, "The last heartbeat that came through the queue.", age)',
         ("mastablasta/tests/test_health.py::test_readyz_is_red_when_a_heartbeat_is_old",),

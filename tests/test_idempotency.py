@@ -27,12 +27,12 @@ from rest_framework.response import Response
 from accounts.api.views import PersonalView, PublicView, WorkspaceView
 from accounts.models import Workspace
 from accounts.tests.factories import make_api_key, make_member, make_membership, make_workspace, signed_in, with_key
-from mastablasta.chores import tidy
 from mastablasta.core.api.serializers import StrictSerializer
 from mastablasta.core.errors import Conflict, Unreachable
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import IdempotencyKey
 from mastablasta.core.tests.answers import assert_problem, one
+from mastablasta.ops.tasks import tidy
 from posts.models import Post
 from tests.serving import served
 

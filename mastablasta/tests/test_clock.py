@@ -9,10 +9,10 @@ import pytest
 import time_machine
 from django.db import OperationalError
 
-from mastablasta import chores
-from mastablasta.clock import Clock
 from mastablasta.core import jobs
 from mastablasta.core.models import Heartbeat
+from mastablasta.ops import periodic, tasks
+from mastablasta.ops.clock import Clock
 from posts.tests.factories import NOON, make_delivery
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,7 @@ class Ticker:
 
 
 def bells() -> int:
-    return jobs.waiting()[chores.DRAIN]
+    return jobs.waiting()[periodic.DRAIN]
 
 
 def test_rings_for_every_worker_one_second_ahead(traveller: time_machine.Coordinates) -> None:
@@ -111,7 +111,7 @@ def test_a_lane_whose_holder_vanished_is_rung_for(traveller: time_machine.Coordi
     assert (before, bells()) == (0, 2)
 
 
-def test_chores_are_rung_once_a_period_and_never_twice_at_once(traveller: time_machine.Coordinates) -> None:
+def test_periodic_tasks_are_rung_once_a_period_and_never_twice_at_once(traveller: time_machine.Coordinates) -> None:
     ticker = Ticker(traveller)
 
     ticker.tick_at(0)
@@ -119,7 +119,7 @@ def test_chores_are_rung_once_a_period_and_never_twice_at_once(traveller: time_m
     for second in range(1, 20):
         ticker.tick_at(second)
 
-    assert first == {chore.task: 1 for chore in chores.CHORES}
+    assert first == {periodic_task.task: 1 for periodic_task in periodic.PERIODIC_TASKS}
     assert jobs.waiting() == first  # nobody took them: no pile
 
 
@@ -193,17 +193,17 @@ def test_goes_on_when_the_database_is_away(monkeypatch: pytest.MonkeyPatch, capl
     clock._try_tick()
 
     assert waits == [1.0, 1.0]
-    events = [record.msg["event"] for record in caplog.records if record.name == "mastablasta.clock"]
+    events = [record.msg["event"] for record in caplog.records if record.name == "mastablasta.ops.clock"]
     assert events == ["clock_is_lost", "clock_is_back"]
 
 
-def test_every_chore_is_a_function() -> None:
+def test_every_periodic_task_is_a_function() -> None:
     from django.utils.module_loading import import_string
 
-    chores.import_tasks()
+    periodic.import_tasks()
 
-    assert all(callable(import_string(chore.task)) for chore in chores.CHORES)
-    assert callable(import_string(chores.DRAIN))
+    assert all(callable(import_string(periodic_task.task)) for periodic_task in periodic.PERIODIC_TASKS)
+    assert callable(import_string(periodic.DRAIN))
 
 
 def test_tidy_removes_old_heartbeats(traveller: time_machine.Coordinates) -> None:
@@ -211,6 +211,6 @@ def test_tidy_removes_old_heartbeats(traveller: time_machine.Coordinates) -> Non
     Heartbeat.objects.beat("drain:new", at=NOON)
     Heartbeat.objects.beat("chore:yearly", at=NOON - timedelta(days=99))
 
-    chores.tidy()
+    tasks.tidy()
 
     assert set(Heartbeat.objects.values_list("name", flat=True)) == {"drain:new", "chore:yearly"}

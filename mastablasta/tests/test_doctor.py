@@ -9,9 +9,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from mastablasta import health
 from mastablasta.core import jobs
 from mastablasta.core.models import Heartbeat
+from mastablasta.ops import health
 
 pytestmark = pytest.mark.django_db
 

@@ -12,10 +12,10 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
-from mastablasta import health
 from mastablasta.core import jobs
 from mastablasta.core.models import PROGRESS, Heartbeat
-from mastablasta.health import Finding, Probe
+from mastablasta.ops import health
+from mastablasta.ops.health import Finding, Probe
 from media_library.tests.factories import make_asset
 from posts.models import Lane
 from posts.tests.factories import make_delivery

@@ -14,10 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from integrations import services
 from integrations.tests.factories import connect, make_account, make_credential, make_host
-from mastablasta import metrics
 from mastablasta.core import jobs
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import PROGRESS, Counted, Heartbeat, Tally
+from mastablasta.ops import metrics
 from media_library.models import Rendition
 from media_library.tests.factories import make_asset
 from posts import tasks

@@ -10,18 +10,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mastablasta.home import CannotRun, Home
-from mastablasta.runner import LONGEST_DELAY_S, STABLE_S, Part, Runner, inherited, python
+from mastablasta.ops.instance_dir import CannotRun, InstanceDir
+from mastablasta.ops.runner import LONGEST_DELAY_S, STABLE_S, Part, Runner, inherited, python
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    taken = Home(tmp_path)
+def home(tmp_path: Path) -> InstanceDir:
+    taken = InstanceDir(tmp_path)
     taken.take()
     return taken
 
 
-def runner_of(home: Home, part: Part) -> Runner:
+def runner_of(home: InstanceDir, part: Part) -> Runner:
     environment = inherited(MASTABLASTA_HOME=str(home.path))
     return Runner(home, [part], folder=home.path, environment=environment, is_ready=lambda: True, announce=lambda: None)
 
@@ -36,7 +36,7 @@ def die_once(runner: Runner, part: Part, *, after_s: float = 0) -> float:
     return part.delay_s
 
 
-def test_wait_doubles_up_to_its_limit_and_begins_anew_after_a_good_run(home: Home) -> None:
+def test_wait_doubles_up_to_its_limit_and_begins_anew_after_a_good_run(home: InstanceDir) -> None:
     part = Part("web", python("-c", "raise SystemExit(3)"))
     runner = runner_of(home, part)
 
@@ -46,7 +46,7 @@ def test_wait_doubles_up_to_its_limit_and_begins_anew_after_a_good_run(home: Hom
     assert die_once(runner, part, after_s=STABLE_S) == 1
 
 
-def test_what_a_part_left_is_ended_before_it_starts_again(home: Home) -> None:
+def test_what_a_part_left_is_ended_before_it_starts_again(home: InstanceDir) -> None:
     leaves_a_child = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
     part = Part("web", python("-c", leaves_a_child))
     runner = runner_of(home, part)
@@ -63,24 +63,24 @@ def test_what_a_part_left_is_ended_before_it_starts_again(home: Home) -> None:
     runner._end()
 
 
-def test_home_has_one_runner(home: Home) -> None:
+def test_home_has_one_runner(home: InstanceDir) -> None:
     home.record({})
 
     with pytest.raises(CannotRun, match="already runs on"):
-        Home(home.path).take()
+        InstanceDir(home.path).take()
 
 
-def test_home_is_free_when_given_back(home: Home) -> None:
+def test_home_is_free_when_given_back(home: InstanceDir) -> None:
     home.give()
 
-    again = Home(home.path)
+    again = InstanceDir(home.path)
     again.take()
     again.give()
 
     assert list((home.path / "run").iterdir()) == []
 
 
-def test_leftovers_are_ended_by_session_and_folder(home: Home, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_leftovers_are_ended_by_session_and_folder(home: InstanceDir, tmp_path_factory: pytest.TempPathFactory) -> None:
     def sleeper(folder: Path) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", "import time; time.sleep(60)"]
         return subprocess.Popen(command, env=inherited(MASTABLASTA_HOME=str(folder)), start_new_session=True)

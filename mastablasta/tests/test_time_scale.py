@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from mastablasta import chores
 from mastablasta.core.backoff import retry_wait
+from mastablasta.ops import periodic
 from posts.engine.sender import visibility_lag_s
 from tests.__main__ import ROOT, clean_environment
 from tests.checks import PRODUCTION
@@ -34,19 +34,19 @@ PROMISED_S: Mapping[str, float | list[float]] = {
     "chore q2": 5,
     "chore unpark_lanes": 2,
     "mastablasta.core.outbound.http.TIMEOUT_S": 10,
-    "mastablasta.health.SILENT": 25,
-    "mastablasta.health.LATE": 15,
-    "mastablasta.health.STATUS_KEEP_S": 10,
-    "mastablasta.runner.FIRST_DELAY_S": 1,
-    "mastablasta.runner.LONGEST_DELAY_S": 10,
-    "mastablasta.runner.STABLE_S": 30,
+    "mastablasta.ops.health.SILENT": 25,
+    "mastablasta.ops.health.LATE": 15,
+    "mastablasta.ops.health.STATUS_KEEP_S": 10,
+    "mastablasta.ops.runner.FIRST_DELAY_S": 1,
+    "mastablasta.ops.runner.LONGEST_DELAY_S": 10,
+    "mastablasta.ops.runner.STABLE_S": 30,
     "media_library.services.processing.LEASE": 30,
     "media_library.services.processing.RENEW_S": 5,
 }
 # A busy machine needs these; they are not shortened.
 AS_THEY_ARE_S: Mapping[str, float] = {
-    "mastablasta.clock.LEAD": 3,
-    "mastablasta.clock.GRACE_S": 2,
+    "mastablasta.ops.clock.LEAD": 3,
+    "mastablasta.ops.clock.GRACE_S": 2,
     "mastablasta.core.jobs.cluster.PATIENCE_S": 5,
     "mastablasta.core.jobs.cluster.SILENCE": 20,
     "posts.engine.publisher.HOSTS_S": 1,
@@ -63,7 +63,9 @@ def waits() -> dict[str, float | list[float]]:
         if kind == "settle_s":
             found[name] = visibility_lag_s(of)
         elif kind == "chore":
-            found[name] = next(chore.period_s for chore in chores.CHORES if chore.name == of)
+            found[name] = next(
+                periodic_task.period_s for periodic_task in periodic.PERIODIC_TASKS if periodic_task.name == of
+            )
         elif kind == "retries":
             found[name] = [retry_wait(tries).total_seconds() for tries in range(1, 9)]
         else:

@@ -27,7 +27,7 @@ from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.planning import MP4, WEB
-from media_library.services import bell, files
+from media_library.services import files, wakeups
 from media_library.services.making import Job, Lane, Outcome, make
 
 log = structlog.get_logger(__name__)
@@ -46,7 +46,7 @@ VANISHED = f"It could not be made: whoever tried was ended {MOST_TRIES} times be
 
 QUICK = Lane("quick", timeout_s=120, niceness=5)
 AT_MOST_S = 50.0
-SLOW = Lane("slow", timeout_s=bell.TIMEOUT_S - AT_MOST_S - QUICK.timeout_s - 60, niceness=10)
+SLOW = Lane("slow", timeout_s=wakeups.TIMEOUT_S - AT_MOST_S - QUICK.timeout_s - 60, niceness=10)
 
 
 def work(
@@ -108,7 +108,7 @@ class _Work:
             if not self._is_something_due() or self.should_stop():
                 break
             if self._is_closing():
-                bell.ring()
+                wakeups.enqueue()
                 break
         return self.settled
 

@@ -15,7 +15,7 @@ from django.core.files.storage import default_storage
 from django.db.models import ProtectedError
 
 from media_library.models import Asset, AssetStatus, Rendition
-from media_library.services import bell, files
+from media_library.services import files, wakeups
 from media_library.services.files import StoredFile
 
 GRACE = timedelta(days=1)  # an upload writes its file first and its row second
@@ -116,7 +116,7 @@ def _make_again(names: set[str], lost: Iterable[UUID], *, at: datetime, is_rehea
 
 def _begin_again(model: Any, pk: Any, was: dict[str, str], fresh: dict[str, Any]) -> None:
     if model.objects.filter(pk=pk, status=AssetStatus.READY, **was).update(**fresh):
-        bell.ring()
+        wakeups.enqueue()
 
 
 def _is_missing(name: str, names: set[str]) -> bool:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.planning import Recipe
-from media_library.services import bell
+from media_library.services import wakeups
 
 
 def require(asset: Asset, recipe: Recipe, *, at: datetime) -> Rendition:
@@ -23,7 +23,7 @@ def require(asset: Asset, recipe: Recipe, *, at: datetime) -> Rendition:
         return found
     fresh = Rendition(**wanted, recipe=recipe.to_json(), mime_type=recipe.mime_type, next_try_at=at)
     Rendition.objects.bulk_create([fresh], ignore_conflicts=True)  # somebody else may ask at the same moment
-    bell.ring()
+    wakeups.enqueue()
     return Rendition.objects.get(**wanted)
 
 
@@ -50,5 +50,5 @@ def reprocess(asset: Asset, *, at: datetime) -> None:
         if not Asset.objects.kept().filter(id=asset.id).update(**fresh):
             return
         Rendition.objects.filter(asset=asset, status=AssetStatus.FAILED).update(**fresh)
-        bell.ring()
+        wakeups.enqueue()
     asset.refresh_from_db()

@@ -16,7 +16,7 @@ from mastablasta.core.ids import new_id
 from media_library import names
 from media_library.inspection import Inspected, inspect
 from media_library.models import Asset
-from media_library.services import bell, files
+from media_library.services import files, wakeups
 from media_library.services.receiving import AROUND, Incoming, no_room, refuse_what_is_announced
 
 log = structlog.get_logger(__name__)
@@ -128,7 +128,7 @@ def _write(asset: Asset) -> Asset:
                 return known
             _refuse_beyond_quota(asset.workspace, asset.size)
             asset.save(force_insert=True)
-            bell.ring()
+            wakeups.enqueue()
     except IntegrityError:
         known = _with_same_bytes(asset.workspace, asset.sha256, alt_text=asset.alt_text)
         if known is None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.roles import SiteRole
 from accounts.tests.factories import make_user, make_workspace
 from media_library.models import Asset, Rendition
-from media_library.services import bell
+from media_library.services import wakeups
 from media_library.tests.factories import clip, make_asset, make_rendition, photo, still
 from media_library.tests.test_library import use
 from tests.test_description import BACKEND
@@ -126,7 +126,7 @@ def test_original_is_for_operators_and_as_it_came(operator):
 
 def test_making_again_begins_with_what_was_chosen(operator, monkeypatch: pytest.MonkeyPatch):
     rung: list[bool] = []
-    monkeypatch.setattr(bell, "ring", lambda: rung.append(True))
+    monkeypatch.setattr(wakeups, "enqueue", lambda: rung.append(True))
     chosen, other = make_asset(), make_asset(workspace=make_workspace())
     deleted = make_asset(deleted_at=timezone.now())
     failed = make_rendition(chosen, recipe_key="abc", status="failed", stored_name="")

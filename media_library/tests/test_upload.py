@@ -27,7 +27,7 @@ from mastablasta.core.api.fields import utc_text
 from mastablasta.core.models import IdempotencyKey
 from mastablasta.core.tests.answers import assert_problem, one
 from media_library.models import Asset
-from media_library.services import bell, receiving
+from media_library.services import receiving, wakeups
 from media_library.services.receiving import Incoming
 from media_library.tests.factories import clip, moving, photo, still
 from media_library.tests.test_hostile import everything
@@ -165,7 +165,7 @@ def test_same_bytes_are_the_same_item_in_a_workspace(client, workspace):
 
 def test_bell_rings_once_for_what_is_new(client, monkeypatch):
     rung: list[bool] = []
-    monkeypatch.setattr(bell, "ring", lambda: rung.append(True))
+    monkeypatch.setattr(wakeups, "enqueue", lambda: rung.append(True))
     data = photo()
 
     upload(client, data)

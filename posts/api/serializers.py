@@ -234,7 +234,9 @@ class ThreadField(serializers.ListField):
             sentence = "Each part of a thread is text, or an object with `content`, and maybe `media`."
             raise serializers.ValidationError({str(number): [fault("wrong_type", sentence)]})
         if "\x00" in text:
-            raise serializers.ValidationError({str(number): [fault("nul_character", "NUL characters cannot be published.")]})
+            raise serializers.ValidationError(
+                {str(number): [fault("nul_character", "NUL characters cannot be published.")]}
+            )
         return ThreadPart(text, media)
 
 

@@ -16,7 +16,7 @@ from accounts.models import Membership, Workspace
 from accounts.tests.factories import make_workspace, signed_in
 from integrations.models import SocialAccount
 from integrations.tests.factories import connect, make_account
-from mastablasta import chores
+from mastablasta.ops import tasks
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.tests.factories import MAKER, clip, make_asset, moving, photo, still
 from posts.models import Delivery, Post, PostMedia
@@ -282,7 +282,7 @@ def everywhere(sandbox: Sandbox, workspace: Workspace) -> None:
 
 def publish(client: APIClient, **body: Any) -> dict[str, Any]:
     post = created(client, publish=True, **{"platforms": list(PLATFORMS), **body})
-    chores.work_on_media()
+    tasks.work_on_media()
     run_until_settled(*Delivery.objects.filter(post=post["id"]))
     return dict(client.get(f"/api/v2/posts/{post['id']}").json())
 
@@ -349,7 +349,7 @@ def test_a_post_that_is_due_waits_for_its_form_without_a_call_and_goes_on_at_onc
     assert outcomes(delivery) == [("send", "abandoned")]
     assert [r for r in sandbox.requests("mastodon") if r["operation"] in {"publish", "upload"}] == []
 
-    chores.work_on_media()
+    tasks.work_on_media()
     run_until_settled(delivery)
 
     assert (delivery.state, len(sandbox.posts())) == ("published", 1)
@@ -361,7 +361,7 @@ def test_a_file_that_the_storage_lost_is_no_silent_post_without_it(
     connect(sandbox, "anna", workspace=workspace)
     asset = make_asset(workspace=workspace)
     post = created(client, content="Hello", media=[str(asset.id)], publish=True)
-    chores.work_on_media()
+    tasks.work_on_media()
     default_storage.delete(Rendition.objects.get(asset=asset).stored_name)
     delivery = Delivery.objects.get(post=post["id"])
 

@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 from integrations.contract import Content, MediaUse
 from integrations.models import PlatformHost, SocialAccount
 from integrations.services import circuits
-from posts.engine import publisher, job_loader
+from posts.engine import job_loader, publisher
 from posts.engine.publisher import drain
 from posts.models import Attempt, Delivery
 from posts.queue import claims

@@ -1,7 +1,7 @@
 """/readyz and /api/v2/status: red when what is due does not go out, and green again by themselves.
 
-Red within 30 s is what the ages in mastablasta/health.py are for (mastablasta/tests/test_time_scale.py); here they are
-scaled, and what a busy machine needs for the rest is added.
+Red within 30 s is what the ages in mastablasta/ops/health.py are for (mastablasta/tests/test_time_scale.py); here they
+are scaled, and what a busy machine needs for the rest is added.
 """
 
 from __future__ import annotations

@@ -172,7 +172,9 @@ class MediaContract(ConnectorContract):
 
     @pytest.mark.parametrize("effect", LOST)
     @pytest.mark.parametrize("kind", ["image", "video"])
-    def test_lost_answer_at_an_upload_is_harmless(self, anna: Visit, folder: MediaFolder, effect: str, kind: str) -> None:
+    def test_lost_answer_at_an_upload_is_harmless(
+        self, anna: Visit, folder: MediaFolder, effect: str, kind: str
+    ) -> None:
         use = self.one_of(kind, anna, folder, alt_text="A cat")
         step, notes = step_of(with_media(use)), Notes()
         anna.fault(effect, operation="upload")

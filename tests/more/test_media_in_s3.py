@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Workspace
 from integrations.tests.factories import connect
-from mastablasta import chores
+from mastablasta.ops import tasks
 from media_library.models import Rendition
 from media_library.tests.factories import clip
 from media_library.tests.test_s3 import bucket, client, server, workspace  # noqa: F401  fixtures
@@ -35,7 +35,7 @@ def test_a_film_goes_from_the_bucket_to_every_platform(
     uploaded = client.post("/api/v2/media/upload", {"file": film, "alt_text": "A film"}, format="multipart").json()
     body = {"content": "Watch", "media": [uploaded["id"]], "platforms": platforms, "publish": True}
     post = client.post("/api/v2/posts", body, format="json").json()
-    chores.work_on_media()
+    tasks.work_on_media()
 
     run_until_settled(*Delivery.objects.filter(post=post["id"]))
 

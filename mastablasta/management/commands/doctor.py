@@ -13,8 +13,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from mastablasta import health
 from mastablasta.checks import SETUP
+from mastablasta.ops import health
 
 REMEDIES = {
     "database": "start the database, or correct DATABASE_URL",

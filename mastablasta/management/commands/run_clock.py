@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from mastablasta.checks import SETUP
-from mastablasta.clock import Clock
+from mastablasta.ops.clock import Clock
 
 
 class Command(BaseCommand):

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from mastablasta import chores
 from mastablasta.checks import SETUP
 from mastablasta.core import jobs
+from mastablasta.ops import periodic
 
 
 class Command(BaseCommand):
@@ -21,11 +21,11 @@ class Command(BaseCommand):
     requires_system_checks = [SETUP]
 
     def handle(self, **_: Any) -> None:
-        chores.import_tasks()
+        periodic.import_tasks()
         jobs.run_cluster(beside=_stand_by)
 
 
 def _stand_by(should_stop: Callable[[], bool]) -> None:
-    from mastablasta.clock import Clock  # only in this process: its workers do without
+    from mastablasta.ops.clock import Clock  # only in this process: its workers do without
 
     Clock(should_stop, stand_by=True).run()

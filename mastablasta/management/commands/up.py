@@ -18,8 +18,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from mastablasta.checks import SETUP
 from mastablasta.core.models import Heartbeat
-from mastablasta.home import CannotRun, Home
-from mastablasta.runner import Part, Runner, answers, inherited, python
+from mastablasta.ops.instance_dir import CannotRun, InstanceDir
+from mastablasta.ops.runner import Part, Runner, answers, inherited, python
 
 MIGRATION_LOCK = 0x6D617374  # of PostgreSQL's advisory locks
 NEEDED = ("gunicorn", "django_q", "structlog")
@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
     def _run(self) -> None:
         _check_setup()
-        home = Home(settings.HOME)
+        home = InstanceDir(settings.HOME)
         home.take()
         try:
             home.end_leftovers()

@@ -175,7 +175,9 @@ class TestMastodon(MediaContract):
         assert isinstance(found, Found)
         assert (looked, found.remote_id) == (Absent(), post["id"])
 
-    def test_equal_pictures_without_text_are_told_apart(self, anna: Visit, folder: MediaFolder, before: datetime) -> None:
+    def test_equal_pictures_without_text_are_told_apart(
+        self, anna: Visit, folder: MediaFolder, before: datetime
+    ) -> None:
         anna.sandbox.limits(idempotency=False)
         use = folder.picture()
         first = go_on(anna, step_of(with_media(use, text="")), Notes())

@@ -235,7 +235,9 @@ def test_server_that_knows_neither_call_is_a_refusal(folder: MediaFolder) -> Non
         (answer("<html>"), Unavailable, "unreadable"),
     ],
 )
-def test_answer_to_an_upload_says_what_to_do(folder: MediaFolder, said: bytes, kind: type[CallFailed], code: str) -> None:
+def test_answer_to_an_upload_says_what_to_do(
+    folder: MediaFolder, said: bytes, kind: type[CallFailed], code: str
+) -> None:
     notes = Notes()
 
     outcome, calls = publish(folder.picture(), notes, said)
@@ -255,7 +257,9 @@ def test_answer_to_an_upload_says_what_to_do(folder: MediaFolder, said: bytes, k
         (answer("<html>"), Unavailable, "unreadable"),
     ],
 )
-def test_answer_about_a_file_says_what_to_do(folder: MediaFolder, said: bytes, kind: type[CallFailed], code: str) -> None:
+def test_answer_about_a_file_says_what_to_do(
+    folder: MediaFolder, said: bytes, kind: type[CallFailed], code: str
+) -> None:
     before = {"media": {"0": kept("7", is_ready=False)}}
     notes = Notes(**before)
 

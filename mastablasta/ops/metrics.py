@@ -18,8 +18,8 @@ from prometheus_client.registry import Collector
 
 from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.states import CredentialState
-from mastablasta import chores
 from mastablasta.core.models import PROGRESS, Heartbeat, Tally
+from mastablasta.ops import periodic
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import processing
 from posts.models import Delivery, Lane
@@ -71,7 +71,7 @@ def _capped(rows: QuerySet[Any, Any]) -> int:
 
 def _work() -> Iterator[Metric]:
     at = timezone.now()
-    due_at = chores.next_work_at()
+    due_at = periodic.next_work_at()
     lag_s = max(0.0, (at - due_at).total_seconds()) if due_at else 0.0
     yield _gauge("due_lag_seconds", "How long the oldest work that could be done waits for a worker", {(): lag_s})
     ready = Lane.objects.filter(lease_token=None, ready_at__lte=at)
@@ -101,7 +101,10 @@ def _queued() -> int:
 def _media() -> Iterator[Metric]:
     """Files to be made: thumbnails with previews ("asset"), and what platforms take ("rendition")."""
     at = timezone.now()
-    kinds: dict[str, QuerySet[Any]] = {"asset": Asset.objects.kept(), "rendition": Rendition.objects.filter(asset__deleted_at=None)}
+    kinds: dict[str, QuerySet[Any]] = {
+        "asset": Asset.objects.kept(),
+        "rendition": Rendition.objects.filter(asset__deleted_at=None),
+    }
     for status in (AssetStatus.PROCESSING, AssetStatus.FAILED):
         counts = {(kind,): _capped(rows.filter(status=status)) for kind, rows in kinds.items()}
         text = {"processing": "Files that wait to be made or are being made", "failed": "Files that could not be made"}

@@ -18,9 +18,9 @@ from django.conf import settings
 from django.db import connection, connections
 from django.utils import timezone
 
-from mastablasta import chores
 from mastablasta.core import jobs
 from mastablasta.core.models import Heartbeat
+from mastablasta.ops import periodic
 from posts.queue.types import NOTIFY_CHANNEL
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class Clock:
         self.started_at = monotonic()
         self.beat_at = 0.0
         self.due_since: float | None = None
-        self.turns = {chore.name: 0.0 for chore in chores.CHORES}
+        self.turns = {periodic_task.name: 0.0 for periodic_task in periodic.PERIODIC_TASKS}
         self.listener: psycopg.Connection | None = None
         self.helper: threading.Thread | None = None
         self.helps_since: datetime | None = None
@@ -86,13 +86,13 @@ class Clock:
         """Do what `at` asks for and return how many seconds may pass until the next tick."""
         if not self._lead(at):
             return 2 * TICK_S
-        due_at = chores.next_work_at()
+        due_at = periodic.next_work_at()
         is_near = due_at is not None and due_at <= at + HORIZON
         drains = Heartbeat.objects.through_queue().alive("drain:", at=at, within=LEAD)
         self._help_if_needed(at, is_due=due_at is not None and due_at <= at, drains=drains)
         if is_near:
             self._ring_drains(at, drains)
-        self._ring_chores(at)
+        self._ring_periodic_tasks(at)
         return self._until(due_at, at)
 
     def _lead(self, at: datetime) -> bool:
@@ -111,21 +111,24 @@ class Clock:
         return self.leads
 
     def _ring_drains(self, at: datetime, drains: int) -> None:
-        rung = jobs.waiting()[chores.DRAIN]
+        rung = jobs.waiting()[periodic.DRAIN]
         for _ in range(drains + rung, _workers(at)):
-            jobs.ring(chores.DRAIN)
+            jobs.ring(periodic.DRAIN)
 
-    def _ring_chores(self, at: datetime) -> None:
+    def _ring_periodic_tasks(self, at: datetime) -> None:
         now = self.monotonic()
-        ready = [chore for chore in chores.CHORES if now >= self.turns[chore.name]]
+        ready = [periodic_task for periodic_task in periodic.PERIODIC_TASKS if now >= self.turns[periodic_task.name]]
         if not ready:
             return
         rung = jobs.waiting()
-        for chore in ready:
-            self.turns[chore.name] = now + chore.period_s
-            period = timedelta(seconds=chore.period_s - SHORTEST_TICK_S)
-            if Heartbeat.objects.claim_turn(f"chore:{chore.name}", at=at, period=period) and not rung[chore.task]:
-                jobs.ring(chore.task, timeout_s=chore.timeout_s)
+        for periodic_task in ready:
+            self.turns[periodic_task.name] = now + periodic_task.period_s
+            period = timedelta(seconds=periodic_task.period_s - SHORTEST_TICK_S)
+            if (
+                Heartbeat.objects.claim_turn(f"chore:{periodic_task.name}", at=at, period=period)
+                and not rung[periodic_task.task]
+            ):
+                jobs.ring(periodic_task.task, timeout_s=periodic_task.timeout_s)
 
     def _until(self, due_at: datetime | None, at: datetime) -> float:
         wait_s = TICK_S

@@ -18,9 +18,9 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from mastablasta import health, metrics
 from mastablasta.core.api.problems import problem_response
 from mastablasta.core.api.views import ApiView
+from mastablasta.ops import health, metrics
 
 
 @require_safe

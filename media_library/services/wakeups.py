@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mastablasta.core import jobs
 
-WORK = "mastablasta.chores.work_on_media"
+TASK = "mastablasta.ops.tasks.work_on_media"
 TIMEOUT_S = 2100  # of the task: a video may take half an hour
 
 
-def ring() -> None:
+def enqueue() -> None:
     """Say that there is work, when the current transaction commits."""
-    jobs.enqueue(WORK, timeout_s=TIMEOUT_S)
+    jobs.enqueue(TASK, timeout_s=TIMEOUT_S)

@@ -18,7 +18,7 @@ class CannotRun(Exception):
     """Why the instance cannot be started, with the remedy, in one line."""
 
 
-class Home:
+class InstanceDir:
     """MASTABLASTA_HOME, held by the runner that `take`s it until it ends, however it ends."""
 
     def __init__(self, path: Path) -> None:

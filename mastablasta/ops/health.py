@@ -20,10 +20,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from integrations.models import Credential, OAuthState
-from mastablasta import chores
 from mastablasta.core import crypto, jobs
 from mastablasta.core.models import PROGRESS, Heartbeat
 from mastablasta.core.time_scale import scaled
+from mastablasta.ops import periodic
 from media_library.services import processing
 
 log = structlog.get_logger(__name__)
@@ -137,7 +137,7 @@ def clock() -> Finding:
 def due_work() -> Finding:
     """Whether what can be done now is done. What waits for a person, an account, a platform or a window cannot."""
     at = timezone.now()
-    due_at = chores.next_work_at()
+    due_at = periodic.next_work_at()
     if due_at is None or due_at > at:
         return Finding(True, "Nothing is due.")
     late = at - due_at

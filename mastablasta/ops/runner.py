@@ -17,7 +17,7 @@ import psutil
 
 from mastablasta.core import processes
 from mastablasta.core.time_scale import scaled
-from mastablasta.home import Home
+from mastablasta.ops.instance_dir import InstanceDir
 
 FIRST_DELAY_S, LONGEST_DELAY_S, STABLE_S = scaled(1), scaled(10), scaled(30)
 STOP_S = 25.0  # a worker may take 20 s to hand back what it holds
@@ -45,7 +45,7 @@ class Runner:
 
     def __init__(
         self,
-        home: Home,
+        home: InstanceDir,
         parts: Sequence[Part],
         *,
         folder: Path,

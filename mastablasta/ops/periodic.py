@@ -1,0 +1,50 @@
+"""What the clock looks after: when the next work is due, and the tasks that are run again and again."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from mastablasta.core import jobs
+from mastablasta.core.time_scale import scaled
+from media_library.services import wakeups
+from posts.queue import claims
+
+DRAIN = "posts.tasks.drain"
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodicTask:
+    """A task without arguments that is rung every `period_s` seconds, by one clock of all.
+
+    `timeout_s`: after which it is ended; None = as every task.
+    """
+
+    name: str
+    period_s: float
+    task: str
+    timeout_s: int | None = None
+
+
+PERIODIC_TASKS = (
+    PeriodicTask("q2", scaled(5), jobs.BEAT),
+    PeriodicTask("unpark_lanes", scaled(2), "posts.tasks.unpark_lanes"),
+    PeriodicTask("sweep_lanes", 60, "posts.tasks.sweep_lanes"),
+    PeriodicTask("media", 5, wakeups.TASK, timeout_s=wakeups.TIMEOUT_S),
+    PeriodicTask("refresh_tokens", 60, "integrations.tasks.refresh_tokens"),
+    PeriodicTask("host_info", 600, "mastablasta.ops.tasks.refresh_host_info"),
+    PeriodicTask("tidy", 600, "mastablasta.ops.tasks.tidy"),
+)
+
+
+def next_work_at() -> datetime | None:
+    """When work is due next, maybe in the past: a lane to look at, or one whose holder vanished; None = never."""
+    moments = (claims.next_ready_at(), claims.next_lease_end())
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def import_tasks() -> None:
+    """Load all that the tasks need: done before the fork, it is shared, and the first drain is not late for it."""
+    for task in (DRAIN, *(periodic_task.task for periodic_task in PERIODIC_TASKS)):
+        importlib.import_module(task.rpartition(".")[0])
