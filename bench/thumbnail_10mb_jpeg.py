@@ -75,14 +75,14 @@ def bare(photo: Path, to: Path) -> Callable[[], object]:
 def ours(photo: Path, to: Path) -> Callable[[], object]:
     from PIL import Image
 
-    from media_library import rendering
-    from media_library.planning import Original, plan_thumbnail
+    from media_library.codecs import render
+    from media_library.codecs.recipes import Original, plan_thumbnail
 
     size = photo.stat().st_size
     recipe = plan_thumbnail(Original("image", "image/jpeg", size, WIDTH, HEIGHT))
     order = {"source": str(photo), "mime_type": "image/jpeg", "form": "image"}
     Image.init()
-    return lambda: rendering.main({**order, "made": [{"recipe": recipe.to_json(), "to": str(to)}]})
+    return lambda: render.main({**order, "made": [{"recipe": recipe.to_json(), "to": str(to)}]})
 
 
 def peak() -> int:

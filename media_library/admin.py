@@ -16,8 +16,8 @@ from django.utils.safestring import SafeString
 
 from mastablasta.core.administration import ReadOnlyPage
 from media_library.api import serving
+from media_library.codecs.recipes import WEB
 from media_library.models import Asset, AssetStatus, Rendition
-from media_library.planning import WEB
 from media_library.services import files, links, renditions
 
 MOST_USES = 50

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mastablasta.core.errors import FieldProblem, Invalid, WrongType
-from media_library import decoding
+from media_library.codecs import process
 from media_library.formats import FIRST_BLOCK, NAMES, Format, format_of, looks_like
 
+PROBE = "media_library.codecs.probe"
 TIMEOUT_S = 60
 MEMORY_BYTES = 2 * 1024**3
 AT_ONCE = 2  # a web process's threads must not decode as many pictures as there are threads
@@ -59,8 +60,10 @@ def inspect(path: Path, filename: str = "") -> Inspected:  # noqa: ARG001  a nam
     arguments = {"path": str(path.resolve()), "container": form.container}
     try:
         with _slots:
-            answer = decoding.run("media_library.inspecting", arguments, timeout_s=TIMEOUT_S, memory_bytes=MEMORY_BYTES)
-    except decoding.DecoderFailed as error:
+            answer = process.run(
+                "media_library.codecs.probe", arguments, timeout_s=TIMEOUT_S, memory_bytes=MEMORY_BYTES
+            )
+    except process.DecoderFailed as error:
         sentence = "The file cannot be decoded in reasonable time and memory; export it anew, smaller."
         raise refusal(Damaged, "too_much_to_decode", sentence) from error
     if no := answer.get("refused"):

@@ -249,7 +249,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a rendition with metadata",
-        "media_library/rendering.py",
+        "media_library/codecs/render.py",
         "        strip(source, to, mime_type)\n",
         "        to.write_bytes(source.read_bytes())\n",
         (

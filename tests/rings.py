@@ -43,8 +43,8 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "mastablasta/ops/health.py": ("mastablasta/tests/test_health.py",),
     "mastablasta/management/commands/doctor.py": ("mastablasta/tests/test_doctor.py",),
     "mastablasta/management/commands/up.py": (),  # a lock around migrations, on PostgreSQL only: tests/e2e
-    "media_library/services/removing.py": ("media_library/tests/test_removing.py",),
-    "media_library/services/uploading.py": ("media_library/tests/test_storing.py",),
+    "media_library/services/deletion.py": ("media_library/tests/test_deletion.py",),
+    "media_library/services/intake.py": ("media_library/tests/test_storing.py",),
     "posts/migrations/0002_narrow_rows.py": ("posts/tests/test_states.py",),
     "posts/queue/claims.py": ("posts/tests/test_claims.py",),
     "posts/queue/postgresql.py": ("posts/tests/test_claims.py",),
@@ -60,7 +60,7 @@ MANNERS = (
     "accounts/tests/test_registering.py",
     "integrations/tests/test_refreshing_ahead.py",
     "mastablasta/core/tests/test_api_pagination.py",
-    "media_library/tests/test_processing.py",
+    "media_library/tests/test_render_worker.py",
     "posts/tests/test_calendar.py",
     "posts/tests/test_filters.py",
     "posts/tests/test_publishing.py",
@@ -71,7 +71,7 @@ MANNERS = (
 WALKS = (
     "integrations/tests/test_refresh_tokens.py",
     "media_library/tests/test_import_media.py",
-    "media_library/tests/test_pruning.py",
+    "media_library/tests/test_storage_audit.py",
     "posts/tests/test_publish_due.py",
     "posts/tests/test_retry_failed.py",
     "tests/test_tenancy.py::test_owner_is_let_through",

@@ -24,7 +24,7 @@ from mastablasta.core import crypto, jobs
 from mastablasta.core.models import PROGRESS, Heartbeat
 from mastablasta.core.time_scale import scaled
 from mastablasta.ops import periodic
-from media_library.services import processing
+from media_library.services import render_worker
 
 log = structlog.get_logger(__name__)
 
@@ -172,11 +172,11 @@ def media() -> Finding:
     if not kept.ok:
         return kept
     at = timezone.now()
-    due_at = processing.next_due_at()
+    due_at = render_worker.next_due_at()
     if due_at is None or due_at > at:
         return Finding(True, "Nothing waits to be made.")
     late = at - due_at
-    at_work = Heartbeat.objects.alive(processing.BEATS, at=at, within=processing.LEAD)
+    at_work = Heartbeat.objects.alive(render_worker.BEATS, at=at, within=render_worker.LEAD)
     if at_work:
         return Finding(True, f"{at_work} at work.", late)
     return Finding(late < LATE, "Files wait to be made, and nobody is at it.", late)

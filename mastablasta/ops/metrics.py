@@ -21,7 +21,7 @@ from integrations.states import CredentialState
 from mastablasta.core.models import PROGRESS, Heartbeat, Tally
 from mastablasta.ops import periodic
 from media_library.models import Asset, AssetStatus, Rendition
-from media_library.services import processing
+from media_library.services import render_worker
 from posts.models import Delivery, Lane
 from posts.states import CLAIMABLE, COUNTED, DeliveryState
 
@@ -109,7 +109,7 @@ def _media() -> Iterator[Metric]:
         counts = {(kind,): _capped(rows.filter(status=status)) for kind, rows in kinds.items()}
         text = {"processing": "Files that wait to be made or are being made", "failed": "Files that could not be made"}
         yield _gauge(f"media_{status}", f"{text[status]}, up to {MOST}", counts, "kind")
-    due_at = processing.next_due_at()
+    due_at = render_worker.next_due_at()
     lag_s = max(0.0, (at - due_at).total_seconds()) if due_at else 0.0
     yield _gauge("media_lag_seconds", "How long the file that waits longest for its maker has waited", {(): lag_s})
 

@@ -23,13 +23,13 @@ def refresh_host_info() -> None:
 
 def work_on_media() -> None:
     """Make thumbnails, previews and renditions that are due; tell the posts that wait for them."""
-    from media_library.services import processing
+    from media_library.services import render_worker
     from posts.services import post_renditions
 
     def tell(assets: set[UUID]) -> None:  # after the commit: nothing that posts do can undo what was made
         transaction.on_commit(lambda: post_renditions.on_renditions_finished(assets, at=timezone.now()), robust=True)
 
-    processing.work(should_stop=jobs.stop_requested, on_settled=tell)
+    render_worker.work(should_stop=jobs.stop_requested, on_settled=tell)
 
 
 def tidy() -> None:

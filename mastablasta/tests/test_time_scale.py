@@ -40,8 +40,8 @@ PROMISED_S: Mapping[str, float | list[float]] = {
     "mastablasta.ops.runner.FIRST_DELAY_S": 1,
     "mastablasta.ops.runner.LONGEST_DELAY_S": 10,
     "mastablasta.ops.runner.STABLE_S": 30,
-    "media_library.services.processing.LEASE": 30,
-    "media_library.services.processing.RENEW_S": 5,
+    "media_library.services.render_worker.LEASE": 30,
+    "media_library.services.render_worker.RENEW_S": 5,
 }
 # A busy machine needs these; they are not shortened.
 AS_THEY_ARE_S: Mapping[str, float] = {

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from mastablasta.core.api.serializers import StrictSerializer
-from media_library import names
+from media_library import filenames
 from media_library.api import examples
 from media_library.models import LONGEST_ALT_TEXT, AssetStatus
 
@@ -74,7 +74,7 @@ class EditedMediaSerializer(StrictSerializer):
 
     request_example = examples.OTHER_WORDS
 
-    filename = serializers.CharField(required=False, max_length=names.LONGEST)
+    filename = serializers.CharField(required=False, max_length=filenames.LONGEST)
     alt_text = serializers.CharField(required=False, allow_blank=True, max_length=LONGEST_ALT_TEXT, help_text=ALT_TEXT)
 
     # what GET gave may come back

@@ -20,7 +20,7 @@ from mastablasta.core.errors import NotThere
 from media_library.formats import FORMATS
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import files
-from media_library.services.uploading import let_go
+from media_library.services.intake import let_go
 
 # A file that is opened by itself runs nothing and loads nothing but itself, whatever a browser takes it for.
 POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"

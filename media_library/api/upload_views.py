@@ -18,7 +18,7 @@ from media_library.api.presenting import present_asset
 from media_library.api.serializers import ALT_TEXT, NewMediaSerializer
 from media_library.api.uploads import Arrived, UploadParser, announced, drain
 from media_library.models import LONGEST_ALT_TEXT, Asset
-from media_library.services import fetching, uploading
+from media_library.services import intake, remote_files
 
 
 class UploadSerializer(StrictSerializer):
@@ -59,7 +59,7 @@ class MediaUpload(WorkspaceView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if request.method == "POST":
-            uploading.expect(self.workspace, announced(request._request))
+            intake.expect(self.workspace, announced(request._request))
 
     @extend_schema(
         summary="Upload a picture or video",
@@ -69,7 +69,7 @@ class MediaUpload(WorkspaceView):
     )
     def post(self, request: Request) -> Response:
         body = self.body(UploadSerializer)
-        asset = uploading.take(
+        asset = intake.take(
             body["file"].incoming,
             workspace=self.workspace,
             by=self.caller.user,
@@ -85,7 +85,7 @@ class MediaUpload(WorkspaceView):
         for file in own.FILES.values():
             if isinstance(file, Arrived):
                 file.close()
-        response._resource_closers.append(lambda: drain(own, before=uploading.let_go))
+        response._resource_closers.append(lambda: drain(own, before=intake.let_go))
         return response
 
 
@@ -104,7 +104,7 @@ class MediaFromUrl(WorkspaceView):
     )
     def post(self, request: Request) -> Response:
         body = self.body(FromUrlSerializer)
-        asset = fetching.fetch_from_url(
+        asset = remote_files.fetch_from_url(
             body["url"],
             workspace=self.workspace,
             by=self.caller.user,

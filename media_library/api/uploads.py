@@ -14,8 +14,8 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, DataAndFiles
 
 from mastablasta.core.errors import Invalid
-from media_library import names
-from media_library.services.receiving import Incoming
+from media_library import filenames
+from media_library.services.incoming import Incoming
 
 BLOCK = 1024 * 1024  # measured from 64 kB to 2 MB: as many as gunicorn reads at once is quickest
 STALLED_S = 60.0  # without a byte: whoever sends is gone and did not say so
@@ -28,7 +28,7 @@ class Arrived(UploadedFile):  # type: ignore[type-arg]  # generic in the stubs o
     """The file of a request, whole and on disk until it is closed."""
 
     def __init__(self, incoming: Incoming, filename: str, content_type: str) -> None:
-        super().__init__(None, names.clean(filename) or "file", content_type, incoming.size)
+        super().__init__(None, filenames.clean(filename) or "file", content_type, incoming.size)
         self.filename = filename  # as it was sent
         self.incoming = incoming
         self.sha256 = incoming.sha256

@@ -31,7 +31,7 @@ from media_library.api.serializers import (
 )
 from media_library.formats import FORMATS
 from media_library.models import Asset, Rendition
-from media_library.services import editing, links
+from media_library.services import edits, links
 
 
 class MediaList(WorkspaceView):
@@ -79,7 +79,7 @@ class MediaDetail(MediaView):
     )
     def patch(self, request: Request, id: UUID) -> Response:
         asset = self.get_object()
-        return Response(present_with_uses(editing.edit_asset(asset, **self.body(EditedMediaSerializer, partial=True))))
+        return Response(present_with_uses(edits.edit_asset(asset, **self.body(EditedMediaSerializer, partial=True))))
 
 
 # --- bytes ---

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db import transaction
 
+from media_library.codecs.recipes import Recipe
 from media_library.models import Asset, AssetStatus, Rendition
-from media_library.planning import Recipe
 from media_library.services import wakeups
 
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from media_library.decoding import Refused
+from media_library.codecs.process import Refused
 
 
 def main(arguments: dict[str, Any]) -> dict[str, Any]:

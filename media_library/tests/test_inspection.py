@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from media_library import decoding, inspection
+from media_library import inspection
+from media_library.codecs import process
 from media_library.inspection import Damaged, Inspected, inspect
 from media_library.models import Asset
 from media_library.tests.factories import clip, make_asset, moving, photo, still
@@ -139,4 +140,4 @@ def test_decoder_that_takes_too_long_or_dies_is_a_refusal(tmp_path: Path, monkey
         found_in(still(size=(6000, 6000)), tmp_path)
 
     assert {late.value.code, starved.value.code} == {"too_much_to_decode"}
-    assert isinstance(late.value.__cause__, decoding.DecoderFailed)
+    assert isinstance(late.value.__cause__, process.DecoderFailed)

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
-from media_library import rendering
-from media_library.decoding import Refused
-from media_library.planning import (
+from media_library.codecs import render
+from media_library.codecs.process import Refused
+from media_library.codecs.recipes import (
     EXTENSIONS,
     GIF,
     JPEG,
@@ -102,7 +102,7 @@ def make(tmp_path: Path) -> Make:
         source, to = tmp_path / "source", tmp_path / f"made.{EXTENSIONS[recipe.mime_type]}"
         source.write_bytes(data)
         order = {"source": str(source), "mime_type": original.mime_type, "form": form}
-        answer = rendering.main({**order, "made": [{"recipe": recipe.to_json(), "to": str(to)}]})
+        answer = render.main({**order, "made": [{"recipe": recipe.to_json(), "to": str(to)}]})
         return Output(recipe, answer["made"][0], to.read_bytes())
 
     return made
@@ -565,4 +565,4 @@ def test_playlist_in_the_clothes_of_a_video_is_not_followed(make: Make, tmp_path
     recipe = Recipe("image", JPEG, 64, 48, 100_000)
 
     with pytest.raises(Refused):
-        rendering.render(source, "video/mp4", "video", recipe, tmp_path / "made")
+        render.render(source, "video/mp4", "video", recipe, tmp_path / "made")

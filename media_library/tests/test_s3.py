@@ -24,7 +24,7 @@ from rest_framework.test import APIClient
 from accounts.models import Workspace
 from accounts.tests.factories import make_workspace, signed_in
 from media_library.models import Asset
-from media_library.services import files, links, processing, removing
+from media_library.services import deletion, files, links, render_worker
 from media_library.tests.factories import MAKER, clip, make_rendition, photo, still
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -142,7 +142,7 @@ def test_forms_are_made_from_the_bucket_and_kept_in_it(bucket, client, tmp_path)
     picture = SimpleUploadedFile("beach.jpg", photo((640, 480), orientation=6))
     made = client.post("/api/v2/media/upload", {"file": picture}, format="multipart").json()
 
-    processing.work(should_stop=lambda: False, on_settled=lambda _: None)
+    render_worker.work(should_stop=lambda: False, on_settled=lambda _: None)
 
     renditions = client.get(f"/api/v2/media/{made['id']}/renditions").json()["renditions"]
     thumbnail, original = (whole(client.get(made[name])) for name in ("thumbnail_url", "url"))
@@ -242,7 +242,7 @@ def test_local_copy_for_a_decoder_is_gone_afterwards(asset, data):
 def test_removed_file_is_gone_from_the_bucket(asset, bucket):
     preview_of(asset)
 
-    removing.remove(asset, at=timezone.now())
+    deletion.remove(asset, at=timezone.now())
 
     assert keys(bucket) == []
 

@@ -15,8 +15,8 @@ from accounts.tests.factories import make_workspace
 from mastablasta.core.errors import NoRoom
 from media_library.inspection import inspect
 from media_library.models import Asset
-from media_library.services import files, uploading
-from media_library.services.receiving import Incoming
+from media_library.services import files, intake
+from media_library.services.incoming import Incoming
 from media_library.tests.factories import photo
 from media_library.tests.test_hostile import everything
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 def store(path: Path, workspace: Workspace, data: bytes) -> Asset:
     path.write_bytes(data)
-    return uploading.store(
+    return intake.store(
         path,
         workspace=workspace,
         by=workspace.members.get(),
@@ -73,13 +73,13 @@ def test_row_is_not_written_when_the_file_cannot_be_kept(path, monkeypatch, erro
 
 def test_lost_answer_to_a_commit_is_looked_up(path, monkeypatch):
     workspace = make_workspace()
-    real = uploading._write
+    real = intake._write
 
     def loses_the_answer(asset: Asset) -> Asset:
         real(asset)
         raise OperationalError("the connection is gone")
 
-    monkeypatch.setattr(uploading, "_write", loses_the_answer)
+    monkeypatch.setattr(intake, "_write", loses_the_answer)
 
     asset = store(path, workspace, photo())
 
@@ -89,7 +89,7 @@ def test_lost_answer_to_a_commit_is_looked_up(path, monkeypatch):
 
 def test_file_stays_when_nobody_can_say_whether_the_row_is_there(path, monkeypatch):
     workspace, before = make_workspace(), everything() - {path}
-    monkeypatch.setattr(uploading, "_write", raising(OperationalError("the connection is gone")))
+    monkeypatch.setattr(intake, "_write", raising(OperationalError("the connection is gone")))
     monkeypatch.setattr(type(Asset.objects.all()), "exists", raising(OperationalError("still gone")))
 
     with pytest.raises(OperationalError):

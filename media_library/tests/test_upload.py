@@ -27,8 +27,8 @@ from mastablasta.core.api.fields import utc_text
 from mastablasta.core.models import IdempotencyKey
 from mastablasta.core.tests.answers import assert_problem, one
 from media_library.models import Asset
-from media_library.services import receiving, wakeups
-from media_library.services.receiving import Incoming
+from media_library.services import incoming, wakeups
+from media_library.services.incoming import Incoming
 from media_library.tests.factories import clip, moving, photo, still
 from media_library.tests.test_hostile import everything
 
@@ -175,7 +175,7 @@ def test_bell_rings_once_for_what_is_new(client, monkeypatch):
 
 
 def test_viewer_may_not_upload_and_nothing_is_read(workspace, monkeypatch):
-    monkeypatch.setattr(receiving.Incoming, "write", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(incoming.Incoming, "write", lambda *_: pytest.fail("it was read"))
     viewer = signed_in(make_member(workspace, role=Role.VIEWER))
 
     assert upload(viewer, photo()).status_code == 403
@@ -319,7 +319,7 @@ def test_picture_of_exactly_10_mb_is_taken_and_one_byte_more_is_not(client):
 
 
 def test_what_is_announced_too_large_is_refused_unread(client, monkeypatch):
-    monkeypatch.setattr(receiving.Incoming, "write", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(incoming.Incoming, "write", lambda *_: pytest.fail("it was read"))
 
     answer = send(client, part("file", photo(), filename="a.jpg"), CONTENT_LENGTH=str(501 * 1024 * 1024))
 
@@ -340,7 +340,7 @@ def test_large_picture_is_refused_at_its_first_block(client, monkeypatch):
 # --- where there is no room ---
 def test_disk_at_its_reserve_is_507_before_a_byte(client, settings: Settings, monkeypatch):
     settings.MEDIA_RESERVE_BYTES = 2**60
-    monkeypatch.setattr(receiving.Incoming, "write", lambda *_: pytest.fail("it was read"))
+    monkeypatch.setattr(incoming.Incoming, "write", lambda *_: pytest.fail("it was read"))
 
     answer = upload(client, photo())
 
@@ -350,13 +350,13 @@ def test_disk_at_its_reserve_is_507_before_a_byte(client, settings: Settings, mo
 
 def test_disk_that_fills_while_bytes_arrive_is_507_and_nothing_is_left(client, settings: Settings, monkeypatch):
     before = everything()
-    real, looks = receiving.shutil.disk_usage, []
+    real, looks = incoming.shutil.disk_usage, []
 
     def usage(path: Any) -> Any:
         looks.append(path)
         return real(path) if len(looks) < 4 else real(path)._replace(free=0)
 
-    monkeypatch.setattr(receiving.shutil, "disk_usage", usage)
+    monkeypatch.setattr(incoming.shutil, "disk_usage", usage)
 
     answer = upload(client, clip("mp4") + (40 * 1024 * 1024).to_bytes(4, "big") + b"free" + bytes(40 * 1024 * 1024 - 8))
 
@@ -370,7 +370,7 @@ def test_write_that_finds_the_disk_full_is_507_and_nothing_is_left(client, monke
     def full(*_: Any) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(receiving.os, "write", full)
+    monkeypatch.setattr(incoming.os, "write", full)
     answer = upload(client, photo())
     monkeypatch.undo()
 

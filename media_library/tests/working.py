@@ -15,8 +15,8 @@ from django.db import connection
 
 django.setup()
 
-from media_library import decoding  # noqa: E402  now that Django is set up
-from media_library.services import files, processing  # noqa: E402
+from media_library.codecs import process  # noqa: E402  now that Django is set up
+from media_library.services import files, render_worker  # noqa: E402
 
 
 def die() -> None:
@@ -42,6 +42,6 @@ def main(database: str, kill_at: str) -> None:
 
     files.keep = keep_and_die
     if kill_at == "claimed":
-        decoding.run = lambda *_, **__: die()  # type: ignore[assignment,return-value]
-    processing.work(should_stop=lambda: False, on_settled=settled)
+        process.run = lambda *_, **__: die()  # type: ignore[assignment,return-value]
+    render_worker.work(should_stop=lambda: False, on_settled=settled)
     die()

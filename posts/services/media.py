@@ -14,8 +14,8 @@ from integrations.contract import Content, MediaUse
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
 from mastablasta.core.pasting import is_blank
+from media_library.codecs.recipes import CannotFit, Original, Recipe, plan
 from media_library.models import Asset, AssetStatus, Rendition
-from media_library.planning import Original, Recipe, Unfit, plan
 from media_library.services import renditions
 from posts.models import Post, PostMedia
 
@@ -162,7 +162,7 @@ def required_renditions(content: Content, rule: MediaRule | None) -> tuple[list[
             original = Original(use.kind, use.mime_type, use.size, use.width, use.height, use.duration_s, use.facts)
             try:
                 recipe = plan(original, rule, fit=use.fit)
-            except Unfit as unfit:
+            except CannotFit as unfit:
                 problems += [replace(one, field=f"{part.media_field}.{position}") for one in unfit.problems]
             else:
                 forms.append(RequiredRendition(number, position, UUID(use.asset_id), recipe))

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from mastablasta.core.errors import Conflict
 from media_library.models import Asset
-from media_library.services import removing
+from media_library.services import deletion
 from posts.models import Delivery, Post
 from posts.queue import claims
 from posts.services import edits
@@ -40,7 +40,7 @@ def delete_file(asset: Asset, *, is_forced: bool = False, at: datetime) -> None:
             raise Conflict("in_use", message)
         for post in Post.objects.filter(id__in=waiting).select_for_update(of=("self",)).order_by("id"):
             _back_to_draft(post, asset, at=at)
-        removing.remove(asset, at=at)
+        deletion.remove(asset, at=at)
 
 
 def _back_to_draft(post: Post, asset: Asset, *, at: datetime) -> None:

@@ -17,8 +17,8 @@ from integrations import registry
 from integrations.contract import Target
 from integrations.models import SocialAccount
 from mastablasta.core.media_rules import MediaRule
+from media_library.codecs.recipes import CannotFit, Original, plan
 from media_library.models import Asset
-from media_library.planning import Original, Unfit, plan
 from media_library.services import renditions
 from posts.models import Delivery, Post, PostMedia
 from posts.queue import claims
@@ -69,7 +69,7 @@ def platforms_by_recipe(asset: Asset) -> dict[str, list[str]]:
     for slug, target in targets:
         for rule in _rules(slug, target):
             for fit in PostMedia.Fit.values:
-                with suppress(Unfit):
+                with suppress(CannotFit):
                     found.setdefault(plan(original, rule, fit=fit).key, set()).add(slug)
     return {key: sorted(slugs) for key, slugs in found.items()}
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from mastablasta.core.commands import Outcome, ProgressCommand, duration
 from media_library.models import Asset, Rendition
-from media_library.services.pruning import GRACE, Pruned, prune
+from media_library.services.storage_audit import GRACE, Pruned, prune
 
 
 class Command(ProgressCommand):

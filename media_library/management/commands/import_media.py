@@ -18,8 +18,8 @@ from mastablasta.core.commands import Outcome, ProgressCommand
 from mastablasta.core.errors import DomainError
 from media_library.inspection import NotMedia, inspect
 from media_library.models import Asset
-from media_library.services import uploading
-from media_library.services.receiving import Incoming
+from media_library.services import intake
+from media_library.services.incoming import Incoming
 
 BLOCK = 512 * 1024
 
@@ -99,7 +99,7 @@ def _take(path: Path, name: str, workspace: Workspace, person: User, *, is_rehea
             if is_rehearsal:
                 inspect(arriving.path, path.name)
                 return Taken(name, "imported")
-            asset = uploading.take(arriving, workspace=workspace, by=person, filename=path.name, at=timezone.now())
+            asset = intake.take(arriving, workspace=workspace, by=person, filename=path.name, at=timezone.now())
             return Taken(name, "imported", id=str(asset.id))
     except (DomainError, NotMedia) as refusal:
         return Taken(name, "refused", code=refusal.code, message=refusal.detail)

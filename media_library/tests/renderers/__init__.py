@@ -1,1 +1,1 @@
-"""Renderers that tests put in the place of media_library.rendering; each runs in the process that decodes."""
+"""Renderers that tests put in the place of media_library.codecs.render; each runs in the process that decodes."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import VideoRule
-from media_library.bounds import Bounds
+from media_library.codecs.geometry import Bounds
 
 
 class Sized(Protocol):

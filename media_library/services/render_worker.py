@@ -25,10 +25,10 @@ from django.utils import timezone
 from mastablasta.core import jobs
 from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
+from media_library.codecs.recipes import MP4, WEB
 from media_library.models import Asset, AssetStatus, Rendition
-from media_library.planning import MP4, WEB
 from media_library.services import files, wakeups
-from media_library.services.making import Job, Lane, Outcome, make
+from media_library.services.render_job import Outcome, RenderJob, WorkerClass, make
 
 log = structlog.get_logger(__name__)
 
@@ -44,9 +44,9 @@ WAIT_BETWEEN = (timedelta(seconds=1), timedelta(seconds=5))
 
 VANISHED = f"It could not be made: whoever tried was ended {MOST_TRIES} times before it was done."
 
-QUICK = Lane("quick", timeout_s=120, niceness=5)
+QUICK = WorkerClass("quick", timeout_s=120, niceness=5)
 AT_MOST_S = 50.0
-SLOW = Lane("slow", timeout_s=wakeups.TIMEOUT_S - AT_MOST_S - QUICK.timeout_s - 60, niceness=10)
+SLOW = WorkerClass("slow", timeout_s=wakeups.TIMEOUT_S - AT_MOST_S - QUICK.timeout_s - 60, niceness=10)
 
 
 def work(
@@ -76,7 +76,7 @@ def _renditions() -> QuerySet[Rendition]:
     return Rendition.objects.filter(status=AssetStatus.PROCESSING, asset__deleted_at=None)
 
 
-def _held(job: Job) -> QuerySet[Any]:
+def _held(job: RenderJob) -> QuerySet[Any]:
     """Its row, while it is ours."""
     rows: QuerySet[Any] = _assets() if isinstance(job.row, Asset) else _renditions()
     return rows.filter(pk=job.row.pk, next_try_at=job.lease)
@@ -91,7 +91,7 @@ class _Work:
         self.ends_at = time.monotonic() + at_most_s
         self.beats_as = f"{BEATS}{socket.gethostname()}"
         self.owner = f"{jobs.process_name()}:{threading.get_ident()}"
-        self.in_flight: dict[str, Job] = {}
+        self.in_flight: dict[str, RenderJob] = {}
         self.something_ended = threading.Event()
         self.settled = 0
         self.turns = {"beat": 0.0, "renew": 0.0}
@@ -161,7 +161,7 @@ class _Work:
             did |= self._claim(_assets(), QUICK) or self._claim(pictures, QUICK)
         return did
 
-    def _claim(self, rows: QuerySet[Any], lane: Lane) -> bool:
+    def _claim(self, rows: QuerySet[Any], lane: WorkerClass) -> bool:
         at = timezone.now()
         row = rows.filter(next_try_at__lte=at).order_by("next_try_at", "id").first()
         if row is None:
@@ -170,14 +170,14 @@ class _Work:
         free = type(row).objects.filter(pk=row.pk, status=AssetStatus.PROCESSING, next_try_at=row.next_try_at)
         if not free.update(next_try_at=lease, tries=F("tries") + 1):
             return True  # another host was quicker
-        job = Job(row, row if isinstance(row, Asset) else row.asset, lane, lease, row.tries + 1)
+        job = RenderJob(row, row if isinstance(row, Asset) else row.asset, lane, lease, row.tries + 1)
         if row.tries >= MOST_TRIES:
             self._fail(job, row.status_reason or VANISHED)
         else:
             self._start(job)
         return True
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: RenderJob) -> None:
         def run() -> None:
             job.outcome = make(job)
             self.something_ended.set()
@@ -195,7 +195,7 @@ class _Work:
                 job.stop.set()  # another has it, or the file was deleted
 
     # --- ending ---
-    def _settle(self, job: Job) -> None:
+    def _settle(self, job: RenderJob) -> None:
         outcome = job.outcome
         assert outcome is not None  # noqa: S101  its thread has ended
         if outcome.made:
@@ -208,7 +208,7 @@ class _Work:
         else:
             _held(job).update(next_try_at=timezone.now() + outcome.wait, tries=F("tries") - 1)
 
-    def _finish(self, job: Job, outcome: Outcome) -> None:
+    def _finish(self, job: RenderJob, outcome: Outcome) -> None:
         ready = {"status": AssetStatus.READY, "status_reason": "", "next_try_at": None, "updated_at": timezone.now()}
         first, *more = outcome.made
         try:
@@ -232,11 +232,11 @@ class _Work:
         elif self._is_deleted(job):
             files.discard(made.name for made in outcome.made)
 
-    def _is_deleted(self, job: Job) -> bool:
+    def _is_deleted(self, job: RenderJob) -> bool:
         rows: QuerySet[Any] = Asset.objects.kept() if isinstance(job.row, Asset) else Rendition.objects.all()
         return not rows.filter(pk=job.row.pk).exists()
 
-    def _fail(self, job: Job, reason: str) -> None:
+    def _fail(self, job: RenderJob, reason: str) -> None:
         failed = {
             "status": AssetStatus.FAILED,
             "status_reason": reason[:500],

@@ -24,7 +24,7 @@ from typing import Any
 
 from mastablasta.core import processes
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 0.1  # how often `on_wait` is called
 MOST_SAID = 1024 * 1024  # bytes of an answer, or of complaints
 MOST_WRITTEN = 2 * 1024**3  # bytes of one file
@@ -75,7 +75,7 @@ def run(
     """
     limits = {"parent": os.getpid(), "timeout_s": timeout_s, "memory_bytes": memory_bytes, "niceness": niceness}
     process = subprocess.Popen(  # noqa: S603  this interpreter and a module of ours
-        [sys.executable, "-c", "from media_library import decoding; decoding.serve()", module],
+        [sys.executable, "-c", "from media_library.codecs import process; process.serve()", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Makes forms of a file as recipes say: a file in, files out. Runs in a process of its own (decoding.run).
+"""Makes renditions of a file as recipes say: a file in, files out. Runs in a process of its own (process.run).
 
 What comes out is looked at once more before it counts: its type, its size in pixels and in bytes.
 """
@@ -12,10 +12,10 @@ from typing import Any
 
 from PIL import Image
 
-from media_library import pictures
-from media_library.decoding import Refused
-from media_library.planning import GIF, MP4, WEBP, Recipe
-from media_library.stripping import Malformed, strip
+from media_library.codecs import pictures
+from media_library.codecs.metadata import Malformed, strip
+from media_library.codecs.process import Refused
+from media_library.codecs.recipes import GIF, MP4, WEBP, Recipe
 
 
 def main(order: dict[str, Any]) -> dict[str, Any]:
@@ -72,10 +72,10 @@ def _from_animation(source: Path, mime_type: str, recipe: Recipe, to: Path) -> s
         if recipe.mime_type != MP4:
             pictures.encode_animation(image, recipe, to)
             return recipe.mime_type
-        from media_library import filming  # PyAV takes a moment, and most orders do without
+        from media_library.codecs import video_encode  # PyAV takes a moment, and most orders do without
 
         durations = [frame.duration_ms for frame in pictures.frames(image, 1, 1, "fit")]
-        filming.film(
+        video_encode.film(
             pictures.frames(image, recipe.width, recipe.height, recipe.fit),
             recipe,
             to,
@@ -86,16 +86,16 @@ def _from_animation(source: Path, mime_type: str, recipe: Recipe, to: Path) -> s
 
 
 def _from_video(source: Path, mime_type: str, recipe: Recipe, to: Path) -> str:
-    from media_library import filming, videos
+    from media_library.codecs import video_decode, video_encode
 
     if recipe.form == "image":
-        with videos.opened(source, mime_type) as container:
-            image = videos.poster(container)
+        with video_decode.opened(source, mime_type) as container:
+            image = video_decode.poster(container)
         return pictures.encode(pictures.shaped(image, recipe.width, recipe.height, recipe.fit), recipe, to)
-    if "pixels" in recipe.keeps and filming.remux(source, mime_type, recipe, to):
+    if "pixels" in recipe.keeps and video_encode.remux(source, mime_type, recipe, to):
         return MP4
-    filming.transcode(source, mime_type, recipe, to)
-    if not videos.is_as_said(to, recipe):
+    video_encode.transcode(source, mime_type, recipe, to)
+    if not video_decode.is_as_said(to, recipe):
         raise Refused("media_unreadable", "This video could not be converted. Upload it as MP4 with H.264.")
     return MP4
 
@@ -107,9 +107,9 @@ def _looked_at(path: Path, mime_type: str, recipe: Recipe) -> dict[str, Any]:
         raise pictures.too_large(recipe)
     facts: dict[str, Any] = {"mime_type": mime_type, "size": size, "duration_s": None}
     if mime_type == MP4:
-        from media_library import videos
+        from media_library.codecs import video_decode
 
-        facts |= {"width": recipe.width, "height": recipe.height, "duration_s": videos.duration_s(path)}
+        facts |= {"width": recipe.width, "height": recipe.height, "duration_s": video_decode.duration_s(path)}
     else:
         facts |= _picture_facts(path, mime_type, recipe)
     with path.open("rb+") as file:

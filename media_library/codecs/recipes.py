@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mastablasta.core.errors import FieldProblem, summary
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
-from media_library import refusals
-from media_library.bounds import Bounds
+from media_library.codecs import problems
+from media_library.codecs.geometry import Bounds
 
 if TYPE_CHECKING:
     from media_library.models import Asset
@@ -121,7 +121,7 @@ class Recipe:
         return made if bounds.hold(*made) else None
 
 
-class Unfit(Exception):
+class CannotFit(Exception):
     """Nothing can be made that the rule takes. `problems` have no field: the caller knows where the file stands."""
 
     def __init__(self, *problems: FieldProblem) -> None:
@@ -136,14 +136,14 @@ def plan(original: Original, rule: MediaRule, *, fit: str = "fit") -> Recipe:
     """
     if original.form == "video":
         if rule.videos is None:
-            raise Unfit(refusals.not_taken("videos", "a picture"))
+            raise CannotFit(problems.not_taken("videos", "a picture"))
         return _plan_video(original, rule.videos, _known(fit))
     if original.form == "animation":
         if rule.animations is None:
-            raise Unfit(refusals.not_taken("animated pictures", "a still picture or a video"))
+            raise CannotFit(problems.not_taken("animated pictures", "a still picture or a video"))
         return _plan_animation(original, rule.animations, _known(fit))
     if rule.images is None:
-        raise Unfit(refusals.not_taken("pictures", "a video"))
+        raise CannotFit(problems.not_taken("pictures", "a video"))
     return _plan_image(original, rule.images, _known(fit))
 
 
@@ -179,7 +179,7 @@ def _plan_image(original: Original, rule: ImageRule, fit: Fit) -> Recipe:
         return Recipe("image", original.mime_type, width, height, original.size, keeps=("pixels",))
     made = [mime_type for mime_type in rule.mime_types if mime_type in MADE_STILL]
     if not made:
-        raise Unfit(refusals.no_type(rule.mime_types))
+        raise CannotFit(problems.no_type(rule.mime_types))
     first, spare = made[0], ""
     lossy = next((mime_type for mime_type in made if mime_type != PNG), "")
     if _has_alpha(facts):
@@ -204,7 +204,7 @@ def _plan_animation(original: Original, rule: ImageRule, fit: Fit) -> Recipe:
         return Recipe("animation", original.mime_type, width, height, original.size, keeps=("pixels",))
     made = [mime_type for mime_type in rule.mime_types if mime_type in MADE_MOVING]
     if not made:
-        raise Unfit(refusals.no_type(rule.mime_types))
+        raise CannotFit(problems.no_type(rule.mime_types))
     first = original.mime_type if original.mime_type in made else made[0]
     return Recipe("animation", first, width, height, rule.max_bytes, fit=fit, **_kept_to(rule))
 
@@ -220,11 +220,10 @@ def _kept_to(rule: ImageRule) -> dict[str, Any]:
 
 
 def _plan_video(original: Original, rule: VideoRule, fit: Fit) -> Recipe:
-    problems = refusals.duration_problems(original.duration_s, rule)
-    if problems:
-        raise Unfit(*problems)
+    if found := problems.duration_problems(original.duration_s, rule):
+        raise CannotFit(*found)
     if MP4 not in rule.mime_types:
-        raise Unfit(refusals.no_type(rule.mime_types))
+        raise CannotFit(problems.no_type(rule.mime_types))
     facts = original.facts
     keeps_sound = facts.get("audio_codec", "") in ("", *rule.audio_codecs)
     kept_to: dict[str, Any] = {
@@ -264,7 +263,7 @@ def _affordable_pixels(original: Original, rule: VideoRule, fps: float) -> int:
     """How many pixels a frame may have, so that the bytes suffice for a decent look."""
     bits_s = video_bits_s(rule.max_bytes, original.duration_s or 0.0, has_sound=original.facts.get("has_audio", True))
     if bits_s < FEWEST_BITS_S:
-        raise Unfit(refusals.too_long_for_its_bytes(original, rule.max_bytes))
+        raise CannotFit(problems.too_long_for_its_bytes(original, rule.max_bytes))
     return max(FEWEST_PIXELS, int(bits_s / (fps * BITS_A_PIXEL)))
 
 
@@ -298,7 +297,7 @@ def _canvas(original: Original, bounds: Bounds, fit: Fit) -> tuple[int, int]:
     wanted = min(max(aspect, bounds.min_aspect), bounds.max_aspect)
     if wanted != aspect:
         if fit == "fit":
-            raise Unfit(refusals.wrong_shape(original, bounds))
+            raise CannotFit(problems.wrong_shape(original, bounds))
         if (wanted > aspect) == (fit == "pad"):
             width = height * wanted
         else:
@@ -308,5 +307,5 @@ def _canvas(original: Original, bounds: Bounds, fit: Fit) -> tuple[int, int]:
         width, height = max(grow[0], grow[1] * bounds.min_aspect), max(grow[1], grow[0] / bounds.max_aspect)
     made = bounds.within(width, height)
     if not bounds.hold(*made):
-        raise Unfit(refusals.too_small(original, bounds, fit))
+        raise CannotFit(problems.too_small(original, bounds, fit))
     return made

@@ -2,7 +2,7 @@
 
 import pytest
 
-from media_library.names import clean
+from media_library.filenames import clean
 
 
 @pytest.mark.parametrize(

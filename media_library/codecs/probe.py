@@ -1,4 +1,4 @@
-"""What a file really is, found out by decoding it. Runs in a process of its own (decoding.run): no Django in here.
+"""What a file really is, found out by decoding it. Runs in a process of its own (process.run): no Django in here.
 
 A picture is decoded whole, of a video the first frame and the structure: what passes can be read by others too. Every
 limit that a bomb would break is looked at before its bytes are unpacked; the process's own limits stand behind them.

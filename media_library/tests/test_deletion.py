@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from media_library.models import Asset, Rendition
-from media_library.services import files, removing
+from media_library.services import deletion, files
 from media_library.tests.factories import make_asset, make_rendition
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,7 +29,7 @@ def test_bytes_and_renditions_go_and_the_row_stays():
     make_rendition(asset)
     stored = names(asset)
 
-    removing.remove(asset, at=at)
+    deletion.remove(asset, at=at)
 
     asset.refresh_from_db()
     assert (asset.deleted_at, asset.status) == (at, "ready")
@@ -43,7 +43,7 @@ def test_nothing_is_gone_when_the_transaction_comes_to_nothing():
     stored = names(asset)
 
     with transaction.atomic():
-        removing.remove(asset, at=timezone.now())
+        deletion.remove(asset, at=timezone.now())
         transaction.set_rollback(True)
 
     assert Asset.objects.kept().get() == asset
@@ -53,8 +53,8 @@ def test_nothing_is_gone_when_the_transaction_comes_to_nothing():
 def test_twice_is_once():
     asset, at = make_asset(), timezone.now()
 
-    removing.remove(asset, at=at)
-    removing.remove(asset, at=timezone.now())
+    deletion.remove(asset, at=at)
+    deletion.remove(asset, at=timezone.now())
 
     assert Asset.objects.get().deleted_at == at
 
@@ -63,7 +63,7 @@ def test_nothing_more_is_made_of_it():
     at = timezone.now()
     asset = make_asset(status="processing", next_try_at=at, thumbnail_name="")
 
-    removing.remove(asset, at=at)
+    deletion.remove(asset, at=at)
 
     assert Asset.objects.values_list("status", "next_try_at").get() == ("failed", None)
 
@@ -75,14 +75,14 @@ def test_storage_that_does_not_answer_is_left_to_prune(monkeypatch: pytest.Monke
     asset = make_asset()
     monkeypatch.setattr(files, "discard", broken)
 
-    removing.remove(asset, at=timezone.now())
+    deletion.remove(asset, at=timezone.now())
 
     assert not Asset.objects.kept().exists()
 
 
 def test_same_bytes_may_come_again_afterwards():
     asset = make_asset()
-    removing.remove(asset, at=timezone.now())
+    deletion.remove(asset, at=timezone.now())
 
     again = make_asset(workspace=asset.workspace, sha256=asset.sha256)
 

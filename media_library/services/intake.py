@@ -13,11 +13,11 @@ from django.db.models import Sum
 from accounts.models import User, Workspace
 from mastablasta.core.errors import FieldProblem, NoRoom
 from mastablasta.core.ids import new_id
-from media_library import names
+from media_library import filenames
 from media_library.inspection import Inspected, inspect
 from media_library.models import Asset
 from media_library.services import files, wakeups
-from media_library.services.receiving import AROUND, Incoming, no_room, refuse_what_is_announced
+from media_library.services.incoming import AROUND, Incoming, no_room, refuse_what_is_announced
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +82,7 @@ def store(
         uploaded_by=by,
         kind=inspected.kind,
         mime_type=inspected.mime_type,
-        filename=names.clean(filename) or f"{inspected.kind}.{inspected.extension}",
+        filename=filenames.clean(filename) or f"{inspected.kind}.{inspected.extension}",
         sha256=sha256,
         size=size,
         width=inspected.width,

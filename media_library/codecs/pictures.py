@@ -11,8 +11,8 @@ from pathlib import Path
 
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from media_library.decoding import Refused
-from media_library.planning import GIF, JPEG, PNG, WEBP, Recipe
+from media_library.codecs.process import Refused
+from media_library.codecs.recipes import GIF, JPEG, PNG, WEBP, Recipe
 
 Image.MAX_IMAGE_PIXELS = 120_000_000  # uploads are held to less; twice this is an error
 FORMATS = {JPEG: ("JPEG", "MPO"), PNG: ("PNG",), WEBP: ("WEBP",), GIF: ("GIF",)}

@@ -13,15 +13,15 @@ from typing import Any
 import psutil
 import pytest
 
-from media_library import decoding
-from media_library.decoding import DecoderFailed
+from media_library.codecs import process
+from media_library.codecs.process import DecoderFailed
 
 MEGABYTE = 1024 * 1024
 
 
 def run(do: str, **how: Any) -> dict[str, Any]:
     limits = {name: how.pop(name) for name in ("timeout_s", "on_wait", "niceness") if name in how}
-    return decoding.run(
+    return process.run(
         "media_library.tests.decoders",
         {"do": do, **how},
         **{"timeout_s": 20, "memory_bytes": 1024 * MEGABYTE, **limits},
@@ -50,7 +50,7 @@ def test_answer_comes_back_and_no_secret_goes_in(monkeypatch: pytest.MonkeyPatch
 
     assert answer["said"] == "Grüße 🙂"
     assert answer["niceness"] == os.nice(0) + 5
-    assert set(answer["environment"]) <= {*decoding.PASSED_ON, *decoding.ENVIRONMENT, "LC_CTYPE"}
+    assert set(answer["environment"]) <= {*process.PASSED_ON, *process.ENVIRONMENT, "LC_CTYPE"}
 
 
 def test_refusal_is_final_and_carries_its_words() -> None:
@@ -103,11 +103,11 @@ def raise_once_there(path: Path, error: type[BaseException]) -> Callable[[], Non
 def test_process_dies_with_its_parent(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     program = (
-        "from media_library import decoding;"
-        f"decoding.run('media_library.tests.decoders', {{'do': 'sleep', 'pid_file': {str(pid_file)!r}}},"
+        "from media_library.codecs import process;"
+        f"process.run('media_library.tests.decoders', {{'do': 'sleep', 'pid_file': {str(pid_file)!r}}},"
         " timeout_s=60, memory_bytes=2**30)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", program], cwd=decoding.ROOT)
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=process.ROOT)
     while not (pid_file.is_file() and pid_file.read_text()):
         time.sleep(0.02)
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import structlog
 
-from media_library import decoding
+from media_library.codecs import process
+from media_library.codecs.recipes import EXTENSIONS, WEB, Original, Recipe, plan_thumbnail, plan_web
 from media_library.models import Asset, Rendition
-from media_library.planning import EXTENSIONS, WEB, Original, Recipe, plan_thumbnail, plan_web
 from media_library.services import files
 
 log = structlog.get_logger(__name__)
 
-RENDERER = "media_library.rendering"
+RENDERER = "media_library.codecs.render"
 MEMORY_BYTES = 2 * 1024**3
 STORAGE_AWAY = timedelta(seconds=15)  # until it is tried again
 GONE = "The file is gone from the storage. Upload it again."
@@ -27,7 +27,7 @@ BROKE_DOWN = "The program that makes it broke down on this file."
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class WorkerClass:
     """One kind of work; each has one decoder at a time."""
 
     name: str
@@ -40,12 +40,12 @@ class Stopped(Exception):
 
 
 @dataclass(slots=True)
-class Job:
+class RenderJob:
     """A claimed row, and what its thread makes of it. `row.asset`, or the row itself, is the file."""
 
     row: Asset | Rendition
     asset: Asset
-    lane: Lane
+    lane: WorkerClass
     lease: datetime
     tries: int
     stop: threading.Event = field(default_factory=threading.Event)
@@ -101,7 +101,7 @@ def _things(row: Asset | Rendition) -> list[_Thing]:
     ]
 
 
-def make(job: Job) -> Outcome:
+def make(job: RenderJob) -> Outcome:
     """Make it and put it into the storage; in a thread, without the database."""
     try:
         return _try_to_make(job)
@@ -110,7 +110,7 @@ def make(job: Job) -> Outcome:
     except StorageAway as away:
         log.error("media_storage_fails", asset=str(job.asset.id), error=str(away))  # noqa: TRY400  an outage is no traceback
         return Outcome(counts=False, wait=STORAGE_AWAY)
-    except decoding.DecoderFailed as failure:
+    except process.DecoderFailed as failure:
         log.warning("media_failed", asset=str(job.asset.id), code=failure.code, detail=failure.detail, tries=job.tries)
         return Outcome(reason=failure.reason, is_final=failure.is_final)
     except Exception:
@@ -118,7 +118,7 @@ def make(job: Job) -> Outcome:
         return Outcome(reason=BROKE_DOWN)
 
 
-def _try_to_make(job: Job) -> Outcome:
+def _try_to_make(job: RenderJob) -> Outcome:
     things = _things(job.row)
     with ExitStack() as stack:
         try:
@@ -137,7 +137,7 @@ def _try_to_make(job: Job) -> Outcome:
                 {"recipe": thing.recipe.to_json(), "to": str(path)} for thing, path in zip(things, paths, strict=True)
             ],
         }
-        answer = decoding.run(
+        answer = process.run(
             RENDERER,
             order,
             timeout_s=job.lane.timeout_s,

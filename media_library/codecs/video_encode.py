@@ -12,10 +12,10 @@ import av
 from av.bitstream import BitStreamFilterContext
 from av.error import FFmpegError
 
-from media_library.decoding import Refused
-from media_library.pictures import Frame, flattened, too_large
-from media_library.planning import MOST_FPS, SOUND_BITS_S, USUAL_FPS, Recipe, video_bits_s
-from media_library.videos import THREADS, is_as_said, opened, pixel_ratio
+from media_library.codecs.pictures import Frame, flattened, too_large
+from media_library.codecs.process import Refused
+from media_library.codecs.recipes import MOST_FPS, SOUND_BITS_S, USUAL_FPS, Recipe, video_bits_s
+from media_library.codecs.video_decode import THREADS, is_as_said, opened, pixel_ratio
 
 MOST_BITS_S = 100_000_000  # more than anybody plays; the encoder keeps the number in 32 bits
 SOUND_TAIL_S = 0.1  # an encoder of sound ends later than what it was given

@@ -16,7 +16,7 @@ from mastablasta.core.outbound import addresses, connections
 from mastablasta.core.tests.answers import one
 from media_library.formats import LARGEST
 from media_library.models import Asset
-from media_library.services import fetching
+from media_library.services import remote_files
 from media_library.tests.factories import clip, photo
 from media_library.tests.test_hostile import everything
 from tests.kit.certificates import Authority
@@ -173,7 +173,7 @@ def test_what_is_no_file_leaves_nothing(client, authority, turn, status, code):
 
 
 def test_silent_host_is_given_up(client, authority, monkeypatch):
-    monkeypatch.setattr(fetching, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(remote_files, "TIMEOUT_S", 0.3)
     before = everything()
 
     def stalls(connection: RawConnection) -> None:

@@ -12,8 +12,8 @@ from mastablasta.core.errors import DomainError, Invalid, TooLarge, Unreachable
 from mastablasta.core.outbound import Answer, CallFailed, Http
 from media_library.formats import LARGEST, MB
 from media_library.models import Asset
-from media_library.services import uploading
-from media_library.services.receiving import Incoming
+from media_library.services import intake
+from media_library.services.incoming import Incoming
 
 TIMEOUT_S = 300.0  # of all redirects and bytes together
 MOST_REDIRECTS = 5
@@ -28,13 +28,13 @@ def fetch_from_url(
     https on public hosts only, also after each of at most five redirects. Holds no database connection meanwhile.
     Raises Invalid (the address), Unreachable, and what an upload raises.
     """
-    uploading.expect(workspace, 0)
+    intake.expect(workspace, 0)
     try:
         with Incoming() as arriving:
             url = _download(url, arriving)
             arriving.finish()
             name = filename or unquote(urlsplit(url).path.rpartition("/")[2])
-            return uploading.take(arriving, workspace=workspace, by=by, filename=name, alt_text=alt_text, at=at)
+            return intake.take(arriving, workspace=workspace, by=by, filename=name, alt_text=alt_text, at=at)
     except DomainError as error:
         error.problems = tuple(replace(one, field="url") for one in error.problems)
         raise

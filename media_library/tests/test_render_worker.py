@@ -21,9 +21,9 @@ from PIL import Image
 
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 from mastablasta.core.models import Heartbeat
+from media_library.codecs.recipes import JPEG, MP4, PNG, WEB, Original, plan
 from media_library.models import Asset, AssetStatus, Rendition
-from media_library.planning import JPEG, MP4, PNG, WEB, Original, plan
-from media_library.services import making, processing, renditions
+from media_library.services import render_job, render_worker, renditions
 from media_library.tests import working
 from media_library.tests.factories import MAKER, clip, make_asset, photo
 
@@ -52,7 +52,7 @@ def wanted(asset: Asset, **overrides: Any) -> Rendition:
 def work(should_stop: Callable[[], bool] = lambda: False) -> list[UUID]:
     """Works until nothing is due; returns the assets that were said to be settled."""
     settled: list[UUID] = []
-    processing.work(should_stop=should_stop, on_settled=settled.extend)
+    render_worker.work(should_stop=should_stop, on_settled=settled.extend)
     return settled
 
 
@@ -128,14 +128,14 @@ def test_deleted_asset_is_left_alone() -> None:
     wanted(asset)
 
     assert work() == []
-    assert processing.next_due_at() is None
+    assert render_worker.next_due_at() is None
 
 
 def test_next_due_at_is_the_earliest() -> None:
-    assert processing.next_due_at() is None
+    assert render_worker.next_due_at() is None
     rendition = wanted(make_asset())
 
-    assert processing.next_due_at() == Rendition.objects.get(id=rendition.id).next_try_at
+    assert render_worker.next_due_at() == Rendition.objects.get(id=rendition.id).next_try_at
 
 
 # --- what goes wrong ---
@@ -161,7 +161,7 @@ def test_file_that_cannot_be_read_fails_at_once() -> None:
 def test_decoder_that_breaks_down_fails_after_three_tries(
     renderer: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(making, "RENDERER", f"media_library.tests.renderers.{renderer}")
+    monkeypatch.setattr(render_job, "RENDERER", f"media_library.tests.renderers.{renderer}")
     rendition = wanted(make_asset())
 
     settled = []
@@ -184,7 +184,7 @@ def test_row_whose_workers_were_all_killed_fails() -> None:
     assert work() == [asset.id]
 
     asset.refresh_from_db()
-    assert (asset.status, asset.status_reason) == ("failed", processing.VANISHED)
+    assert (asset.status, asset.status_reason) == ("failed", render_worker.VANISHED)
 
 
 def test_file_that_is_gone_fails_at_once() -> None:
@@ -194,7 +194,7 @@ def test_file_that_is_gone_fails_at_once() -> None:
     work()
 
     asset.refresh_from_db()
-    assert (asset.status, asset.status_reason) == ("failed", making.GONE)
+    assert (asset.status, asset.status_reason) == ("failed", render_job.GONE)
 
 
 def test_recipe_that_nobody_understands_uses_up_its_tries() -> None:
@@ -205,7 +205,7 @@ def test_recipe_that_nobody_understands_uses_up_its_tries() -> None:
         make_due()
 
     rendition.refresh_from_db()
-    assert (rendition.status, rendition.status_reason) == ("failed", making.BROKE_DOWN)
+    assert (rendition.status, rendition.status_reason) == ("failed", render_job.BROKE_DOWN)
 
 
 def test_storage_that_is_away_uses_up_no_try(settings: Any, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_outcome_that_cannot_be_told_is_not_written() -> None:
     def broken(_: set[UUID]) -> None:
         raise ValueError("a bug in who is told")
 
-    processing.work(should_stop=lambda: False, on_settled=broken)
+    render_worker.work(should_stop=lambda: False, on_settled=broken)
 
     asset.refresh_from_db()
     assert (asset.status, asset.tries) == ("processing", 1)
@@ -245,7 +245,7 @@ class Beside:
 
     def _run(self) -> None:
         try:
-            processing.work(should_stop=self.stop.is_set, on_settled=self.settled.extend)
+            render_worker.work(should_stop=self.stop.is_set, on_settled=self.settled.extend)
         finally:
             connection.close()
 
@@ -269,7 +269,7 @@ def until(condition: Callable[[], Any], within_s: float = 10) -> Any:
 
 @pytest.fixture
 def _slow_films(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "RENDERER", "media_library.tests.renderers.slow_films")
+    monkeypatch.setattr(render_job, "RENDERER", "media_library.tests.renderers.slow_films")
 
 
 def decoder_pid() -> int:
@@ -326,7 +326,7 @@ def test_one_works_at_a_time_on_a_host() -> None:
         asset = waiting_asset(next_try_at=timezone.now() + timedelta(hours=1))
         make_due()
 
-        assert processing.work(should_stop=lambda: False, on_settled=lambda _: None) == 0
+        assert render_worker.work(should_stop=lambda: False, on_settled=lambda _: None) == 0
 
         until(lambda: Asset.objects.get(id=asset.id).status == "ready")
 
@@ -334,7 +334,7 @@ def test_one_works_at_a_time_on_a_host() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("_slow_films")
 def test_work_on_what_is_deleted_ends_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processing, "RENEW_S", 0.2)
+    monkeypatch.setattr(render_worker, "RENEW_S", 0.2)
     film = wanted(make_asset(data=clip(size=(64, 48))))
     with Beside() as beside:
         pid = decoder_pid()
@@ -347,8 +347,8 @@ def test_work_on_what_is_deleted_ends_and_leaves_nothing(monkeypatch: pytest.Mon
 
 @pytest.mark.django_db(transaction=True)
 def test_lease_is_renewed_while_the_decoder_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "RENDERER", "media_library.tests.renderers.slow_films")
-    monkeypatch.setattr(processing, "RENEW_S", 0.2)
+    monkeypatch.setattr(render_job, "RENDERER", "media_library.tests.renderers.slow_films")
+    monkeypatch.setattr(render_worker, "RENEW_S", 0.2)
     film = wanted(make_asset(data=clip(size=(64, 48))))
     with Beside():
         decoder_pid()
@@ -370,7 +370,7 @@ def test_kill_loses_nothing_and_leaves_nothing(kill_at: str) -> None:
     process.start()
     process.join(60)
     assert process.exitcode == -9
-    Heartbeat.objects.update(at=timezone.now() - processing.LEAD - timedelta(seconds=1))
+    Heartbeat.objects.update(at=timezone.now() - render_worker.LEAD - timedelta(seconds=1))
     make_due()
     work()
 

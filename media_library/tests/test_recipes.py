@@ -10,16 +10,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
-from media_library.bounds import Bounds
-from media_library.planning import (
+from media_library.codecs.geometry import Bounds
+from media_library.codecs.recipes import (
     GIF,
     JPEG,
     MP4,
     PNG,
     WEBP,
+    CannotFit,
     Original,
     Recipe,
-    Unfit,
     plan,
     plan_thumbnail,
     plan_web,
@@ -70,7 +70,7 @@ def with_facts(original: Original, **facts: Any) -> Original:
 
 
 def refusal(original: Original, rule: MediaRule, fit: str = "fit") -> tuple[str, str]:
-    with pytest.raises(Unfit) as unfit:
+    with pytest.raises(CannotFit) as unfit:
         plan(original, rule, fit=fit)
     (problem,) = unfit.value.problems
     assert problem.field == ""
@@ -272,7 +272,7 @@ def test_what_is_made_is_inside_all_bounds(
         original, media_rule = replace(PHOTO, width=width, height=height), MediaRule("", "", images=rule)
     try:
         recipe = plan(original, media_rule, fit=fit)
-    except Unfit:
+    except CannotFit:
         assert fit == "fit" or min(width, height) < 8
         return
 

@@ -12,8 +12,8 @@ import av
 from av.error import FFmpegError, InvalidDataError, PatchWelcomeError
 from PIL import Image, ImageStat
 
-from media_library.decoding import Refused
-from media_library.planning import Recipe
+from media_library.codecs.process import Refused
+from media_library.codecs.recipes import Recipe
 
 DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/x-msvideo": "avi"}
 THREADS = 2
