@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from integrations import services
+from integrations.services import tokens
 
 
 def refresh_tokens() -> None:
-    services.refresh_expiring(at=timezone.now())
+    tokens.refresh_expiring(at=timezone.now())

@@ -31,10 +31,13 @@ MOST_SECONDS = 2.0  # what a test outside whole processes may take
 SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "accounts/migrations/0003_emails_in_one_form.py": ("accounts/tests/test_unicode.py",),
     "integrations/services/accounts.py": ("integrations/tests/test_changing.py",),
-    "integrations/services/arrivals.py": ("integrations/tests/test_connecting.py",),
+    "integrations/services/authorisations.py": ("integrations/tests/test_oauth_connect.py",),
     "integrations/services/budgets.py": ("posts/tests/test_pace.py",),
-    "integrations/services/disconnecting.py": ("integrations/tests/test_disconnecting.py",),
-    "integrations/services/tokens.py": ("integrations/tests/test_tokens.py", "integrations/tests/test_checking.py"),
+    "integrations/services/disconnection.py": ("integrations/tests/test_disconnection.py",),
+    "integrations/services/tokens.py": (
+        "integrations/tests/test_tokens.py",
+        "integrations/tests/test_account_check.py",
+    ),
     "mastablasta/ops/clock.py": ("mastablasta/tests/test_clock.py",),
     "mastablasta/core/migrations/0002_queue_index.py": ("mastablasta/core/tests/test_jobs.py",),
     "mastablasta/core/models.py": ("mastablasta/core/tests/test_heartbeats.py", "mastablasta/tests/test_metrics.py"),

@@ -12,9 +12,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from accounts.api.views import PersonalView
-from integrations import registry, services
+from integrations import registry
 from integrations.api.examples import NOT_BUILT, PLATFORM, answer
 from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
+from integrations.services import operator_apps
 from mastablasta.core.api.conditional import NOT_MODIFIED, SAYS, unless_known
 from mastablasta.core.api.serializers import StrictSerializer
 from mastablasta.core.media_rules import MediaRule
@@ -118,7 +119,7 @@ def platforms() -> Iterator[dict[str, Any]]:
         yield {
             "slug": slug,
             "name": entry.label,
-            "configured": services.is_configured(slug),
+            "configured": operator_apps.is_configured(slug),
             "built": is_built,
             **(_abilities(registry.capabilities(slug)) if is_built else _NOTHING),
         }

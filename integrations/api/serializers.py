@@ -9,7 +9,7 @@ from rest_framework import serializers
 from integrations.api.examples import ACCOUNT
 from integrations.models import SocialAccount
 from integrations.registry import PLATFORMS
-from integrations.services.platforms import BY_PASSWORD
+from integrations.services.operator_apps import BY_PASSWORD
 from integrations.states import AccountState
 from mastablasta.core.api.fields import OffsetDateTimeField
 from mastablasta.core.api.serializers import StrictModelSerializer, StrictSerializer

@@ -16,7 +16,6 @@ from rest_framework.response import Response
 from accounts.api.views import CallerView, PublicView, WorkspaceView
 from accounts.models import User
 from accounts.roles import Action
-from integrations import services
 from integrations.api.examples import (
     ACCOUNT,
     CONNECTED,
@@ -39,6 +38,7 @@ from integrations.api.serializers import (
     StartedSerializer,
 )
 from integrations.models import SocialAccount
+from integrations.services import account_check, accounts, app_password, disconnection, oauth_connect
 from mastablasta.core.api.pages import POLICY
 from mastablasta.core.api.serializers import StrictSerializer
 from mastablasta.core.api.views import ApiView
@@ -74,7 +74,7 @@ class AccountList(WorkspaceView):
     )
     def post(self, request: Request) -> Response:
         fields = self.body(AccountSignInSerializer)
-        account = services.sign_in(
+        account = app_password.sign_in(
             workspace=self.workspace,
             user=self.caller.user,
             platform=fields["platform"],
@@ -127,7 +127,7 @@ class AccountDetail(AccountView):
     def patch(self, request: Request, id: UUID) -> Response:
         account = self.get_object()
         changes = self.body(AccountChangeSerializer, partial=True)
-        services.change_account(account, at=timezone.now(), **changes)
+        accounts.change_account(account, at=timezone.now(), **changes)
         return Response(self.shown())
 
     @extend_schema(
@@ -140,7 +140,7 @@ class AccountDetail(AccountView):
         examples=[answer("The platform did not answer", NOT_REVOKED)],
     )
     def delete(self, request: Request, id: UUID) -> Response:
-        warnings = services.disconnect(self.get_object(), force=self._is_forced(), at=timezone.now())
+        warnings = disconnection.disconnect(self.get_object(), force=self._is_forced(), at=timezone.now())
         if not warnings:
             return Response(status=204)
         said = [{"code": one.code, "message": one.message} for one in warnings]
@@ -175,7 +175,7 @@ class AccountRefresh(AccountCall):
     )
     def post(self, request: Request, id: UUID) -> Response:
         self.nothing()
-        services.refresh_account(self.get_object(), at=timezone.now())
+        account_check.refresh_account(self.get_object(), at=timezone.now())
         return Response(self.shown())
 
 
@@ -194,7 +194,7 @@ class AccountTest(AccountCall):
     )
     def post(self, request: Request, id: UUID) -> Response:
         self.nothing()
-        services.check_account(self.get_object(), at=timezone.now())
+        account_check.check_account(self.get_object(), at=timezone.now())
         return Response(self.shown())
 
 
@@ -210,7 +210,7 @@ class AccountActivate(AccountCall):
     )
     def post(self, request: Request, id: UUID) -> Response:
         self.nothing()
-        services.activate_account(self.get_object(), at=timezone.now())
+        accounts.activate_account(self.get_object(), at=timezone.now())
         return Response(self.shown())
 
 
@@ -233,7 +233,7 @@ class Authorize(WorkspaceView):
         examples=[answer("Begun", STARTED)],
     )
     def get(self, request: Request, platform: str) -> Response:
-        started = services.start_connect(
+        started = oauth_connect.start_connect(
             workspace=self.workspace,
             user=self.caller.user,
             platform=platform,
@@ -311,9 +311,9 @@ class Callback(PageView, CallerView):
             "at": timezone.now(),
         }
         if self.wants_page and caller is None:
-            held = services.hold_connect(**came_back)
+            held = oauth_connect.hold_connect(**came_back)
             return Response({"held": held, "slug": platform}, template_name="oauth/confirm.html")
-        return self.connected(services.finish_connect(**came_back))
+        return self.connected(oauth_connect.finish_connect(**came_back))
 
 
 class Confirm(PageView, PublicView):
@@ -324,4 +324,4 @@ class Confirm(PageView, PublicView):
     @extend_schema(exclude=True)
     def post(self, request: Request, platform: str) -> Response:
         token = self.body(ConfirmSerializer)["token"]
-        return self.connected(services.confirm_connect(platform=platform, token=token, at=timezone.now()))
+        return self.connected(oauth_connect.confirm_connect(platform=platform, token=token, at=timezone.now()))

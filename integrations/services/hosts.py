@@ -13,7 +13,7 @@ from integrations import registry
 from integrations.contract import ClientApp, OAuthFlow, SignIn
 from integrations.errors import CallFailed, OperatorProblem
 from integrations.models import PlatformHost
-from integrations.services.platforms import APP_SETTINGS, operators_app
+from integrations.services.operator_apps import APP_SETTINGS, operators_app
 from mastablasta.core.errors import DomainError, Invalid, NotThere, Unreachable
 from mastablasta.core.outbound import Http, Refused
 from mastablasta.core.pasting import pasted

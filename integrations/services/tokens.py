@@ -24,7 +24,7 @@ from integrations.contract import ClientApp, Tokens
 from integrations.errors import CallFailed, NeedsReconnect
 from integrations.models import Credential, SocialAccount
 from integrations.services.hosts import app_of
-from integrations.services.platforms import BY_PASSWORD
+from integrations.services.operator_apps import BY_PASSWORD
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core.errors import Conflict, Unreachable
 from mastablasta.core.ids import new_id

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from accounts.models import Membership, User, Workspace
 from accounts.tests.factories import make_workspace
-from integrations import registry, services
+from integrations import registry
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
-from integrations.services.platforms import BY_PASSWORD
+from integrations.services import app_password, oauth_connect
+from integrations.services.operator_apps import BY_PASSWORD
 from integrations.states import AccountState
 from tests.kit.connector_contract import consent
 from tests.world import Sandbox
@@ -95,10 +96,10 @@ def make_oauth_state(*, workspace: Workspace | None = None, user: User | None = 
     user = user or Membership.objects.filter(workspace=workspace).select_related("user").earliest("created_at").user
     fields: dict[str, Any] = {
         "platform_host": overrides.pop("platform_host", None) or make_host(),
-        "sha256": services.sha256_of(overrides.pop("state", f"state-{next(_numbers)}")),
+        "sha256": oauth_connect.sha256_of(overrides.pop("state", f"state-{next(_numbers)}")),
         "verifier_enc": "verifier",
         "redirect_uri": "http://127.0.0.1/callback",
-        "expires_at": timezone.now() + services.STATE_LIFETIME,
+        "expires_at": timezone.now() + oauth_connect.STATE_LIFETIME,
         **overrides,
     }
     return OAuthState.objects.create(workspace=workspace, user=user, **fields)
@@ -118,11 +119,11 @@ def connect(
     user = user or Membership.objects.filter(workspace=workspace).select_related("user").earliest("created_at").user
     if platform in BY_PASSWORD:
         person = sandbox.person(platform, handle)
-        return services.sign_in(
+        return app_password.sign_in(
             workspace=workspace, user=user, platform=platform, handle=person["handle"],
             app_password=person["app_password"], service=instance or f"{sandbox.url}/{platform}", at=timezone.now(),
         )  # fmt: skip
-    started = services.start_connect(
+    started = oauth_connect.start_connect(
         workspace=workspace,
         user=user,
         platform=platform,
@@ -130,5 +131,7 @@ def connect(
         at=timezone.now(),
     )
     query = consent(started.url, handle)
-    accounts = services.finish_connect(platform=platform, code=query["code"], state=query["state"], at=timezone.now())
+    accounts = oauth_connect.finish_connect(
+        platform=platform, code=query["code"], state=query["state"], at=timezone.now()
+    )
     return accounts[0]

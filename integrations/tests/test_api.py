@@ -15,8 +15,8 @@ from rest_framework.test import APIClient
 from accounts.models import User, Workspace
 from accounts.roles import Role
 from accounts.tests.factories import make_api_key, make_member, make_user, make_workspace, signed_in, with_key
-from integrations import services
 from integrations.models import Credential, OAuthState, SocialAccount
+from integrations.services import oauth_connect
 from integrations.states import AccountState
 from integrations.tests.factories import make_account, make_credential, make_host, make_oauth_state
 from tests.kit.connector_contract import consent
@@ -45,7 +45,7 @@ def client_of(owner: User) -> APIClient:
 @pytest.fixture
 def query(sandbox: Sandbox, workspace: Workspace, owner: User) -> dict[str, str]:
     """What the platform sends back after Anna's consent to what the owner began."""
-    started = services.start_connect(
+    started = oauth_connect.start_connect(
         workspace=workspace, user=owner, platform="mastodon", instance=None, at=timezone.now()
     )
     return consent(started.url, "anna")

@@ -274,7 +274,7 @@ def test_viewer_changes_nothing(workspace: Workspace) -> None:
 
 def test_signing_in_for_several_pages_leaves_a_paused_one_paused(workspace: Workspace, owner: User) -> None:
     from integrations.contract import Grantor, Identity, Tokens
-    from integrations.services.arrivals import Arrival, store
+    from integrations.services.authorisations import Authorisation, save_accounts
     from integrations.tests.factories import make_oauth_state
 
     paused = make_account(workspace=workspace, state="paused", state_reason=PAUSED)
@@ -283,8 +283,8 @@ def test_signing_in_for_several_pages_leaves_a_paused_one_paused(workspace: Work
     sign_in = make_oauth_state(workspace=workspace, user=owner)
     subject = paused.credential.subject if paused.credential else ""
 
-    several = store(Arrival(sign_in, Tokens("new"), Grantor(subject, places)), at=CONNECTED_AT)
-    only = store(Arrival(sign_in, Tokens("new"), Grantor(subject, places[:1])), at=CONNECTED_AT)
+    several = save_accounts(Authorisation(sign_in, Tokens("new"), Grantor(subject, places)), at=CONNECTED_AT)
+    only = save_accounts(Authorisation(sign_in, Tokens("new"), Grantor(subject, places[:1])), at=CONNECTED_AT)
 
     assert [(one.state, one.state_reason, one.is_default) for one in several] == [
         ("paused", PAUSED, True),

@@ -12,11 +12,11 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import User, Workspace
-from integrations import services
 from integrations.contract import ClientApp
 from integrations.models import OAuthState, PlatformHost
+from integrations.services import oauth_connect, operator_apps
 from integrations.services.hosts import app_of
-from integrations.services.platforms import operators_app
+from integrations.services.operator_apps import operators_app
 from integrations.tests.factories import make_host
 from mastablasta.core.errors import Invalid
 
@@ -77,11 +77,13 @@ def test_platform_without_our_app_cannot_be_connected(settings: Settings, worksp
     settings.TWITTER_CLIENT_ID = ""
 
     with pytest.raises(Invalid) as caught:
-        services.start_connect(workspace=workspace, user=owner, platform="twitter", instance=None, at=timezone.now())
+        oauth_connect.start_connect(
+            workspace=workspace, user=owner, platform="twitter", instance=None, at=timezone.now()
+        )
 
     assert caught.value.code == "platform_not_configured"
     assert "TWITTER_CLIENT_ID and TWITTER_CLIENT_SECRET" in caught.value.detail
-    assert not services.is_configured("twitter")
+    assert not operator_apps.is_configured("twitter")
     assert not OAuthState.objects.exists()
 
 
@@ -91,7 +93,7 @@ def test_consent_is_asked_for_in_the_name_of_the_operators_app(
 ) -> None:
     settings.TWITTER_CLIENT_ID, settings.TWITTER_CLIENT_SECRET = "ours", "s3cret"
 
-    started = services.start_connect(
+    started = oauth_connect.start_connect(
         workspace=workspace, user=owner, platform="twitter", instance=None, at=timezone.now()
     )
 

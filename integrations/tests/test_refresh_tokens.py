@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import Workspace
-from integrations import services
 from integrations.models import Credential, SocialAccount
+from integrations.services import tokens
 from integrations.tests.conftest import at_once
 from integrations.tests.factories import connect, make_account, make_credential, make_host
 from mastablasta.core.tests.test_commands import Terminal
@@ -119,7 +119,7 @@ def test_beside_the_chore_a_token_is_renewed_once(sandbox: Sandbox, account: Soc
     sandbox.latency(200)
 
     def run(number: int) -> int:
-        return refresh_tokens()[1]["renewed"] if number else services.refresh_expiring(at=timezone.now())
+        return refresh_tokens()[1]["renewed"] if number else tokens.refresh_expiring(at=timezone.now())
 
     assert sorted(at_once(3, run)) == [0, 0, 1]
     assert token_calls(sandbox) - before == 1

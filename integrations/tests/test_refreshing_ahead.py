@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Workspace
-from integrations import services, tasks
+from integrations import tasks
 from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.services import tokens
 from integrations.tests.conftest import at_once
@@ -28,7 +28,7 @@ def rotating(sandbox: Sandbox, workspace: Workspace, request: pytest.FixtureRequ
 
 
 def ahead(**how: Any) -> int:
-    return services.refresh_expiring(**{"at": timezone.now(), **how})
+    return tokens.refresh_expiring(**{"at": timezone.now(), **how})
 
 
 def refreshes(sandbox: Sandbox) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import pytest
 
 from integrations import registry
 from integrations.contract import Connector, OAuthFlow, PasswordSignIn
-from integrations.services.platforms import BY_PASSWORD
+from integrations.services.operator_apps import BY_PASSWORD
 
 
 def test_platforms_are_those_of_the_contract() -> None:

@@ -10,10 +10,10 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Workspace
-from integrations import services
 from integrations.contract import Tokens
 from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Unavailable
 from integrations.models import Credential, SocialAccount
+from integrations.services import tokens
 from integrations.states import AccountState
 from integrations.tests.conftest import at_once
 from integrations.tests.factories import connect, make_account, make_credential
@@ -26,11 +26,11 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NEW = Tokens("new-access", "new-refresh", NOON + timedelta(hours=2), ("write",))
 
 
-def begin(credential: Credential, **how: Any) -> services.RefreshTurn | None:
-    return services.begin_refresh(credential.id, **{"version": credential.version, "at": NOON, **how})
+def begin(credential: Credential, **how: Any) -> tokens.RefreshTurn | None:
+    return tokens.begin_refresh(credential.id, **{"version": credential.version, "at": NOON, **how})
 
 
-def turn_for(credential: Credential, **how: Any) -> services.RefreshTurn:
+def turn_for(credential: Credential, **how: Any) -> tokens.RefreshTurn:
     turn = begin(credential, **how)
     assert turn is not None
     return turn
@@ -71,9 +71,9 @@ def test_turn_of_a_holder_who_died_is_taken_over_and_the_late_one_changes_nothin
     later = NOON + timedelta(seconds=30)
     mine = turn_for(credential, at=later)
 
-    assert not services.store_refresh(late, replace(NEW, access_token="late"), at=later)
-    services.fail_refresh(late, NeedsReconnect("late"), at=later)
-    assert services.store_refresh(mine, NEW, at=later)
+    assert not tokens.store_refresh(late, replace(NEW, access_token="late"), at=later)
+    tokens.fail_refresh(late, NeedsReconnect("late"), at=later)
+    assert tokens.store_refresh(mine, NEW, at=later)
 
     assert row(credential) == ("new-access", "new-refresh", 2, "live", None)
 
@@ -86,7 +86,7 @@ def test_grant_that_is_newer_or_dead_is_not_refreshed(credential: Credential, ch
 
 
 def test_new_pair_is_stored(credential: Credential) -> None:
-    assert services.store_refresh(turn_for(credential), NEW, at=NOON)
+    assert tokens.store_refresh(turn_for(credential), NEW, at=NOON)
 
     stored = Credential.objects.get()
     assert row(credential) == ("new-access", "new-refresh", 2, "live", None)
@@ -95,7 +95,7 @@ def test_new_pair_is_stored(credential: Credential) -> None:
 
 
 def test_old_refresh_token_goes_on_when_there_is_no_new_one(credential: Credential) -> None:
-    assert services.store_refresh(turn_for(credential), Tokens("new-access"), at=NOON)
+    assert tokens.store_refresh(turn_for(credential), Tokens("new-access"), at=NOON)
 
     stored = Credential.objects.get()
     assert row(credential) == ("new-access", "old-refresh", 2, "live", None)
@@ -104,9 +104,9 @@ def test_old_refresh_token_goes_on_when_there_is_no_new_one(credential: Credenti
 
 def test_pair_is_stored_once(credential: Credential) -> None:
     turn = turn_for(credential)
-    services.store_refresh(turn, NEW, at=NOON)
+    tokens.store_refresh(turn, NEW, at=NOON)
 
-    assert not services.store_refresh(turn, replace(NEW, access_token="again"), at=NOON)
+    assert not tokens.store_refresh(turn, replace(NEW, access_token="again"), at=NOON)
     assert row(credential)[0] == "new-access"
 
 
@@ -118,7 +118,7 @@ def test_pair_is_stored_once(credential: Credential) -> None:
 def test_failure_that_passes_leaves_everything_connected(workspace: Workspace, failure: CallFailed) -> None:
     account = make_account(workspace=workspace)
     for _ in range(5):
-        services.fail_refresh(turn_for(account.credential), failure, at=NOON)
+        tokens.fail_refresh(turn_for(account.credential), failure, at=NOON)
 
     account.refresh_from_db()
     assert (account.state, account.credential.state, account.credential.version) == ("active", "live", 1)
@@ -131,7 +131,7 @@ def test_refusal_signs_out_every_account_of_the_grant_and_no_other(workspace: Wo
     pending = make_account(workspace=workspace, credential=account.credential, state=AccountState.PENDING)
     stranger = make_account(workspace=workspace)
 
-    services.fail_refresh(turn_for(account.credential), NeedsReconnect("The grant ended."), at=NOON)
+    tokens.fail_refresh(turn_for(account.credential), NeedsReconnect("The grant ended."), at=NOON)
 
     states = dict(SocialAccount.objects.values_list("id", "state"))
     assert states == {
@@ -155,8 +155,8 @@ def test_refusal_signs_out_every_account_of_the_grant_and_no_other(workspace: Wo
 def test_refused_grant_signs_its_accounts_out_once(workspace: Workspace) -> None:
     account = make_account(workspace=workspace)
 
-    assert services.needs_reauth(account.credential_id, reason="revoked", at=NOON)
-    assert not services.needs_reauth(account.credential_id, reason="again", at=NOON)
+    assert tokens.needs_reauth(account.credential_id, reason="revoked", at=NOON)
+    assert not tokens.needs_reauth(account.credential_id, reason="again", at=NOON)
 
     account.refresh_from_db()
     assert (account.state, account.state_reason, account.checked_at) == ("needs_reauth", "revoked", NOON)
@@ -164,9 +164,9 @@ def test_refused_grant_signs_its_accounts_out_once(workspace: Workspace) -> None
 
 def test_refusal_of_an_older_pair_does_not_touch_a_newer(workspace: Workspace) -> None:
     account = make_account(workspace=workspace)
-    services.store_refresh(turn_for(account.credential), NEW, at=NOON)
+    tokens.store_refresh(turn_for(account.credential), NEW, at=NOON)
 
-    assert not services.needs_reauth(account.credential_id, reason="revoked", at=NOON, version=1)
+    assert not tokens.needs_reauth(account.credential_id, reason="revoked", at=NOON, version=1)
 
     account.refresh_from_db()
     assert account.state == "active"
@@ -189,7 +189,7 @@ def tokens_asked(sandbox: Sandbox) -> int:
 def test_token_without_an_end_is_fresh(workspace: Workspace) -> None:
     credential = make_credential(workspace=workspace)
 
-    assert services.fresh_credentials(credential, at=NOON) is credential
+    assert tokens.fresh_credentials(credential, at=NOON) is credential
 
 
 def ending(sandbox: Sandbox, *, in_s: int = 30) -> Credential:
@@ -202,7 +202,7 @@ def ending(sandbox: Sandbox, *, in_s: int = 30) -> Credential:
 def test_token_that_ends_soon_is_refreshed(rotating: Sandbox) -> None:
     old = ending(rotating)
 
-    new = services.fresh_credentials(old, at=timezone.now())
+    new = tokens.fresh_credentials(old, at=timezone.now())
 
     assert new.version == 2
     assert new.access_enc != old.access_enc
@@ -215,7 +215,7 @@ def test_token_that_ends_soon_is_refreshed(rotating: Sandbox) -> None:
 def test_many_at_once_refresh_once(rotating: Sandbox) -> None:
     old, at = ending(rotating), timezone.now()
 
-    got = at_once(12, lambda _: services.fresh_credentials(old, at=at))
+    got = at_once(12, lambda _: tokens.fresh_credentials(old, at=at))
 
     assert {one.access_enc for one in got} == {Credential.objects.get().access_enc}
     assert {one.version for one in got} == {2}
@@ -228,17 +228,17 @@ def test_failures_that_pass_leave_the_account_connected(rotating: Sandbox) -> No
 
     for _ in range(5):
         with pytest.raises(Unreachable):
-            services.fresh_credentials(credential, at=at)
+            tokens.fresh_credentials(credential, at=at)
 
     assert SocialAccount.objects.get().state == "active"
-    assert services.fresh_credentials(credential, at=at).version == 2
+    assert tokens.fresh_credentials(credential, at=at).version == 2
 
 
 def test_token_that_is_still_good_serves_when_the_refresh_fails(rotating: Sandbox) -> None:
     old = ending(rotating)
     rotating.fault("mastodon", "token", "status_503")
 
-    assert services.fresh_credentials(old, at=timezone.now()).version == 1
+    assert tokens.fresh_credentials(old, at=timezone.now()).version == 1
 
 
 def test_revoked_grant_signs_out(rotating: Sandbox) -> None:
@@ -246,7 +246,7 @@ def test_revoked_grant_signs_out(rotating: Sandbox) -> None:
     rotating.fault("mastodon", "any", "revoke_token")
 
     with pytest.raises(Conflict) as caught:
-        services.fresh_credentials(account.credential, at=account.credential.expires_at)
+        tokens.fresh_credentials(account.credential, at=account.credential.expires_at)
 
     account.refresh_from_db()
     assert (caught.value.code, account.state, account.credential.state) == ("needs_reauth", "needs_reauth", "dead")
@@ -257,7 +257,7 @@ def test_grant_without_refresh_token_signs_out_when_it_ends(workspace: Workspace
     Credential.objects.update(expires_at=NOON)
 
     with pytest.raises(Conflict):
-        services.fresh_credentials(Credential.objects.get(), at=NOON)
+        tokens.fresh_credentials(Credential.objects.get(), at=NOON)
 
     account.refresh_from_db()
     assert account.state == "needs_reauth"
@@ -267,7 +267,7 @@ def test_who_waits_for_another_gives_up_in_the_end(credential: Credential) -> No
     turn_for(credential)
 
     with pytest.raises(Unreachable) as caught:
-        services.fresh_credentials(credential, at=NOON, wait_s=0.15)
+        tokens.fresh_credentials(credential, at=NOON, wait_s=0.15)
 
     assert caught.value.code == "refresh_under_way"
 
@@ -276,7 +276,7 @@ def test_dead_grant_is_told_at_once(workspace: Workspace) -> None:
     dead = make_credential(workspace=workspace, state="dead")
 
     with pytest.raises(DomainError) as caught:
-        services.fresh_credentials(dead, at=NOON)
+        tokens.fresh_credentials(dead, at=NOON)
 
     assert caught.value.code == "needs_reauth"
 
@@ -285,6 +285,6 @@ def test_bug_in_the_call_gives_the_turn_back(credential: Credential, monkeypatch
     monkeypatch.setattr("integrations.services.tokens.perform_refresh", lambda _: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
-        services.fresh_credentials(credential, at=NOON)
+        tokens.fresh_credentials(credential, at=NOON)
 
     assert begin(credential) is not None

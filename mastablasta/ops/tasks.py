@@ -34,7 +34,7 @@ def work_on_media() -> None:
 
 def tidy() -> None:
     """Remove heartbeats of processes that are no more, sign-ins never finished, and bells that nobody can answer."""
-    from integrations.services.connecting import prune_states
+    from integrations.services.oauth_connect import prune_states
 
     at = timezone.now()
     Heartbeat.objects.filter(at__lt=at - KEEP_HEARTBEATS).exclude(name__startswith="chore:").delete()

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from integrations import services
+from integrations.services import tokens
 from integrations.tests.factories import connect, make_account, make_credential, make_host
 from mastablasta.core import jobs
 from mastablasta.core.ids import new_id
@@ -213,7 +213,7 @@ def test_refreshes_are_counted_by_what_came_of_them(sandbox: Sandbox) -> None:
     for effect in (None, "status_503", "revoke_token"):
         if effect:
             sandbox.fault("twitter", "any" if effect == "revoke_token" else "token", effect)
-        services.refresh_expiring(at=timezone.now() + timedelta(days=1))
+        tokens.refresh_expiring(at=timezone.now() + timedelta(days=1))
 
     assert scrape()["token_refreshes_total"] == {
         ("renewed", "twitter"): 1, ("unavailable", "twitter"): 1, ("needs_reconnect", "twitter"): 1

@@ -11,9 +11,9 @@ import structlog
 from django.utils import timezone
 
 from integrations import registry
-from integrations import services as integrations
 from integrations.contract import Absent, CannotTell, Connector, Found, LeaseLost, Pending, Published, SentPart
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, OutcomeUnknown, Rejected, Unavailable
+from integrations.services import tokens
 from mastablasta.core.outbound import Http
 from mastablasta.core.time_scale import scaled
 from posts.engine import outcomes
@@ -199,19 +199,17 @@ def _refreshed(grant: Grant, mailbox: Mailbox) -> Grant:
     Raises NeedsReconnect (the platform refuses the grant), OperatorProblem (it does not know our app), Unavailable,
     RefreshUnderWay.
     """
-    turn = mailbox.call(
-        lambda: integrations.begin_refresh(grant.credential_id, version=grant.version, at=timezone.now())
-    )
+    turn = mailbox.call(lambda: tokens.begin_refresh(grant.credential_id, version=grant.version, at=timezone.now()))
     if turn is None:
         newer = mailbox.call(lambda: current_grant(grant))
         if newer is None:
             raise RefreshUnderWay
         return newer
     try:
-        tokens = integrations.perform_refresh(turn)
+        fresh = tokens.perform_refresh(turn)
     except CallFailed as failure:
         refusal = failure
-        mailbox.call(lambda: integrations.fail_refresh(turn, refusal, at=timezone.now()))
+        mailbox.call(lambda: tokens.fail_refresh(turn, refusal, at=timezone.now()))
         if isinstance(failure, NeedsReconnect | OperatorProblem):
             raise
         raise Unavailable(
@@ -219,7 +217,7 @@ def _refreshed(grant: Grant, mailbox: Mailbox) -> Grant:
             code=failure.code,
             http_status=failure.http_status,
         ) from failure
-    version = mailbox.call(lambda: integrations.store_refresh(turn, tokens, at=timezone.now()))
+    version = mailbox.call(lambda: tokens.store_refresh(turn, fresh, at=timezone.now()))
     if not version:
         raise RefreshUnderWay
-    return Grant(grant.credential_id, grant.version + 1, tokens.access_token, tokens.expires_at, can_refresh=True)
+    return Grant(grant.credential_id, grant.version + 1, fresh.access_token, fresh.expires_at, can_refresh=True)

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import structlog
 
-from integrations import services as integrations
 from integrations.errors import NeedsReconnect, OperatorProblem
+from integrations.services import hosts, tokens
 from posts.engine.mailbox import JobDone
 
 log = structlog.get_logger(__name__)
@@ -24,9 +24,9 @@ def apply_side_effects(done: Iterable[JobDone], written: set[UUID], *, at: datet
         if end.job.claimed.delivery_id not in written or end.failure is None:
             continue
         if isinstance(end.failure, NeedsReconnect) and end.job.grant is not None:
-            integrations.needs_reauth(
+            tokens.needs_reauth(
                 end.job.grant.credential_id, reason=end.failure.message, at=at, version=end.grant_version
             )
         elif isinstance(end.failure, OperatorProblem):
-            integrations.pause_host(end.job.platform, end.job.target.host, reason=end.failure.message, at=at)
+            hosts.pause_host(end.job.platform, end.job.target.host, reason=end.failure.message, at=at)
             log.error("platform_paused", platform=end.job.platform, host=end.job.target.host, code=end.failure.code)

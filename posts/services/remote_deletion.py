@@ -7,8 +7,8 @@ from datetime import datetime
 from django.db import transaction
 
 from integrations import registry
-from integrations import services as integrations
 from integrations.errors import CallFailed
+from integrations.services import tokens
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem
 from mastablasta.core.outbound import Http
 from posts.models import Delivery, Post
@@ -50,7 +50,7 @@ def _retract(delivery: Delivery, *, at: datetime) -> None:
     account = delivery.account
     if account.credential is None:
         raise Conflict("needs_reauth", "The account has to be connected again.")
-    credential = integrations.fresh_credentials(account.credential, at=at)
+    credential = tokens.fresh_credentials(account.credential, at=at)
     http = Http(account.platform_host.base_url, token=str(credential.access_enc))
     connector = registry.connector_class(delivery.platform)(post_content.target_of(account), http)
     ids = [part["remote_id"] for part in delivery.parts or ()] or [delivery.remote_id]

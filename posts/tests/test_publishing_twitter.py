@@ -15,8 +15,8 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Workspace
 from accounts.tests.factories import make_workspace
-from integrations import services
 from integrations.models import Credential, PlatformHost, SocialAccount
+from integrations.services import hosts
 from integrations.tests.factories import connect
 from posts.models import Attempt, Delivery, Lane, Post
 from posts.queue import claims
@@ -247,7 +247,7 @@ def test_an_operators_problem_pauses_x_and_nothing_is_lost(sandbox: Sandbox, ann
     anna.refresh_from_db()
     assert (anna.state, len(calls(sandbox, "publish"))) == ("active", 1)
 
-    assert services.resume_host("twitter", host.host, at=timezone.now())
+    assert hosts.resume_host("twitter", host.host, at=timezone.now())
     claims.unpark_lanes()
     run_until_settled(*deliveries)
 
@@ -268,7 +268,7 @@ def test_wrong_keys_of_our_app_pause_x_and_sign_nobody_out(
     assert "TWITTER_CLIENT_SECRET" in host.paused_reason
 
     settings.TWITTER_CLIENT_SECRET = secret
-    services.resume_host("twitter", host.host, at=timezone.now())
+    hosts.resume_host("twitter", host.host, at=timezone.now())
     claims.unpark_lanes()
     run_until_settled(delivery)
 

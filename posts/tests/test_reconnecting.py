@@ -19,7 +19,7 @@ from rest_framework.test import APIClient
 from accounts.models import User, Workspace
 from accounts.tests.factories import make_workspace, signed_in
 from integrations.models import Credential, SocialAccount
-from integrations.services import disconnecting
+from integrations.services import disconnection
 from integrations.tests.conftest import at_once
 from posts import states, tasks
 from posts.engine.publisher import drain
@@ -371,7 +371,7 @@ def test_claim_and_disconnection_at_once_never_leave_a_post_without_its_account(
 
 
 def test_states_that_stop_a_disconnection_are_those_of_deliveries() -> None:
-    busy = {*disconnecting.BUSY, *disconnecting.UNCONFIRMED}
+    busy = {*disconnection.BUSY, *disconnection.UNCONFIRMED}
 
     assert busy == {state.value for state in states.IN_FLIGHT_OR_UNCERTAIN}
-    assert set(disconnecting.PROMISED) == {"queued", "blocked", "held"} <= set(DeliveryState.values)
+    assert set(disconnection.PROMISED) == {"queued", "blocked", "held"} <= set(DeliveryState.values)

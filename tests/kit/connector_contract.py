@@ -34,7 +34,7 @@ from integrations.contract import (
     Target,
 )
 from integrations.errors import NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
-from integrations.services.platforms import BY_PASSWORD, operators_app
+from integrations.services.operator_apps import BY_PASSWORD, operators_app
 from mastablasta.core.outbound import Http
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from rest_framework.test import APIClient
 
 from accounts.models import User, Workspace
 from accounts.tests.factories import signed_in
-from integrations import services
 from integrations.models import Credential, SocialAccount
+from integrations.services import account_check, disconnection
 from integrations.tests.conftest import at_once
 from integrations.tests.factories import ROTATING, connect, make_account
 from tests.world import Sandbox
@@ -249,13 +249,12 @@ def test_place_that_the_sign_in_no_longer_names_is_said(
 
 def test_answer_that_comes_after_the_end_is_not_kept(sandbox: Sandbox, workspace: Workspace) -> None:
     from integrations.contract import Identity
-    from integrations.services import checking
 
     account = connect(sandbox, workspace=workspace)
     grant = Credential.objects.get()
-    services.disconnect(account, at=timezone.now())
+    disconnection.disconnect(account, at=timezone.now())
 
-    checking._keep(account, grant, Identity(account.remote_id, "@late@host"), at=timezone.now())
+    account_check._keep(account, grant, Identity(account.remote_id, "@late@host"), at=timezone.now())
 
     account.refresh_from_db()
     assert account.handle.startswith("@anna@")

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from accounts.models import User, Workspace
 from accounts.tests.factories import signed_in
 from integrations.models import Credential, SocialAccount
-from integrations.services.disconnecting import GONE
+from integrations.services.disconnection import GONE
 from integrations.tests.conftest import at_once
 from integrations.tests.factories import CONNECTED_AT, connect, make_account
 from tests.world import Sandbox
@@ -224,17 +224,17 @@ def test_account_that_was_signed_out_is_disconnected_quietly(
 def test_refresh_that_ends_afterwards_brings_nothing_back(
     sandbox: Sandbox, workspace: Workspace, client_of: APIClient
 ) -> None:
-    from integrations import services
     from integrations.contract import Tokens
+    from integrations.services import tokens
 
     account = connect(sandbox, workspace=workspace)
     assert account.credential is not None
-    turn = services.begin_refresh(account.credential.id, version=1, at=CONNECTED_AT)
+    turn = tokens.begin_refresh(account.credential.id, version=1, at=CONNECTED_AT)
     assert turn is not None
 
     delete(client_of, account)
 
-    assert not services.store_refresh(turn, Tokens("late"), at=CONNECTED_AT)
+    assert not tokens.store_refresh(turn, Tokens("late"), at=CONNECTED_AT)
     assert not Credential.objects.exists()
 
 

@@ -15,7 +15,7 @@ from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class AuthContext:
     """For whom somebody signs in at which host. `scopes`: what was asked for."""
 
     workspace_id: UUID
@@ -24,65 +24,67 @@ class Errand:
     scopes: tuple[str, ...] = ()
 
 
-def errand_of(sign_in: OAuthState) -> Errand:
-    return Errand(sign_in.workspace_id, sign_in.user_id, sign_in.platform_host, tuple(sign_in.scopes))
+def context_of(sign_in: OAuthState) -> AuthContext:
+    return AuthContext(sign_in.workspace_id, sign_in.user_id, sign_in.platform_host, tuple(sign_in.scopes))
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class Authorisation:
     """A sign-in that the platform has confirmed: the tokens, and whose they are. Nothing of it is stored yet."""
 
-    errand: Errand
+    context: AuthContext
     tokens: Tokens
     grantor: Grantor
 
 
-def packed(arrival: Arrival) -> str:
-    """The arrival as text, to be stored encrypted."""
-    tokens = asdict(arrival.tokens)
-    if arrival.tokens.expires_at is not None:
-        tokens["expires_at"] = arrival.tokens.expires_at.isoformat()
-    return json.dumps({"tokens": tokens, "grantor": asdict(arrival.grantor)})
+def to_json(authorisation: Authorisation) -> str:
+    """The authorisation as text, to be stored encrypted."""
+    tokens = asdict(authorisation.tokens)
+    if authorisation.tokens.expires_at is not None:
+        tokens["expires_at"] = authorisation.tokens.expires_at.isoformat()
+    return json.dumps({"tokens": tokens, "grantor": asdict(authorisation.grantor)})
 
 
-def unpacked(sign_in: OAuthState) -> Arrival:
-    """The arrival that `sign_in` holds."""
-    packed = json.loads(str(sign_in.held_enc))
-    tokens: dict[str, Any] = packed["tokens"]
+def from_state(sign_in: OAuthState) -> Authorisation:
+    """The authorisation that `sign_in` holds."""
+    to_json = json.loads(str(sign_in.held_enc))
+    tokens: dict[str, Any] = to_json["tokens"]
     if tokens["expires_at"] is not None:
         tokens["expires_at"] = datetime.fromisoformat(tokens["expires_at"])
-    places = tuple(Identity(**place) for place in packed["grantor"]["places"])
-    return Arrival(
-        errand_of(sign_in),
+    places = tuple(Identity(**place) for place in to_json["grantor"]["places"])
+    return Authorisation(
+        context_of(sign_in),
         Tokens(**{**tokens, "scopes": tuple(tokens["scopes"])}),
-        Grantor(packed["grantor"]["subject"], places),
+        Grantor(to_json["grantor"]["subject"], places),
     )
 
 
-def store(arrival: Arrival, *, at: datetime) -> list[SocialAccount]:
+def save_accounts(authorisation: Authorisation, *, at: datetime) -> list[SocialAccount]:
     """Make or renew the grant and its accounts, in their order; inside a transaction.
 
     An account that was connected before keeps its row. Its only place is active at once, of several the new ones wait.
     """
-    errand = arrival.errand
+    context = authorisation.context
     # One sign-in at a time in a workspace: of two that end together only one account becomes the default.
-    lock_defaults(errand.workspace_id)
-    credential = _store_credential(arrival, at=at)
-    is_only = len(arrival.grantor.places) == 1
-    return [_store_account(errand, credential, place, is_only=is_only, at=at) for place in arrival.grantor.places]
+    lock_defaults(context.workspace_id)
+    credential = _store_credential(authorisation, at=at)
+    is_only = len(authorisation.grantor.places) == 1
+    return [
+        _store_account(context, credential, place, is_only=is_only, at=at) for place in authorisation.grantor.places
+    ]
 
 
-def _store_credential(arrival: Arrival, *, at: datetime) -> Credential:
+def _store_credential(authorisation: Authorisation, *, at: datetime) -> Credential:
     """The grant, new or renewed. A renewed one keeps its refresh token when the platform gave no new one."""
-    errand, tokens = arrival.errand, arrival.tokens
+    context, tokens = authorisation.context, authorisation.tokens
     # Locked: a refresh that ends in between would lose its pair, or give two pairs one version.
     rows = Credential.objects.select_for_update(of=("self",))
     credential = rows.filter(
-        workspace=errand.workspace_id, platform_host=errand.platform_host, subject=arrival.grantor.subject
+        workspace=context.workspace_id, platform_host=context.platform_host, subject=authorisation.grantor.subject
     ).first() or Credential(
-        workspace_id=errand.workspace_id,
-        platform_host=errand.platform_host,
-        subject=arrival.grantor.subject,
+        workspace_id=context.workspace_id,
+        platform_host=context.platform_host,
+        subject=authorisation.grantor.subject,
         version=0,
     )
     credential.version += 1
@@ -90,7 +92,7 @@ def _store_credential(arrival: Arrival, *, at: datetime) -> Credential:
     if tokens.refresh_token:
         credential.refresh_enc = tokens.refresh_token
     credential.expires_at = tokens.expires_at
-    credential.scopes = list(tokens.scopes or errand.scopes)
+    credential.scopes = list(tokens.scopes or context.scopes)
     credential.state = CredentialState.LIVE
     credential.refresh_lease = credential.refresh_lease_expires_at = None
     credential.refreshed_at = at
@@ -100,13 +102,13 @@ def _store_credential(arrival: Arrival, *, at: datetime) -> Credential:
 
 
 def _store_account(
-    errand: Errand, credential: Credential, place: Identity, *, is_only: bool, at: datetime
+    context: AuthContext, credential: Credential, place: Identity, *, is_only: bool, at: datetime
 ) -> SocialAccount:
-    host = errand.platform_host
+    host = context.platform_host
     account = SocialAccount.objects.filter(
-        workspace=errand.workspace_id, platform=host.platform, platform_host=host, remote_id=place.remote_id
+        workspace=context.workspace_id, platform=host.platform, platform_host=host, remote_id=place.remote_id
     ).first() or SocialAccount(
-        workspace_id=errand.workspace_id,
+        workspace_id=context.workspace_id,
         platform=host.platform,
         platform_host=host,
         remote_id=place.remote_id,
@@ -123,7 +125,7 @@ def _store_account(
     account.display_name = place.name
     account.avatar_url = place.avatar_url
     account.facts = dict(place.facts)
-    account.connected_by_id = errand.user_id
+    account.connected_by_id = context.user_id
     account.connected_at = account.checked_at = at
     account.save()
     return account

@@ -21,7 +21,7 @@ from integrations.contract import ClientApp
 from integrations.errors import CallFailed, ExchangeRefused
 from integrations.models import OAuthState, SocialAccount
 from integrations.services import hosts
-from integrations.services.arrivals import Arrival, errand_of, packed, store, unpacked
+from integrations.services.authorisations import Authorisation, context_of, from_state, save_accounts, to_json
 from mastablasta.core.errors import Invalid
 from mastablasta.core.outbound import Http
 
@@ -87,9 +87,9 @@ def finish_connect(
     with this request, if anybody. Raises Invalid: state_missing, state_invalid, state_expired, state_used,
     state_foreign, access_denied, exchange_failed.
     """
-    _, arrival = _arrive(platform=platform, code=code, state=state, error=error, caller=caller, at=at)
+    _, authorisation = _authorise(platform=platform, code=code, state=state, error=error, caller=caller, at=at)
     with transaction.atomic():
-        return store(arrival, at=at)
+        return save_accounts(authorisation, at=at)
 
 
 def hold_connect(
@@ -100,17 +100,17 @@ def hold_connect(
     For a browser that does not show who began: somebody may have been sent here with another's link, and shall see
     into whose workspace their account would go.
     """
-    sign_in, arrival = _arrive(platform=platform, code=code, state=state, error=error, caller=caller, at=at)
+    sign_in, authorisation = _authorise(platform=platform, code=code, state=state, error=error, caller=caller, at=at)
     token = secrets.token_urlsafe(32)
     held_until = at + STATE_LIFETIME
     OAuthState.objects.filter(id=sign_in.id).update(
-        held_enc=packed(arrival), confirm_sha256=sha256_of(token), expires_at=held_until, updated_at=at
+        held_enc=to_json(authorisation), confirm_sha256=sha256_of(token), expires_at=held_until, updated_at=at
     )
     return Held(
         token=token,
         platform=registry.PLATFORMS[platform].label,
         host=sign_in.platform_host.host,
-        handles=tuple(place.handle for place in arrival.grantor.places),
+        handles=tuple(place.handle for place in authorisation.grantor.places),
         workspace=sign_in.workspace.name,
         started_by=sign_in.user.name or sign_in.user.email,
         expires_at=held_until,
@@ -129,11 +129,11 @@ def confirm_connect(*, platform: str, token: str, at: datetime) -> list[SocialAc
         raise _refused("state_used")
     if sign_in.expires_at <= at:
         raise _refused("state_expired")
-    arrival = unpacked(sign_in)
+    authorisation = from_state(sign_in)
     with transaction.atomic():
         if not OAuthState.objects.filter(id=sign_in.id, held_enc__isnull=False).update(held_enc=None, updated_at=at):
             raise _refused("state_used")
-        return store(arrival, at=at)
+        return save_accounts(authorisation, at=at)
 
 
 def prune_states(*, at: datetime) -> int:
@@ -165,9 +165,9 @@ def _refused(code: str, sentence: str = "") -> Invalid:
     return Invalid(code, sentence or _SENTENCES[code])
 
 
-def _arrive(
+def _authorise(
     *, platform: str, code: str, state: str, error: str, caller: User | None, at: datetime
-) -> tuple[OAuthState, Arrival]:
+) -> tuple[OAuthState, Authorisation]:
     """Use up the state, then ask the platform for tokens and whose they are."""
     hosts.flow_class_of(platform)
     sign_in = _use_up(platform, state, caller, at=at)
@@ -193,7 +193,7 @@ def _arrive(
         raise _refused("exchange_failed", sentence) from failure
     if not grantor.places:
         raise _refused("exchange_failed", "This sign-in has no place to publish to; begin again with another one.")
-    return sign_in, Arrival(errand_of(sign_in), tokens, grantor)
+    return sign_in, Authorisation(context_of(sign_in), tokens, grantor)
 
 
 def _use_up(platform: str, state: str, caller: User | None, *, at: datetime) -> OAuthState:

@@ -15,8 +15,8 @@ from pytest_django.fixtures import Settings
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Role
 from accounts.tests.factories import make_member
-from integrations import services
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
+from integrations.services import hosts, oauth_connect, tokens
 from integrations.states import AccountState, CredentialState
 from integrations.tests.conftest import at_once
 from integrations.tests.factories import connect, make_account, make_host, make_oauth_state
@@ -28,14 +28,14 @@ from tests.world import Sandbox
 pytestmark = pytest.mark.django_db
 
 
-def start(workspace: Workspace, user: User, **how: Any) -> services.Started:
+def start(workspace: Workspace, user: User, **how: Any) -> oauth_connect.Started:
     asked = {"platform": "mastodon", "instance": None, "at": timezone.now(), **how}
-    return services.start_connect(workspace=workspace, user=user, **asked)
+    return oauth_connect.start_connect(workspace=workspace, user=user, **asked)
 
 
 def finish(query: dict[str, str], **how: Any) -> list[SocialAccount]:
     given = {"code": query.get("code", ""), "state": query.get("state", ""), "error": query.get("error", "")}
-    return services.finish_connect(**{"platform": "mastodon", "at": timezone.now(), **given, **how})
+    return oauth_connect.finish_connect(**{"platform": "mastodon", "at": timezone.now(), **given, **how})
 
 
 def refusal_of(query: dict[str, str], **how: Any) -> str:
@@ -208,7 +208,7 @@ def test_of_accounts_that_arrive_at_once_one_is_the_default(
 
 def test_reconnecting_keeps_the_row_and_renews_the_grant(sandbox: Sandbox, workspace: Workspace) -> None:
     first = connect(sandbox, "anna", workspace=workspace)
-    services.needs_reauth(first.credential_id, reason="revoked", at=timezone.now())
+    tokens.needs_reauth(first.credential_id, reason="revoked", at=timezone.now())
     old = Credential.objects.get()
 
     again = connect(sandbox, "anna", workspace=workspace)
@@ -416,12 +416,12 @@ def test_who_may_no_longer_connect_does_not(sandbox: Sandbox, workspace: Workspa
 # --- held until a click ---
 
 
-def hold(query: dict[str, str]) -> services.Held:
-    return services.hold_connect(platform="mastodon", code=query["code"], state=query["state"], at=timezone.now())
+def hold(query: dict[str, str]) -> oauth_connect.Held:
+    return oauth_connect.hold_connect(platform="mastodon", code=query["code"], state=query["state"], at=timezone.now())
 
 
 def confirm(token: str, **how: Any) -> list[SocialAccount]:
-    return services.confirm_connect(**{"platform": "mastodon", "token": token, "at": timezone.now(), **how})
+    return oauth_connect.confirm_connect(**{"platform": "mastodon", "token": token, "at": timezone.now(), **how})
 
 
 def test_held_sign_in_names_what_would_happen_and_connects_nothing(
@@ -492,7 +492,7 @@ def test_old_sign_ins_are_pruned_and_what_they_held_at_once(workspace: Workspace
     over = make_oauth_state(workspace=workspace, expires_at=now - timedelta(minutes=1), held_enc="{}")
     live = make_oauth_state(workspace=workspace, expires_at=now + timedelta(minutes=1), held_enc="{}")
 
-    assert services.prune_states(at=now) == 1
+    assert oauth_connect.prune_states(at=now) == 1
 
     assert dict(OAuthState.objects.values_list("id", "held_enc")) == {over.id: None, live.id: "{}"}
 
@@ -506,7 +506,7 @@ def test_limits_of_hosts_with_accounts_are_read_once_a_day(sandbox: Sandbox) -> 
     make_host(host="unused.test", info_at=None)
     sandbox.instance("mastodon", max_characters=4000)
 
-    assert (services.refresh_host_info(at=at), services.refresh_host_info(at=at)) == (1, 0)
+    assert (hosts.refresh_host_info(at=at), hosts.refresh_host_info(at=at)) == (1, 0)
 
     host = PlatformHost.objects.exclude(host="unused.test").get()
     assert (host.info["limits"]["max_characters"], host.info_at) == (4000, at)
@@ -516,7 +516,7 @@ def test_limits_stay_when_the_host_does_not_answer(sandbox: Sandbox) -> None:
     connect(sandbox, "anna")
     sandbox.fault("mastodon", "other", "status_503", times=9)
 
-    assert services.refresh_host_info(at=timezone.now() + timedelta(hours=25)) == 0
+    assert hosts.refresh_host_info(at=timezone.now() + timedelta(hours=25)) == 0
 
     assert PlatformHost.objects.get().info["limits"]["max_characters"] == 500
 
@@ -525,9 +525,9 @@ def test_host_is_paused_and_resumed(workspace: Workspace) -> None:
     make_account(workspace=workspace)
     at = timezone.now()
 
-    assert services.pause_host("mastodon", "mastodon.test", reason="keys", at=at)
-    assert not services.pause_host("mastodon", "mastodon.test", reason="again", at=at)
+    assert hosts.pause_host("mastodon", "mastodon.test", reason="keys", at=at)
+    assert not hosts.pause_host("mastodon", "mastodon.test", reason="again", at=at)
     assert PlatformHost.objects.get().paused_reason == "keys"
-    assert services.resume_host("mastodon", "mastodon.test", at=at)
-    assert not services.resume_host("mastodon", "mastodon.test", at=at)
+    assert hosts.resume_host("mastodon", "mastodon.test", at=at)
+    assert not hosts.resume_host("mastodon", "mastodon.test", at=at)
     assert PlatformHost.objects.get().paused_at is None

@@ -13,7 +13,7 @@ from integrations.contract import PasswordSignIn
 from integrations.errors import CallFailed, ExchangeRefused
 from integrations.models import SocialAccount
 from integrations.services import hosts
-from integrations.services.arrivals import Arrival, Errand, store
+from integrations.services.authorisations import AuthContext, Authorisation, save_accounts
 from mastablasta.core.errors import Invalid
 from mastablasta.core.pasting import pasted
 
@@ -53,7 +53,7 @@ def sign_in(
     except CallFailed as failure:
         raise hosts.refused_instance(failure, field="service") from failure
     with transaction.atomic():
-        [account] = store(Arrival(Errand(workspace.id, user.id, host), tokens, grantor), at=at)
+        [account] = save_accounts(Authorisation(AuthContext(workspace.id, user.id, host), tokens, grantor), at=at)
     return account
 
 
