@@ -210,6 +210,9 @@ class _Graph:
 
     def __init__(self, frame: Any, stream: Any, recipe: Recipe, fps: Fraction) -> None:
         self.size, self.format = (frame.width, frame.height), frame.format.name
+        # Where frames are stored in another order than they are shown, each carries the duration of another one; only
+        # the last one's counts, and must not be that of a pause.
+        self.duration = round(1 / (fps * stream.time_base)) if stream.codec_context.has_b_frames else None
         self.chain = _Chain(
             lambda graph: graph.add_buffer(
                 width=frame.width, height=frame.height, format=frame.format, time_base=stream.time_base
@@ -221,6 +224,8 @@ class _Graph:
     def push(self, frame: Any) -> Iterator[Any]:
         if frame is not None and ((frame.width, frame.height), frame.format.name) != (self.size, self.format):
             frame = frame.reformat(width=self.size[0], height=self.size[1], format=self.format)
+        if frame is not None and self.duration is not None:
+            frame.duration = self.duration
         return self.chain.push(frame)
 
 
