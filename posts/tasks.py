@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
 import structlog
 
 from mastablasta.core import jobs
@@ -15,12 +12,8 @@ from posts.queue import claims
 log = structlog.get_logger(__name__)
 
 
-def worker_name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
 def drain() -> None:
-    publisher.drain(worker=worker_name(), should_stop=jobs.stop_requested)
+    publisher.drain(worker=jobs.process_name(), should_stop=jobs.stop_requested)
 
 
 def sweep_lanes() -> None:

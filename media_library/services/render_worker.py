@@ -9,7 +9,7 @@ One thread (the caller's) talks to the database. Two others wait for decoders: w
 
 from __future__ import annotations
 
-import socket
+import platform
 import threading
 import time
 from collections.abc import Callable
@@ -89,7 +89,7 @@ class _Work:
         self.should_stop = should_stop
         self.on_settled = on_settled
         self.ends_at = time.monotonic() + at_most_s
-        self.beats_as = f"{BEATS}{socket.gethostname()}"
+        self.beats_as = f"{BEATS}{platform.node()}"
         self.owner = f"{jobs.process_name()}:{threading.get_ident()}"
         self.in_flight: dict[str, RenderJob] = {}
         self.something_ended = threading.Event()

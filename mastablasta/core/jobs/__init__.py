@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import platform
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -96,7 +96,7 @@ def queue_age(*, at: datetime) -> timedelta:
 
 def process_name() -> str:
     """This process among all of all hosts."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return f"{platform.node()}:{os.getpid()}"
 
 
 def run_cluster(beside: Callable[[Callable[[], bool]], None]) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from mastablasta.core import jobs
 from mastablasta.core.commands import Outcome, ProgressCommand
 from posts.engine.publisher import DrainReport, drain
 from posts.models import Delivery
 from posts.queue import claims
-from posts.tasks import worker_name
 
 MOST_COUNTED = 100_000
 
@@ -38,7 +38,7 @@ class Command(ProgressCommand):
         try:
             with self.progress("publishing") as bar:
                 report = drain(
-                    worker=f"command@{worker_name()}",
+                    worker=f"command@{jobs.process_name()}",
                     should_stop=stop.is_set,
                     at_most_s=options["at_most"],
                     threads=options["threads"],
