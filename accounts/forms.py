@@ -26,7 +26,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
     def clean_timezone(self) -> str:
         name = str(self.cleaned_data["timezone"])
         if name not in zone_names():
-            raise ValidationError(f"{name!r} is no IANA time zone; write for example Europe/Berlin.")
+            raise ValidationError(f"{name!r} is not an IANA time zone; write for example Europe/Berlin.")
         return name
 
 

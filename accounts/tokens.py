@@ -19,7 +19,7 @@ ALGORITHM = "HS256"
 
 
 class BadToken(Exception):
-    """The text is no token of ours, or of the wrong kind."""
+    """The text is not one of our tokens, or of the wrong kind."""
 
 
 class ExpiredToken(BadToken):

@@ -59,7 +59,7 @@ def measure(instance: Instance, pid: int, folder: Path) -> None:
     bare_s, ours_s, above_mb = [], [], []
     for _ in range(ROUNDS + 1):  # the first is for warmth
         bare_s.append(send_bare(instance, rest))
-        Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins again
         ours_s.append(send_video(instance, token, rest))
         above_mb.append(resident_mb(pid, "VmHWM") - base_mb)
     bare, ours = median(bare_s[1:]), median(ours_s[1:])

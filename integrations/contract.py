@@ -137,7 +137,7 @@ class Measure:
     limit: int
 
 
-# --- outcomes that are no errors ---
+# --- outcomes that are not errors ---
 @dataclass(frozen=True, slots=True)
 class Published:
     """The step is out, and the platform told its id.
@@ -316,7 +316,7 @@ class SignIn(ABC):
         """What the host says of itself (addresses, limits), in the shape that this platform's code reads.
 
         With `base_url` where it is to be reached elsewhere. Raises Unavailable, with code `not_this_platform` when
-        it is no host of this platform.
+        it does not belong to this platform.
         """
 
     @abstractmethod

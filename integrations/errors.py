@@ -89,7 +89,7 @@ class OperatorProblem(CallFailed):
 class ExchangeRefused(CallFailed):
     """The platform does not take the code of a sign-in; the person has to begin again.
 
-    `app_unknown`: it no longer knows our app there, so that it has to be registered anew.
+    `app_unknown`: it no longer knows our app there, so that it has to be registered again.
     """
 
     kind: ClassVar[str] = "exchange_refused"

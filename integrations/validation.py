@@ -27,7 +27,7 @@ _KINDS = {"image": ("picture", "pictures"), "animation": ("animation", "animatio
 
 
 def general_problems(content: Content, capabilities: Capabilities, rule: MediaRule | None) -> list[FieldProblem]:
-    """What stands against the content whatever the platform: its type, empty parts, their media, its options.
+    """Problems with the content whatever the platform: its type, empty parts, their media, its options.
 
     `rule`: what one part may carry there, as `media_rule` says; None = no media.
     """
@@ -52,7 +52,7 @@ def general_problems(content: Content, capabilities: Capabilities, rule: MediaRu
 
 
 def media_problems(part: Part, rule: MediaRule | None, *, where: str) -> list[FieldProblem]:
-    """What stands against the files of one part: their kinds, how many, which together, their alt texts.
+    """Problems with the files of one part: their kinds, how many, which together, their alt texts.
 
     Sizes and forms do not count: renditions are made to fit, or the library says why it cannot. A rule that takes no
     alt texts refuses none; they are not sent.

@@ -50,7 +50,8 @@ class Environment:
         except ValueError:
             value = at_least - 1
         if value < at_least:
-            self.fault("E003", name, f"{raw!r} is no whole number of at least {at_least}; correct it or leave it out")
+            sentence = f"{raw!r} is not a whole number of at least {at_least}; correct it or leave it out"
+            self.fault("E003", name, sentence)
             return default
         return value
 
@@ -64,7 +65,7 @@ class Environment:
         except ValueError:
             value = 0.0
         if not 0 < value <= 1:
-            self.fault("E003", name, f"{raw!r} is no number above 0 and up to 1; correct it or leave it out")
+            self.fault("E003", name, f"{raw!r} is not a number above 0 and up to 1; correct it or leave it out")
             return default
         return value
 

@@ -68,7 +68,7 @@ for _key in ENCRYPTION_KEYS:
     except ValueError:
         _is_fernet = False
     if not _is_fernet:
-        env.fault("E006", "ENCRYPTION_KEY", "is no Fernet key; make one with `openssl rand -base64 32 | tr '+/' '-_'`")
+        env.fault("E006", "ENCRYPTION_KEY", "is not a Fernet key; make one: `openssl rand -base64 32 | tr '+/' '-_'`")
 SECRET_KEY = (
     env.text("SECRET_KEY")
     or _made.get("SECRET_KEY")
@@ -94,7 +94,7 @@ if DATABASE_URL:
     if _database.get("ENGINE") != "django.db.backends.postgresql" and not (
         IS_DEVELOPMENT and _database.get("ENGINE") == "django.db.backends.sqlite3"
     ):
-        env.fault("E007", "DATABASE_URL", "is no PostgreSQL address; write postgres://user:password@host:5432/name")
+        env.fault("E007", "DATABASE_URL", "is not a PostgreSQL address; write postgres://user:password@host:5432/name")
         _database = {"ENGINE": "django.db.backends.postgresql", "NAME": "not-configured"}
     DATABASES = {"default": _database}
 else:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 LONGEST = 255
-_UNSEEN = {"Cc", "Cs", "Cn", "Zl", "Zp"}  # controls, halves of characters, what is no character, breaks of lines
+_UNSEEN = {"Cc", "Cs", "Cn", "Zl", "Zp"}  # controls, halves of characters, what is not a character, breaks of lines
 _MISLEADING = frozenset("\u061c\u200b\u200e\u200f\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 

@@ -64,7 +64,7 @@ def inspect(path: Path, filename: str = "") -> Inspected:  # noqa: ARG001  a nam
                 "media_library.codecs.probe", arguments, timeout_s=TIMEOUT_S, memory_bytes=MEMORY_BYTES
             )
     except process.DecoderFailed as error:
-        sentence = "The file cannot be decoded in reasonable time and memory; export it anew, smaller."
+        sentence = "The file cannot be decoded in reasonable time and memory; export it again, smaller."
         raise refusal(Damaged, "too_much_to_decode", sentence) from error
     if no := answer.get("refused"):
         raise refusal(OtherFormat if no["other"] else Damaged, no["code"], no["message"], **no["params"])

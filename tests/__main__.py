@@ -44,7 +44,7 @@ SLOWEST = 20
 MOST_RACED = 3  # more failures than that are no bad luck
 AGAIN = 2  # how often what took too long may show by itself that it need not
 REFERENCE_S = 0.055  # what `a_piece_of_work` takes on the machine of docs/testing.md
-NOT_OF_ANY = {"PYTHONDONTWRITEBYTECODE"}  # each process that a test starts would compile all modules anew
+NOT_OF_ANY = {"PYTHONDONTWRITEBYTECODE"}  # each process that a test starts would compile all modules again
 
 
 @dataclass(frozen=True, slots=True)

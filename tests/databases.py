@@ -114,7 +114,7 @@ def with_name(url: str, name: str) -> str:
 
 
 def empty(connection: Any) -> None:
-    """Empty the tables that hold rows: cheaper by far than Django's flush of all of them, which also migrates anew."""
+    """Empty the tables that hold rows: cheaper by far than Django's flush of all of them, which also migrates again."""
     tables = [name for name in connection.introspection.table_names() if name not in STAYS]
     quoted = [connection.ops.quote_name(name) for name in tables]
     with connection.cursor() as cursor:

@@ -68,7 +68,9 @@ def _make_template(url: str) -> None:
 @contextmanager
 def _reachable(url: str) -> Iterator[str]:
     if urlsplit(url).scheme not in {"postgres", "postgresql"}:
-        raise NoPostgreSQL("TEST_DATABASE_URL: is no PostgreSQL address; write postgres://user:password@host:5432/name")
+        raise NoPostgreSQL(
+            "TEST_DATABASE_URL: is not a PostgreSQL address; write postgres://user:password@host:5432/name"
+        )
     try:
         with psycopg.connect(url, connect_timeout=5, autocommit=True) as connection:
             can_create = connection.execute("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user")

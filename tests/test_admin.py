@@ -244,7 +244,7 @@ def test_zone_of_a_person_is_one_here_too(operator, zone):
 
     response = operator.post(address(User, "change", person.pk), fields)
 
-    sentence = f"{zone!r} is no IANA time zone; write for example Europe/Berlin."
+    sentence = f"{zone!r} is not an IANA time zone; write for example Europe/Berlin."
     assert response.context["errors"] == [[sentence]]
     person.refresh_from_db()
     assert person.timezone == "UTC"

@@ -39,7 +39,7 @@ class BearerAuthentication(BaseAuthentication):
             sentence = "The access token has expired; POST /auth/refresh gives a new one."
             raise AuthenticationFailed(sentence, "token_expired") from error
         except BadToken as error:
-            sentence = "The access token is none of ours; sign in again."
+            sentence = "The access token is not one of ours; sign in again."
             raise AuthenticationFailed(sentence, "token_invalid") from error
         caller = caller_of_session(claims["sid"], workspace=wanted_workspace(request))
         session = caller.session if caller else None
@@ -89,7 +89,7 @@ class AdminSessionAuthentication(SessionAuthentication):
 
 
 def wanted_workspace(request: Request) -> UUID | None:
-    """The workspace that X-Workspace names; None without the header, nobody's id when it is no id."""
+    """The workspace that X-Workspace names; None without the header, nobody's id when it is not an id."""
     text = request.headers.get("X-Workspace")
     if text is None:
         return None

@@ -81,7 +81,7 @@ def _read(text: str) -> dict[str, UUID]:
     except ExpiredToken as error:
         raise NotSignedIn("token_expired", "The refresh token has expired; sign in again.") from error
     except BadToken as error:
-        raise NotSignedIn("token_invalid", "This is no refresh token of ours; sign in again.") from error
+        raise NotSignedIn("token_invalid", "This is not one of our refresh tokens; sign in again.") from error
 
 
 def end_session(session: Session, *, at: datetime) -> None:

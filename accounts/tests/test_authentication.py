@@ -256,7 +256,7 @@ def test_rubbish_for_a_token_costs_no_query(text, django_assert_num_queries):
     with django_assert_num_queries(0):
         response = APIClient().get(URL, headers={"Authorization": f"Bearer {text}"})
 
-    assert_problem(response, 401, "token_invalid", "The access token is none of ours; sign in again.")
+    assert_problem(response, 401, "token_invalid", "The access token is not one of ours; sign in again.")
 
 
 def test_scheme_is_written_in_any_case():

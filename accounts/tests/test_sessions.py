@@ -26,7 +26,7 @@ from mastablasta.core.tests.answers import assert_problem, one
 
 ENDED = ("session_ended", "This sign-in has ended; sign in again.")
 REUSED = ("token_reused", "This refresh token was used before, so the sign-in has ended; sign in again.")
-NO_REFRESH_TOKEN = ("token_invalid", "This is no refresh token of ours; sign in again.")
+NO_REFRESH_TOKEN = ("token_invalid", "This is not one of our refresh tokens; sign in again.")
 pytestmark = pytest.mark.django_db
 
 

@@ -135,7 +135,7 @@ def _place_in_line(account: SocialAccount, *, is_only: bool) -> tuple[AccountSta
     """The state that a sign-in gives an account, and whether it is the default then."""
     was_in_use = account.state not in {AccountState.PENDING, AccountState.DISCONNECTED}
     if was_in_use:
-        # Who signs in anew for their pages does not set those going that somebody paused.
+        # Who signs in again for their pages does not set those going that somebody paused.
         stays_paused = account.state == AccountState.PAUSED and not is_only
         return AccountState.PAUSED if stays_paused else AccountState.ACTIVE, account.is_default
     if not is_only:

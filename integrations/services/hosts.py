@@ -29,7 +29,7 @@ def require_built(platform: str) -> None:
     """Raises NotThere (no such platform) or Invalid (platform_not_available)."""
     if not registry.is_platform(platform):
         valid = ", ".join(registry.PLATFORM_SLUGS)
-        raise NotThere("unknown_platform", f"{platform!r} is no platform; valid: {valid}.")
+        raise NotThere("unknown_platform", f"{platform!r} is not a platform; valid: {valid}.")
     if not registry.is_built(platform):
         label = registry.PLATFORMS[platform].label
         raise Invalid("platform_not_available", f"{label} cannot be connected in this version.")
@@ -89,7 +89,7 @@ def reach(platform: str, base_url: str, *, at: datetime, field: str = "instance"
 
 
 def our_app(host: PlatformHost, flow: OAuthFlow, *, redirect_uri: str, at: datetime) -> ClientApp:
-    """Return our registration at the host: the operator's, or our own, made anew when redirect URI or scopes changed.
+    """Return our registration at the host: the operator's, or our own, made again when redirect URI or scopes changed.
 
     Of several that register at once the first one counts for all. Raises Invalid (also platform_not_configured),
     Unreachable.
@@ -124,7 +124,7 @@ def app_of(host: PlatformHost) -> ClientApp:
 
 
 def forget_app(host_id: UUID, *, client_id: str, at: datetime) -> None:
-    """The host no longer knows our app: the next sign-in registers anew."""
+    """The host no longer knows our app: the next sign-in registers again."""
     PlatformHost.objects.filter(id=host_id, client_id=client_id).update(
         client_id="", client_secret_enc=None, updated_at=at
     )

@@ -153,7 +153,7 @@ def _challenge(verifier: str) -> str:
 
 _SENTENCES = {
     "state_missing": "The address lacks its `state`; begin to connect again.",
-    "state_invalid": "This `state` is none of ours; begin to connect again.",
+    "state_invalid": "This `state` is not one of ours; begin to connect again.",
     "state_expired": "This took longer than 10 minutes; begin to connect again.",
     "state_used": "This was used already; begin to connect again.",
     "state_foreign": "Somebody else began this; sign in as that person, or begin to connect yourself.",

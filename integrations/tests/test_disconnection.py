@@ -1,6 +1,6 @@
 """DELETE /accounts/{id}: the grant ends at the platform, the tokens here, and nothing is lost.
 
-What stands against it (posts in flight, scheduled, unconfirmed) is in posts/tests/test_reconnecting.py.
+Problems with it (posts in flight, scheduled, unconfirmed) is in posts/tests/test_reconnecting.py.
 """
 
 from __future__ import annotations

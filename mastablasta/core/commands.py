@@ -96,5 +96,5 @@ def duration(text: str) -> timedelta:
     """The type of arguments such as `90s`, `15m`, `24h`, `7d`."""
     number, unit = text[:-1], text[-1:]
     if unit not in UNITS or not (number.isascii() and number.isdecimal()):
-        raise ArgumentTypeError(f"{text!r} is no duration; write 90s, 15m, 24h or 7d")
+        raise ArgumentTypeError(f"{text!r} is not a duration; write 90s, 15m, 24h or 7d")
     return timedelta(seconds=int(number) * UNITS[unit])

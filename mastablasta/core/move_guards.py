@@ -1,6 +1,6 @@
 """Triggers that refuse every move which a table of states does not allow: the database has the last word.
 
-They are made after each `migrate`, from the tables as they are in the code, and made anew when those change: a trigger
+They are made after each `migrate`, from the tables as they are in the code, and made again when those change: a trigger
 inside a migration would be lost whenever SQLite copies the table for another one.
 """
 

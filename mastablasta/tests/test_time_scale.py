@@ -99,8 +99,8 @@ def test_time_scale_reaches_every_wait_and_keeps_what_a_busy_machine_needs(tmp_p
     ("value", "given", "complaint"),
     [
         ("0.25", PRODUCTION, "mastablasta.E009) TIME_SCALE: is for tests"),
-        ("0", {}, "mastablasta.E003) TIME_SCALE: '0' is no number above 0 and up to 1"),
-        ("half", {}, "mastablasta.E003) TIME_SCALE: 'half' is no number above 0 and up to 1"),
+        ("0", {}, "mastablasta.E003) TIME_SCALE: '0' is not a number above 0 and up to 1"),
+        ("half", {}, "mastablasta.E003) TIME_SCALE: 'half' is not a number above 0 and up to 1"),
     ],
 )
 def test_time_scale_is_refused_in_production_and_where_it_is_no_scale(

@@ -27,7 +27,7 @@ class UploadSerializer(StrictSerializer):
     file = serializers.FileField(
         error_messages={
             "required": "No file came; send it as the part `file` of multipart/form-data, with a filename.",
-            "invalid": "This is no file; send it as a part with a filename.",
+            "invalid": "This is not a file; send it as a part with a filename.",
         },
         help_text="JPEG, PNG, GIF or WebP up to 10 MB; MP4, MOV or AVI up to 500 MB. Its bytes say what it is.",
     )

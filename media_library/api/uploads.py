@@ -57,7 +57,7 @@ class UploadParser(BaseParser):
             fields, files = _Multipart(request.META, _Body(request, length), [handler], "utf-8").parse()  # type: ignore[arg-type]  # it needs read() only
         except MultiPartParserError as error:
             handler.discard()
-            raise ParseError("The body is no multipart/form-data that can be read.", "malformed_multipart") from error
+            raise ParseError("The body is not valid multipart/form-data.", "malformed_multipart") from error
         except BaseException:
             handler.discard()
             raise

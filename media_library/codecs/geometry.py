@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mastablasta.core.media_rules import ImageRule, VideoRule
 
-NEARLY = 1e-8  # a limit of 1.91 is no exact number; what is off by less is on it
+NEARLY = 1e-8  # a limit of 1.91 is not exact; what is off by less is on it
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 class Malformed(Exception):
-    """The file is not built as its type says. A decoder may be more patient: encode it anew."""
+    """The file is not built as its type says. A decoder may be more patient: encode it again."""
 
 
 def strip(source: Path, to: Path, mime_type: str) -> None:

@@ -42,7 +42,7 @@ def opened(path: Path, mime_type: str) -> Iterator[Image.Image]:
     except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, EOFError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk's fault, not the picture's
             raise
-        raise Refused("media_unreadable", "This picture is damaged and cannot be read. Upload it anew.") from error
+        raise Refused("media_unreadable", "This picture is damaged and cannot be read. Upload it again.") from error
 
 
 def orientation(image: Image.Image) -> int:

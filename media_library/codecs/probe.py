@@ -65,7 +65,7 @@ def _refuse_two_in_one(path: Path) -> None:
     if any(mark in ends for mark in (b"<script", b"<!doctype", b"<html", b"<?php")):
         other = "a web page or script"
     if other:
-        raise Refusal("two_in_one", f"The file is also {other}; save the picture or video anew, without it.")
+        raise Refusal("two_in_one", f"The file is also {other}; save the picture or video again, without it.")
 
 
 # --- pictures ---
@@ -169,7 +169,7 @@ def _remedy(error: Exception) -> str:
     text = str(error).lower()
     if "truncated" in text or isinstance(error, EOFError):
         return "it is not complete: upload the whole file"
-    return "it is damaged: save it anew and upload that"
+    return "it is damaged: save it again and upload that"
 
 
 def _name(container: str) -> str:
@@ -191,7 +191,7 @@ def _video(path: Path, container: str) -> dict[str, Any]:
     except Refusal:
         raise
     except (av.error.FFmpegError, ValueError, OverflowError, IndexError):
-        sentence = f"The file cannot be decoded as {_name(container)}; it is damaged: export it anew and upload that."
+        sentence = f"The file cannot be decoded as {_name(container)}; it is damaged: export it again and upload that."
         raise Refusal("damaged", sentence) from None
     except MemoryError:
         raise Refusal("too_much_to_decode", "Decoding the video takes too much memory; make it smaller.") from None
@@ -202,7 +202,7 @@ def _looked_into(file: Any, container: str, size: int) -> dict[str, Any]:
 
     pictures = [one for one in file.streams.video if not one.disposition & av.stream.Disposition.attached_pic]
     if not len(file.streams):
-        raise Refusal("damaged", "The file holds nothing that can be decoded; export it anew and upload that.")
+        raise Refusal("damaged", "The file holds nothing that can be decoded; export it again and upload that.")
     if not pictures:
         sentence = "The file holds no video, only sound or data; upload one with pictures."
         raise Refusal("no_video", sentence, is_other_format=True)
@@ -246,7 +246,7 @@ def _first_frame(file: Any, stream: Any) -> Any:
             return frames[0]
         if number > MOST_PACKETS:
             break
-    raise Refusal("damaged", "No frame of the video can be decoded; export it anew and upload that.")
+    raise Refusal("damaged", "No frame of the video can be decoded; export it again and upload that.")
 
 
 def _duration_s(file: Any, stream: Any) -> float:
@@ -255,7 +255,7 @@ def _duration_s(file: Any, stream: Any) -> float:
         return float(file.duration / 1_000_000)
     if stream.duration and stream.duration > 0:
         return float(stream.duration * stream.time_base)
-    sentence = "The video does not say how long it lasts; it is damaged or empty: export it anew and upload that."
+    sentence = "The video does not say how long it lasts; it is damaged or empty: export it again and upload that."
     raise Refusal("damaged", sentence)
 
 
@@ -273,9 +273,9 @@ def _refuse_incomplete_boxes(path: Path) -> None:
         if not is_whole:
             raise Refusal("damaged", BREAKS_OFF)
         if number > MOST_BOXES:
-            raise Refusal("damaged", "The video is in too many pieces; export it anew and upload that.")
+            raise Refusal("damaged", "The video is in too many pieces; export it again and upload that.")
     if b"moov" not in kinds:
-        sentence = "The video has no index (moov): recording or copying it was not finished; export it anew."
+        sentence = "The video has no index (moov): recording or copying it was not finished; export it again."
         raise Refusal("damaged", sentence)
 
 

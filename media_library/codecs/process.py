@@ -151,7 +151,7 @@ def _understood(answer: bytes, complaint: bytes, status: int) -> dict[str, Any]:
 def serve() -> None:
     """Be the process that `run` started: do one order, and end."""
     answer = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # what a library prints is not an answer
     json.dump(_answer(sys.argv[1], json.load(sys.stdin)), answer)
     answer.flush()
     os._exit(0)  # the answer is out: no library's clean-up after it

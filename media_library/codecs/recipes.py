@@ -1,7 +1,7 @@
 """What is to be made of a file so that somebody takes it: decided from facts alone, before a byte is read.
 
 An original never leaves: it may tell who took it, with what and where. `plan` gives the recipe for what does leave.
-What fits already keeps its pixels and loses only what it tells; all else is encoded anew.
+What fits already keeps its pixels and loses only what it tells; all else is encoded again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MADE_MOVING = (GIF, WEBP)
 SHOWN_RIGHTLY = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", ""}  # modes that everybody shows alike; not CMYK
 WITH_ALPHA = {"RGBA", "LA", "PA", "La", "RGBa"}
 
-MOST_PIXELS = 1920 * 1088  # of a video that is encoded anew
+MOST_PIXELS = 1920 * 1088  # of a video that is encoded again
 FEWEST_PIXELS = 320 * 240
 BITS_A_PIXEL = 0.03  # fewer than that and H.264 turns to blocks: a smaller picture looks better
 FEWEST_BITS_S = 120_000
@@ -74,7 +74,7 @@ class Recipe:
     `form`, `width`, `height`: of what is made: image, animation or video, in pixels; an encoded picture may come out
     smaller, in the same shape, when that is what `max_bytes` takes. `keeps`: "pixels", "sound": taken over as they are
     encoded. `spare_type`: made instead when the picture is opaque and too large as `mime_type`. `max_fps`: of a video
-    that is encoded anew. `max_duration_s`: of one that is nearly so long. `min_*`, `max_aspect`: for smaller ones.
+    that is encoded again. `max_duration_s`: of one that is nearly so long. `min_*`, `max_aspect`: for smaller ones.
     """
 
     form: str

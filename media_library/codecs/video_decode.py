@@ -34,7 +34,7 @@ def opened(path: Path, mime_type: str) -> Iterator[Any]:
                 raise Refused("media_unreadable", "There is no picture in this video.")
             yield container
     except (InvalidDataError, PatchWelcomeError) as error:  # the others are ours: memory, the disk, a bug
-        raise Refused("media_unreadable", "This video is damaged and cannot be read. Upload it anew.") from error
+        raise Refused("media_unreadable", "This video is damaged and cannot be read. Upload it again.") from error
 
 
 # --- a picture from it ---
@@ -52,7 +52,7 @@ def poster(container: Any) -> Image.Image:
             if best_life >= LIVELY:
                 return _upright(frame, ratio)
     if best is None:
-        raise Refused("media_unreadable", "No picture of this video can be decoded. Upload it anew.")
+        raise Refused("media_unreadable", "No picture of this video can be decoded. Upload it again.")
     return _upright(best, ratio)
 
 

@@ -30,7 +30,7 @@ MUXER = {"movflags": "+faststart", "fflags": "+bitexact", "brand": "mp42"}
 def remux(source: Path, mime_type: str, recipe: Recipe, to: Path) -> bool:
     """Write picture and sound as they are encoded, or only the picture, to MP4: nothing else comes along.
 
-    False when what came out is not as the recipe says: then it is to be encoded anew.
+    False when what came out is not as the recipe says: then it is to be encoded again.
     """
     try:
         with opened(source, mime_type) as container:
@@ -117,7 +117,7 @@ class _Sound:
             self.out.mux(packet)
 
 
-# --- encoded anew ---
+# --- encoded again ---
 class _TooLarge(Exception):
     """It will not stay within its bytes."""
 
@@ -159,7 +159,7 @@ def _transcode(container: Any, recipe: Recipe, to: Path, share: float) -> None:
             if pictures.size + (sound.size if sound else 0) > recipe.max_bytes:
                 raise _TooLarge
         if graph is None:
-            raise Refused("media_unreadable", "No picture of this video can be decoded. Upload it anew.")
+            raise Refused("media_unreadable", "No picture of this video can be decoded. Upload it again.")
         for made in graph.push(None):
             pictures.take(made)
         pictures.end()

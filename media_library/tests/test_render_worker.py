@@ -148,7 +148,7 @@ def test_file_that_cannot_be_read_fails_at_once() -> None:
 
     asset.refresh_from_db()
     assert (asset.status, asset.tries) == ("failed", 1)
-    assert asset.status_reason == "This picture is damaged and cannot be read. Upload it anew."
+    assert asset.status_reason == "This picture is damaged and cannot be read. Upload it again."
 
 
 @pytest.mark.parametrize(

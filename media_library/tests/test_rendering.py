@@ -153,7 +153,7 @@ def told_jpeg() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "kept", "anew"),
+    ("data", "kept", "again"),
     [
         (told_jpeg(), stills(), stills(max_width=32)),
         (told_png(), stills(), stills(max_width=32)),
@@ -165,10 +165,10 @@ def told_jpeg() -> bytes:
     ],
     ids=["jpeg", "png", "webp", "gif", "moving webp", "mp4", "mov"],
 )
-def test_no_output_tells_anything(data: bytes, kept: MediaRule, anew: MediaRule, make: Make) -> None:
+def test_no_output_tells_anything(data: bytes, kept: MediaRule, again: MediaRule, make: Make) -> None:
     assert MAKER.encode() in data
 
-    first, second = make(data, kept), make(data, anew)
+    first, second = make(data, kept), make(data, again)
 
     assert "pixels" in first.recipe.keeps
     assert second.recipe.keeps == ()

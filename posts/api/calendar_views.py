@@ -207,7 +207,7 @@ class Calendar(WorkspaceView):
         query, faults = self.request.query_params, {}
         named = query.get("timezone", "")
         if named and named not in zone_names():
-            sentence = f"{named[:64]!r} is no IANA time zone; write for example Europe/Berlin."
+            sentence = f"{named[:64]!r} is not an IANA time zone; write for example Europe/Berlin."
             raise ValidationError({"timezone": [fault("unknown_zone", sentence)]})
         zone = named or self.caller.user.timezone
         edges: dict[str, Edge] = {}

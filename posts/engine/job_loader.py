@@ -91,7 +91,7 @@ def _attached(jobs: Sequence[SendJob], *, at: datetime) -> list[SendJob]:
 def _blockers(
     claimed: Sequence[tuple[Claimed, Mapping[str, Any]]], *, at: datetime, hosts: Mapping[UUID, PlatformHost]
 ) -> dict[UUID, Blocker]:
-    """What stands against each, by delivery; in the order in which a person would want to hear it."""
+    """Problems with each, by delivery; in the order in which a person would want to hear it."""
     found: dict[UUID, Blocker] = {}
     late = {}
     for one, row in claimed:

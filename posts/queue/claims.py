@@ -87,12 +87,12 @@ def wake_lanes(due: Mapping[UUID, datetime]) -> None:
 
 
 def recompute_lanes(accounts: Iterable[UUID]) -> None:
-    """Compute `ready_at` anew from the deliveries; the lanes must be locked by this transaction."""
+    """Compute `ready_at` again from the deliveries; the lanes must be locked by this transaction."""
     _dialect().recompute_lanes(sorted(set(accounts)))
 
 
 def recompute_post_status(posts: Iterable[UUID], *, at: datetime) -> None:
-    """Compute the status of each post anew from its deliveries; locks the posts in id order."""
+    """Compute the status of each post again from its deliveries; locks the posts in id order."""
     ids = sorted(set(posts))
     if ids:
         _dialect().recompute_post_status(ids, at=at)

@@ -153,7 +153,7 @@ def problems_of(draft: Draft) -> list[FieldProblem]:
             problems.append(FieldProblem(media.place_field(place), "too_many_media", message, params))
     for platform in draft.post_options:
         if not registry.is_platform(platform):
-            message = f"{platform!r} is no platform; valid: {', '.join(registry.PLATFORM_SLUGS)}."
+            message = f"{platform!r} is not a platform; valid: {', '.join(registry.PLATFORM_SLUGS)}."
             problems.append(FieldProblem(f"post_options.{platform}", "unknown_platform", message))
     return problems
 
@@ -166,7 +166,7 @@ def _has_media(draft: Draft, name: str) -> bool:
 
 
 def time_problems(draft: Draft, *, publish: bool, at: datetime) -> list[FieldProblem]:
-    """What stands against when the draft is to go out."""
+    """Problems with when the draft is to go out."""
     if draft.scheduled_at is None:
         return []
     if publish:

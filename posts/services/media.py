@@ -1,4 +1,4 @@
-"""The files of posts: which part has which, what stands against them, and the form that each account gets.
+"""The files of posts: which part has which, problems with them, and the form that each account gets.
 
 Everybody's files stand under the scope "", those for one platform under its slug, those for one account under its id.
 """
@@ -103,9 +103,9 @@ def _original(asset: Asset, alt_text: str | None, fit: str) -> MediaUse:
     )
 
 
-# --- what stands against it ---
+# --- problems with it ---
 def find_assets(workspace: Workspace, choices: Choices) -> tuple[dict[UUID, Asset], list[FieldProblem]]:
-    """The chosen files by id, and what stands against them wherever they go: unknown, deleted, without alt text."""
+    """The chosen files by id, and problems with them wherever they go: unknown, deleted, without alt text."""
     wanted = {one.asset_id for chosen in choices.values() for one in chosen}
     if not wanted:
         return {}, []

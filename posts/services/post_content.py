@@ -1,4 +1,4 @@
-"""From what people write to what each account publishes: content, accounts, and what stands against them."""
+"""From what people write to what each account publishes: content, accounts, and problems with them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def target_of(account: SocialAccount) -> Target:
 def choose_accounts(
     workspace: Workspace, platforms: Sequence[str], accounts: Sequence[UUID]
 ) -> tuple[list[SocialAccount], list[FieldProblem]]:
-    """The accounts that are meant, each once, and what stands against them (unknown, none connected, not usable).
+    """The accounts that are meant, each once, and problems with them (unknown, none connected, not usable).
 
     A platform stands for its default account, unless accounts of that platform are named beside it: so what was read
     can be written back.
@@ -93,7 +93,7 @@ def choose_accounts(
     for platform in dict.fromkeys(platforms):
         if not registry.is_platform(platform):
             valid = ", ".join(registry.PLATFORM_SLUGS)
-            message = f"{platform!r} is no platform; valid: {valid}."
+            message = f"{platform!r} is not a platform; valid: {valid}."
             problems.append(FieldProblem("platforms", "unknown_platform", message, {"valid": valid}))
         elif platform not in placed:
             problems.append(_nobody(platform, connected))
@@ -188,7 +188,7 @@ def add_deliveries(post: Post, accounts: Iterable[SocialAccount], files: Files =
 
 
 def recompute_steps(post: Post, files: Files) -> None:
-    """Say anew of each delivery whether its first call is already the visible one, after the content changed."""
+    """Say again of each delivery whether its first call is already the visible one, after the content changed."""
     for delivery in post.deliveries.all():
         is_one_step = _is_one_step(post, delivery.platform, delivery.account_id, files)
         if is_one_step != delivery.is_one_step:

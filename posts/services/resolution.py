@@ -26,7 +26,7 @@ def resolve_delivery(delivery: Delivery, *, is_published: bool, url: str = "", b
             raise Conflict("not_unconfirmed", "Only an unconfirmed delivery can be resolved.")
         if url and not url.startswith(("https://", "http://")):
             raise Invalid.field(
-                "url", "invalid", "url is no web address; give the address of the post, or leave it out."
+                "url", "invalid", "url is not a web address; give the address of the post, or leave it out."
             )
         changes: dict[str, Any]
         if is_published:

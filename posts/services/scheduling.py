@@ -19,7 +19,7 @@ FARTHEST = timedelta(days=5 * 366)
 
 
 def time_problems(scheduled_at: datetime, *, at: datetime) -> list[FieldProblem]:
-    """What stands against promising this time."""
+    """Problems with promising this time."""
     if scheduled_at <= at:
         message = "scheduled_time is in the past; give a later time, or publish now."
         return [FieldProblem("scheduled_time", "in_past", message)]

@@ -1,4 +1,4 @@
-"""What would be sent where, and what stands against it, without storing anything."""
+"""What would be sent where, and problems with it, without storing anything."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def test_a_post_without_a_word_may_have_files(client: APIClient, workspace: Work
     assert faults(create(client)) == [("content", "required")]
 
 
-# --- what stands against it ---
+# --- problems with it ---
 def test_a_workspace_may_require_alt_text(client: APIClient, workspace: Workspace, account: SocialAccount) -> None:
     Workspace.objects.filter(id=workspace.id).update(requires_alt_text=True)
     asset = make_asset(workspace=workspace)

@@ -63,7 +63,7 @@ class Whole(Shape):
 
     def problems(self, value: Any, at: str = "$") -> Iterator[str]:
         if type(value) is not int:
-            yield f"{at}: is no whole number"
+            yield f"{at}: is not a whole number"
         elif self.least is not None and value < self.least:
             yield f"{at}: is less than {self.least}"
         elif self.most is not None and value > self.most:

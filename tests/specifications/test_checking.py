@@ -83,7 +83,7 @@ def test_what_is_as_described_passes(slug: str, request_: Request) -> None:
         ("mastodon", posted(STATUS, Idempotency="k"), "header Idempotency: is unknown"),
         ("mastodon", Request("POST", "/api/v1/statuses", {"Content-Type": FORM}, {"status": ["a"]}), "the body is of"),
         ("mastodon", Request("GET", "/api/v2/instance", {"Content-Type": JSON}, {}), "the body is of type"),
-        ("mastodon", Request("GET", "/api/v1/accounts/7/statuses?limit=many"), "query.limit: is no whole number"),
+        ("mastodon", Request("GET", "/api/v1/accounts/7/statuses?limit=many"), "query.limit: is not a whole number"),
         ("mastodon", Request("GET", "/api/v1/accounts/7/statuses?exclude_boosts=true"), "exclude_boosts: is unknown"),
         ("twitter", Request("GET", f"{TIMELINE}&tweet.fields=note_post"), "'note_post' is none of"),
         ("twitter", Request("GET", f"{TIMELINE}&post.fields=entities&tweet.fields=entities"), "fields: is unknown"),

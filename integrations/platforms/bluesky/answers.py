@@ -40,7 +40,7 @@ def said(answer: Answer) -> str:
 
 
 def refusal(answer: Answer) -> CallFailed:
-    """Return what to raise for an answer that is no 2xx."""
+    """Return what to raise for an answer other than 2xx."""
     name, status = error_name(answer), answer.status
     if answer.server_trouble or status == 408:
         return answer.in_doubt("is a fault of the service", code="server_error")
@@ -59,7 +59,7 @@ def refusal(answer: Answer) -> CallFailed:
     if status < 400:
         return Unavailable("The service points to another address.", code="redirected", http_status=status)
     if not name:
-        return answer.in_doubt("is none of a Bluesky service", code="unreadable")
+        return answer.in_doubt("does not come from a Bluesky service", code="unreadable")
     return Rejected(f"Bluesky refused it: {said(answer)}", code=_REJECTED.get(name, "rejected"), http_status=status)
 
 

@@ -164,7 +164,7 @@ class BlueskyConnector(Connector):
             uri, cid = _reference(read)
             value = read.get("value") if isinstance(read, dict) else None
             if not uri or not isinstance(value, Mapping):
-                raise answer.in_doubt("is no record", code="unreadable")
+                raise answer.in_doubt("is not a record", code="unreadable")
             if value.get("text") != step.part.text:
                 raise _SomethingElse
             return Found(uri, post_url(self.target.base_url, self.target.remote_id, key), {"cid": cid})

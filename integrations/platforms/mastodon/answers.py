@@ -27,7 +27,7 @@ NOT_READY = ("not finished processing", "have not finished")
 
 
 def refusal(answer: Answer) -> CallFailed:
-    """Return what to raise for an answer that is no 2xx.
+    """Return what to raise for an answer other than 2xx.
 
     Source: https://docs.joinmastodon.org/entities/Error/ and https://docs.joinmastodon.org/api/rate-limits/
     (read 2026-11-23).

@@ -172,7 +172,7 @@ class MastodonConnector(Connector):
                 raise refusal(answer)
             page = answer.json()
             if not _is_list_of_statuses(page):
-                raise answer.in_doubt("is no list of statuses", code="unreadable")
+                raise answer.in_doubt("is not a list of statuses", code="unreadable")
             for status in page:
                 if _made_at(status) < since:
                     return

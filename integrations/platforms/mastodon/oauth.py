@@ -43,13 +43,13 @@ class MastodonOAuth(OAuthFlow):
         if "://" in text:
             scheme, _, rest = text.partition("://")
             if scheme.lower() not in {"http", "https"}:
-                raise Refused("the address is no http(s) URL")
+                raise Refused("the address is not an http(s) URL")
             text = rest.partition("/")[0].partition("?")[0].partition("#")[0]
         else:
             text = text.rpartition("@")[2].partition("/")[0]
         origin, _ = split_url(f"https://{text}")
         if "." not in origin.host and ":" not in origin.host:
-            raise Refused("the host is no full name; write it as mastodon.social")
+            raise Refused("the host is not a full name; write it as mastodon.social")
         return str(origin)
 
     @property
@@ -134,7 +134,7 @@ class MastodonOAuth(OAuthFlow):
             raise refusal(answer)
         account = answer.fields()
         if not account.get("id") or not account.get("username"):
-            raise answer.in_doubt("is no account", code="unreadable")
+            raise answer.in_doubt("is not an account", code="unreadable")
         source: Mapping[str, Any] = account["source"] if isinstance(account.get("source"), dict) else {}
         remote_id = str(account["id"])
         place = Identity(

@@ -32,7 +32,7 @@ class Meaning:
 # https://docs.x.com/x-api/fundamentals/response-codes-and-errors and the Problem schemas of
 # https://api.x.com/2/openapi.json, 2.166 and 2.167; words as quoted in public bug reports of 2026 (read 2026-11-23)
 _TOKEN_REFUSED = Meaning(NeedsReconnect, "token_refused", "X no longer accepts the account's token.", can_refresh=True)
-_WRONG_TOKEN = Meaning(NeedsReconnect, "wrong_token", "X wants the account to be connected anew: {said}")
+_WRONG_TOKEN = Meaning(NeedsReconnect, "wrong_token", "X wants the account to be connected again: {said}")
 _SCOPE_MISSING = Meaning(
     NeedsReconnect, "scope_missing", "The account was connected without the permission that this needs: {said}"
 )
@@ -135,7 +135,7 @@ class Problem:
 
 
 def refusal(answer: Answer) -> CallFailed:
-    """Return what to raise for an answer that is no 2xx."""
+    """Return what to raise for an answer other than 2xx."""
     status = answer.status
     if answer.server_trouble or status == 408:
         return answer.in_doubt("is a fault of the server", code="server_error")

@@ -140,7 +140,7 @@ class TwitterConnector(Connector):
             raise refusal(answer)
 
     def _in_view_of_doubt(self, failure: CallFailed, progress: Progress) -> CallFailed:
-        """A duplicate of something that we may have sent ourselves is no refusal, but to be looked for."""
+        """A duplicate of something that we may have sent ourselves is not a refusal, but to be looked for."""
         if failure.code not in {DUPLICATE, MEDIA_IDS} or MAYBE_OUT_SINCE not in progress.data:
             return failure
         progress.save(**{REFUSED_AS_DUPLICATE: True})

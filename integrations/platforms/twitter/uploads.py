@@ -65,8 +65,8 @@ class Uploads:
     def go_on(self) -> Pending | None:
         """Bring the files about 8 MiB, or 20 s, further; None = they are all uploaded, described and ready.
 
-        A call that got further before it broke off is no failure: a long file outlasts a bad line. What X refuses of
-        an upload that an earlier call began is begun anew, once.
+        A call that got further before it broke off is not a failure: a long file outlasts a bad line. What X refuses of
+        an upload that an earlier call began is begun again, once.
         Raises Rejected when X cannot use a file, NeedsReconnect when the account gave no permission for media.
         """
         try:

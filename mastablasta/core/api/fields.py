@@ -30,9 +30,9 @@ class OffsetDateTimeField(serializers.DateTimeField):
     """
 
     default_error_messages = {
-        "invalid": "This is no RFC 3339 time; write 2026-01-31T09:00:00Z.",
+        "invalid": "This is not an RFC 3339 time; write 2026-01-31T09:00:00Z.",
         "no_offset": "The time has no offset; write 2026-01-31T09:00:00+01:00 or ...Z{or_zone}.",
-        "unknown_zone": "{zone!r} is no IANA time zone; write for example Europe/Berlin.",
+        "unknown_zone": "{zone!r} is not an IANA time zone; write for example Europe/Berlin.",
         "skipped": "{local} does not exist in {zone}: clocks skip it; choose another time or send an offset.",
         "overflow": "The time is out of range; choose one between the years 1 and 9999.",
     }
@@ -81,7 +81,7 @@ class ZoneNameField(serializers.CharField):
     """The IANA name of a time zone; "" where `allow_blank` says so."""
 
     default_error_messages = {
-        "unknown_zone": "{zone!r} is no IANA time zone; write for example Europe/Berlin.",
+        "unknown_zone": "{zone!r} is not an IANA time zone; write for example Europe/Berlin.",
     }
 
     def __init__(self, **kwargs: Any) -> None:

@@ -49,7 +49,7 @@ def an_id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise refusal("invalid", f"{text[:50]!r} is no id; ids are UUIDs.") from error
+        raise refusal("invalid", f"{text[:50]!r} is not a valid id; ids are UUIDs.") from error
 
 
 def plain_text(text: str) -> str:
@@ -64,7 +64,7 @@ def a_flag(text: str) -> str:
 
 def a_zone(text: str) -> str:
     if text not in zone_names():
-        raise refusal("unknown_zone", f"{text[:64]!r} is no IANA time zone; write for example Europe/Berlin.")
+        raise refusal("unknown_zone", f"{text[:64]!r} is not an IANA time zone; write for example Europe/Berlin.")
     return text
 
 

@@ -73,7 +73,7 @@ class InFlight(exceptions.APIException):
 
 
 class ClaimLost(exceptions.APIException):
-    """The work took longer than LOCKED_FOR and somebody else has begun anew; ours is rolled back."""
+    """The work took longer than LOCKED_FOR and somebody else has begun again; ours is rolled back."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
 

@@ -134,7 +134,7 @@ class Keyset:
 
 
 def _column(model: type[Model], order: Any) -> Column | None:
-    """The column that an entry of an order names; None when it is no plain one."""
+    """The column that an entry of an order names; None when it is not a plain one."""
     has_nulls = isinstance(order, OrderBy) and bool(order.nulls_last) and isinstance(order.expression, F)
     text = f"{'-' if order.descending else ''}{order.expression.name}" if has_nulls else order
     if not isinstance(text, str):

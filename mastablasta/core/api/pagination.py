@@ -148,6 +148,6 @@ def _number(request: Request, name: str, *, default: int, least: int, most: int)
         return default
     value = int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
     if value is None or not least <= value <= most:
-        sentence = f"{text[:20]!r} is no whole number from {least} to {most}."
+        sentence = f"{text[:20]!r} is not a whole number from {least} to {most}."
         raise ValidationError({name: [fault("out_of_range", sentence, least=least, limit=most, actual=text[:20])]})
     return value

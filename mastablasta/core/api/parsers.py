@@ -29,10 +29,10 @@ class JsonParser(JSONParser):
             text = stream.read().decode("utf-8")
             value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_once)
         except UnicodeDecodeError as error:
-            raise _malformed(f"is no UTF-8 (byte {error.start}); send UTF-8") from error
+            raise _malformed(f"is not UTF-8 (byte {error.start}); send UTF-8") from error
         except json.JSONDecodeError as error:
             where = f"line {error.lineno}, column {error.colno}"
-            raise _malformed(f"is no JSON: {error.msg} at {where}") from error
+            raise _malformed(f"is not JSON: {error.msg} at {where}") from error
         except RecursionError as error:
             raise _malformed(f"is nested deeper than {DEEPEST} levels") from error
         except ValueError as error:  # Python reads at most 4,300 digits
@@ -47,7 +47,7 @@ def _malformed(what: str) -> ParseError:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise _malformed(f"is no JSON: {name} is no JSON number")
+    raise _malformed(f"is not JSON: {name} is not a JSON number")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -94,5 +94,5 @@ def _check_text(path: str, text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        sentence = "Half of a surrogate pair is no character; send whole characters."
+        sentence = "Half of a surrogate pair is not a character; send whole characters."
         raise ValidationError({path: [fault("lone_surrogate", sentence)]}) from error

@@ -33,7 +33,7 @@ JSON_TYPES: list[tuple[type[Field[Any, Any, Any, Any]], tuple[type, ...], str]] 
 
 
 def not_an_object() -> ValidationError:
-    """The fault of a body, or a part of one, that is no JSON object."""
+    """The fault of a body, or a part of one, that is not JSON object."""
     return ValidationError({NON_FIELD_ERRORS: [fault("not_an_object", "A JSON object is expected: {…}.")]})
 
 

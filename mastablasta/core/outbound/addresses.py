@@ -64,7 +64,7 @@ class Origin:
 
 
 def split_url(url: str) -> tuple[Origin, str]:
-    """Return origin and request target (path with query). Raises Refused for what is no plain http(s) URL."""
+    """Return origin and request target (path with query). Raises Refused for what is not a plain http(s) URL."""
     if any(ord(char) <= 32 or ord(char) == 127 or char == "\\" for char in url):
         raise Refused("the address contains spaces, control characters or backslashes")
     try:
@@ -73,7 +73,7 @@ def split_url(url: str) -> tuple[Origin, str]:
     except ValueError:
         raise Refused("the address cannot be read") from None
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
-        raise Refused("the address is no http(s) URL")
+        raise Refused("the address is not an http(s) URL")
     if parts.username is not None or parts.password is not None:
         raise Refused("the address contains a user name or password")
     path = parts.path or "/"
@@ -93,7 +93,7 @@ def ascii_host(host: str) -> str:
     try:
         return host.encode("idna").decode("ascii")
     except UnicodeError:
-        raise Refused("the host is no valid name") from None
+        raise Refused("the host is not a valid name") from None
 
 
 def is_public(address: Address) -> bool:
@@ -172,7 +172,7 @@ _resolve = _Resolver()
 
 
 def forget_names() -> None:
-    """Ask the DNS anew from now on."""
+    """Ask the DNS again from now on."""
     _resolve.forget()
 
 

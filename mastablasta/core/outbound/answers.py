@@ -46,7 +46,7 @@ class Answer:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
-            raise self.in_doubt("is no JSON", code="unreadable") from None
+            raise self.in_doubt("is not JSON", code="unreadable") from None
 
     def fields(self) -> dict[str, Any]:
         """Return the JSON object of the body; {} when it holds none, as error pages of proxies do. Never raises."""

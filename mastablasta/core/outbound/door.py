@@ -115,7 +115,7 @@ def _send_and_receive(connection: Connection, call: Call) -> tuple[Answer, bool]
     except (OSError, http.client.IncompleteRead):
         raise Broken("connection_reset", f"{host} broke the connection") from None
     except (http.client.HTTPException, ValueError, zlib.error):
-        raise Broken("unreadable", f"{host} answered something that is no HTTP") from None
+        raise Broken("unreadable", f"{host} answered something that is not HTTP") from None
     if response.status < 200:
         raise Broken("unreadable", f"{host} answered with the interim status {response.status} only")
     headers: dict[str, str] = {}

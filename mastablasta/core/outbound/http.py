@@ -38,7 +38,7 @@ class Http:
         purpose: Purpose = "platform",
         on_visible: Callable[[], None] | None = None,
     ) -> None:
-        """Raises Unavailable (refused_address) for a URL that is no plain http(s) one."""
+        """Raises Unavailable (refused_address) for a URL that is not a plain http(s) one."""
         self.base_url = base_url.rstrip("/")
         self.purpose: Purpose = purpose
         self._origin, path = _split(self.base_url)

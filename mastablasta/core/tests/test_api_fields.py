@@ -70,7 +70,7 @@ def test_any_offset_in_is_the_same_moment_in_utc(text, moment):
     ],
 )
 def test_what_is_no_rfc_3339_time_is_refused(text):
-    assert fault_of(at=text) == ("invalid", "This is no RFC 3339 time; write 2026-01-31T09:00:00Z.")
+    assert fault_of(at=text) == ("invalid", "This is not an RFC 3339 time; write 2026-01-31T09:00:00Z.")
 
 
 @pytest.mark.parametrize("value", [1_767_225_600, 1.5, True, [], {}])
@@ -132,7 +132,7 @@ def test_name_that_is_no_zone_is_refused_by_itself(zone):
     [fault] = serializer.errors["timezone"]
     assert (fault.code, str(fault)) == (
         "unknown_zone",
-        f"{zone!r} is no IANA time zone; write for example Europe/Berlin.",
+        f"{zone!r} is not an IANA time zone; write for example Europe/Berlin.",
     )
 
 

@@ -147,7 +147,7 @@ def test_count_reads_no_further_than_the_cap(api, django_assert_num_queries):
 
 
 def out_of_range(name: str, text: str, least: int, most: int) -> dict[str, Any]:
-    sentence = f"{text!r} is no whole number from {least} to {most}."
+    sentence = f"{text!r} is not a whole number from {least} to {most}."
     return one(name, "out_of_range", sentence, least=least, limit=most, actual=text)
 
 

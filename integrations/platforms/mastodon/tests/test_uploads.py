@@ -433,7 +433,7 @@ def test_status_with_another_number_of_files_is_not_ours(folder: MediaFolder, fi
 
 
 def test_status_with_files_of_other_ids_is_ours_by_its_text(folder: MediaFolder) -> None:
-    """Forks may number them anew."""
+    """Forks may number them again."""
     found, _ = reconcile(step_of(with_media(folder.picture())), Notes(media={"0": kept("7")}), status("3", "x"))
 
     assert found == Found("3", "https://m.test/3")
