@@ -24,8 +24,9 @@ class Inspected:
     """What was found. `width`, `height` as people see it; `duration_s` of videos and animations.
 
     `facts` of a picture: frames, orientation (EXIF, 1 to 8), mode (Pillow's), has_alpha, has_metadata. Of a video:
-    container (mp4, mov or avi), video_codec, audio_codec ("" = none), has_audio, fps, pixel_format, bit_rate, rotation
-    (0, 90, 180 or 270: degrees clockwise by which players turn it).
+    container (mp4, mov or avi), video_codec, profile, fps, pixel_format, pixel_aspect (1 = square), is_interlaced,
+    is_hdr, rotation (0, 90, 180 or 270: degrees clockwise by which players turn it), bit_rate, has_audio, audio_codec
+    ("" = none), channels, sample_rate (0 = none).
     """
 
     kind: str

@@ -200,6 +200,8 @@ def _video(path: Path, container: str) -> dict[str, Any]:
 def _looked_into(file: Any, container: str, size: int) -> dict[str, Any]:
     import av
 
+    from media_library.codecs.video_filters import HDR
+
     pictures = [one for one in file.streams.video if not one.disposition & av.stream.Disposition.attached_pic]
     if not len(file.streams):
         raise Refusal("damaged", "The file holds nothing that can be decoded; export it again and upload that.")
@@ -219,7 +221,9 @@ def _looked_into(file: Any, container: str, size: int) -> dict[str, Any]:
     frame = _first_frame(file, stream)
     _refuse_large_frames(frame.width, frame.height)
     rotation = -int(frame.rotation) % 360 // 90 * 90
-    width, height = (frame.height, frame.width) if rotation in {90, 270} else (frame.width, frame.height)
+    pixel_aspect = float(stream.sample_aspect_ratio or 1)
+    shown = max(1, round(frame.width * pixel_aspect)), frame.height
+    width, height = shown[::-1] if rotation in {90, 270} else shown
     sound = file.streams.audio[0].codec_context if file.streams.audio else None
     return {
         "width": width,
@@ -233,6 +237,12 @@ def _looked_into(file: Any, container: str, size: int) -> dict[str, Any]:
             "has_audio": bool(file.streams.audio),
             "fps": round(float(stream.average_rate or stream.guessed_rate or 0), 3),
             "pixel_format": frame.format.name,
+            "pixel_aspect": round(pixel_aspect, 4),
+            "is_interlaced": bool(frame.interlaced_frame),
+            "is_hdr": int(frame.color_trc) in HDR,
+            "profile": stream.profile or "",
+            "channels": sound.channels if sound else 0,
+            "sample_rate": sound.sample_rate if sound else 0,
             "rotation": rotation,
             "bit_rate": int(file.bit_rate or size * 8 / duration_s),
         },

@@ -38,6 +38,7 @@ FEWEST_PIXELS = 320 * 240
 BITS_A_PIXEL = 0.03  # fewer than that and H.264 turns to blocks: a smaller picture looks better
 FEWEST_BITS_S = 120_000
 SOUND_BITS_S = 128_000
+MOST_SOUND_HZ = 48_000
 CONTAINER_SHARE = 0.96  # of the bytes are left for pictures and sound
 USUAL_FPS, MOST_FPS = 30.0, 60.0
 
@@ -225,7 +226,11 @@ def _plan_video(original: Original, rule: VideoRule, fit: Fit) -> Recipe:
     if MP4 not in rule.mime_types:
         raise CannotFit(problems.no_type(rule.mime_types))
     facts = original.facts
-    keeps_sound = facts.get("audio_codec", "") in ("", *rule.audio_codecs)
+    keeps_sound = (
+        facts.get("audio_codec", "") in ("", *rule.audio_codecs)
+        and facts.get("channels", 0) <= 2
+        and facts.get("sample_rate", 0) <= MOST_SOUND_HZ
+    )
     kept_to: dict[str, Any] = {
         "max_fps": rule.max_fps,
         "max_duration_s": _near(rule.max_duration_s, original.duration_s),
@@ -253,6 +258,9 @@ def _keeps_pixels(original: Original, rule: VideoRule, fit: Fit) -> bool:
         and facts.get("video_codec") in rule.video_codecs
         and facts.get("pixel_format") == "yuv420p"
         and facts.get("rotation", 0) == 0
+        and facts.get("pixel_aspect", 1) == 1
+        and not facts.get("is_interlaced")
+        and not facts.get("is_hdr")
         and (rule.max_fps is None or 0 < float(facts.get("fps") or 0) <= rule.max_fps)
         and original.size <= rule.max_bytes
         and _canvas(original, Bounds.of(rule), fit) == (original.width, original.height)

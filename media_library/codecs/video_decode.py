@@ -14,6 +14,7 @@ from PIL import Image, ImageStat
 
 from media_library.codecs.process import Refused
 from media_library.codecs.recipes import Recipe
+from media_library.codecs.video_filters import BT709, of_pictures
 
 DEMUXERS = {"video/mp4": "mov", "video/quicktime": "mov", "video/x-msvideo": "avi"}
 THREADS = 2
@@ -73,10 +74,10 @@ def _life(frame: Any) -> float:
 
 
 def _upright(frame: Any, ratio: float) -> Image.Image:
-    """It as people see it: turned as the file says, its pixels square."""
-    image: Image.Image = frame.to_image()
-    if ratio != 1:
-        image = image.resize((max(1, round(image.width * ratio)), image.height))
+    """It as people see it: turned as the file says, its pixels square, its colours those of a screen."""
+    width = max(1, round(frame.width * ratio))
+    steps = [("scale", f"{width}:{frame.height}:out_range=pc:{BT709}"), ("format", "rgb24")]
+    image: Image.Image = next(of_pictures(frame, frame.time_base, steps).push(frame)).to_image()
     return image.rotate(frame.rotation, expand=True) if frame.rotation else image
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,23 @@ from media_library.codecs.pictures import Frame, flattened, too_large
 from media_library.codecs.process import Refused
 from media_library.codecs.recipes import MOST_FPS, SOUND_BITS_S, USUAL_FPS, Recipe, video_bits_s
 from media_library.codecs.video_decode import THREADS, is_as_said, opened, pixel_ratio
+from media_library.codecs.video_filters import BT709, Chain, of_pictures
 
 MOST_BITS_S = 100_000_000  # more than anybody plays; the encoder keeps the number in 32 bits
 SOUND_TAIL_S = 0.1  # an encoder of sound ends later than what it was given
 TRIES = (1.0, 0.8, 0.6)  # shares of the bits that the bytes would allow
 SOUND_HZ = (48_000, 44_100)
+PRIMING = 3  # packets of silence that encoders of sound begin with, and that each file hides
 SAME_SHAPE = 0.02
 PRIVATE_UNITS = {"h264": "6", "hevc": "39-40"}  # SEI: where cameras write place, date and settings between the pictures
 MUXER = {"movflags": "+faststart", "fflags": "+bitexact", "brand": "mp42"}
 
 
 # --- the same packets ---
+class _Hidden(Exception):
+    """The file has pictures or sound that its edit list hides: whoever cut them off does not want them sent."""
+
+
 def remux(source: Path, mime_type: str, recipe: Recipe, to: Path) -> bool:
     """Write picture and sound as they are encoded, or only the picture, to MP4: nothing else comes along.
 
@@ -36,6 +42,8 @@ def remux(source: Path, mime_type: str, recipe: Recipe, to: Path) -> bool:
         with opened(source, mime_type) as container:
             _remux(container, recipe, to)
         return to.stat().st_size <= recipe.max_bytes and is_as_said(to, recipe)
+    except _Hidden:
+        return False
     except (FFmpegError, Refused):  # packets that a muxer does not take; a decoder may be more patient
         return False
 
@@ -48,7 +56,12 @@ def _remux(container: Any, recipe: Recipe, to: Path) -> None:
         units = PRIVATE_UNITS.get(video.codec_context.name)
         cleaner = BitStreamFilterContext(f"filter_units=remove_types={units}", video) if units else None
         sound = _Sound(out, audio, keeps="sound" in recipe.keeps) if audio is not None else None
+        hidden = {False: 0, True: 0}  # packets of pictures, of sound
         for packet in container.demux([stream for stream in (video, audio) if stream is not None]):
+            if packet.is_discard:
+                hidden[packet.stream is audio] += 1
+                if hidden[False] or hidden[True] > PRIMING:
+                    raise _Hidden
             if packet.stream is audio and sound is not None:
                 sound.take(packet)
             elif packet.dts is not None:
@@ -81,7 +94,7 @@ class _Sound:
         layout = "mono" if source.codec_context.channels == 1 else "stereo"
         self.stream = out.add_stream("aac", rate=rate, layout=layout)
         self.stream.bit_rate = SOUND_BITS_S
-        self.graph = _Chain(
+        self.graph = Chain(
             lambda graph: graph.add_abuffer(template=source),
             # what is missing becomes silence, so that sound and picture stay together
             [("aresample", "async=1000:first_pts=0"), ("aformat", f"fltp:{rate}:{layout}"), ("asetnsamples", "1024:0")],
@@ -183,28 +196,6 @@ def _steady_fps(stream: Any, max_fps: float | None) -> Fraction:
     return min(Fraction(USUAL_FPS).limit_denominator(1001), most)
 
 
-class _Chain:
-    """Filters, one after the other."""
-
-    def __init__(self, source: Callable[[Any], Any], steps: Iterable[tuple[str, str]], sink: str) -> None:
-        self.graph = av.filter.Graph()
-        last = source(self.graph)
-        for name, argument in [*steps, (sink, "")]:
-            node = self.graph.add(name, argument or None)
-            last.link_to(node)
-            last = node
-        self.graph.configure()
-
-    def push(self, frame: Any) -> Iterator[Any]:
-        """Give a frame, or None at the end, and take what comes out."""
-        self.graph.push(frame)
-        while True:
-            try:
-                yield self.graph.pull()
-            except (BlockingIOError, EOFError):
-                return
-
-
 class _Graph:
     """What turns, cuts, scales and steadies the frames of a stream; made by the first of them."""
 
@@ -213,20 +204,21 @@ class _Graph:
         # Where frames are stored in another order than they are shown, each carries the duration of another one; only
         # the last one's counts, and must not be that of a pause.
         self.duration = round(1 / (fps * stream.time_base)) if stream.codec_context.has_b_frames else None
-        self.chain = _Chain(
-            lambda graph: graph.add_buffer(
-                width=frame.width, height=frame.height, format=frame.format, time_base=stream.time_base
-            ),
-            _steps(frame, pixel_ratio(stream), recipe, fps),
-            "buffersink",
-        )
+        self.colours = _colours(frame)
+        self.chain = of_pictures(frame, stream.time_base, _steps(frame, pixel_ratio(stream), recipe, fps))
 
     def push(self, frame: Any) -> Iterator[Any]:
         if frame is not None and ((frame.width, frame.height), frame.format.name) != (self.size, self.format):
             frame = frame.reformat(width=self.size[0], height=self.size[1], format=self.format)
-        if frame is not None and self.duration is not None:
-            frame.duration = self.duration
+        if frame is not None:
+            frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc = self.colours
+            if self.duration is not None:
+                frame.duration = self.duration
         return self.chain.push(frame)
+
+
+def _colours(frame: Any) -> tuple[int, int, int, int]:
+    return frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc
 
 
 def _steps(frame: Any, ratio: float, recipe: Recipe, fps: Fraction) -> Iterator[tuple[str, str]]:
@@ -249,16 +241,16 @@ def _steps(frame: Any, ratio: float, recipe: Recipe, fps: Fraction) -> Iterator[
 def _shape(width: float, height: float, recipe: Recipe) -> Iterator[tuple[str, str]]:
     """From so large to what is wanted; where shapes differ, bars or a cut, never distortion."""
     across, down = recipe.width / width, recipe.height / height
-    range_and_matrix = "out_range=tv:flags=lanczos"
+    colours = f"out_range=tv:{BT709}:flags=lanczos"
     if abs(across / down - 1) <= SAME_SHAPE:
-        yield "scale", f"{recipe.width}:{recipe.height}:{range_and_matrix}"
+        yield "scale", f"{recipe.width}:{recipe.height}:{colours}"
         return
     scale = max(across, down) if recipe.fit == "crop" else min(across, down, 1.0)
     rounded = math.ceil if recipe.fit == "crop" else math.floor
     inner = [
         max(2, rounded(side * scale / 2 + (-1e-6 if recipe.fit == "crop" else 1e-6)) * 2) for side in (width, height)
     ]
-    yield "scale", f"{inner[0]}:{inner[1]}:{range_and_matrix}"
+    yield "scale", f"{inner[0]}:{inner[1]}:{colours}"
     if recipe.fit == "crop":
         yield "crop", f"{recipe.width}:{recipe.height}"
     else:
@@ -275,6 +267,7 @@ class _Pictures:
         context = self.stream.codec_context
         context.width, context.height, context.pix_fmt = recipe.width, recipe.height, "yuv420p"
         context.time_base = self.time_base = 1 / fps
+        context.color_range, context.colorspace, context.color_primaries, context.color_trc = 1, 1, 1, 1  # BT.709
         context.thread_count = THREADS
         most_bits_s = str(int(min(bits_s, MOST_BITS_S)))
         context.options = {
@@ -290,11 +283,6 @@ class _Pictures:
         self.most = math.inf if recipe.max_duration_s is None else math.floor(recipe.max_duration_s * fps)
 
     def take(self, frame: Any) -> None:
-        if self.last < 0:  # colours as the frames have them, before the encoder opens
-            context = self.stream.codec_context
-            context.color_range = frame.color_range or 1
-            context.colorspace, context.color_primaries = frame.colorspace, frame.color_primaries
-            context.color_trc = frame.color_trc
         frame.pict_type = 0  # keyframes where ours belong
         at = max(self.last + 1, round(frame.pts * frame.time_base / self.time_base))
         if at >= self.most:
@@ -325,7 +313,7 @@ def film(frames: Iterable[Frame], recipe: Recipe, to: Path, *, quickest_ms: int,
         tick = 0
         for frame in frames:
             picture: Any = av.VideoFrame.from_image(flattened(frame.image).convert("RGB"))  # type: ignore[no-untyped-call]
-            picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
+            picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
             shown_ms += frame.duration_ms
             while tick == 0 or tick * 1000 < shown_ms * fps:
                 picture.pts, picture.time_base = tick, 1 / fps

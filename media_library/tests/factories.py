@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import tempfile
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL import Image
 
 from accounts.models import Workspace
 from accounts.tests.factories import make_workspace
+from media_library.codecs import probe
 from media_library.models import Asset, AssetStatus, Rendition
 
 _numbers = itertools.count(1)
@@ -135,7 +137,7 @@ def make_asset(*, workspace: Workspace | None = None, data: bytes | None = None,
         "size": len(data),
         "thumbnail_name": thumbnail,
         "status": AssetStatus.READY,
-        **_found_in(data),
+        **found_in(data),
         **overrides,
     }
     return Asset.objects.create(workspace=workspace or make_workspace(), **fields)
@@ -144,7 +146,7 @@ def make_asset(*, workspace: Workspace | None = None, data: bytes | None = None,
 def make_rendition(asset: Asset, *, data: bytes | None = None, **overrides: Any) -> Rendition:
     """A ready rendition of `asset` whose file lies in the storage: a JPEG without metadata unless `data` is another."""
     data = still("JPEG", (32, 24)) if data is None else data
-    found = _found_in(data)
+    found = found_in(data)
     if "stored_name" not in overrides:
         overrides["stored_name"] = default_storage.save(f"renditions/test/{next(_numbers)}", ContentFile(data))
     fields = {
@@ -158,30 +160,16 @@ def make_rendition(asset: Asset, *, data: bytes | None = None, **overrides: Any)
     return Rendition.objects.create(asset=asset, **fields)
 
 
-def _found_in(data: bytes) -> dict[str, Any]:
+def found_in(data: bytes) -> dict[str, Any]:
     if data[4:8] == b"ftyp" or data[8:12] == b"AVI ":
         mime_type = "video/x-msvideo" if data[8:12] == b"AVI " else "video/mp4"
         mime_type = "video/quicktime" if data[8:12] == b"qt  " else mime_type
-        with av.open(io.BytesIO(data)) as file:
-            stream = file.streams.video[0]
-            sounds = file.streams.audio
-            facts = {
-                "container": {"video/quicktime": "mov", "video/x-msvideo": "avi"}.get(mime_type, "mp4"),
-                "video_codec": stream.codec_context.codec.canonical_name,
-                "audio_codec": sounds[0].codec_context.codec.canonical_name if sounds else "",
-                "has_audio": bool(sounds),
-                "fps": float(stream.average_rate or 0),
-                "pixel_format": str(stream.codec_context.pix_fmt),
-                "rotation": 0,
-            }
-            return {
-                "kind": "video",
-                "mime_type": mime_type,
-                "width": stream.codec_context.width,
-                "height": stream.codec_context.height,
-                "duration_s": (file.duration or 0) / 1_000_000,
-                "facts": facts,
-            }
+        container = {"video/quicktime": "mov", "video/x-msvideo": "avi"}.get(mime_type, "mp4")
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            found = probe.main({"path": file.name, "container": container})["found"]
+        return {"kind": "video", "mime_type": mime_type, **found}
     with Image.open(io.BytesIO(data)) as image:
         turned = image.getexif().get(ORIENTATION, 1) >= 5
         size = image.size[::-1] if turned else image.size

@@ -82,6 +82,12 @@ def test_facts_of_a_video(tmp_path: Path):
         "has_audio": True,
         "fps": 10.0,
         "pixel_format": "yuv420p",
+        "pixel_aspect": 1.0,
+        "is_interlaced": False,
+        "is_hdr": False,
+        "profile": "Simple Profile",
+        "channels": 1,
+        "sample_rate": 44_100,
         "rotation": 0,
     }
 

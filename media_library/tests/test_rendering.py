@@ -92,7 +92,7 @@ Make = Callable[..., Output]
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     def made(data: bytes, rule: MediaRule | Callable[[Original], Recipe], *, fit: str = "fit", **facts: Any) -> Output:
-        found = factories._found_in(data)
+        found = factories.found_in(data)
         found["facts"] = {**found["facts"], **facts.pop("facts", {})}
         found |= facts
         form = "animation" if found.get("is_animated") else found["kind"]
@@ -259,7 +259,7 @@ def test_video_is_upright(rotation: int, red: tuple[float, float], rule: Any, ma
 
 
 def test_video_that_turns_out_to_be_turned_is_encoded(make: Make) -> None:
-    output = make(turned_clip(180), films())  # its facts do not say so
+    output = make(turned_clip(180), films(), facts={"rotation": 0})  # as if nobody had noticed
 
     assert output.recipe.keeps == ("pixels", "sound")
     assert near(output.colour(0.75, 0.75), RED, 60)
