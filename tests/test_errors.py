@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
-from accounts.api.views import PublicView
+from accounts.api.base import PublicView
 from accounts.tests.factories import make_user, make_workspace
 from mastablasta.core.api.errors import STATUS, PreconditionFailed
 from mastablasta.core.api.problems import SENTENCES

@@ -15,7 +15,7 @@ from django.db.models import Model
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.views import APIView
 
-from accounts.api.views import WorkspaceView
+from accounts.api.base import WorkspaceView
 from accounts.querysets import WorkspaceScopedQuerySet
 from mastablasta.core.api.views import ApiView
 

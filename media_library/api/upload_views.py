@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import WorkspaceView
+from accounts.api.base import WorkspaceView
 from mastablasta.core.api.serializers import StrictSerializer
 from media_library.api.presenting import present_asset
 from media_library.api.serializers import ALT_TEXT, NewMediaSerializer

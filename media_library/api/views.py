@@ -16,7 +16,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import PublicView, WorkspaceView
+from accounts.api.base import PublicView, WorkspaceView
 from mastablasta.core.api.conditional import NOT_MODIFIED, SAYS, unless_known
 from mastablasta.core.api.views import ApiView
 from mastablasta.core.errors import NotThere

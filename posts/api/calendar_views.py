@@ -13,7 +13,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import WorkspaceView
+from accounts.api.base import WorkspaceView
 from accounts.roles import Action
 from mastablasta.core.api.fields import OffsetDateTimeField, ZoneNameField, utc_text
 from mastablasta.core.api.problems import fault
@@ -225,7 +225,7 @@ class Calendar(WorkspaceView):
 
 
 class ScheduleConflicts(WorkspaceView):
-    actions = {"POST": Action.READ}  # it stores nothing
+    actions_needed = {"POST": Action.READ}  # it stores nothing
 
     @extend_schema(
         summary="What else the same accounts publish around a time, and free times after it",

@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import WorkspaceView
+from accounts.api.base import WorkspaceView
 from accounts.roles import Action
 from mastablasta.core.errors import FieldProblem
 from posts.api.serializers import NewPostSerializer, PostWarningSerializer
@@ -88,7 +88,7 @@ REFUSED = {
 
 
 class PostValidate(WorkspaceView):
-    actions = {"POST": Action.READ}  # it stores nothing
+    actions_needed = {"POST": Action.READ}  # it stores nothing
 
     @extend_schema(
         summary="Try a post out: problems, counted lengths, and what would be sent",

@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import WorkspaceView
+from accounts.api.base import WorkspaceView
 from posts.api.etags import created, tagged, unchanged_since
 from posts.api.examples import OUTCOMES
 from posts.api.filters import (

@@ -18,7 +18,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import WorkspaceView
+from accounts.api.base import WorkspaceView
 from posts.api.presenting import present_post, waiting_for
 from posts.api.serializers import DeliverySerializer, PublishedSerializer
 from posts.models import Post

@@ -89,9 +89,9 @@ class ApiSchema(AutoSchema):
         return self.method == "POST" and bool(self.view.get_authenticators()) and not is_exempt
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        if getattr(self.view, "rows_name", ""):
-            return self.method == "GET" and getattr(self.view, "action", "list") == "list"
-        return bool(super()._is_list_view(serializer))
+        """Lists are what has an envelope; a viewset's `list` without one (GET /platforms) answers otherwise."""
+        is_read = self.method == "GET" and getattr(self.view, "action", "list") == "list"
+        return is_read and bool(getattr(self.view, "rows_name", ""))
 
     def _get_paginator(self) -> Any:
         paginator: Any = super()._get_paginator()  # type: ignore[no-untyped-call]
@@ -111,7 +111,8 @@ class ApiSchema(AutoSchema):
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         answers: dict[str, Any] = super()._get_response_bodies(direction)
         usual = CALLERS if self.view.get_authenticators() else ANYBODY
-        own = getattr(self.view, "refusals", {}).get(self.method, ())
+        declared = getattr(self.view, "declared_refusals", None)
+        own: list[int] = declared(self.method) if declared else []
         of_body = WITH_BODY if self.method in {"POST", "PUT", "PATCH"} else ()
         of_key = WITH_KEY if self._takes_key else ()
         for status in sorted({*usual, *of_body, *of_key, *own}):
