@@ -206,7 +206,7 @@ def test_problem_carries_the_header_of_its_status(api, name, header, value):
     ("method", "path", "status"),
     [
         ("get", "/api/v2/nowhere", 404),
-        ("get", "/api/v2/", 404),
+        ("get", "/api/v3/", 404),
         ("get", "/api/nowhere", 404),
         ("get", "/api/v2/auth/api-keys/not-an-id", 404),
         ("get", "/api/plain/crash", 500),
