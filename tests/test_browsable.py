@@ -181,6 +181,7 @@ def test_list_has_a_form_with_its_filters():
     assert '<select name="status"' in filters
     assert '<input type="text" name="created_from"' in filters
     assert '<option value="partially_published">' in filters
+    assert "invalid name" not in filters
 
 
 def test_filters_show_what_was_asked_for():
@@ -299,6 +300,20 @@ def test_wrong_password_is_said_on_the_page():
 
     assert done.status_code == 200
     assert "Please enter a correct" in done.content.decode()
+
+
+@pytest.mark.usefixtures("known_password")
+def test_failures_at_the_page_lock_out_like_those_at_the_api(settings):
+    settings.AXES_FAILURE_LIMIT = 3
+    user, wrong = make_user(), "another"
+
+    answers = [Client().post("/api-auth/login", {"username": user.email, "password": wrong}) for _ in range(3)]
+    rightly = Client().post("/api-auth/login", {"username": user.email, "password": PASSWORD})
+    at_the_api = Client().post(
+        f"{ROOT}/auth/login", {"email": user.email, "password": PASSWORD}, content_type="application/json"
+    )
+
+    assert [one.status_code for one in (*answers, rightly, at_the_api)] == [200, 200, 429, 429, 429]
 
 
 def test_sign_out_takes_a_post():

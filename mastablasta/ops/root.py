@@ -39,6 +39,7 @@ def _resources() -> Iterator[tuple[str, str]]:
 class Root(CallerView):
     """Not made by a router: the apps have one each, and who is not signed in sees what is public."""
 
+    name = "API"
     permission_classes = (AllowAny,)
     header_parameters = ()
     has_public_page = True

@@ -111,7 +111,7 @@ class ParameterField(forms.Field):
         self.check, self.is_list = check, is_list
         options = [*([] if is_list else [("", "")]), *((one, one) for one in offered)]
         widget = ParameterSelect(is_list=is_list, choices=options) if offered else ParameterInput()
-        super().__init__(widget=widget, **kwargs)
+        super().__init__(widget=widget, **{**kwargs, "label": None})  # a form calls it by the parameter's name
 
     def clean(self, value: Any) -> Any:
         texts = [text for text in value or [] if text]

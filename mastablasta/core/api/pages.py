@@ -54,8 +54,9 @@ class BrowsablePage(BrowsableAPIRenderer):
     def get_raw_data_form(self, data: Any, view: Any, method: str, request: Any) -> Any:
         form: Any = super().get_raw_data_form(data, view, method, request)
         if form is not None:
-            form.fields["_content"].initial = example_of(request, method)
-            form.fields["_content"].widget.attrs["rows"] = 14
+            example = example_of(request, method)
+            form.fields["_content"].initial = example
+            form.fields["_content"].widget.attrs["rows"] = min(max((example or "").count("\n") + 2, 4), 24)
         return form
 
     def get_description(self, view: Any, status_code: int) -> str:
