@@ -13,7 +13,6 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
-from drf_spectacular.generators import SchemaGenerator
 
 from accounts.models import User, Workspace
 from accounts.roles import Role, SiteRole
@@ -26,6 +25,7 @@ from accounts.tests.factories import (
     make_workspace,
     with_key,
 )
+from mastablasta.core.api.schema import description
 from media_library.tests.factories import photo
 from posts.tests.factories import make_post
 from tests.tenancy import OPERATIONS, Operation
@@ -34,6 +34,12 @@ from tests.test_tenancy import owner_of
 
 ROOT, POSTS = "/api/v2", "/api/v2/posts"
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _described() -> None:
+    """The program makes its description at the first page; that is no test's time."""
+    description()
 
 
 def routes(resolver: Any = None, before: str = "/") -> Iterator[str]:
@@ -118,12 +124,9 @@ def test_page_of_an_editor_has_its_forms_filled(request, route):
 
 def example_body(route: str, method: str) -> Any:
     """The first example of the body that the description gives for it."""
-    operation = DESCRIBED["paths"].get(route, {}).get(method.lower(), {})
+    operation = description()["paths"].get(route, {}).get(method.lower(), {})
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     return next((one["value"] for one in content.get("examples", {}).values()), None)
-
-
-DESCRIBED = SchemaGenerator().get_schema(request=None, public=True)
 
 
 def forms_of(response: Any) -> list[Any]:
@@ -228,7 +231,7 @@ def test_root_names_every_list_to_who_is_signed_in():
 
     lists = {
         path
-        for path, methods in DESCRIBED["paths"].items()
+        for path, methods in description()["paths"].items()
         if "get" in methods and "{" not in path and path not in {ROOT, f"{ROOT}/auth/me"}
     }
     addresses = {address.removeprefix("http://127.0.0.1:33766") for address in found.values()}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
 
 from django.contrib.auth import get_user
@@ -79,20 +78,12 @@ def example_of(request: Request, method: str) -> str | None:
 
 def described_at(request: Request) -> dict[str, Any]:
     """The description of each method (in small letters) of the request's address."""
+    from mastablasta.core.api.schema import description  # imports DRF's views, which import this module
+
     match = request._request.resolver_match
     path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", match.route if match else "")
-    found: dict[str, Any] = _described_paths().get(f"/{path}", {})
+    found: dict[str, Any] = description()["paths"].get(f"/{path}", {})
     return found
-
-
-@cache
-def _described_paths() -> dict[str, Any]:
-    """Made once in a process: it changes with the code only."""
-    from drf_spectacular.generators import SchemaGenerator  # imports DRF's views, which import this module
-
-    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    paths: dict[str, Any] = schema["paths"]
-    return paths
 
 
 # --- who gets a page ---

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, build_examples_list, get_lib_doc_excludes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
@@ -60,6 +62,13 @@ class ProblemSerializer(serializers.Serializer[Any]):
         many=True, help_text="Every fault of the input; empty for other errors."
     )
     request_id = serializers.CharField(help_text="Under which the request is logged; also in X-Request-ID.")
+
+
+@cache
+def description() -> dict[str, Any]:
+    """The API's whole description. Made once in a process, which takes a second: it changes with the code only."""
+    described: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return described
 
 
 def bases_without_words() -> list[type]:
