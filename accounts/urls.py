@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from accounts import pages
+from accounts import views
 
 app_name = "rest_framework"
 urlpatterns = [
-    path("login", pages.SignInPage.as_view(), name="login"),
-    path("logout", LogoutView.as_view(next_page=pages.API_ROOT), name="logout"),
-    path("workspace", pages.choose_workspace, name="workspace"),
+    path("login", views.SignInPage.as_view(), name="login"),
+    path("logout", LogoutView.as_view(next_page=views.API_ROOT), name="logout"),
+    path("workspace", views.choose_workspace, name="workspace"),
 ]

@@ -105,7 +105,7 @@ def wanted_workspace(request: Request) -> UUID | None:
 
 
 def chosen_workspace(request: Request) -> UUID | None:
-    """The workspace that was chosen in this browser (accounts/pages.py)."""
+    """The workspace that was chosen in this browser (accounts/views.py)."""
     chosen: str | None = request._request.session.get(CHOSEN_WORKSPACE)
     return UUID(chosen) if chosen else None
 
