@@ -257,7 +257,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "EXCEPTION_HANDLER": "mastablasta.core.api.errors.exception_handler",
     "DEFAULT_RENDERER_CLASSES": [
         "rest_framework.renderers.JSONRenderer",
-        "mastablasta.core.api.pages.BrowsablePage",
+        "accounts.api.renderers.WorkspacePage",
     ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mastablasta.core.api.pages.Negotiation",
     "DEFAULT_PARSER_CLASSES": ["mastablasta.core.api.parsers.JsonParser"],

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.urls.resolvers import RoutePattern
 
-from mastablasta.ops import schema_views, views
+from mastablasta.ops import root, schema_views, views
 
 
 class OptionalSlash(RoutePattern):
@@ -34,6 +34,8 @@ urlpatterns = [
     path("readyz", views.readyz),
     path("metrics", views.figures),
     path("admin/", admin.site.urls),
+    path("api-auth/", include("accounts.urls")),
+    api("api/", [path("v2", root.Root.as_view())]),
     api(
         "api/v2/",
         [

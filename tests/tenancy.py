@@ -192,6 +192,7 @@ def personal(body: dict[str, Any] | None = None) -> Operation:
 
 
 OPERATIONS: dict[str, Operation] = {
+    "GET ": public(),
     "GET /status": public(),
     "POST /auth/register": public({}),
     "POST /auth/login": public({}),

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
-from accounts.api.views import PublicView
+from accounts.api.base import PublicView
 from accounts.tests.factories import make_user, make_workspace
 from mastablasta.core.api.errors import STATUS, PreconditionFailed
 from mastablasta.core.api.problems import SENTENCES
@@ -206,7 +206,7 @@ def test_problem_carries_the_header_of_its_status(api, name, header, value):
     ("method", "path", "status"),
     [
         ("get", "/api/v2/nowhere", 404),
-        ("get", "/api/v2/", 404),
+        ("get", "/api/v3/", 404),
         ("get", "/api/nowhere", 404),
         ("get", "/api/v2/auth/api-keys/not-an-id", 404),
         ("get", "/api/plain/crash", 500),

@@ -24,7 +24,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import PersonalView, PublicView, WorkspaceView
+from accounts.api.base import PersonalView, PublicView, WorkspaceView
 from accounts.models import Workspace
 from accounts.tests.factories import make_api_key, make_member, make_membership, make_workspace, signed_in, with_key
 from mastablasta.core.api.serializers import StrictSerializer

@@ -15,7 +15,7 @@ from django.db.models import Model
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.views import APIView
 
-from accounts.api.views import WorkspaceView
+from accounts.api.base import WorkspaceView
 from accounts.querysets import WorkspaceScopedQuerySet
 from mastablasta.core.api.views import ApiView
 
@@ -39,15 +39,19 @@ def is_scoped(model: type[Model]) -> bool:
     return True
 
 
-def views(resolver: URLResolver | None = None) -> Iterator[type[APIView]]:
+def callbacks(resolver: URLResolver | None = None) -> Iterator[Any]:
+    """What answers each address of the API: a function with `cls`, `initkwargs`, and of a viewset `actions`."""
     for pattern in (resolver or get_resolver()).url_patterns:
         if isinstance(pattern, URLResolver):
-            yield from views(pattern)
+            yield from callbacks(pattern)
         elif isinstance(pattern, URLPattern) and hasattr(pattern.callback, "cls"):
-            yield pattern.callback.cls
+            yield pattern.callback
 
 
-VIEWS = sorted(set(views()), key=lambda view: f"{view.__module__}.{view.__name__}")
+CALLBACKS = list(callbacks())
+VIEWS: list[type[APIView]] = sorted(
+    {callback.cls for callback in CALLBACKS}, key=lambda view: f"{view.__module__}.{view.__name__}"
+)
 SCOPED_MODELS = {model.__name__ for model in apps.get_models() if is_scoped(model)}
 API_MODULES = sorted(path for app in APPS for path in (ROOT / app / "api").glob("*.py"))
 
@@ -80,6 +84,29 @@ def test_nothing_unscopes_a_workspace_view(view):
 
     own = [base for base in view.__mro__[: view.__mro__.index(WorkspaceView)] if "get_queryset" in vars(base)]
     assert own == []
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def test_no_action_of_a_viewset_has_rows_or_permissions_of_its_own(view):
+    """What the class declares holds for each of its addresses; `@action(…)` could say otherwise."""
+    guarded = {"queryset", "permission_classes", "authentication_classes", "is_personal", "actions_needed"}
+
+    assert [one.initkwargs for one in CALLBACKS if one.cls is view and guarded & set(one.initkwargs)] == []
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+@pytest.mark.parametrize("declaration", ["actions_needed", "needs_sign_in", "refusals", "query_parameters"])
+def test_what_is_declared_by_operation_names_one_that_there_is(view, declaration):
+    """A word that is spelled otherwise would let through, or say nothing, without a complaint."""
+    assert set(getattr(view, declaration, ())) <= operations_of(view)
+
+
+def operations_of(view: type[APIView]) -> set[str]:
+    """The actions of a viewset that have an address, of another view its methods."""
+    maps = [one.actions for one in CALLBACKS if one.cls is view and getattr(one, "actions", None)]
+    if maps:
+        return {action for actions in maps for action in actions.values()}
+    return {name.upper() for name in view.http_method_names if hasattr(view, name)}
 
 
 @pytest.mark.parametrize("path", API_MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -24,6 +24,7 @@ from accounts.tokens import AccessToken, BadToken, ExpiredToken
 
 NOTED_EVERY = timedelta(minutes=1)
 NOBODYS = UUID(int=0)
+CHOSEN_WORKSPACE = "workspace"  # in a browser's session: which one its pages are about
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -71,13 +72,17 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class AdminSessionAuthentication(SessionAuthentication):
-    """The browser session of somebody signed in at /admin/, with its CSRF token: for the browsable API."""
+    """The browser session of who signed in at /api-auth/login or /admin/, with its CSRF token: for the browsable API.
+
+    Without X-Workspace the workspace is meant that was chosen in that browser, checked like one that is named.
+    """
 
     def authenticate(self, request: Request) -> tuple[User, Caller] | None:
         found = super().authenticate(request)
         if found is None:
             return None
-        caller = caller_of_user(found[0].pk, workspace=wanted_workspace(request))
+        wanted = wanted_workspace(request) or chosen_workspace(request)
+        caller = caller_of_user(found[0].pk, workspace=wanted)
         return caller.user, caller
 
     def enforce_csrf(self, request: Any) -> None:
@@ -97,6 +102,12 @@ def wanted_workspace(request: Request) -> UUID | None:
         return UUID(text.strip())
     except ValueError:
         return NOBODYS
+
+
+def chosen_workspace(request: Request) -> UUID | None:
+    """The workspace that was chosen in this browser (accounts/views.py)."""
+    chosen: str | None = request._request.session.get(CHOSEN_WORKSPACE)
+    return UUID(chosen) if chosen else None
 
 
 def _note_use(key: ApiKey, at: datetime) -> None:

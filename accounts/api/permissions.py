@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from accounts.callers import Caller
 from accounts.roles import Action
+from mastablasta.core.api.operations import operation_of
 from mastablasta.core.errors import Invalid, NotThere
 
 if TYPE_CHECKING:  # DRF imports this module while it imports its views
@@ -17,12 +18,11 @@ if TYPE_CHECKING:  # DRF imports this module while it imports its views
 
 
 class HasWorkspaceRole(BasePermission):
-    """The caller's role in the workspace allows what the method does.
+    """The caller's role in the workspace allows what the request does.
 
-    Reads need Action.READ and all else Action.WRITE, unless the view declares `actions = {"POST":
-    Action.MANAGE}`. `is_personal = True` on a view: it is about the caller, no workspace needed.
-    `needs_sign_in = {"POST"}`: these methods refuse API keys. Anonymous callers get 401, an unknown or
-    foreign X-Workspace 404.
+    Reads need Action.READ and all else Action.WRITE, unless the view declares `actions_needed = {"POST":
+    Action.MANAGE}` (a viewset: by action). `is_personal = True` on a view: it is about the caller, no workspace needed.
+    `needs_sign_in = {"POST"}`: these refuse API keys. Anonymous callers get 401, an unknown or foreign X-Workspace 404.
     """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -34,7 +34,7 @@ class HasWorkspaceRole(BasePermission):
                 "workspace_not_found", "X-Workspace: there is no such workspace; GET /workspaces lists yours."
             )
         method = request.method or ""
-        if method in getattr(view, "needs_sign_in", ()) and not caller.is_signed_in:
+        if operation_of(view, method) in getattr(view, "needs_sign_in", ()) and not caller.is_signed_in:
             raise PermissionDenied("An API key cannot do this; sign in and use the access token.", "sign_in_required")
         if getattr(view, "is_personal", False):
             return True
@@ -47,9 +47,9 @@ class HasWorkspaceRole(BasePermission):
 
 
 def action_of(view: object, method: str) -> Action:
-    """What a method of a view does to the workspace."""
-    declared: dict[str, Action] = getattr(view, "actions", {})
-    return declared.get(method) or (Action.READ if method in SAFE_METHODS else Action.WRITE)
+    """What a request with this method does to the workspace."""
+    declared: dict[str, Action] = getattr(view, "actions_needed", {})
+    return declared.get(operation_of(view, method)) or (Action.READ if method in SAFE_METHODS else Action.WRITE)
 
 
 def _sentence(caller: Caller, action: Action) -> str:

@@ -1,17 +1,12 @@
 from __future__ import annotations
 
-from django.urls import URLPattern, path
+from accounts.api import views
+from mastablasta.core.api.routers import ApiRouter
 
-from accounts.api import endpoints
+router = ApiRouter()
+router.register("auth", views.AuthViewSet, basename="auth")
+router.register("auth", views.ProfileViewSet, basename="profile")
+router.register("auth/api-keys", views.ApiKeyViewSet)
+router.register("workspaces", views.WorkspaceViewSet)
 
-urlpatterns: list[URLPattern] = [
-    path("auth/register", endpoints.Register.as_view()),
-    path("auth/login", endpoints.SignIn.as_view()),
-    path("auth/refresh", endpoints.Refresh.as_view()),
-    path("auth/logout", endpoints.SignOut.as_view()),
-    path("auth/password", endpoints.Password.as_view()),
-    path("auth/me", endpoints.Me.as_view()),
-    path("auth/api-keys", endpoints.ApiKeys.as_view()),
-    path("auth/api-keys/<uuid:id>", endpoints.ApiKeyDetail.as_view()),
-    path("workspaces", endpoints.Workspaces.as_view()),
-]
+urlpatterns = router.urls

@@ -1,116 +1,217 @@
-"""The bases of all views that know who asks.
-
-How a view of workspace rows is written, here and in every app above:
-
-    class PostList(WorkspaceView):
-        queryset = Post.objects.all()            # a WorkspaceScopedQuerySet
-        rows_name = "posts"                      # GET is a list: {"posts": […], "total": …}
-        serializer_class = PostSerializer        # a StrictSerializer
-        filterset_class = PostFilter             # optional; other query parameters: query_parameters
-
-        def narrow(self, rows):                  # optional: which of the workspace's rows, with what joined
-            return rows.kept().select_related("author")
-
-        def get(self, request):
-            return self.list_rows()
-
-        def post(self, request):
-            fields = self.body(PostSerializer)   # checked, or 400
-            post = create_post(workspace=self.workspace, author=self.caller.user, **fields)
-            return Response(PostSerializer(post).data, status=201)
-
-    class PostDetail(WorkspaceView):             # path("posts/<uuid:id>", …)
-        queryset = Post.objects.all()
-
-        def delete(self, request, id):
-            delete_post(self.get_object(), by=self.caller.user)   # another workspace's id: 404
-            return Response(status=204)
-
-Reads need the role viewer and all else editor; `actions = {"DELETE": Action.MANAGE}` says otherwise. A view
-without rows of its own (a search, a calendar) is a WorkspaceView too and asks for its rows
-`.in_workspace(self.workspace)`.
-"""
+"""Registering, signing in and out, oneself, one's keys and workspaces."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, cast, final
+from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter
+from django.contrib.auth import logout
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from accounts.callers import Caller
-from accounts.models import Workspace
-from accounts.querysets import WorkspaceScopedQuerySet
-from accounts.roles import Action
-from mastablasta.core.api.views import ApiView
-from mastablasta.core.errors import NotThere
-
-
-class PublicView(ApiView):
-    """A view that nobody signs in for; a token that comes with the request is not looked at."""
-
-    authentication_classes = ()
-    permission_classes = ()
-
-
-WORKSPACE_HEADER = OpenApiParameter(
-    "X-Workspace",
-    OpenApiTypes.UUID,
-    OpenApiParameter.HEADER,
-    description="The workspace that is meant; left out: the API key's, or one's default.",
+from accounts.api import base
+from accounts.api.serializers import (
+    ApiKeySerializer,
+    CredentialsSerializer,
+    NewApiKeySerializer,
+    PasswordChangeSerializer,
+    ProfileSerializer,
+    RefreshSerializer,
+    RegisteredSerializer,
+    RegistrationSerializer,
+    SignedInSerializer,
+    SignOutSerializer,
+    TokensSerializer,
+    UserSerializer,
+    WorkspaceSerializer,
 )
+from accounts.callers import Caller
+from accounts.models import ApiKey, User, Workspace
+from accounts.roles import Action, Role
+from accounts.services.api_keys import create_api_key, revoke_api_key
+from accounts.services.people import change_profile, register
+from accounts.services.sign_in import change_password, end_all_sessions, end_session, refresh_session, sign_in
+from accounts.services.workspaces import create_workspace
+from accounts.tokens import tokens_for
+
+SECRET = {"Cache-Control": "no-store"}
+PROFILE_COLUMNS = ("id", "email", "name", "site_role", "timezone", "default_workspace_id")
+PERSON = {"email": "ada@example.com", "password": "analytical-engine", "name": "Ada Lovelace"}
 
 
-class CallerView(ApiView):
-    """A view that knows who asks."""
+class AuthViewSet(base.PublicViewSet):
+    """Registering and signing in: calls for who is nobody yet."""
 
-    header_parameters: ClassVar[Sequence[OpenApiParameter]] = (WORKSPACE_HEADER,)
+    refusals = {"register": (403, 409), "login": (401,), "refresh": (401,)}
 
-    @property
-    def caller(self) -> Caller:
-        return cast(Caller, self.request.auth)
+    @extend_schema(
+        summary="Register, with a workspace of one's own and an API key",
+        request=RegistrationSerializer,
+        responses={201: RegisteredSerializer},
+        examples=[OpenApiExample("Ada", value=PERSON, request_only=True)],
+    )
+    @action(detail=False, methods=["post"])
+    def register(self, request: Request) -> Response:
+        fields = self.body(RegistrationSerializer)
+        user_agent = request.headers.get("User-Agent", "")
+        made = register(**fields, at=timezone.now(), user_agent=user_agent)
+        answer = {"user": UserSerializer(made.user).data, **tokens_for(made.session), "api_key": made.api_key}
+        return Response(answer, status=201, headers=SECRET)
 
-    @property
-    def idempotency_scope(self) -> tuple[UUID, UUID | None] | None:
-        caller = self.request.auth
-        if not isinstance(caller, Caller):
-            return None
-        return caller.user.pk, caller.workspace.pk if caller.workspace else None
+    @extend_schema(
+        summary="Sign in with e-mail and password",
+        request=CredentialsSerializer,
+        responses={200: SignedInSerializer},
+        examples=[OpenApiExample("Ada", value={key: PERSON[key] for key in ("email", "password")}, request_only=True)],
+    )
+    @action(detail=False, methods=["post"])
+    def login(self, request: Request) -> Response:
+        fields = self.body(CredentialsSerializer)
+        user, session = sign_in(**fields, request=request._request, at=timezone.now())
+        return Response({"user": UserSerializer(user).data, **tokens_for(session)}, headers=SECRET)
+
+    @extend_schema(
+        summary="Exchange a refresh token for a new pair",
+        description="Each refresh token works once; a second use ends the whole sign-in (`token_reused`).",
+        request=RefreshSerializer,
+        responses={200: TokensSerializer},
+    )
+    @action(detail=False, methods=["post"])
+    def refresh(self, request: Request) -> Response:
+        session = refresh_session(self.body(RefreshSerializer)["refresh_token"], at=timezone.now())
+        return Response(tokens_for(session), headers=SECRET)
 
 
-class PersonalView(CallerView):
-    """A view about the caller, whatever the workspace. `needs_sign_in` names the methods that refuse API keys."""
+class ProfileViewSet(base.PersonalViewSet):
+    """Oneself: who one is, one's password, and the end of one's sign-ins."""
 
-    is_personal: ClassVar[bool] = True
-    needs_sign_in: ClassVar[frozenset[str]] = frozenset()
+    serializer_class = ProfileSerializer
+    needs_sign_in = frozenset({"logout", "password", "change_me"})
+
+    @extend_schema(summary="Oneself, one's workspaces and roles", responses=ProfileSerializer)
+    @action(detail=False)
+    def me(self, request: Request) -> Response:
+        return Response(self._profile(self.caller.user))
+
+    @extend_schema(
+        summary="Change one's name, time zone or default workspace",
+        request=ProfileSerializer,
+        responses=ProfileSerializer,
+    )
+    @me.mapping.patch
+    def change_me(self, request: Request) -> Response:
+        changes = self.body(ProfileSerializer, partial=True)
+        return Response(self._profile(change_profile(self.caller.user, changes)))
+
+    @extend_schema(summary="Sign out, here or everywhere", request=SignOutSerializer, responses={204: None})
+    @action(detail=False, methods=["post"])
+    def logout(self, request: Request) -> Response:
+        everywhere = self.body(SignOutSerializer)["everywhere"]
+        if everywhere:
+            end_all_sessions(self.caller.user, at=timezone.now())
+        if self.caller.session is None:
+            logout(request._request)
+        elif not everywhere:
+            end_session(self.caller.session, at=timezone.now())
+        return Response(status=204)
+
+    @extend_schema(
+        summary="Change one's password",
+        description="Ends every sign-in, this one too; the answer's tokens begin a new one. API keys stay.",
+        request=PasswordChangeSerializer,
+        responses={200: TokensSerializer},
+    )
+    @action(detail=False, methods=["post"])
+    def password(self, request: Request) -> Response:
+        fields = self.body(PasswordChangeSerializer)
+        session = change_password(
+            self.caller.user,
+            current=fields["current_password"],
+            new=fields["new_password"],
+            request=request._request,
+            at=timezone.now(),
+        )
+        return Response(tokens_for(session), headers=SECRET)
+
+    def _profile(self, user: User) -> dict[str, Any]:
+        workspaces = self.caller.workspaces(Workspace.objects.of_member(user)).order_by("created_at", "id")
+        columns = {name: getattr(user, name) for name in PROFILE_COLUMNS}
+        profile: dict[str, Any] = ProfileSerializer({**columns, "workspaces": []}).data
+        return {**profile, "workspaces": _with_roles(workspaces, self.caller)}
 
 
-class WorkspaceView(CallerView):
-    """A view of rows of the caller's workspace: its queryset is scoped, and nothing that a view writes unscopes it.
+class WorkspaceViewSet(base.PersonalViewSet):
+    """The workspaces that one is in; a site admin is in all."""
 
-    `actions` names the Action of methods that do not go by the usual rule.
-    """
+    queryset = Workspace.objects.all()
+    rows_name = "workspaces"
+    serializer_class = WorkspaceSerializer
+    needs_sign_in = frozenset({"create"})
 
-    actions: ClassVar[Mapping[str, Action]] = {}
-    needs_sign_in: ClassVar[frozenset[str]] = frozenset()
+    def get_queryset(self) -> QuerySet[Workspace]:
+        visible = Workspace.objects.visible_to(self.caller.user)
+        return self.caller.workspaces(visible).order_by("created_at", "id")
 
-    @property
-    def workspace(self) -> Workspace:
-        """The workspace that X-Workspace names, or the key's, or the caller's default; its columns load on use."""
-        if self.caller.workspace is None:
-            raise NotThere("workspace_not_found", "There is no such workspace.")
-        return self.caller.workspace
+    @extend_schema(summary="One's workspaces; for a site admin all", responses=WorkspaceSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        rows = self.paginate_queryset(self.get_queryset()) or []
+        return self.get_paginated_response(_with_roles(rows, self.caller))
 
-    @final
-    def get_queryset(self) -> QuerySet[Any]:
-        """The workspace's rows. Override `narrow()` instead."""
-        rows = cast("WorkspaceScopedQuerySet[Model]", super().get_queryset())
-        narrowed: QuerySet[Any] = self.narrow(rows.in_workspace(self.workspace))
-        return narrowed
+    @extend_schema(summary="Make a workspace", request=WorkspaceSerializer, responses={201: WorkspaceSerializer})
+    def create(self, request: Request) -> Response:
+        workspace = create_workspace(self.caller.user, **self.body(WorkspaceSerializer))
+        return Response(WorkspaceSerializer({**_columns(workspace), "role": Role.OWNER}).data, status=201)
+
+
+def _with_roles(workspaces: Iterable[Any], caller: Caller) -> list[dict[str, Any]]:
+    """The rows as they are shown; `role` is the caller's own in each."""
+    rows = [{"role": caller.role_given(workspace.member_role), **_columns(workspace)} for workspace in workspaces]
+    return list(WorkspaceSerializer(rows, many=True).data)
+
+
+def _columns(workspace: Workspace) -> dict[str, Any]:
+    return {name: getattr(workspace, name) for name in ("id", "name", "is_personal", "created_at")}
+
+
+class ApiKeyViewSet(base.WorkspaceViewSet):
+    """One's own keys for the workspace."""
+
+    queryset = ApiKey.objects.all()
+    rows_name = "api_keys"
+    serializer_class = ApiKeySerializer
+    actions_needed = {"create": Action.READ, "destroy": Action.READ}  # one's own key, which may no more than oneself
+    needs_sign_in = frozenset({"create", "destroy"})
 
     def narrow(self, rows: Any) -> Any:
-        """Return which of the workspace's `rows` this view shows, with what they need joined."""
-        return rows
+        return rows.filter(user=self.caller.user, revoked_at=None).order_by("-created_at", "-id")
+
+    @extend_schema(summary="One's own keys for this workspace, newest first")
+    def list(self, request: Request) -> Response:
+        return self.list_rows()
+
+    @extend_schema(
+        summary="Make a key for this workspace",
+        request=ApiKeySerializer,
+        responses={201: NewApiKeySerializer},
+        examples=[OpenApiExample("Read only", value={"name": "Dashboard", "role": "viewer"}, request_only=True)],
+    )
+    def create(self, request: Request) -> Response:
+        fields = self.body(ApiKeySerializer)
+        key, text = create_api_key(
+            self.caller.user,
+            self.workspace,
+            own_role=self.caller.role or Role.VIEWER,
+            at=timezone.now(),
+            **fields,
+        )
+        return Response({**ApiKeySerializer(key).data, "api_key": text}, status=201, headers=SECRET)
+
+    @extend_schema(summary="Revoke a key, at once", responses={204: None})
+    def destroy(self, request: Request, id: UUID) -> Response:
+        revoke_api_key(self.get_object(), at=timezone.now())
+        return Response(status=204)

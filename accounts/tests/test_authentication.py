@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
-from accounts.api.views import WorkspaceView
+from accounts.api.base import WorkspaceView
 from accounts.models import ApiKey, User, Workspace
 from accounts.roles import Action, Role, SiteRole
 from accounts.tests.factories import (
@@ -40,7 +40,7 @@ BAD_KEY = ("api_key_invalid", "X-API-Key: no such key, or it has expired or been
 class Where(WorkspaceView):
     """Says what authentication found; costs no query of its own."""
 
-    actions = {"DELETE": Action.MANAGE}
+    actions_needed = {"DELETE": Action.MANAGE}
 
     def get(self, request: Request) -> Response:
         return Response({"workspace": str(self.workspace.id), "role": self.caller.role})

@@ -16,6 +16,7 @@ class AccountFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     status = django_filters.MultipleChoiceFilter(
         field_name="state",
         choices=AccountState.choices,
+        label="Status",
         help_text="Repeat it for several; left out: all but disconnected ones.",
     )
 

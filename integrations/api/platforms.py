@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts.api.views import PersonalView
+from accounts.api.base import PersonalViewSet
 from integrations import registry
 from integrations.api.examples import NOT_BUILT, PLATFORM, answer
 from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
@@ -178,7 +178,9 @@ def _source(source: Source) -> dict[str, str]:
     return {"url": source.url, "read": source.read}
 
 
-class Platforms(PersonalView):
+class PlatformViewSet(PersonalViewSet):
+    """The platforms of the registry, in one answer without pages."""
+
     serializer_class = PlatformsSerializer
 
     @extend_schema(
@@ -187,5 +189,5 @@ class Platforms(PersonalView):
         responses={200: PlatformsSerializer, **NOT_MODIFIED},
         examples=[answer("One that is there, one that is not yet", {"platforms": [PLATFORM, NOT_BUILT]})],
     )
-    def get(self, request: Request) -> HttpResponseBase:
-        return unless_known(request, {"platforms": list(platforms())})
+    def list(self, request: Request) -> HttpResponseBase:
+        return unless_known(request, {"platforms": [*platforms()]})

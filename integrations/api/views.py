@@ -7,13 +7,14 @@ from uuid import UUID
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
 from rest_framework.parsers import FormParser
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import CallerView, PublicView, WorkspaceView
+from accounts.api.base import CallerView, PublicView, WorkspaceView, WorkspaceViewSet
 from accounts.models import User
 from accounts.roles import Action
 from integrations.api.examples import (
@@ -48,20 +49,35 @@ from mastablasta.core.errors import Invalid
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
-class AccountList(WorkspaceView):
+class AccountViewSet(WorkspaceViewSet):
+    """Accounts at platforms. The list leaves out what is disconnected unless it asks for a status."""
+
     queryset = SocialAccount.objects.all()
     rows_name = "accounts"
     serializer_class = AccountSerializer
     filterset_class = AccountFilter
-    is_one_transaction = False
-    refusals = {"POST": (502,)}
+    query_parameters = {
+        "destroy": [OpenApiParameter("force", bool, description="Also while posts are scheduled for it: they wait.")]
+    }
+    refusals = {
+        "create": (502,),
+        "partial_update": (409,),
+        "destroy": (409,),
+        "refresh": (409, 502),
+        "test": (409, 502),
+        "activate": (409,),
+    }
+    is_one_transaction = False  # platforms are waited for
 
     def narrow(self, rows: Any) -> Any:
+        rows = rows.without_tokens()
+        if self.action != "list":
+            return rows
         shown = rows if "status" in self.request.query_params else rows.connected()
-        return shown.without_tokens().order_by("created_at", "id")
+        return shown.order_by("created_at", "id")
 
     @extend_schema(summary="List connected accounts, oldest first")
-    def get(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response:
         return self.list_rows()
 
     @extend_schema(
@@ -72,7 +88,7 @@ class AccountList(WorkspaceView):
         responses={201: AccountSerializer},
         examples=[question("Bluesky", SIGN_IN), answer("Connected", SIGNED_IN, status=201)],
     )
-    def post(self, request: Request) -> Response:
+    def create(self, request: Request) -> Response:
         fields = self.body(AccountSignInSerializer)
         account = app_password.sign_in(
             workspace=self.workspace,
@@ -83,33 +99,11 @@ class AccountList(WorkspaceView):
             service=fields.get("service"),
             at=timezone.now(),
         )
-        row = self.narrow(SocialAccount.objects.in_workspace(self.workspace)).get(id=account.id)
-        return Response(AccountSerializer(row).data, status=201)
-
-
-class AccountView(WorkspaceView):
-    """One account; also those that are disconnected."""
-
-    queryset = SocialAccount.objects.all()
-    serializer_class = AccountSerializer
-
-    def narrow(self, rows: Any) -> Any:
-        return rows.without_tokens()
-
-    def shown(self) -> dict[str, Any]:
-        """The account as it is now."""
-        return dict(self.get_serializer(self.get_object()).data)
-
-
-class AccountDetail(AccountView):
-    query_parameters = {
-        "DELETE": [OpenApiParameter("force", bool, description="Also while posts are scheduled for it: they wait.")]
-    }
-    refusals = {"PATCH": (409,), "DELETE": (409,)}
+        return Response(AccountSerializer(self.get_queryset().get(id=account.id)).data, status=201)
 
     @extend_schema(summary="One connected account", examples=[answer("Ada", ACCOUNT)])
-    def get(self, request: Request, id: UUID) -> Response:
-        return Response(self.shown())
+    def retrieve(self, request: Request, id: UUID) -> Response:
+        return Response(self._shown())
 
     @extend_schema(
         summary="Make it the default, pause it, or let it go on",
@@ -124,11 +118,11 @@ class AccountDetail(AccountView):
             answer("Paused", PAUSED),
         ],
     )
-    def patch(self, request: Request, id: UUID) -> Response:
+    def partial_update(self, request: Request, id: UUID) -> Response:
         account = self.get_object()
         changes = self.body(AccountChangeSerializer, partial=True)
         accounts.change_account(account, at=timezone.now(), **changes)
-        return Response(self.shown())
+        return Response(self._shown())
 
     @extend_schema(
         summary="Disconnect it",
@@ -139,31 +133,12 @@ class AccountDetail(AccountView):
         responses={204: None, 200: DisconnectedSerializer},
         examples=[answer("The platform did not answer", NOT_REVOKED)],
     )
-    def delete(self, request: Request, id: UUID) -> Response:
+    def destroy(self, request: Request, id: UUID) -> Response:
         warnings = disconnection.disconnect(self.get_object(), force=self._is_forced(), at=timezone.now())
         if not warnings:
             return Response(status=204)
         said = [{"code": one.code, "message": one.message} for one in warnings]
-        return Response({"account": self.shown(), "warnings": said})
-
-    def _is_forced(self) -> bool:
-        given = self.request.query_params.get("force", "false")
-        if given not in {"true", "false"}:
-            raise Invalid.field("force", "invalid_choice", "This is not one of: true, false.", valid=["true", "false"])
-        return given == "true"
-
-
-class AccountCall(AccountView):
-    """A POST about one account that takes no body."""
-
-    def nothing(self) -> None:
-        """Refuse a body that says something."""
-        self.body(StrictSerializer)
-
-
-class AccountRefresh(AccountCall):
-    is_one_transaction = False
-    refusals = {"POST": (409, 502)}
+        return Response({"account": self._shown(), "warnings": said})
 
     @extend_schema(
         summary="Refresh its token now",
@@ -173,15 +148,11 @@ class AccountRefresh(AccountCall):
         responses=AccountSerializer,
         examples=[answer("Refreshed", {**ACCOUNT, "token_expires_at": "2030-01-31T11:00:00Z"})],
     )
-    def post(self, request: Request, id: UUID) -> Response:
-        self.nothing()
+    @action(detail=True, methods=["post"])
+    def refresh(self, request: Request, id: UUID) -> Response:
+        self.body(StrictSerializer)
         account_check.refresh_account(self.get_object(), at=timezone.now())
-        return Response(self.shown())
-
-
-class AccountTest(AccountCall):
-    is_one_transaction = False
-    refusals = {"POST": (409, 502)}
+        return Response(self._shown())
 
     @extend_schema(
         summary="Ask the platform whose account it is",
@@ -192,14 +163,11 @@ class AccountTest(AccountCall):
         responses=AccountSerializer,
         examples=[answer("It is Ada", ACCOUNT)],
     )
-    def post(self, request: Request, id: UUID) -> Response:
-        self.nothing()
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, id: UUID) -> Response:
+        self.body(StrictSerializer)
         account_check.check_account(self.get_object(), at=timezone.now())
-        return Response(self.shown())
-
-
-class AccountActivate(AccountCall):
-    refusals = {"POST": (409,)}
+        return Response(self._shown())
 
     @extend_schema(
         summary="Use one of several accounts that a sign-in gave",
@@ -208,14 +176,26 @@ class AccountActivate(AccountCall):
         responses=AccountSerializer,
         examples=[answer("Active", ACCOUNT)],
     )
-    def post(self, request: Request, id: UUID) -> Response:
-        self.nothing()
+    @action(detail=True, methods=["post"], is_one_transaction=True)
+    def activate(self, request: Request, id: UUID) -> Response:
+        self.body(StrictSerializer)
         accounts.activate_account(self.get_object(), at=timezone.now())
-        return Response(self.shown())
+        return Response(self._shown())
+
+    def _shown(self) -> dict[str, Any]:
+        """The account as it is now."""
+        return dict(self.get_serializer(self.get_object()).data)
+
+    def _is_forced(self) -> bool:
+        given = self.request.query_params.get("force", "false")
+        if given not in {"true", "false"}:
+            raise Invalid.field("force", "invalid_choice", "This is not one of: true, false.", valid=["true", "false"])
+        return given == "true"
 
 
+# --- OAuth: plain views, since its addresses are steps of a person's way through a browser and no resource ---
 class Authorize(WorkspaceView):
-    actions = {"GET": Action.WRITE}
+    actions_needed = {"GET": Action.WRITE}
     query_parameters = {
         "GET": [
             OpenApiParameter(

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
-from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import (
     OpenApiJsonRenderer,
     OpenApiJsonRenderer2,
@@ -21,14 +20,14 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
 from mastablasta.core.api.pages import POLICY
+from mastablasta.core.api.schema import description
 from mastablasta.core.api.views import ApiView
 
 
 @cache
 def described(renderer: Any) -> tuple[bytes, str]:
     """The description as `renderer` (a class) writes it, and its ETag; made once: it changes with the code only."""
-    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    text = renderer().render(schema, renderer_context={})
+    text = renderer().render(description(), renderer_context={})
     text = text.encode() if isinstance(text, str) else text
     return text, f'"{hashlib.sha256(text).hexdigest()[:32]}"'
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from rest_framework.response import Response
+
 from mastablasta.core.api.fields import utc_text
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import links
@@ -21,6 +23,11 @@ def present_assets(assets: Sequence[Asset]) -> list[dict[str, Any]]:
 
 def present_asset(asset: Asset) -> dict[str, Any]:
     return present_assets([asset])[0]
+
+
+def created(asset: Asset) -> Response:
+    """The answer to whoever brought a file: 201 and where it is; one query."""
+    return Response(present_asset(asset), status=201, headers={"Location": f"/api/v2/media/{asset.id}"})
 
 
 def present_with_uses(asset: Asset) -> dict[str, Any]:

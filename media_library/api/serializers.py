@@ -119,3 +119,13 @@ class RenditionSerializer(serializers.Serializer[Any]):
     duration = serializers.FloatField(allow_null=True)
     sha256 = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
+
+
+class FromUrlSerializer(StrictSerializer):
+    """Where a file is, and what it shows."""
+
+    url = serializers.CharField(max_length=2000, help_text="A public https address.")
+    alt_text = serializers.CharField(max_length=LONGEST_ALT_TEXT, required=False, allow_blank=True, help_text=ALT_TEXT)
+    filename = serializers.CharField(
+        max_length=1000, required=False, allow_blank=True, help_text="Left out: the last part of the address."
+    )

@@ -1,4 +1,4 @@
-"""Files into the library: sent, or fetched from where they are."""
+"""A file sent into the library."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.datastructures import MultiValueDict
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import WorkspaceView
+from accounts.api.base import WorkspaceView
 from mastablasta.core.api.serializers import StrictSerializer
-from media_library.api.presenting import present_asset
+from media_library.api.presenting import created
 from media_library.api.serializers import ALT_TEXT, NewMediaSerializer
 from media_library.api.uploads import Arrived, UploadParser, announced, drain
-from media_library.models import LONGEST_ALT_TEXT, Asset
-from media_library.services import intake, remote_files
+from media_library.models import LONGEST_ALT_TEXT
+from media_library.services import intake
 
 
 class UploadSerializer(StrictSerializer):
@@ -34,21 +34,12 @@ class UploadSerializer(StrictSerializer):
     alt_text = serializers.CharField(max_length=LONGEST_ALT_TEXT, required=False, allow_blank=True, help_text=ALT_TEXT)
 
 
-class FromUrlSerializer(StrictSerializer):
-    """Where a file is, and what it shows."""
-
-    url = serializers.CharField(max_length=2000, help_text="A public https address.")
-    alt_text = serializers.CharField(max_length=LONGEST_ALT_TEXT, required=False, allow_blank=True, help_text=ALT_TEXT)
-    filename = serializers.CharField(
-        max_length=1000, required=False, allow_blank=True, help_text="Left out: the last part of the address."
-    )
-
-
 class MediaUpload(WorkspaceView):
-    """The body is read only once it is known who sends it, and that there is room."""
+    """A plain view, since its body is a stream: read only once it is known who sends it, and that there is room."""
 
     parser_classes = (UploadParser,)
     is_one_transaction = False  # a decoder and a storage are waited for; the same bytes again make nothing new
+    serializer_class = UploadSerializer
     refusals: ClassVar[Any] = {"POST": (507,)}
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
@@ -77,7 +68,7 @@ class MediaUpload(WorkspaceView):
             alt_text=body.get("alt_text", ""),
             at=timezone.now(),
         )
-        return _made(asset)
+        return created(asset)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -87,34 +78,3 @@ class MediaUpload(WorkspaceView):
                 file.close()
         response._resource_closers.append(lambda: drain(own, before=intake.let_go))
         return response
-
-
-class MediaFromUrl(WorkspaceView):
-    is_one_transaction = False  # another host is waited for
-    refusals: ClassVar[Any] = {"POST": (502, 507)}
-
-    @extend_schema(
-        summary="Fetch a picture or video from a public address",
-        description="As if it was uploaded from there: the same formats, limits and answers.",
-        request=FromUrlSerializer,
-        responses={201: NewMediaSerializer},
-        examples=[
-            OpenApiExample("A picture", value={"url": "https://example.com/sunrise.jpg"}, request_only=True),
-        ],
-    )
-    def post(self, request: Request) -> Response:
-        body = self.body(FromUrlSerializer)
-        asset = remote_files.fetch_from_url(
-            body["url"],
-            workspace=self.workspace,
-            by=self.caller.user,
-            filename=body.get("filename", ""),
-            alt_text=body.get("alt_text", ""),
-            at=timezone.now(),
-        )
-        return _made(asset)
-
-
-def _made(asset: Asset) -> Response:
-    shown = present_asset(asset)
-    return Response(shown, status=201, headers={"Location": f"/api/v2/media/{asset.id}"})

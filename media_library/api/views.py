@@ -11,65 +11,60 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.functional import cached_property
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.decorators import action
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import PublicView, WorkspaceView
+from accounts.api.base import PublicView, WorkspaceView, WorkspaceViewSet
 from mastablasta.core.api.conditional import NOT_MODIFIED, SAYS, unless_known
 from mastablasta.core.api.views import ApiView
 from mastablasta.core.errors import NotThere
 from media_library.api import serving
 from media_library.api.filters import MediaFilter
-from media_library.api.presenting import present_assets, present_rendition, present_with_uses
+from media_library.api.presenting import created, present_assets, present_rendition, present_with_uses
 from media_library.api.serializers import (
     EditedMediaSerializer,
+    FromUrlSerializer,
     MediaSerializer,
+    NewMediaSerializer,
     RenditionSerializer,
     UsedMediaSerializer,
 )
 from media_library.formats import FORMATS
 from media_library.models import Asset, Rendition
-from media_library.services import edits, links
+from media_library.services import edits, links, remote_files
 
 
-class MediaList(WorkspaceView):
+class MediaViewSet(WorkspaceViewSet):
+    """Files of the library. Deleting one is for posts to say, which have it: posts/api/media_views.py."""
+
     queryset = Asset.objects.all()
     rows_name = "media"
-    serializer_class = MediaSerializer
+    serializer_class = UsedMediaSerializer
     filterset_class = MediaFilter
+    refusals: ClassVar[Any] = {"from_url": (502, 507)}
 
     def narrow(self, rows: Any) -> Any:
-        return rows.kept().order_by("-created_at", "-id")
+        rows = rows.kept()
+        return rows.order_by("-created_at", "-id") if self.action == "list" else rows
 
     @extend_schema(
         summary="List files, newest first",
         description=SAYS,
         responses={200: MediaSerializer(many=True), **NOT_MODIFIED},
     )
-    def get(self, request: Request) -> HttpResponseBase:
+    def list(self, request: Request) -> HttpResponseBase:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return unless_known(request, self.get_paginated_response(present_assets(page or [])).data)
 
-
-class MediaView(WorkspaceView):
-    """The base of what is done with one file."""
-
-    queryset = Asset.objects.all()
-    serializer_class = UsedMediaSerializer
-
-    def narrow(self, rows: Any) -> Any:
-        return rows.kept()
-
-
-class MediaDetail(MediaView):
     @extend_schema(
         summary="One file and the posts that have it",
         description=SAYS,
         responses={200: UsedMediaSerializer, **NOT_MODIFIED},
     )
-    def get(self, request: Request, id: UUID) -> HttpResponseBase:
+    def retrieve(self, request: Request, id: UUID) -> HttpResponseBase:
         return unless_known(request, present_with_uses(self.get_object()))
 
     @extend_schema(
@@ -77,12 +72,64 @@ class MediaDetail(MediaView):
         description="Posts that have no alt text of their own for it show the new one, as far as they are not out yet.",
         request=EditedMediaSerializer(partial=True),
     )
-    def patch(self, request: Request, id: UUID) -> Response:
+    def partial_update(self, request: Request, id: UUID) -> Response:
         asset = self.get_object()
         return Response(present_with_uses(edits.edit_asset(asset, **self.body(EditedMediaSerializer, partial=True))))
 
+    @extend_schema(
+        summary="Fetch a picture or video from a public address",
+        description="As if it was uploaded from there: the same formats, limits and answers.",
+        request=FromUrlSerializer,
+        responses={201: NewMediaSerializer},
+        examples=[
+            OpenApiExample("A picture", value={"url": "https://example.com/sunrise.jpg"}, request_only=True),
+        ],
+    )
+    @action(detail=False, methods=["post"], url_path="from-url", is_one_transaction=False)  # another host is waited for
+    def from_url(self, request: Request) -> Response:
+        body = self.body(FromUrlSerializer)
+        asset = remote_files.fetch_from_url(
+            body["url"],
+            workspace=self.workspace,
+            by=self.caller.user,
+            filename=body.get("filename", ""),
+            alt_text=body.get("alt_text", ""),
+            at=timezone.now(),
+        )
+        return created(asset)
 
-# --- bytes ---
+
+class RenditionViewSet(WorkspaceViewSet):
+    """The forms of one file."""
+
+    queryset = Rendition.objects.all()
+    rows_name = "renditions"
+    serializer_class = RenditionSerializer
+
+    def narrow(self, rows: Any) -> Any:
+        return rows.filter(asset=self.asset).order_by("created_at", "id")
+
+    @cached_property
+    def asset(self) -> Asset:
+        asset: Asset = get_object_or_404(Asset.objects.in_workspace(self.workspace).kept(), id=self.kwargs["id"])
+        return asset
+
+    def platforms(self) -> Mapping[str, Sequence[str]]:
+        """By key of a rendition, where it is sent: whoever knows platforms says so."""
+        return {}
+
+    @extend_schema(
+        summary="The forms in which a file leaves: no metadata, orientation applied",
+        description="A link works without signing in until it expires; it is the same for ten minutes.",
+    )
+    def list(self, request: Request, id: UUID) -> Response:
+        page = self.paginate_queryset(self.get_queryset())
+        platforms, at = self.platforms(), timezone.now()
+        shown = [present_rendition(one, platforms=platforms.get(one.recipe_key, ()), at=at) for one in page or []]
+        return self.get_paginated_response(shown)
+
+
+# --- bytes: plain views, since whatever is accepted they answer with what the file is ---
 RANGES = [
     OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="One range of bytes, as `bytes=0-1023`."),
     OpenApiParameter("If-Range", str, OpenApiParameter.HEADER, description="The ETag for which the Range is meant."),
@@ -106,7 +153,16 @@ class FileView(ApiView):
         return JSONRenderer(), "application/json"
 
 
-class MediaFile(FileView, MediaView):
+class OwnFileView(FileView, WorkspaceView):
+    """The base of what serves the bytes of one file of the workspace."""
+
+    queryset = Asset.objects.all()
+
+    def narrow(self, rows: Any) -> Any:
+        return rows.kept()
+
+
+class MediaFile(OwnFileView):
     query_parameters: ClassVar[Any] = {
         "GET": [OpenApiParameter("rendition", str, description="The key of a rendition, as `web`, the preview.")]
     }
@@ -122,7 +178,7 @@ class MediaFile(FileView, MediaView):
         return serving.serve(request._request, stored, cache=serving.FOR_THE_WORKSPACE)
 
 
-class MediaThumbnail(FileView, MediaView):
+class MediaThumbnail(OwnFileView):
     @extend_schema(summary="A small picture of the file", parameters=RANGES, responses=bytes_of("image/jpeg"))
     def get(self, request: Request, id: UUID) -> HttpResponseBase:
         stored = serving.thumbnail(self.get_object())
@@ -134,34 +190,6 @@ def _rendition(asset: Asset, key: str) -> Rendition:
     if found is None:
         raise NotThere("rendition_not_found", "This file has no such rendition; GET its renditions for their keys.")
     return found
-
-
-class MediaRenditions(WorkspaceView):
-    queryset = Rendition.objects.all()
-    rows_name = "renditions"
-    serializer_class = RenditionSerializer
-
-    def narrow(self, rows: Any) -> Any:
-        return rows.filter(asset=self.asset).order_by("created_at", "id")
-
-    @cached_property
-    def asset(self) -> Asset:
-        asset: Asset = get_object_or_404(Asset.objects.in_workspace(self.workspace).kept(), id=self.kwargs["id"])
-        return asset
-
-    def platforms(self) -> Mapping[str, Sequence[str]]:
-        """By key of a rendition, where it is sent: whoever knows platforms says so."""
-        return {}
-
-    @extend_schema(
-        summary="The forms in which a file leaves: no metadata, orientation applied",
-        description="A link works without signing in until it expires; it is the same for ten minutes.",
-    )
-    def get(self, request: Request, id: UUID) -> Response:
-        page = self.paginate_queryset(self.get_queryset())
-        platforms, at = self.platforms(), timezone.now()
-        shown = [present_rendition(one, platforms=platforms.get(one.recipe_key, ()), at=at) for one in page or []]
-        return self.get_paginated_response(shown)
 
 
 # --- links ---

@@ -9,11 +9,12 @@ from typing import Any
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import WorkspaceView
+from accounts.api.base import WorkspaceViewSet
 from accounts.roles import Action
 from mastablasta.core.api.fields import OffsetDateTimeField, ZoneNameField, utc_text
 from mastablasta.core.api.problems import fault
@@ -160,9 +161,11 @@ CONFLICTS = {
 }
 
 
-class Calendar(WorkspaceView):
+class CalendarViewSet(WorkspaceViewSet):
+    """Days; they are in no table."""
+
     query_parameters = {
-        "GET": [
+        "list": [
             OpenApiParameter("from", str, required=True, description="The first day, or a time; it belongs to it."),
             OpenApiParameter(
                 "to", str, required=True, description=f"The last day, or a time; at most {MOST_DAYS} days."
@@ -177,7 +180,7 @@ class Calendar(WorkspaceView):
         responses=CalendarSerializer,
         examples=[OpenApiExample("A day on which clocks change", value=CALENDAR, response_only=True)],
     )
-    def get(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response:
         begin, end, zone = self._span()
         days = days_of(self.workspace, begin=begin.at, end=end.at, zone=zone)
         counts: Counter[str] = Counter()
@@ -224,8 +227,10 @@ class Calendar(WorkspaceView):
         return edges["from"], edges["to"], zone
 
 
-class ScheduleConflicts(WorkspaceView):
-    actions = {"POST": Action.READ}  # it stores nothing
+class ScheduleViewSet(WorkspaceViewSet):
+    """What accounts have before them."""
+
+    actions_needed = {"conflicts": Action.READ}  # it stores nothing
 
     @extend_schema(
         summary="What else the same accounts publish around a time, and free times after it",
@@ -236,7 +241,8 @@ class ScheduleConflicts(WorkspaceView):
             OpenApiExample("Five minutes before another", value=CONFLICTS, response_only=True, status_codes=["200"]),
         ],
     )
-    def post(self, request: Request) -> Response:
+    @action(detail=False, methods=["post"])
+    def conflicts(self, request: Request) -> Response:
         body = self.body(WantedTimeSerializer)
         found = find_conflicts(
             self.workspace,

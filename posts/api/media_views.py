@@ -1,4 +1,4 @@
-"""One file of the library, as far as posts have a say: deleting it, and for which platform a form of it is."""
+"""The library, as far as posts have a say: deleting a file, and for which platform a form of it is."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ from posts.services.media_deletion import delete_file
 from posts.services.post_renditions import platforms_by_recipe
 
 
-class MediaDetail(views.MediaDetail):
+class MediaViewSet(views.MediaViewSet):
     query_parameters: ClassVar[Any] = {
-        **views.MediaDetail.query_parameters,
-        "DELETE": [
+        "destroy": [
             OpenApiParameter("force", bool, description="Also while scheduled posts use it: they become drafts again.")
         ],
     }
-    refusals: ClassVar[Any] = {**views.MediaDetail.refusals, "DELETE": [409]}
+    refusals: ClassVar[Any] = {**views.MediaViewSet.refusals, "destroy": (409,)}
 
     @extend_schema(
         summary="Delete a file; 409 while a scheduled post uses it, unless force=true", responses={204: None}
     )
-    def delete(self, request: Request, id: UUID) -> Response:
+    def destroy(self, request: Request, id: UUID) -> Response:
         delete_file(self.get_object(), is_forced=is_asked(request, "force"), at=timezone.now())
         return Response(status=204)
 
 
-class MediaRenditions(views.MediaRenditions):
+class RenditionViewSet(views.RenditionViewSet):
     def platforms(self) -> Mapping[str, Sequence[str]]:
         return platforms_by_recipe(self.asset)

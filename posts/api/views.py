@@ -8,10 +8,13 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import WorkspaceView
+from accounts.api.base import WorkspaceViewSet
+from accounts.roles import Action
+from posts.api import validation
 from posts.api.etags import created, tagged, unchanged_since
 from posts.api.examples import OUTCOMES
 from posts.api.filters import (
@@ -35,10 +38,11 @@ from posts.api.serializers import (
     ResolveSerializer,
     RetriedSerializer,
 )
-from posts.api.waiting import PREFERENCES, OutcomeSerializer, WaitingView, publishing_answer, told, wait_for_outcome
+from posts.api.waiting import PREFERENCES, OutcomeSerializer, asked_wait_s, publishing_answer, told, wait_for_outcome
 from posts.models import Attempt, Delivery, Post
 from posts.services import cancellation, drafts, edits, remote_deletion, rescheduling, resolution, retries, scheduling
 from posts.services.drafts import Draft
+from posts.services.validation import validate_draft
 
 EXAMPLE = OpenApiExample(
     "Scheduled for Mastodon",
@@ -56,18 +60,31 @@ IF_MATCH = OpenApiParameter(
 )
 
 
-class PostList(WaitingView):
+class PostViewSet(WorkspaceViewSet):
+    """Posts, and what people do with them."""
+
     queryset = Post.objects.all()
     rows_name = "posts"
     serializer_class = PostSerializer
     filterset_class = PostFilter
-    query_parameters: ClassVar[Any] = {"GET": [FIELDS_PARAMETER, EXPAND_PARAMETER]}
+    query_parameters: ClassVar[Any] = {
+        "list": [FIELDS_PARAMETER, EXPAND_PARAMETER],
+        "retrieve": [EXPAND_PARAMETER],
+        "destroy": [OpenApiParameter("remote", bool, description="Whether to delete it on its platforms too.")],
+    }
+    actions_needed: ClassVar[Any] = {"validate": Action.READ}  # it stores nothing
+
+    @property
+    def is_one_transaction(self) -> bool:  # type: ignore[override]  # here it depends on the request
+        """A transaction around a request that waits would hide from the worker what it waits for."""
+        return not (self.action in {"create", "publish"} and asked_wait_s(self.request))
 
     def narrow(self, rows: Any) -> Any:
-        return rows.kept().order_by("-created_at", "-id")
+        rows = rows.kept()
+        return rows.order_by("-created_at", "-id") if self.action == "list" else rows
 
     @extend_schema(summary="List posts, newest first")
-    def get(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response:
         fields = chosen_fields(request)
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         shown = present_posts(page or [], expands_media=expands_media(request))
@@ -80,7 +97,7 @@ class PostList(WaitingView):
         parameters=PREFERENCES,
         examples=[EXAMPLE],
     )
-    def post(self, request: Request) -> Response:
+    def create(self, request: Request) -> Response:
         body = self.body(NewPostSerializer)
         post = drafts.create_post(
             self.workspace,
@@ -92,25 +109,8 @@ class PostList(WaitingView):
         waited = bool(body.get("publish")) and wait_for_outcome(request, post)
         return told(created(post), waited=waited)
 
-
-class PostView(WorkspaceView):
-    """The base of what is done to one post."""
-
-    queryset = Post.objects.all()
-    serializer_class = PostSerializer
-
-    def narrow(self, rows: Any) -> Any:
-        return rows.kept()
-
-
-class PostDetail(PostView):
-    query_parameters: ClassVar[Any] = {
-        "GET": [EXPAND_PARAMETER],
-        "DELETE": [OpenApiParameter("remote", bool, description="Whether to delete it on its platforms too.")],
-    }
-
     @extend_schema(summary="One post and what became of it")
-    def get(self, request: Request, id: UUID) -> Response:
+    def retrieve(self, request: Request, id: UUID) -> Response:
         post = self.get_object()
         shown = present_post(post)
         if not expands_media(request):
@@ -123,7 +123,7 @@ class PostDetail(PostView):
         parameters=[IF_MATCH],
         examples=[EXAMPLE],
     )
-    def put(self, request: Request, id: UUID) -> Response:
+    def update(self, request: Request, id: UUID) -> Response:
         body = self.body(EditedPostSerializer)
         return self._edit(self.get_object(), EditedPostSerializer.draft(body))
 
@@ -133,7 +133,7 @@ class PostDetail(PostView):
         parameters=[IF_MATCH],
         examples=[EXAMPLE],
     )
-    def patch(self, request: Request, id: UUID) -> Response:
+    def partial_update(self, request: Request, id: UUID) -> Response:
         post = self.get_object()
         body = self.body(EditedPostSerializer, partial=True)
         return self._edit(post, EditedPostSerializer.draft(body, onto=edits.draft_of(post)))
@@ -147,7 +147,7 @@ class PostDetail(PostView):
         responses={204: None},
         parameters=[IF_MATCH],
     )
-    def delete(self, request: Request, id: UUID) -> Response:
+    def destroy(self, request: Request, id: UUID) -> Response:
         if is_asked(request, "remote"):
             post = self.get_object()
             unchanged_since(request)(post)
@@ -157,16 +157,26 @@ class PostDetail(PostView):
         cancellation.delete_post(self.get_object(), check=unchanged_since(request), at=timezone.now())
         return Response(status=204)
 
+    @extend_schema(
+        summary="Publish a draft or scheduled post now",
+        description="202, and with `Prefer: wait=N` 200 once every delivery has settled.",
+        request=None,
+        responses={200: OutcomeSerializer, 202: OutcomeSerializer},
+        parameters=PREFERENCES,
+        examples=OUTCOMES,
+    )
+    @action(detail=True, methods=["post"])
+    def publish(self, request: Request, id: UUID) -> Response:
+        return publishing_answer(request, scheduling.publish_post(self.get_object(), at=timezone.now()))
 
-class PostCancel(PostView):
     @extend_schema(summary="Cancel what has not begun", request=None)
-    def post(self, request: Request, id: UUID) -> Response:
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, id: UUID) -> Response:
         return tagged(present_post(cancellation.cancel_post(self.get_object(), at=timezone.now())))
 
-
-class PostReschedule(PostView):
     @extend_schema(summary="Promise another time", request=RescheduleSerializer)
-    def post(self, request: Request, id: UUID) -> Response:
+    @action(detail=True, methods=["post"])
+    def reschedule(self, request: Request, id: UUID) -> Response:
         body = self.body(RescheduleSerializer)
         post = rescheduling.reschedule_post(
             self.get_object(),
@@ -177,26 +187,23 @@ class PostReschedule(PostView):
         )
         return tagged(present_post(post))
 
-
-class PostDuplicate(PostView):
     @extend_schema(summary="Make a draft that says the same", request=None, responses={201: PostSerializer})
-    def post(self, request: Request, id: UUID) -> Response:
+    @action(detail=True, methods=["post"])
+    def duplicate(self, request: Request, id: UUID) -> Response:
         copy = rescheduling.duplicate_post(self.get_object(), by=self.caller.user, at=timezone.now())
         return created(copy)
 
-
-class PostRetry(PostView):
     @extend_schema(summary="Send again what failed", request=None, responses={200: MessageSerializer})
-    def post(self, request: Request, id: UUID) -> Response:
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, id: UUID) -> Response:
         retries.retry_post(self.get_object(), at=timezone.now())
         return Response({"message": "Post scheduled for retry"})
 
-
-class RetryFailed(WorkspaceView):
     @extend_schema(
         summary="Send again every failed post that may be retried", request=None, responses={200: RetriedSerializer}
     )
-    def post(self, request: Request) -> Response:
+    @action(detail=False, methods=["post"], url_path="retry-failed")
+    def retry_failed(self, request: Request) -> Response:
         retried, still = retries.retry_failed(self.workspace, at=timezone.now())
         return Response(
             {
@@ -205,9 +212,31 @@ class RetryFailed(WorkspaceView):
             }
         )
 
+    @extend_schema(
+        summary="Try a post out: problems, counted lengths, and what would be sent",
+        description="Takes what POST /posts takes and stores nothing. Problems are an answer here (200); only a body "
+        "that cannot be read as a post is refused (400).",
+        request=NewPostSerializer,
+        responses={200: validation.VerdictSerializer},
+        examples=validation.EXAMPLES,
+    )
+    @action(detail=False, methods=["post"])
+    def validate(self, request: Request) -> Response:
+        body = self.body(NewPostSerializer)
+        verdict = validate_draft(
+            self.workspace,
+            draft=NewPostSerializer.draft(body),
+            publish=body.get("publish", False),
+            at=timezone.now(),
+        )
+        return Response(validation.present_verdict(verdict))
 
-class DeliveryResolve(WorkspaceView):
+
+class DeliveryViewSet(WorkspaceViewSet):
+    """What goes to one account; a post shows its own."""
+
     queryset = Delivery.objects.all()
+    serializer_class = DeliverySerializer
 
     def narrow(self, rows: Any) -> Any:
         return rows.filter(post__deleted_at=None).select_related("post")
@@ -217,7 +246,8 @@ class DeliveryResolve(WorkspaceView):
         request=ResolveSerializer,
         responses={200: DeliverySerializer},
     )
-    def post(self, request: Request, id: UUID) -> Response:
+    @action(detail=True, methods=["post"])
+    def resolve(self, request: Request, id: UUID) -> Response:
         body = self.body(ResolveSerializer)
         delivery = resolution.resolve_delivery(
             self.get_object(),
@@ -230,20 +260,9 @@ class DeliveryResolve(WorkspaceView):
         return Response(next(row for row in shown if row["id"] == str(delivery.id)))
 
 
-class PostPublish(WaitingView, PostView):
-    @extend_schema(
-        summary="Publish a draft or scheduled post now",
-        description="202, and with `Prefer: wait=N` 200 once every delivery has settled.",
-        request=None,
-        responses={200: OutcomeSerializer, 202: OutcomeSerializer},
-        parameters=PREFERENCES,
-        examples=OUTCOMES,
-    )
-    def post(self, request: Request, id: UUID) -> Response:
-        return publishing_answer(request, scheduling.publish_post(self.get_object(), at=timezone.now()))
+class AttemptViewSet(WorkspaceViewSet):
+    """What was tried for one post."""
 
-
-class PostAttempts(WorkspaceView):
     queryset = Attempt.objects.all()
     rows_name = "attempts"
     serializer_class = AttemptSerializer
@@ -253,6 +272,6 @@ class PostAttempts(WorkspaceView):
         return rows.filter(delivery__post=post).select_related("delivery").order_by("id")
 
     @extend_schema(summary="Everything that was tried for a post, oldest first")
-    def get(self, request: Request, id: UUID) -> Response:
+    def list(self, request: Request, id: UUID) -> Response:
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response([present_attempt(attempt) for attempt in page or []])

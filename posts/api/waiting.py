@@ -18,7 +18,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.views import WorkspaceView
 from posts.api.presenting import present_post, waiting_for
 from posts.api.serializers import DeliverySerializer, PublishedSerializer
 from posts.models import Post
@@ -69,14 +68,6 @@ class OutcomeSerializer(PublishedSerializer):
     results = serializers.DictField(
         child=DeliverySerializer(many=True), required=False, help_text="Deliveries by platform, with Prefer: wait."
     )
-
-
-class WaitingView(WorkspaceView):
-    """A view that may wait. A transaction around it would hide from the worker what it waits for."""
-
-    @property
-    def is_one_transaction(self) -> bool:  # type: ignore[override]  # here it depends on the request
-        return not asked_wait_s(self.request)
 
 
 def asked_wait_s(request: Request) -> int:

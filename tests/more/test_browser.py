@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import SiteRole
-from accounts.tests.factories import make_user, make_workspace
+from accounts.tests.factories import make_membership, make_user, make_workspace
 from media_library.models import Asset
 from media_library.tests.factories import clip, make_asset, make_rendition, moving, photo, still
 from media_library.tests.test_admin import LIST as FILES
@@ -87,6 +87,61 @@ def test_browsable_list_in_chromium_is_quiet_and_its_form_works():
 
         assert page.complaints == []
         assert foreign(page, address) == []
+
+
+def test_person_signs_in_chooses_a_workspace_and_sends_a_form_as_it_stands():
+    user = make_user()
+    workspaces = [make_workspace(name=name) for name in ("Harbour Museum", "Lighthouse")]
+    for workspace in workspaces:
+        make_membership(user, workspace)
+        make_post(workspace=workspace, content=f"Seen at {workspace.name}")
+
+    with served() as address, browser() as page:
+        page.open(f"{address}/api/v2", until="document.body && document.body.innerText.includes('Sign in')")
+        keep_picture(page, "root-signed-out.png")
+        page.open(f"{address}/api-auth/login", until="!!document.querySelector('input[name=password]')")
+        keep_picture(page, "sign-in.png")
+        page.sign_in(address, session_of(user))
+        page.open(f"{address}/api/v2", until="document.body && document.body.innerText.includes('/api/v2/posts')")
+        keep_picture(page, "root.png")
+        page.run(f"document.querySelector('#workspace').value = '{workspaces[1].id}'")
+        page.run("document.querySelector('.workspace-chooser').requestSubmit()")
+        page.wait("document.readyState === 'complete' && document.querySelector('#workspace option:checked')"
+                  ".textContent === 'Lighthouse'")  # fmt: skip
+        page.open(f"{address}{LIST}")
+        page.wait("document.body.innerText.includes('Seen at Lighthouse')")
+        page.run("document.querySelector('[data-target=\"#filtersModal\"]').click()")
+        page.wait("!!document.querySelector('#filtersModal.in')")
+        keep_picture(page, "filters.png")
+        page.open(f"{address}/api/v2/workspaces")
+        page.wait("!!document.querySelector('textarea[name=_content]')")
+        page.run("document.querySelector('textarea[name=_content]').form.requestSubmit()")
+        page.wait("document.readyState === 'complete' && document.body.innerText.includes('HTTP 201')")
+        keep_picture(page, "workspace-made.png")
+
+        assert page.complaints == []
+        assert foreign(page, address) == []
+
+
+def test_file_is_uploaded_by_the_form_of_its_page(tmp_path):
+    user = make_workspace().members.get()
+    picture = tmp_path / "beach.jpg"
+    picture.write_bytes(photo())
+
+    with served() as address, browser() as page:
+        page.sign_in(address, session_of(user))
+        page.open(f"{address}/api/v2/media/upload", until="!!document.querySelector('input[type=file]')")
+        keep_picture(page, "upload.png")
+        document = page.send("DOM.getDocument")["root"]["nodeId"]
+        found = page.send("DOM.querySelector", nodeId=document, selector="input[type=file]")["nodeId"]
+        page.send("DOM.setFileInputFiles", files=[str(picture)], nodeId=found)
+        page.complaints.clear()  # a page of 405: Chromium says so
+        page.run("document.querySelector('input[type=file]').form.requestSubmit()")
+        page.wait("document.readyState === 'complete' && document.body.innerText.includes('HTTP 201')")
+        keep_picture(page, "uploaded.png")
+
+        assert page.complaints == []
+        assert Asset.objects.get().filename == "beach.jpg"
 
 
 # --- Django admin -------------------------------------------------------------------------------------------------

@@ -81,14 +81,37 @@ def words(text: str) -> list[str]:
     return found
 
 
+class ParameterInput(forms.TextInput):
+    """A line of text; every value that came is read, so that one too many is refused and not dropped."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        return data.getlist(name) if hasattr(data, "getlist") else data.get(name)
+
+    def format_value(self, value: Any) -> Any:
+        return next(iter(value or ()), None)
+
+
+class ParameterSelect(forms.SelectMultiple):
+    """A list of choices; every value that came is read, also where one at most is taken."""
+
+    def __init__(self, *, is_list: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.allow_multiple_selected = is_list
+
+
 class ParameterField(forms.Field):
-    """A parameter given once or, as `is_list`, any number of times; "" counts as left out."""
+    """A parameter given once or, as `is_list`, any number of times; "" counts as left out.
 
-    widget = forms.MultipleHiddenInput
+    `offered`: what the browsable API lets people choose from; what counts is `check`.
+    """
 
-    def __init__(self, *, check: Callable[[str], Any], is_list: bool, **kwargs: Any) -> None:
+    def __init__(
+        self, *, check: Callable[[str], Any], is_list: bool, offered: Sequence[str] = (), **kwargs: Any
+    ) -> None:
         self.check, self.is_list = check, is_list
-        super().__init__(**kwargs)
+        options = [*([] if is_list else [("", "")]), *((one, one) for one in offered)]
+        widget = ParameterSelect(is_list=is_list, choices=options) if offered else ParameterInput()
+        super().__init__(widget=widget, **{**kwargs, "label": None})  # a form calls it by the parameter's name
 
     def clean(self, value: Any) -> Any:
         texts = [text for text in value or [] if text]
@@ -113,9 +136,9 @@ class Parameter(django_filters.Filter):  # type: ignore[misc]  # untyped
         schema: dict[str, Any] | None = None,
         says: str = "Repeat it for several.",
     ) -> None:
-        super().__init__(check=check, is_list=is_list)
-        self.apply = apply
         one = {"type": "string", **(schema or {})}
+        super().__init__(check=check, is_list=is_list, offered=one.get("enum", ()), help_text=says)
+        self.apply = apply
         set_override(self, "field", {**({"type": "array", "items": one} if is_list else one), "description": says})
 
     def filter(self, qs: Any, value: Any) -> Any:

@@ -86,6 +86,10 @@ class EnvelopePagination(BasePagination):
     def get_paginated_response(self, data: Sequence[Any]) -> Response:
         return Response({self.rows_name: data, **self.meta})
 
+    def get_results(self, data: Any) -> Any:
+        """The rows of an answer (the browsable API looks for them)."""
+        return data[self.rows_name]
+
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         link = {"type": "string", "format": "uri", "nullable": True}
         return {

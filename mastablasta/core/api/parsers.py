@@ -22,7 +22,7 @@ class JsonParser(JSONParser):
     texts, names that stand twice in an object, nesting deeper than 64.
     """
 
-    renderer_class = None  # type: ignore[assignment]  # the browsable API's forms begin empty: bodies differ from what GET shows
+    renderer_class = None  # type: ignore[assignment]  # the browsable API's forms begin with an example: bodies differ from what GET shows
 
     def parse(self, stream: IO[Any], *_args: Any, **_options: Any) -> Any:
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent, build_examples_list, get_lib_doc_excludes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
@@ -62,6 +64,13 @@ class ProblemSerializer(serializers.Serializer[Any]):
     request_id = serializers.CharField(help_text="Under which the request is logged; also in X-Request-ID.")
 
 
+@cache
+def description() -> dict[str, Any]:
+    """The API's whole description. Made once in a process, which takes a second: it changes with the code only."""
+    described: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return described
+
+
 def bases_without_words() -> list[type]:
     """drf-spectacular's GET_LIB_DOC_EXCLUDES: classes whose docstrings are for programmers, and describe no schema."""
     return [*get_lib_doc_excludes(), StrictSerializer, StrictModelSerializer]  # type: ignore[no-untyped-call]
@@ -89,9 +98,9 @@ class ApiSchema(AutoSchema):
         return self.method == "POST" and bool(self.view.get_authenticators()) and not is_exempt
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        if getattr(self.view, "rows_name", ""):
-            return self.method == "GET" and getattr(self.view, "action", "list") == "list"
-        return bool(super()._is_list_view(serializer))
+        """Lists are what has an envelope; a viewset's `list` without one (GET /platforms) answers otherwise."""
+        is_read = self.method == "GET" and getattr(self.view, "action", "list") == "list"
+        return is_read and bool(getattr(self.view, "rows_name", ""))
 
     def _get_paginator(self) -> Any:
         paginator: Any = super()._get_paginator()  # type: ignore[no-untyped-call]
@@ -111,7 +120,8 @@ class ApiSchema(AutoSchema):
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         answers: dict[str, Any] = super()._get_response_bodies(direction)
         usual = CALLERS if self.view.get_authenticators() else ANYBODY
-        own = getattr(self.view, "refusals", {}).get(self.method, ())
+        declared = getattr(self.view, "declared_refusals", None)
+        own: list[int] = declared(self.method) if declared else []
         of_body = WITH_BODY if self.method in {"POST", "PUT", "PATCH"} else ()
         of_key = WITH_KEY if self._takes_key else ()
         for status in sorted({*usual, *of_body, *of_key, *own}):

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from mastablasta.core.api.idempotency import guarded
+from mastablasta.core.api.operations import operation_of
 from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import not_an_object
 
@@ -21,10 +22,11 @@ from mastablasta.core.api.serializers import not_an_object
 class ApiView(GenericAPIView[Any]):
     """A view of the API.
 
-    `rows_name` makes GET (of a viewset: the action `list`) a list with that envelope. `query_parameters`
-    declares, by method or action, the query parameters beyond those of pages and filters: they are described
-    in the schema, and an unknown one is refused. `refusals` names, by method, error statuses beyond the usual
-    ones, for the schema.
+    What is declared for some operations only is declared by method, in a viewset by action.
+
+    `rows_name` makes GET (of a viewset: the action `list`) a list with that envelope. `query_parameters` declares the
+    query parameters beyond those of pages and filters: they are described in the schema, and an unknown one is
+    refused. `refusals` names error statuses beyond the usual ones, for the schema.
 
     A POST of a known caller may carry an Idempotency-Key (see idempotency.py). `is_one_transaction = False` says that
     the view calls out, or waits for what others have to see; `answers_with_secret = True` that its answer is not to be
@@ -42,6 +44,7 @@ class ApiView(GenericAPIView[Any]):
     answers_with_secret: ClassVar[bool] = False
     post: Any  # the view's own; of a request with a key what guards it
     lookup_field = "id"
+    lookup_value_converter = "uuid"
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -64,9 +67,15 @@ class ApiView(GenericAPIView[Any]):
 
     def declared_parameters(self, method: str) -> list[OpenApiParameter]:
         """What `query_parameters` says for this method, or for the viewset's action that serves it."""
-        method = "GET" if method == "HEAD" else method
-        keys = (method, getattr(self, "action", None))
-        return [one for key in keys if key for one in self.query_parameters.get(key, ())]
+        return list(self.query_parameters.get(operation_of(self, method), ()))
+
+    def declared_refusals(self, method: str) -> list[int]:
+        """What `refusals` says for this method, or for the viewset's action that serves it."""
+        return list(self.refusals.get(operation_of(self, method), ()))
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Filters are of lists; what a path names is not filtered."""
+        return super().filter_queryset(queryset) if self.is_list else queryset
 
     def known_parameters(self, method: str) -> list[str]:
         """The names of all query parameters that a request may carry."""

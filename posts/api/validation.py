@@ -1,4 +1,4 @@
-"""Trying a post out: POST /posts/validate."""
+"""What POST /posts/validate answers."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
-from accounts.api.views import WorkspaceView
-from accounts.roles import Action
 from mastablasta.core.errors import FieldProblem
-from posts.api.serializers import NewPostSerializer, PostWarningSerializer
-from posts.services.validation import Preview, validate_draft
+from posts.api.serializers import PostWarningSerializer
+from posts.services.validation import Preview, Verdict
 
 
 class SentFileSerializer(serializers.Serializer[Any]):
@@ -87,39 +82,23 @@ REFUSED = {
 }  # fmt: skip
 
 
-class PostValidate(WorkspaceView):
-    actions = {"POST": Action.READ}  # it stores nothing
+EXAMPLES = [
+    OpenApiExample("Too long", value=LONG, request_only=True),
+    OpenApiExample("Too long for this account", value=REFUSED, response_only=True, status_codes=["200"]),
+]
 
-    @extend_schema(
-        summary="Try a post out: problems, counted lengths, and what would be sent",
-        description="Takes what POST /posts takes and stores nothing. Problems are an answer here (200); only a body "
-        "that cannot be read as a post is refused (400).",
-        request=NewPostSerializer,
-        responses={200: VerdictSerializer},
-        examples=[
-            OpenApiExample("Too long", value=LONG, request_only=True),
-            OpenApiExample("Too long for this account", value=REFUSED, response_only=True, status_codes=["200"]),
-        ],
-    )
-    def post(self, request: Request) -> Response:
-        body = self.body(NewPostSerializer)
-        verdict = validate_draft(
-            self.workspace,
-            draft=NewPostSerializer.draft(body),
-            publish=body.get("publish", False),
-            at=timezone.now(),
-        )
-        platforms: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for preview in verdict.previews:
-            platforms[preview.platform].append(_shown(preview))
-        return Response(
-            {
-                "valid": not verdict.problems,
-                "problems": _problems(verdict.problems),
-                "warnings": _problems(verdict.warnings),
-                "platforms": platforms,
-            }
-        )
+
+def present_verdict(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as VerdictSerializer describes it."""
+    platforms: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for preview in verdict.previews:
+        platforms[preview.platform].append(_shown(preview))
+    return {
+        "valid": not verdict.problems,
+        "problems": _problems(verdict.problems),
+        "warnings": _problems(verdict.warnings),
+        "platforms": platforms,
+    }
 
 
 def _shown(preview: Preview) -> dict[str, Any]:

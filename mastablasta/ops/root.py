@@ -1,0 +1,64 @@
+"""GET /api/v2: where the API's resources are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.base import CallerView
+from accounts.api.urls import router as accounts_router
+from accounts.callers import Caller
+from integrations.api.urls import router as integrations_router
+from posts.api.urls import router as posts_router
+
+ROUTERS = (accounts_router, integrations_router, posts_router)
+PUBLIC = {
+    "status": "status",
+    "schema": "schema",
+    "docs": "docs",
+    "register": "auth/register",
+    "login": "auth/login",
+}
+
+
+def _resources() -> Iterator[tuple[str, str]]:
+    """Each resource of the routers that has a list, and oneself: name and path."""
+    yield "me", "auth/me"
+    for router in ROUTERS:
+        for prefix, viewset, _ in router.registry:
+            if hasattr(viewset, "list") and "<" not in prefix:
+                yield prefix.rpartition("/")[2].replace("-", "_"), prefix
+
+
+class Root(CallerView):
+    """Not made by a router: the apps have one each, and who is not signed in sees what is public."""
+
+    name = "API"
+    permission_classes = (AllowAny,)
+    header_parameters = ()
+    has_public_page = True
+
+    @extend_schema(
+        operation_id="root",
+        tags=["root"],
+        summary="Where everything is: each resource with its address",
+        description="Without signing in only what is public.",
+        responses={200: {"type": "object", "additionalProperties": {"type": "string", "format": "uri"}}},
+        examples=[
+            OpenApiExample(
+                "Nobody is signed in",
+                value={name: f"http://127.0.0.1:33766/api/v2/{path}" for name, path in PUBLIC.items()},
+                response_only=True,
+            )
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        shown: dict[str, Any] = {**PUBLIC, **(dict(_resources()) if isinstance(request.auth, Caller) else {})}
+        addresses = {name: f"{settings.PUBLIC_URL}/api/v2/{path}" for name, path in shown.items()}
+        return Response(addresses, headers={"Cache-Control": "private, no-cache"})
