@@ -2,7 +2,7 @@
 
 How a resource of workspace rows is written, here and in every app above:
 
-    class PostViewSet(WorkspaceViewSet):
+    class PostViewSet(WorkspaceScopedViewSet):
         queryset = Post.objects.all()            # a WorkspaceScopedQuerySet
         rows_name = "posts"                      # `list` answers {"posts": […], "total": …}
         serializer_class = PostSerializer        # a StrictSerializer
@@ -31,7 +31,7 @@ How a resource of workspace rows is written, here and in every app above:
     router.register("posts", PostViewSet)        # posts, posts/<uuid:id>, posts/<uuid:id>/cancel
 
 Reads need the role viewer and all else editor; `actions_needed = {"destroy": Action.MANAGE}` says otherwise. A
-resource without rows of its own (a calendar) is a WorkspaceViewSet too and asks for its rows
+resource without rows of its own (a calendar) is a WorkspaceScopedViewSet too and asks for its rows
 `.in_workspace(self.workspace)`. What is no resource (an upload, a step of OAuth, a file's bytes) is a WorkspaceView,
 PersonalView or PublicView with `get` and `post`, and declares by method.
 """
@@ -130,5 +130,5 @@ class PersonalViewSet(ViewSetMixin, PersonalView):
     """A resource of the caller's, whatever the workspace."""
 
 
-class WorkspaceViewSet(ViewSetMixin, WorkspaceView):
+class WorkspaceScopedViewSet(ViewSetMixin, WorkspaceView):
     """A resource of the caller's workspace."""

@@ -14,7 +14,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api import base
+from accounts.api.base import PersonalViewSet, PublicViewSet, WorkspaceScopedViewSet
 from accounts.api.serializers import (
     ApiKeySerializer,
     CredentialsSerializer,
@@ -44,7 +44,7 @@ PROFILE_COLUMNS = ("id", "email", "name", "site_role", "timezone", "default_work
 PERSON = {"email": "ada@example.com", "password": "analytical-engine", "name": "Ada Lovelace"}
 
 
-class AuthViewSet(base.PublicViewSet):
+class AuthViewSet(PublicViewSet):
     """Registering and signing in: calls for who is nobody yet."""
 
     refusals = {"register": (403, 409), "login": (401,), "refresh": (401,)}
@@ -87,7 +87,7 @@ class AuthViewSet(base.PublicViewSet):
         return Response(tokens_for(session), headers=SECRET)
 
 
-class ProfileViewSet(base.PersonalViewSet):
+class ProfileViewSet(PersonalViewSet):
     """Oneself: who one is, one's password, and the end of one's sign-ins."""
 
     serializer_class = ProfileSerializer
@@ -145,7 +145,7 @@ class ProfileViewSet(base.PersonalViewSet):
         return {**profile, "workspaces": _with_roles(workspaces, self.caller)}
 
 
-class WorkspaceViewSet(base.PersonalViewSet):
+class WorkspaceViewSet(PersonalViewSet):
     """The workspaces that one is in; a site admin is in all."""
 
     queryset = Workspace.objects.all()
@@ -178,7 +178,7 @@ def _columns(workspace: Workspace) -> dict[str, Any]:
     return {name: getattr(workspace, name) for name in ("id", "name", "is_personal", "created_at")}
 
 
-class ApiKeyViewSet(base.WorkspaceViewSet):
+class ApiKeyViewSet(WorkspaceScopedViewSet):
     """One's own keys for the workspace."""
 
     queryset = ApiKey.objects.all()

@@ -14,7 +14,7 @@ from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base import CallerView, PublicView, WorkspaceView, WorkspaceViewSet
+from accounts.api.base import CallerView, PublicView, WorkspaceScopedViewSet, WorkspaceView
 from accounts.models import User
 from accounts.roles import Action
 from integrations.api.examples import (
@@ -49,7 +49,7 @@ from mastablasta.core.errors import Invalid
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
-class AccountViewSet(WorkspaceViewSet):
+class AccountViewSet(WorkspaceScopedViewSet):
     """Accounts at platforms. The list leaves out what is disconnected unless it asks for a status."""
 
     queryset = SocialAccount.objects.all()

@@ -17,7 +17,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base import PublicView, WorkspaceView, WorkspaceViewSet
+from accounts.api.base import PublicView, WorkspaceScopedViewSet, WorkspaceView
 from mastablasta.core.api.conditional import NOT_MODIFIED, SAYS, unless_known
 from mastablasta.core.api.views import ApiView
 from mastablasta.core.errors import NotThere
@@ -37,7 +37,7 @@ from media_library.models import Asset, Rendition
 from media_library.services import edits, links, remote_files
 
 
-class MediaViewSet(WorkspaceViewSet):
+class MediaViewSet(WorkspaceScopedViewSet):
     """Files of the library. Deleting one is for posts to say, which have it: posts/api/media_views.py."""
 
     queryset = Asset.objects.all()
@@ -99,7 +99,7 @@ class MediaViewSet(WorkspaceViewSet):
         return created(asset)
 
 
-class RenditionViewSet(WorkspaceViewSet):
+class RenditionViewSet(WorkspaceScopedViewSet):
     """The forms of one file."""
 
     queryset = Rendition.objects.all()

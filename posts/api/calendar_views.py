@@ -14,7 +14,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base import WorkspaceViewSet
+from accounts.api.base import WorkspaceScopedViewSet
 from accounts.roles import Action
 from mastablasta.core.api.fields import OffsetDateTimeField, ZoneNameField, utc_text
 from mastablasta.core.api.problems import fault
@@ -161,7 +161,7 @@ CONFLICTS = {
 }
 
 
-class CalendarViewSet(WorkspaceViewSet):
+class CalendarViewSet(WorkspaceScopedViewSet):
     """Days; they are in no table."""
 
     query_parameters = {
@@ -227,7 +227,7 @@ class CalendarViewSet(WorkspaceViewSet):
         return edges["from"], edges["to"], zone
 
 
-class ScheduleViewSet(WorkspaceViewSet):
+class ScheduleViewSet(WorkspaceScopedViewSet):
     """What accounts have before them."""
 
     actions_needed = {"conflicts": Action.READ}  # it stores nothing

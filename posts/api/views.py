@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base import WorkspaceViewSet
+from accounts.api.base import WorkspaceScopedViewSet
 from accounts.roles import Action
 from posts.api import validation
 from posts.api.etags import created, tagged, unchanged_since
@@ -60,7 +60,7 @@ IF_MATCH = OpenApiParameter(
 )
 
 
-class PostViewSet(WorkspaceViewSet):
+class PostViewSet(WorkspaceScopedViewSet):
     """Posts, and what people do with them."""
 
     queryset = Post.objects.all()
@@ -232,7 +232,7 @@ class PostViewSet(WorkspaceViewSet):
         return Response(validation.present_verdict(verdict))
 
 
-class DeliveryViewSet(WorkspaceViewSet):
+class DeliveryViewSet(WorkspaceScopedViewSet):
     """What goes to one account; a post shows its own."""
 
     queryset = Delivery.objects.all()
@@ -260,7 +260,7 @@ class DeliveryViewSet(WorkspaceViewSet):
         return Response(next(row for row in shown if row["id"] == str(delivery.id)))
 
 
-class AttemptViewSet(WorkspaceViewSet):
+class AttemptViewSet(WorkspaceScopedViewSet):
     """What was tried for one post."""
 
     queryset = Attempt.objects.all()
