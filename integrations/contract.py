@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 from integrations.capabilities import Capabilities
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
-from mastablasta.core.outbound import Http
+from mastablasta.core.outbound import Auth, Http
 
 
 # --- what is to be published ---
@@ -198,6 +198,14 @@ class Connector(ABC):
         self.http = http
 
     @classmethod
+    def auth(cls, token: str, app: ClientApp) -> Auth:  # noqa: ARG003
+        """How `token` is shown at this platform, where else than at its base URL it may go, and what signs the calls.
+
+        Pure. `app` is our registration at the host, empty where there is none.
+        """
+        return Auth(token)
+
+    @classmethod
     @abstractmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
         """Return what the platform would refuse; [] = fine. Pure. `target` None = stock limits.
@@ -265,6 +273,9 @@ class ClientApp:
     client_secret: str = field(repr=False)
 
 
+NO_APP = ClientApp("", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """A grant's tokens, as the platform gave them. `expires_at` None = does not expire."""
@@ -276,8 +287,11 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """One place where the grant may publish."""
+class TargetIdentity:
+    """One place where the grant may publish: a profile, a page, a channel.
+
+    `token`: its own one, for platforms that give one beside the person's; "" = calls are made with the grant's.
+    """
 
     remote_id: str
     handle: str
@@ -285,14 +299,15 @@ class Identity:
     avatar_url: str = ""
     kind: str = "person"
     facts: Mapping[str, Any] = field(default_factory=dict)
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Grantor:
-    """Who gave a grant: the platform's id of the person, and the places where they may publish."""
+class GrantOwner:
+    """Who gave a grant: the platform's id of the person, and the targets where they may publish."""
 
     subject: str
-    places: tuple[Identity, ...]
+    targets: tuple[TargetIdentity, ...]
 
 
 class SignIn(ABC):
@@ -328,8 +343,8 @@ class SignIn(ABC):
         """End the grant at the platform; already ended = success."""
 
     @abstractmethod
-    def who_am_i(self, access_token: str) -> Grantor:
-        """Whose token this is, and the places that they may publish to."""
+    def who_am_i(self, app: ClientApp, *, access_token: str) -> GrantOwner:
+        """Whose token this is, and the targets that they may publish to."""
 
 
 class OAuthFlow(SignIn):

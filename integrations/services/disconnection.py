@@ -15,10 +15,10 @@ from integrations.contract import ClientApp
 from integrations.errors import CallFailed, NeedsReconnect
 from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.services.accounts import lock_defaults
+from integrations.services.connectors import sign_in_for
 from integrations.services.hosts import app_of
 from integrations.states import ACCOUNT_MOVES, AccountState
 from mastablasta.core.errors import Conflict, FieldProblem
-from mastablasta.core.outbound import Http
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +122,7 @@ def _end(grant: Credential, account: SocialAccount) -> Ended | None:
 def _revoke(ended: Ended) -> list[FieldProblem]:
     label = registry.PLATFORMS[ended.platform].label
     try:
-        flow = registry.sign_in(ended.platform)(Http(ended.host.base_url), ended.host.info)
+        flow = sign_in_for(ended.platform, ended.host.base_url, ended.host.info)
         for token in ended.tokens:
             flow.revoke(ended.app, token=token)
     except (registry.NotBuilt, NeedsReconnect):

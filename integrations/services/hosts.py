@@ -13,9 +13,10 @@ from integrations import registry
 from integrations.contract import ClientApp, OAuthFlow, SignIn
 from integrations.errors import CallFailed, OperatorProblem
 from integrations.models import PlatformHost
+from integrations.services.connectors import sign_in_for
 from integrations.services.operator_apps import APP_SETTINGS, operators_app
 from mastablasta.core.errors import DomainError, Invalid, NotThere, Unreachable
-from mastablasta.core.outbound import Http, Refused
+from mastablasta.core.outbound import Refused
 from mastablasta.core.pasting import pasted
 from mastablasta.settings import platform_base_url
 
@@ -35,15 +36,22 @@ def require_built(platform: str) -> None:
         raise Invalid("platform_not_available", f"{label} cannot be connected in this version.")
 
 
-def flow_class_of(platform: str) -> type[OAuthFlow]:
+def require_redirect(platform: str) -> None:
     """Raises as require_built does, and Invalid (no_redirect) where people connect in another way."""
     require_built(platform)
     try:
-        return registry.oauth_flow(platform)
+        registry.oauth_flow(platform)
     except registry.OtherSignIn:
         label = registry.PLATFORMS[platform].label
         sentence = f"{label} is connected without a redirect: POST /api/v2/accounts with handle and app_password."
         raise Invalid("no_redirect", sentence) from None
+
+
+def flow_at(host: PlatformHost) -> OAuthFlow:
+    """How people sign in at a host of a platform that `require_redirect` let pass."""
+    flow = sign_in_for(host.platform, host.base_url, host.info)
+    assert isinstance(flow, OAuthFlow)  # noqa: S101  the registry names one class a platform
+    return flow
 
 
 def base_url_of(platform: str, instance: str | None, *, field: str = "instance") -> str:
@@ -67,25 +75,23 @@ def reach(platform: str, base_url: str, *, at: datetime, field: str = "instance"
     A host is stored only once it has answered as one of this platform. One that does not answer now, but did before,
     is taken as it was. `field` is where a person named it.
     """
-    flow_class = registry.sign_in(platform)
     known = PlatformHost.objects.filter(platform=platform, host=host_name(base_url)).first()
     if known is not None and known.info_at is not None and known.info_at > at - INFO_LIFETIME:
-        return known, flow_class(Http(base_url), known.info)
+        return known, sign_in_for(platform, base_url, known.info)
     try:
-        flow = flow_class(Http(base_url), {})
-        info = flow.host_info()
+        info = sign_in_for(platform, base_url, {}).host_info()
         if moved_to := info.get("base_url"):
             base_url = str(moved_to)
     except CallFailed as error:
         if known is not None and known.info:
-            return known, flow_class(Http(base_url), known.info)
+            return known, sign_in_for(platform, base_url, known.info)
         raise refused_instance(error, field=field) from error
     host, _ = PlatformHost.objects.update_or_create(
         platform=platform,
         host=host_name(base_url),
         defaults={"base_url": base_url, "info": dict(info), "info_at": at},
     )
-    return host, flow_class(Http(base_url), host.info)
+    return host, sign_in_for(platform, base_url, host.info)
 
 
 def our_app(host: PlatformHost, flow: OAuthFlow, *, redirect_uri: str, at: datetime) -> ClientApp:
@@ -138,7 +144,7 @@ def refresh_host_info(*, at: datetime, most: int = 20) -> int:
         if not registry.is_built(host.platform):
             continue
         try:
-            info = registry.sign_in(host.platform)(Http(host.base_url), host.info).host_info()
+            info = sign_in_for(host.platform, host.base_url, host.info).host_info()
         except CallFailed:
             # Tried: the next is a day later, so that a dead host does not stand before the others for ever.
             PlatformHost.objects.filter(id=host.id).update(info_at=at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from integrations import registry
-from integrations.contract import ClientApp
+from integrations.contract import NO_APP, ClientApp
 
 # The platforms where an operator registers our app, and the settings that hold its id and secret. At the others we
 # register it ourselves, at each host.
@@ -24,7 +24,7 @@ def operators_app(slug: str) -> ClientApp | None:
     if slug not in APP_SETTINGS:
         return None
     client_id, client_secret = (str(getattr(settings, name, "")) for name in APP_SETTINGS[slug])
-    return ClientApp(client_id, client_secret) if client_id and client_secret else ClientApp("", "")
+    return ClientApp(client_id, client_secret) if client_id and client_secret else NO_APP
 
 
 def is_configured(slug: str) -> bool:

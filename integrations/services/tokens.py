@@ -19,17 +19,16 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from integrations import registry
 from integrations.contract import ClientApp, Tokens
 from integrations.errors import CallFailed, NeedsReconnect
 from integrations.models import Credential, SocialAccount
+from integrations.services.connectors import sign_in_for
 from integrations.services.hosts import app_of
 from integrations.services.operator_apps import BY_PASSWORD
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core.errors import Conflict, Unreachable
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import Tally
-from mastablasta.core.outbound import Http
 
 log = structlog.get_logger(__name__)
 
@@ -107,7 +106,7 @@ def perform_refresh(turn: RefreshTurn) -> Tokens:
     """
     if not turn.refresh_token:
         raise NeedsReconnect("The platform gave no refresh token.", code="no_refresh_token", can_refresh=False)
-    flow = registry.sign_in(turn.platform)(Http(turn.base_url), turn.info)
+    flow = sign_in_for(turn.platform, turn.base_url, turn.info)
     return flow.refresh(turn.app, refresh_token=turn.refresh_token)
 
 

@@ -59,6 +59,7 @@ def test_account_is_disconnected(sandbox: Sandbox, workspace: Workspace, client_
 
 def test_token_no_longer_works_at_the_platform(sandbox: Sandbox, workspace: Workspace, client_of: APIClient) -> None:
     from integrations import registry
+    from integrations.contract import NO_APP
     from integrations.errors import NeedsReconnect
     from mastablasta.core.outbound import Http
 
@@ -69,7 +70,7 @@ def test_token_no_longer_works_at_the_platform(sandbox: Sandbox, workspace: Work
     delete(client_of, account)
 
     with pytest.raises(NeedsReconnect):
-        registry.oauth_flow("mastodon")(Http(host.base_url), host.info).who_am_i(token)
+        registry.oauth_flow("mastodon")(Http(host.base_url), host.info).who_am_i(NO_APP, access_token=token)
 
 
 def test_refresh_token_is_revoked_too(sandbox: Sandbox, workspace: Workspace, client_of: APIClient) -> None:

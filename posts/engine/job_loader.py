@@ -16,6 +16,7 @@ from integrations.capabilities import RateRule
 from integrations.contract import Target
 from integrations.models import Credential, PlatformHost
 from integrations.services import budgets, circuits
+from integrations.services.hosts import app_of
 from posts.engine import attachments
 from posts.engine.blockers import Blocker, missed_rules_of
 from posts.engine.send_jobs import Grant, SendJob
@@ -194,6 +195,7 @@ def _send_job(
             facts=row["account__facts"],
         ),
         grant=grant,
+        app=app_of(host),
         generation=row["generation"],
         tries=row["tries"],
         visible_calls=row["visible_calls"],

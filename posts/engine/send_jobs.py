@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from integrations.contract import Content, Target
+from integrations.contract import NO_APP, ClientApp, Content, Target
 from posts.engine.blockers import Blocker
 from posts.queue.types import Claimed, Result
 from posts.states import ATTEMPT_KIND, AttemptKind, AttemptOutcome, DeliveryState
@@ -31,6 +31,8 @@ class Grant:
 class SendJob:
     """A claimed delivery, ready to be worked on. `known`: ids at the platform that belong to other deliveries.
 
+    `app`: our registration at its host, empty where there is none.
+
     `blocker`: why it cannot be sent now, or None. `spacing_s`: how long its account rests after a late post.
     `rate`: the platform's own limit, as (visible calls, seconds), or None.
     """
@@ -50,6 +52,7 @@ class SendJob:
     parts: Sequence[Mapping[str, Any]]
     is_one_step: bool
     host_id: UUID
+    app: ClientApp = NO_APP
     blocker: Blocker | None = None
     spacing_s: float = 0.0
     rate: tuple[int, int] | None = None

@@ -14,7 +14,7 @@ from integrations import registry
 from integrations.contract import Absent, CannotTell, Connector, Found, LeaseLost, Pending, Published, SentPart
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, OutcomeUnknown, Rejected, Unavailable
 from integrations.services import tokens
-from mastablasta.core.outbound import Http
+from integrations.services.connectors import connector_for
 from mastablasta.core.time_scale import scaled
 from posts.engine import outcomes
 from posts.engine.attachments import localised
@@ -189,8 +189,7 @@ def _with_fresh_token(job: SendJob, mailbox: Mailbox, progress: DeliveryProgress
 
 def _connector(job: SendJob, grant: Grant, progress: DeliveryProgress) -> Connector:
     progress.grant_version = grant.version
-    http = Http(job.target.base_url, purpose="platform", token=grant.access_token, on_visible=progress.mark)
-    return registry.connector_class(job.platform)(job.target, http)
+    return connector_for(job.platform, job.target, token=grant.access_token, app=job.app, on_visible=progress.mark)
 
 
 def _refreshed(grant: Grant, mailbox: Mailbox) -> Grant:

@@ -18,7 +18,7 @@ from integrations.platforms.bluesky.addresses import own_did, video_service_of
 from integrations.platforms.bluesky.answers import refusal
 from integrations.platforms.bluesky.capabilities import MAX_IN_IMAGES
 from mastablasta.core.media_rules import MediaRule
-from mastablasta.core.outbound import Answer, File, Http
+from mastablasta.core.outbound import Answer, Auth, File, Http
 
 UPLOAD_BLOB = "com.atproto.repo.uploadBlob"
 SERVICE_AUTH = "com.atproto.server.getServiceAuth"
@@ -179,7 +179,7 @@ class Uploads:
         if not isinstance(token, str) or not token:
             raise answer.in_doubt("holds no token", code="unreadable")
         address, _ = video_service_of(self.target.base_url, self.did)
-        return self.http.elsewhere(address).with_token(token)
+        return self.http.elsewhere(address).with_auth(Auth(token))
 
 
 def is_video(use: MediaUse) -> bool:

@@ -14,7 +14,7 @@ from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, Rate
 from integrations.platforms.mastodon import uploads as module
 from integrations.platforms.mastodon.connector import MastodonConnector
 from integrations.platforms.mastodon.uploads import KEPT_FOR, LONGEST_WORK, ids_in
-from mastablasta.core.outbound import Http, connections
+from mastablasta.core.outbound import Auth, Http, connections
 from tests.kit.connector_contract import Notes, step_of
 from tests.kit.media_contract import MediaFolder, with_media
 from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, is_silent, raw_server
@@ -50,7 +50,7 @@ def kept(remote_id: str, *, ago: timedelta = timedelta(0), is_ready: bool = True
 def connector_at(server: RawServer) -> MastodonConnector:
     connections.drop_kept()
     target = Target(server.url, "m.test", "7", "@anna@m.test")
-    return MastodonConnector(target, Http(server.url, token="abc", on_visible=lambda: None))
+    return MastodonConnector(target, Http(server.url, auth=Auth("abc"), on_visible=lambda: None))
 
 
 def answering(*said: bytes) -> Turn:
