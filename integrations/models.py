@@ -109,7 +109,10 @@ class Credential(Row):
 
 
 class SocialAccount(Row):
-    """A place where posts appear: a profile, a page, a channel. Reconnecting the same one keeps its row."""
+    """A place where posts appear: a profile, a page, a channel. Reconnecting the same one keeps its row.
+
+    `target_token_enc`: its own token, where the platform gives one beside the grant's; calls are made with it then.
+    """
 
     class Kind(models.TextChoices):
         PERSON = "person", "Person"
@@ -131,6 +134,7 @@ class SocialAccount(Row):
     state_reason = models.CharField(max_length=500, blank=True)
     is_default = models.BooleanField(default=False)
     facts = models.JSONField(default=dict, blank=True)
+    target_token_enc = EncryptedTextField(null=True, blank=True)
     connected_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

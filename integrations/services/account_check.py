@@ -97,6 +97,7 @@ def _keep(account: SocialAccount, grant: Credential, target: TargetIdentity, *, 
         display_name=target.name,
         avatar_url=target.avatar_url,
         facts=dict(target.facts),
+        target_token_enc=target.token or None,
         checked_at=at,
         updated_at=at,
     )

@@ -127,6 +127,7 @@ def _store_account(
     account.display_name = target.name
     account.avatar_url = target.avatar_url
     account.facts = dict(target.facts)
+    account.target_token_enc = target.token or None
     account.connected_by_id = context.user_id
     account.connected_at = account.checked_at = at
     account.save()

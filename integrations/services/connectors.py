@@ -16,7 +16,9 @@ from mastablasta.core.outbound import Http
 def connector_for(
     platform: str, target: Target, *, token: str, app: ClientApp, on_visible: Callable[[], None] | None = None
 ) -> Connector:
-    """A connector that calls in the name of `token`; without `on_visible` it can make nothing visible.
+    """A connector that calls in the name of `token`, the account's own or its grant's.
+
+    Without `on_visible` it can make nothing visible.
 
     `app`: our registration at the target's host, as `hosts.app_of` gives it. Raises NotBuilt.
     """

@@ -100,8 +100,9 @@ def _leave(account: SocialAccount, platform_accounts: list[SocialAccount], *, at
     ACCOUNT_MOVES.check(account.state, AccountState.DISCONNECTED)
     was_default = account.is_default
     account.state, account.state_reason = AccountState.DISCONNECTED, GONE
-    account.credential, account.is_default = None, False
-    account.save(update_fields=["state", "state_reason", "credential", "is_default", "updated_at"])
+    account.credential, account.target_token_enc, account.is_default = None, None, False
+    changed = ["state", "state_reason", "credential", "target_token_enc", "is_default", "updated_at"]
+    account.save(update_fields=changed)
     active = [one for one in platform_accounts if one.state == AccountState.ACTIVE]
     if was_default and active:
         heir = min(active, key=lambda one: (one.connected_at, one.id))

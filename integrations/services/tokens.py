@@ -159,6 +159,18 @@ def needs_reauth(credential_id: UUID, *, reason: str, at: datetime, version: int
         return True
 
 
+def account_needs_reauth(account_id: UUID, *, reason: str, at: datetime, version: int | None = None) -> bool:
+    """The platform refused this account alone: its grant and the other accounts on it go on. False = nothing changed.
+
+    With `version`, only if its grant still is that one: a newer sign-in has not been refused.
+    """
+    account = SocialAccount.objects.filter(id=account_id)
+    if version is not None:
+        account = account.filter(credential__in=Credential.objects.filter(version=version))
+    with transaction.atomic():
+        return bool(_sign_out(account, reason=reason, at=at))
+
+
 def fresh_credentials(credential: Credential, *, at: datetime, wait_s: float = WAIT_S) -> Credential:
     """Return the grant with a token that is good for a minute at least, refreshed if need be; outside a transaction.
 
@@ -328,10 +340,14 @@ def _mine(turn: RefreshTurn) -> Any:
 
 
 def _sign_out_accounts(credential_id: UUID, *, reason: str, at: datetime) -> None:
-    accounts = SocialAccount.objects.filter(
-        credential=credential_id, state__in=ACCOUNT_MOVES.sources_of(AccountState.NEEDS_REAUTH)
-    )
-    # In id order, as everybody locks accounts.
-    list(accounts.order_by("id").select_for_update(no_key=True).values_list("id"))
-    moved = accounts.update(state=AccountState.NEEDS_REAUTH, state_reason=reason[:500], checked_at=at, updated_at=at)
+    moved = _sign_out(SocialAccount.objects.filter(credential=credential_id), reason=reason, at=at)
     log.warning("accounts_signed_out", credential=str(credential_id), accounts=moved)
+
+
+def _sign_out(accounts: QuerySet[SocialAccount], *, reason: str, at: datetime) -> int:
+    may_move = accounts.filter(state__in=ACCOUNT_MOVES.sources_of(AccountState.NEEDS_REAUTH))
+    # In id order, as everybody locks accounts.
+    ids = list(may_move.order_by("id").select_for_update(no_key=True).values_list("id", flat=True))
+    return SocialAccount.objects.filter(id__in=ids).update(
+        state=AccountState.NEEDS_REAUTH, state_reason=reason[:500], checked_at=at, updated_at=at
+    )

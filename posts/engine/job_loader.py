@@ -32,7 +32,8 @@ _COLUMNS = (
     "id", "workspace_id", "platform", "generation", "tries", "visible_calls", "sent_at", "doubted_at", "progress",
     "parts", "is_one_step", "due_at", "released_at", "attempt_count", "post__content", "post__post_type",
     "post__post_options", "post__overrides", "post__thread", "post__first_comment", "account__state",
-    "account__state_reason", "account__remote_id", "account__handle", "account__facts", "account__platform_host_id",
+    "account__state_reason", "account__remote_id", "account__handle", "account__facts", "account__target_token_enc",
+    "account__platform_host_id",
     "account__credential_id", "account__credential__version", "account__credential__access_enc",
     "account__credential__refresh_enc", "account__credential__expires_at", "account__credential__state",
 )  # fmt: skip
@@ -196,6 +197,7 @@ def _send_job(
         ),
         grant=grant,
         app=app_of(host),
+        target_token=str(row["account__target_token_enc"] or ""),
         generation=row["generation"],
         tries=row["tries"],
         visible_calls=row["visible_calls"],

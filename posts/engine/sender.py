@@ -172,9 +172,14 @@ def _known(job: SendJob, progress: DeliveryProgress) -> frozenset[str]:
 
 
 def _with_fresh_token(job: SendJob, mailbox: Mailbox, progress: DeliveryProgress) -> Answer:
-    """Act with a token that is good for a while; where the platform refuses it all the same, refresh it once."""
+    """Act with a token that is good for a while; where the platform refuses it all the same, refresh it once.
+
+    An account's own token does not end with the grant's, and no refresh makes it anew.
+    """
     grant = job.grant
-    assert grant is not None  # noqa: S101  a job without one has an blocker and does not come here
+    assert grant is not None  # noqa: S101  a job without one has a blocker and does not come here
+    if job.target_token:
+        return _act(_connector(job, grant, progress), job, progress)
     is_fresh = grant.expires_at is None or grant.expires_at > timezone.now() + REFRESH_AHEAD
     may_refresh = grant.can_refresh
     if not is_fresh and may_refresh:
@@ -189,7 +194,9 @@ def _with_fresh_token(job: SendJob, mailbox: Mailbox, progress: DeliveryProgress
 
 def _connector(job: SendJob, grant: Grant, progress: DeliveryProgress) -> Connector:
     progress.grant_version = grant.version
-    return connector_for(job.platform, job.target, token=grant.access_token, app=job.app, on_visible=progress.mark)
+    return connector_for(
+        job.platform, job.target, token=job.target_token or grant.access_token, app=job.app, on_visible=progress.mark
+    )
 
 
 def _refreshed(grant: Grant, mailbox: Mailbox) -> Grant:

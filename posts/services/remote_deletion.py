@@ -54,7 +54,7 @@ def _retract(delivery: Delivery, *, at: datetime) -> None:
     connector = connector_for(
         delivery.platform,
         post_content.target_of(account),
-        token=str(credential.access_enc),
+        token=str(account.target_token_enc or credential.access_enc),
         app=app_of(account.platform_host),
     )
     ids = [part["remote_id"] for part in delivery.parts or ()] or [delivery.remote_id]
