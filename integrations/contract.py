@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from integrations.capabilities import Capabilities
 from mastablasta.core.errors import FieldProblem
@@ -278,12 +278,20 @@ NO_APP = ClientApp("", "")
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A grant's tokens, as the platform gave them. `expires_at` None = does not expire."""
+    """A grant's tokens, as the platform gave them. `expires_at`: the access token's end; None = does not expire.
+
+    `refresh_token` is whatever `SignIn.refresh` takes: where a platform renews by the access token itself, that one
+    again; "" = it cannot be renewed. It is of no use before `not_before`: some platforms renew no token younger than a
+    day. `refresh_expires_at`: the fixed day on which the grant ends however often it is renewed, and the person has
+    to come back; None = there is no such day.
+    """
 
     access_token: str = field(repr=False)
     refresh_token: str = field(default="", repr=False)
     expires_at: datetime | None = None
     scopes: tuple[str, ...] = ()
+    refresh_expires_at: datetime | None = None
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +321,11 @@ class GrantOwner:
 class SignIn(ABC):
     """How a platform's grants come about and live, at one host.
 
-    Every method that talks to the platform may raise what integrations.errors lists.
+    Every method that talks to the platform may raise what integrations.errors lists. `revoke_ends`: what a revocation
+    ends at the platform: this "grant", or everything that the "person" ever granted to the same app.
     """
+
+    revoke_ends: ClassVar[Literal["grant", "person"]] = "grant"
 
     def __init__(self, http: Http, info: Mapping[str, Any]) -> None:
         """`http` is bound to the host's base URL, without a token; `info` is what `host_info` gave, as stored."""
@@ -336,7 +347,10 @@ class SignIn(ABC):
 
     @abstractmethod
     def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:
-        """Return the new pair. Raises NeedsReconnect when the grant is dead, Unavailable when nobody can say now."""
+        """Return the new pair. Raises NeedsReconnect when the grant is dead, Unavailable when nobody can say now.
+
+        A pair without a refresh token, or without its end, keeps the old ones.
+        """
 
     @abstractmethod
     def revoke(self, app: ClientApp, *, token: str) -> None:

@@ -75,7 +75,8 @@ class RateBudget(models.Model):
 class Credential(Row):
     """One grant: the tokens that a person gave us at one host. Several accounts may stand on one grant.
 
-    `version` rises with every stored pair; who refreshes holds `refresh_lease` meanwhile (single flight).
+    `version` rises with every stored pair; who refreshes holds `refresh_lease` meanwhile (single flight). `expires_at`:
+    the access token's end. It is not renewed before `refresh_not_before`, nor beyond `refresh_expires_at`, a fixed end.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
@@ -84,6 +85,8 @@ class Credential(Row):
     access_enc = EncryptedTextField()
     refresh_enc = EncryptedTextField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_not_before = models.DateTimeField(null=True, blank=True)
     scopes = models.JSONField(default=list, blank=True)
     version = models.PositiveIntegerField(default=1)
     state = models.CharField(max_length=10, choices=CredentialState.choices, default=CredentialState.LIVE)

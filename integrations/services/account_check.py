@@ -12,6 +12,7 @@ from integrations.services.connectors import sign_in_for
 from integrations.services.tokens import (
     disconnected_sentence,
     fresh_credentials,
+    may_refresh,
     needs_reauth,
     needs_reauth_sentence,
     newer_credentials,
@@ -64,13 +65,17 @@ def _ask(grant: Credential, *, at: datetime) -> tuple[Credential, GrantOwner]:
     try:
         return grant, _who(grant)
     except NeedsReconnect as refusal:
-        if not (refusal.can_refresh and grant.refresh_enc):
+        if not (refusal.can_refresh and _may_refresh(grant, at=at)):
             raise _signed_out(grant, refusal, at=at) from refusal
     grant = newer_credentials(grant, at=at)
     try:
         return grant, _who(grant)
     except NeedsReconnect as refusal:
         raise _signed_out(grant, refusal, at=at) from refusal
+
+
+def _may_refresh(grant: Credential, *, at: datetime) -> bool:
+    return may_refresh(grant.refresh_enc, not_before=grant.refresh_not_before, ends_at=grant.refresh_expires_at, at=at)
 
 
 def _who(grant: Credential) -> GrantOwner:

@@ -13,6 +13,8 @@ from integrations.models import Credential, OAuthState, PlatformHost, SocialAcco
 from integrations.services.accounts import lock_defaults
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 
+_MOMENTS = ("expires_at", "refresh_expires_at", "not_before")  # of Tokens
+
 
 @dataclass(frozen=True, slots=True)
 class AuthContext:
@@ -39,9 +41,10 @@ class Authorisation:
 
 def to_json(authorisation: Authorisation) -> str:
     """The authorisation as text, to be stored encrypted."""
-    tokens = asdict(authorisation.tokens)
-    if authorisation.tokens.expires_at is not None:
-        tokens["expires_at"] = authorisation.tokens.expires_at.isoformat()
+    tokens = {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in asdict(authorisation.tokens).items()
+    }
     return json.dumps({"tokens": tokens, "owner": asdict(authorisation.owner)})
 
 
@@ -49,8 +52,9 @@ def from_state(sign_in: OAuthState) -> Authorisation:
     """The authorisation that `sign_in` holds."""
     held = json.loads(str(sign_in.held_enc))
     tokens: dict[str, Any] = held["tokens"]
-    if tokens["expires_at"] is not None:
-        tokens["expires_at"] = datetime.fromisoformat(tokens["expires_at"])
+    for name in _MOMENTS:
+        if tokens.get(name) is not None:
+            tokens[name] = datetime.fromisoformat(tokens[name])
     # "grantor" and "places": as earlier versions wrote it, for sign-ins that an upgrade finds under way.
     owner = held.get("owner") or held["grantor"]
     targets = tuple(TargetIdentity(**target) for target in owner.get("targets") or owner["places"])
@@ -93,6 +97,8 @@ def _store_credential(authorisation: Authorisation, *, at: datetime) -> Credenti
     credential.access_enc = tokens.access_token
     if tokens.refresh_token:
         credential.refresh_enc = tokens.refresh_token
+        credential.refresh_expires_at = tokens.refresh_expires_at
+    credential.refresh_not_before = tokens.not_before
     credential.expires_at = tokens.expires_at
     credential.scopes = list(tokens.scopes or context.scopes)
     credential.state = CredentialState.LIVE

@@ -118,6 +118,7 @@ def store_refresh(turn: RefreshTurn, tokens: Tokens, *, at: datetime) -> bool:
     changes: dict[str, Any] = {
         "access_enc": tokens.access_token,
         "expires_at": tokens.expires_at,
+        "refresh_not_before": tokens.not_before,
         "version": F("version") + 1,
         "refreshed_at": at,
         "error": "",
@@ -125,6 +126,8 @@ def store_refresh(turn: RefreshTurn, tokens: Tokens, *, at: datetime) -> bool:
     }
     if tokens.refresh_token:
         changes["refresh_enc"] = tokens.refresh_token
+    if tokens.refresh_expires_at is not None:
+        changes["refresh_expires_at"] = tokens.refresh_expires_at
     if tokens.scopes:
         changes["scopes"] = list(tokens.scopes)
     stored = bool(_mine(turn).update(**changes, updated_at=at))
@@ -191,11 +194,14 @@ def fresh_credentials(credential: Credential, *, at: datetime, wait_s: float = W
 def newer_credentials(credential: Credential, *, at: datetime, wait_s: float = WAIT_S) -> Credential:
     """Return the grant with a newer pair than `credential` has, however good the old one; outside a transaction.
 
-    Where another refreshes it at the moment, theirs is taken. Raises Conflict (needs_reauth, no_refresh_token),
-    Unreachable.
+    Where another refreshes it at the moment, theirs is taken. Raises Conflict (needs_reauth, no_refresh_token,
+    too_soon), Unreachable.
     """
     if credential.state == CredentialState.LIVE and not credential.refresh_enc:
         raise Conflict("no_refresh_token", "The platform gave no refresh token; the account's token cannot be renewed.")
+    if credential.refresh_not_before is not None and credential.refresh_not_before > at:
+        sentence = f"The platform renews this token from {credential.refresh_not_before:%Y-%m-%d %H:%M} UTC on."
+        raise Conflict("too_soon", sentence)
     return _refreshed(credential, until=lambda one: one.version > credential.version, at=at, wait_s=wait_s)
 
 
@@ -258,8 +264,27 @@ def refresh_each(credentials: Iterable[UUID], *, for_s: float = math.inf) -> Ite
 
 
 def grants_ending(*, at: datetime, within: timedelta) -> QuerySet[Credential]:
-    """Live grants in use whose token ends within this, also what cannot be renewed; in the order of their ends."""
-    return _in_use().filter(expires_at__lte=at + within).order_by("expires_at", "id")
+    """Live grants in use that end within this, or whose token does, also what cannot be renewed; by their ends."""
+    return _in_use().filter(ends_by(at + within)).order_by("expires_at", "id")
+
+
+def ends_by(moment: datetime) -> Q:
+    """Grants whose token, or fixed day, comes by then."""
+    return Q(expires_at__lte=moment) | Q(refresh_expires_at__lte=moment)
+
+
+def can_be_renewed(*, at: datetime) -> Q:
+    """Grants that a refresh at `at` would give a token which ends later than the one at hand."""
+    is_old_enough = Q(refresh_not_before=None) | Q(refresh_not_before__lte=at)
+    outlives = Q(refresh_expires_at__gt=at) & Q(refresh_expires_at__gt=F("expires_at"))
+    return ~Q(refresh_enc=None) & ~Q(refresh_enc="") & is_old_enough & (Q(refresh_expires_at=None) | outlives)
+
+
+def may_refresh(
+    refresh_token: str | None, *, not_before: datetime | None, ends_at: datetime | None, at: datetime
+) -> bool:
+    """Whether asking for a new token at `at` makes sense, when the one at hand was refused or has ended."""
+    return bool(refresh_token) and (not_before is None or not_before <= at) and (ends_at is None or ends_at > at)
 
 
 def _in_use() -> QuerySet[Credential]:
@@ -268,12 +293,12 @@ def _in_use() -> QuerySet[Credential]:
 
 
 def _renewable(*, at: datetime) -> QuerySet[Credential]:
-    """With a refresh token, in nobody's hands, at a host that answers."""
+    """That would bring something, in nobody's hands, at a host that answers."""
     return (
         _in_use()
-        .filter(Q(refresh_lease=None) | Q(refresh_lease_expires_at__lte=at), refresh_enc__isnull=False)
+        .filter(can_be_renewed(at=at))
+        .filter(Q(refresh_lease=None) | Q(refresh_lease_expires_at__lte=at))
         .filter(platform_host__circuit_opened_at=None)
-        .exclude(refresh_enc="")
     )
 
 

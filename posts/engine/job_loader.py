@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils import timezone
 
 from integrations import registry
 from integrations.capabilities import RateRule
@@ -17,6 +18,7 @@ from integrations.contract import Target
 from integrations.models import Credential, PlatformHost
 from integrations.services import budgets, circuits
 from integrations.services.hosts import app_of
+from integrations.services.tokens import may_refresh
 from posts.engine import attachments
 from posts.engine.blockers import Blocker, missed_rules_of
 from posts.engine.send_jobs import Grant, SendJob
@@ -35,7 +37,8 @@ _COLUMNS = (
     "account__state_reason", "account__remote_id", "account__handle", "account__facts", "account__target_token_enc",
     "account__platform_host_id",
     "account__credential_id", "account__credential__version", "account__credential__access_enc",
-    "account__credential__refresh_enc", "account__credential__expires_at", "account__credential__state",
+    "account__credential__refresh_enc", "account__credential__refresh_not_before",
+    "account__credential__refresh_expires_at", "account__credential__expires_at", "account__credential__state",
 )  # fmt: skip
 
 
@@ -177,7 +180,12 @@ def _send_job(
             row["account__credential__version"],
             row["account__credential__access_enc"],
             row["account__credential__expires_at"],
-            bool(row["account__credential__refresh_enc"]),
+            may_refresh(
+                row["account__credential__refresh_enc"],
+                not_before=row["account__credential__refresh_not_before"],
+                ends_at=row["account__credential__refresh_expires_at"],
+                at=at,
+            ),
         )
     rate = publish_rate(row["platform"])
     is_late = at - _promised_at(row) > LATE
@@ -253,4 +261,7 @@ def current_grant(grant: Grant) -> Grant | None:
     newer = Credential.objects.filter(id=grant.credential_id, version__gt=grant.version, state="live").first()
     if newer is None:
         return None
-    return Grant(newer.id, newer.version, str(newer.access_enc), newer.expires_at, bool(newer.refresh_enc))
+    again = may_refresh(
+        newer.refresh_enc, not_before=newer.refresh_not_before, ends_at=newer.refresh_expires_at, at=timezone.now()
+    )
+    return Grant(newer.id, newer.version, str(newer.access_enc), newer.expires_at, again)
