@@ -55,9 +55,9 @@ class PlatformHost(Row):
 
 
 class RateBudget(models.Model):
-    """How many calls our app has left at a host in the running window, shared by all workers.
+    """How many calls are left in one running window: our app's at a host, or one of an account's longer ones.
 
-    One conditional UPDATE reserves; what is not in a row yet has its whole window.
+    Shared by all workers. What is not in a row yet has its whole window.
     """
 
     key = models.CharField(max_length=300, primary_key=True)

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 from django.utils import timezone
 
-from integrations import registry
 from integrations.capabilities import RateRule
 from integrations.contract import Target
 from integrations.models import Credential, PlatformHost
 from integrations.services import budgets, circuits
 from integrations.services.hosts import app_of
 from integrations.services.tokens import may_refresh
-from posts.engine import attachments
+from posts.engine import attachments, rate_windows
 from posts.engine.blockers import Blocker, missed_rules_of
 from posts.engine.send_jobs import Grant, SendJob
 from posts.models import Delivery
@@ -121,15 +119,15 @@ def _over_budget(
     """Reserve the sends in what our app may still publish at each host; what is beyond waits for the next window."""
     wanted: dict[UUID, list[UUID]] = {}
     for one, row in claimed:
-        if _is_send(one) and app_rule(row["platform"]) is not None:
+        if _is_send(one) and app_rules(row["platform"]):
             wanted.setdefault(row["account__platform_host_id"], []).append(one.delivery_id)
     found: dict[UUID, Blocker] = {}
     for host_id, deliveries in sorted(wanted.items()):
         host = hosts[host_id]
-        rule = app_rule(host.platform)
-        assert rule is not None  # noqa: S101  asked above
-        granted, until = budgets.reserve(f"{host.platform}:{host.host}:publish", rule, calls=len(deliveries), at=at)
-        message = f"This server's {rule.limit} posts at {host.host} are used up until {until:%Y-%m-%d %H:%M} UTC."
+        rules = app_rules(host.platform)
+        granted, until = budgets.reserve(f"{host.platform}:{host.host}:publish", rules, calls=len(deliveries), at=at)
+        most = " or ".join(str(rule.limit) for rule in rules)
+        message = f"This server's {most} posts at {host.host} are used up until {until:%Y-%m-%d %H:%M} UTC."
         found |= {delivery: Blocker("window", message, until) for delivery in deliveries[granted:]}
     return found
 
@@ -222,22 +220,15 @@ def _send_job(
     )
 
 
-@cache
-def app_rule(platform: str) -> RateRule | None:
-    """How often our app may publish there, whosever account; None = as often as it likes."""
-    rules = registry.capabilities(platform).rates
-    return next((rule for rule in rules if rule.scope == "app" and rule.operation == "publish"), None)
+def app_rules(platform: str) -> tuple[RateRule, ...]:
+    """How often our app may publish there, whosever account; () = as often as it likes."""
+    return rate_windows.publish_rules(platform, "app")
 
 
-@cache
 def publish_rate(platform: str) -> tuple[int, int] | None:
-    """How many visible calls one account may make in how many seconds, by the platform's shortest window."""
-    rules = [
-        (rule.limit, rule.window_s)
-        for rule in registry.capabilities(platform).rates
-        if rule.scope == "account" and rule.operation == "publish"
-    ]
-    return min(rules, key=lambda rule: rule[1], default=None)
+    """How many visible calls one account may make in how many seconds, by the window that its lane counts."""
+    rule = rate_windows.lane_rule(platform)
+    return None if rule is None else (rule.limit, rule.window_s)
 
 
 def _known_ids(claimed: Sequence[Claimed]) -> dict[UUID, frozenset[str]]:
