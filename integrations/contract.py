@@ -22,8 +22,10 @@ from mastablasta.core.outbound import Auth, Http
 class MediaUse:
     """One file in one part, in the form that its platform takes: a local path, never bytes in memory.
 
-    `kind`: image, animation (a picture that moves, whatever form it takes) or video. `duration_s` of animations and
-    videos. `alt_text` may be "". Where nothing is sent (`validate`, `reconcile`) it is the original and `path` is "".
+    `kind`: image, animation (a picture that moves, whatever form it takes), video or document. `role`: "content" is
+    what the post shows, a "cover" stands for its video or document. `duration_s` of animations and videos. `alt_text`
+    may be "". `url`: where the platform can fetch it for a day, for kinds in the rule's `by_url`; `path` is "" then.
+    Where nothing is sent (`validate`, `reconcile`) it is the original and both are "".
     `fit`, `facts` and `stored_name` are the engine's: how the original is brought into form, what is known of it, and
     where the form lies.
     """
@@ -40,6 +42,8 @@ class MediaUse:
     fit: str = "fit"
     facts: Mapping[str, Any] = field(default_factory=dict)
     stored_name: str = ""
+    role: Literal["content", "cover"] = "content"
+    url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,12 @@ class Progress(Protocol):
 
     def save(self, **values: Any) -> None:
         """Merge `values` (JSON) into `data`; durable when it returns. Raises LeaseLost: stop at once."""
+
+    def save_secret(self, **values: Any) -> None:
+        """Like `save`, for what nobody may read who sees the delivery, such as a signed upload address.
+
+        It is stored encrypted, and plain in `data` only. A secret that cannot be decrypted any more is missing there.
+        """
 
 
 class LeaseLost(Exception):

@@ -100,6 +100,11 @@ def capabilities(slug: str) -> Capabilities:
     return connector_class(slug).capabilities
 
 
+def fetches_media(slug: str) -> bool:
+    """Whether the platform fetches files from this server, instead of being sent them; False while it is not built."""
+    return is_built(slug) and any(rule.by_url for rule in capabilities(slug).media.values())
+
+
 def _load(path: str, slug: str) -> Any:
     if not path:
         raise NotBuilt(slug)

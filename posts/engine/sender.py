@@ -122,7 +122,7 @@ def blocked_result(job: SendJob, blocker: Blocker, *, at: datetime) -> Result:
 def _after(job: SendJob, answer: Answer | CallFailed, progress: DeliveryProgress) -> Result:
     at = timezone.now()
     is_further = len(progress.parts) > len(job.parts)
-    job = replace(job, progress=progress.data, parts=progress.parts, sent_at=None if is_further else job.sent_at)
+    job = replace(job, progress=progress.stored, parts=progress.parts, sent_at=None if is_further else job.sent_at)
     if job.kind == AttemptKind.RECONCILE and not isinstance(answer, Published):
         assert not isinstance(answer, Pending)  # noqa: S101  reconcile() cannot return it
         return outcomes.after_reconcile(job, answer, at=at, settle_s=visibility_lag_s(job.platform))

@@ -70,12 +70,17 @@ class Notes:
         self.data: Mapping[str, Any] = data
         self.saves: list[dict[str, Any]] = []
         self.stops_at: int | None = None
+        self.secrets: set[str] = set()
 
     def save(self, **values: Any) -> None:
         if self.stops_at is not None and len(self.saves) >= self.stops_at:
             raise LeaseLost
         self.saves.append(values)
         self.data = {**self.data, **values}
+
+    def save_secret(self, **values: Any) -> None:
+        self.save(**values)
+        self.secrets |= values.keys()
 
 
 @dataclass
