@@ -16,6 +16,7 @@ from mastablasta.core.models import Row
 class PlatformHost(Row):
     """One server of a platform ('mastodon.social'), with the app that we registered there and what it allows.
 
+    `sign_in`: which of its platform's sign-ins people use there, by its name in the registry; "" = the only one.
     `base_url` is how the server is reached, without a trailing slash; `host` what people call it. `failures`: calls in
     a row that it did not answer; `failed_sends`: sends in a row, whatever it answered to look-ups between them. While
     `circuit_opened_at` is set nobody sends there but `probe_account`, the next one at `probe_at`. `answers_again_at`:
@@ -24,6 +25,7 @@ class PlatformHost(Row):
     """
 
     platform = models.CharField(max_length=20)
+    sign_in = models.CharField(max_length=40, blank=True, default="", db_default="")
     host = models.CharField(max_length=255)
     base_url = models.CharField(max_length=300)
     client_id = models.CharField(max_length=500, blank=True)

@@ -80,7 +80,7 @@ def _may_refresh(grant: Credential, *, at: datetime) -> bool:
 
 def _who(grant: Credential) -> GrantOwner:
     host = grant.platform_host
-    flow = sign_in_for(host.platform, host.base_url, host.info)
+    flow = sign_in_for(host.platform, host.base_url, host.info, name=host.sign_in)
     try:
         return flow.who_am_i(hosts.app_of(host), access_token=str(grant.access_enc))
     except NeedsReconnect:

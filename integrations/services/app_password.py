@@ -39,7 +39,8 @@ def sign_in(
     Raises Invalid (naming the field), Unreachable.
     """
     _check_way_of(platform)
-    host, flow = hosts.reach(platform, hosts.base_url_of(platform, service, field="service"), at=at, field="service")
+    _, base_url = hosts.named_host(platform, service, field="service")
+    host, flow = hosts.reach(platform, base_url, at=at, field="service")
     assert isinstance(flow, PasswordSignIn)  # noqa: S101  the registry names one class a platform
     try:
         tokens, home = flow.sign_in(identifier=pasted(handle), password=pasted(app_password))

@@ -27,6 +27,8 @@ def connector_for(
     return connector(target, http)
 
 
-def sign_in_for(platform: str, base_url: str, info: Mapping[str, Any]) -> SignIn:
-    """How people sign in at this host. `info` is what the host said of itself. Raises NotBuilt."""
-    return registry.sign_in(platform)(Http(base_url), info)
+def sign_in_for(platform: str, base_url: str, info: Mapping[str, Any], *, name: str) -> SignIn:
+    """How people sign in at this host. `info` is what the host said of itself, `name` which of the platform's sign-ins
+    its row names. Raises NotBuilt.
+    """
+    return registry.sign_in(platform, name)(Http(base_url), info)

@@ -134,7 +134,7 @@ def _has_another_grant(ended: Ended) -> bool:
 def _revoke(ended: Ended) -> list[FieldProblem]:
     label = registry.PLATFORMS[ended.platform].label
     try:
-        flow = sign_in_for(ended.platform, ended.host.base_url, ended.host.info)
+        flow = sign_in_for(ended.platform, ended.host.base_url, ended.host.info, name=ended.host.sign_in)
         if flow.revoke_ends == "person" and _has_another_grant(ended):
             log.info("revoke_withheld", platform=ended.platform, host=ended.host.host)
             return []

@@ -54,15 +54,16 @@ class Held:
 def start_connect(*, workspace: Workspace, user: User, platform: str, instance: str | None, at: datetime) -> Started:
     """Begin to connect an account for `user` in `workspace`; registers our app at the host when it is new.
 
-    `instance` names the host where a platform has many. Raises NotThere, Invalid, Unreachable.
+    `instance` names the host where a platform has many, or one of its sign-ins. Raises NotThere, Invalid, Unreachable.
     """
     hosts.require_redirect(platform)
-    host, _ = hosts.reach(platform, hosts.base_url_of(platform, instance), at=at)
+    sign_in, base_url = hosts.named_host(platform, instance)
+    host, _ = hosts.reach(platform, base_url, sign_in=sign_in, at=at)
     flow = hosts.flow_at(host)
     redirect_uri = hosts.redirect_uri_of(platform)
     app = hosts.our_app(host, flow, redirect_uri=redirect_uri, at=at)
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
-    sign_in = OAuthState.objects.create(
+    begun = OAuthState.objects.create(
         sha256=sha256_of(state),
         user=user,
         workspace=workspace,
@@ -74,7 +75,7 @@ def start_connect(*, workspace: Workspace, user: User, platform: str, instance: 
         expires_at=at + STATE_LIFETIME,
     )
     url = flow.authorize_url(app, redirect_uri=redirect_uri, state=state, challenge=_challenge(verifier))
-    return Started(url, state, sign_in.expires_at)
+    return Started(url, state, begun.expires_at)
 
 
 def finish_connect(

@@ -68,6 +68,7 @@ class RefreshTurn:
     platform: str
     base_url: str
     info: dict[str, Any]
+    sign_in: str
     app: ClientApp
     refresh_token: str = field(repr=False)
 
@@ -94,6 +95,7 @@ def begin_refresh(credential_id: UUID, *, version: int, at: datetime) -> Refresh
         platform=host.platform,
         base_url=host.base_url,
         info=host.info,
+        sign_in=host.sign_in,
         app=app_of(host),
         refresh_token=str(credential.refresh_enc or ""),
     )
@@ -106,7 +108,7 @@ def perform_refresh(turn: RefreshTurn) -> Tokens:
     """
     if not turn.refresh_token:
         raise NeedsReconnect("The platform gave no refresh token.", code="no_refresh_token", can_refresh=False)
-    flow = sign_in_for(turn.platform, turn.base_url, turn.info)
+    flow = sign_in_for(turn.platform, turn.base_url, turn.info, name=turn.sign_in)
     return flow.refresh(turn.app, refresh_token=turn.refresh_token)
 
 
