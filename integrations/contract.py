@@ -6,7 +6,7 @@ A connector is pure: plain values and HTTP in, an outcome out. It sees no databa
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
@@ -193,6 +193,18 @@ class CannotTell:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What a platform counted of one post until `counted_at` (UTC). None = it does not tell, which is not 0."""
+
+    counted_at: datetime
+    views: int | None = None
+    likes: int | None = None
+    replies: int | None = None
+    shares: int | None = None
+    clicks: int | None = None
+
+
 class Connector(ABC):
     """Translation to and from one platform, for one account.
 
@@ -232,6 +244,21 @@ class Connector(ABC):
         return Measure(len(content.parts[index].text), cls.capabilities.text.limit)
 
     @classmethod
+    def length_problems(cls, content: Content, target: Target | None, *, where: str) -> list[FieldProblem]:
+        """The parts whose text is longer than `measure` allows. `where`: who does not take it, for people. Pure."""
+        measures = [(index, cls.measure(content, index, target)) for index in range(len(content.parts))]
+        return [
+            FieldProblem(
+                content.parts[index].field,
+                "too_long",
+                f"{where} takes at most {measure.limit} characters; this counts as {measure.length}.",
+                {"limit": measure.limit, "actual": measure.length},
+            )
+            for index, measure in measures
+            if measure.length > measure.limit
+        ]
+
+    @classmethod
     def media_rule(cls, post_type: str, target: Target | None) -> MediaRule | None:  # noqa: ARG003
         """What one part of a post of this type may carry there; None = no media. Pure. `target` None = stock limits.
 
@@ -255,9 +282,12 @@ class Connector(ABC):
         visible call comes are uploaded again, once. Raises Rejected for a file that the platform cannot use.
         """
 
-    @abstractmethod
     def resume(self, step: Step, *, progress: Progress) -> Published | Pending:
-        """Go on with what was Pending: ask for it, or do what is left to do, the visible call included."""
+        """Go on with what was Pending: ask for it, or do what is left to do, the visible call included.
+
+        By `publish`, which goes on where `progress` stands.
+        """
+        return self.publish(step, progress=progress)
 
     @abstractmethod
     def reconcile(
@@ -272,6 +302,13 @@ class Connector(ABC):
     @abstractmethod
     def delete(self, remote_id: str) -> None:
         """Take a post back; already gone = success."""
+
+    def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:  # noqa: ARG002
+        """How people took these posts, by the remote ids of `refs`; what the platform cannot tell is left out.
+
+        A post that is gone, or that it does not count, is absent. Without calls where it counts nothing, as here.
+        """
+        return {}
 
 
 # --- connecting an account ---

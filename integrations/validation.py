@@ -108,15 +108,6 @@ def media_problems(part: Part, rule: MediaRule | None, *, where: str) -> list[Fi
     return problems
 
 
-def too_long(content: Content, index: int, *, limit: int, actual: int, where: str) -> FieldProblem:
-    return FieldProblem(
-        content.parts[index].field,
-        "too_long",
-        f"{where} takes at most {limit} characters; this counts as {actual}.",
-        {"limit": limit, "actual": actual},
-    )
-
-
 def option_problems(options: Mapping[str, Any], capabilities: Capabilities) -> list[FieldProblem]:
     """Check `post_options.<slug>` against the platform's JSON schema: type, enum, format, bounds; no unknown names."""
     known: Mapping[str, Mapping[str, Any]] = capabilities.options.get("properties", {})

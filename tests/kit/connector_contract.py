@@ -328,6 +328,16 @@ class ConnectorContract:
 
         assert looked == Absent()
 
+    # --- how people took it ---
+
+    def test_metrics_are_of_what_was_asked_and_of_nothing_unknown(self, anna: Visit) -> None:
+        published = anna.connector.publish(step_of("Count me"), progress=Notes())
+        assert isinstance(published, Published)
+
+        told = anna.connector.fetch_metrics([published.remote_id, "404404404"])
+
+        assert set(told) <= {published.remote_id}
+
     # --- taking back ---
 
     def test_delete_takes_it_back_and_twice_is_fine(self, anna: Visit) -> None:
