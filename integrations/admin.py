@@ -35,7 +35,7 @@ class CredentialPage(ReadOnlyPage):
 class SocialAccountPage(ReadOnlyPage):
     """Connected, paused and disconnected in the API, where the platform is told."""
 
-    hidden = ("facts",)  # as the platform gave them: what is in there is not ours to show
+    hidden = ("target_token_enc", "facts")  # facts: as the platform gave them; what is in there is not ours to show
     list_display = ("handle", "platform", "workspace", "kind", "state", "is_default", "checked_at", "state_reason")
     list_filter = ("platform", "state", "kind", "is_default")
     search_fields = ("handle", "display_name", "remote_id", "workspace__name")

@@ -5,6 +5,7 @@ class IntegrationsConfig(AppConfig):
     name = "integrations"
 
     def ready(self) -> None:
+        from integrations import checks  # noqa: F401  registers them
         from integrations.states import ACCOUNT_MOVES
         from mastablasta.core.move_guards import install_after_migrate
 

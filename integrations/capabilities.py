@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from mastablasta.core.media_rules import MediaRule
 
@@ -29,13 +31,30 @@ class TextLimit:
 
 @dataclass(frozen=True, slots=True)
 class RateRule:
-    """At most `limit` calls of `operation` in `window_s` seconds, per `scope`."""
+    """At most `limit` calls of `operation` in `window_s` seconds, per `scope`; all rules of an operation count at once.
+
+    A window begins with its first call, unless `resets_in` names a time zone (IANA): then it is that zone's calendar
+    day, and `window_s` is 86,400.
+    """
 
     operation: str
     limit: int
     window_s: int
     scope: Literal["account", "app", "host"]
     source: Source
+    resets_in: str = ""
+
+    def __post_init__(self) -> None:
+        if self.resets_in and (self.window_s != 86_400 or not ZoneInfo(self.resets_in)):
+            raise ValueError("a window that ends with the day lasts one")
+
+    def window_end(self, at: datetime) -> datetime:
+        """When a window that `at` lies in, or begins, ends."""
+        if not self.resets_in:
+            return at + timedelta(seconds=self.window_s)
+        zone = ZoneInfo(self.resets_in)
+        tomorrow = at.astimezone(zone).date() + timedelta(days=1)
+        return datetime.combine(tomorrow, time.min, zone).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

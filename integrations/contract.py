@@ -6,15 +6,15 @@ A connector is pure: plain values and HTTP in, an outcome out. It sees no databa
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from integrations.capabilities import Capabilities
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
-from mastablasta.core.outbound import Http
+from mastablasta.core.outbound import Auth, Http
 
 
 # --- what is to be published ---
@@ -22,8 +22,10 @@ from mastablasta.core.outbound import Http
 class MediaUse:
     """One file in one part, in the form that its platform takes: a local path, never bytes in memory.
 
-    `kind`: image, animation (a picture that moves, whatever form it takes) or video. `duration_s` of animations and
-    videos. `alt_text` may be "". Where nothing is sent (`validate`, `reconcile`) it is the original and `path` is "".
+    `kind`: image, animation (a picture that moves, whatever form it takes), video or document. `role`: "content" is
+    what the post shows, a "cover" stands for its video or document. `duration_s` of animations and videos. `alt_text`
+    may be "". `url`: where the platform can fetch it for a day, for kinds in the rule's `by_url`; `path` is "" then.
+    Where nothing is sent (`validate`, `reconcile`) it is the original and both are "".
     `fit`, `facts` and `stored_name` are the engine's: how the original is brought into form, what is known of it, and
     where the form lies.
     """
@@ -40,6 +42,8 @@ class MediaUse:
     fit: str = "fit"
     facts: Mapping[str, Any] = field(default_factory=dict)
     stored_name: str = ""
+    role: Literal["content", "cover"] = "content"
+    url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,12 @@ class Progress(Protocol):
     def save(self, **values: Any) -> None:
         """Merge `values` (JSON) into `data`; durable when it returns. Raises LeaseLost: stop at once."""
 
+    def save_secret(self, **values: Any) -> None:
+        """Like `save`, for what nobody may read who sees the delivery, such as a signed upload address.
+
+        It is stored encrypted, and plain in `data` only. A secret that cannot be decrypted any more is missing there.
+        """
+
 
 class LeaseLost(Exception):
     """The delivery belongs to another worker by now; whatever was about to be sent must not be sent."""
@@ -183,6 +193,18 @@ class CannotTell:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What a platform counted of one post until `counted_at` (UTC). None = it does not tell, which is not 0."""
+
+    counted_at: datetime
+    views: int | None = None
+    likes: int | None = None
+    replies: int | None = None
+    shares: int | None = None
+    clicks: int | None = None
+
+
 class Connector(ABC):
     """Translation to and from one platform, for one account.
 
@@ -196,6 +218,14 @@ class Connector(ABC):
         """`http` is bound to the account's base URL and token; paths are relative to it."""
         self.target = target
         self.http = http
+
+    @classmethod
+    def auth(cls, token: str, app: ClientApp) -> Auth:  # noqa: ARG003
+        """How `token` is shown at this platform, where else than at its base URL it may go, and what signs the calls.
+
+        Pure. `app` is our registration at the host, empty where there is none.
+        """
+        return Auth(token)
 
     @classmethod
     @abstractmethod
@@ -212,6 +242,21 @@ class Connector(ABC):
         This one counts code points; a platform that counts otherwise says so here, and its `validate` asks here.
         """
         return Measure(len(content.parts[index].text), cls.capabilities.text.limit)
+
+    @classmethod
+    def length_problems(cls, content: Content, target: Target | None, *, where: str) -> list[FieldProblem]:
+        """The parts whose text is longer than `measure` allows. `where`: who does not take it, for people. Pure."""
+        measures = [(index, cls.measure(content, index, target)) for index in range(len(content.parts))]
+        return [
+            FieldProblem(
+                content.parts[index].field,
+                "too_long",
+                f"{where} takes at most {measure.limit} characters; this counts as {measure.length}.",
+                {"limit": measure.limit, "actual": measure.length},
+            )
+            for index, measure in measures
+            if measure.length > measure.limit
+        ]
 
     @classmethod
     def media_rule(cls, post_type: str, target: Target | None) -> MediaRule | None:  # noqa: ARG003
@@ -237,9 +282,12 @@ class Connector(ABC):
         visible call comes are uploaded again, once. Raises Rejected for a file that the platform cannot use.
         """
 
-    @abstractmethod
     def resume(self, step: Step, *, progress: Progress) -> Published | Pending:
-        """Go on with what was Pending: ask for it, or do what is left to do, the visible call included."""
+        """Go on with what was Pending: ask for it, or do what is left to do, the visible call included.
+
+        By `publish`, which goes on where `progress` stands.
+        """
+        return self.publish(step, progress=progress)
 
     @abstractmethod
     def reconcile(
@@ -255,6 +303,13 @@ class Connector(ABC):
     def delete(self, remote_id: str) -> None:
         """Take a post back; already gone = success."""
 
+    def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:  # noqa: ARG002
+        """How people took these posts, by the remote ids of `refs`; what the platform cannot tell is left out.
+
+        A post that is gone, or that it does not count, is absent. Without calls where it counts nothing, as here.
+        """
+        return {}
+
 
 # --- connecting an account ---
 @dataclass(frozen=True, slots=True)
@@ -265,19 +320,33 @@ class ClientApp:
     client_secret: str = field(repr=False)
 
 
+NO_APP = ClientApp("", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A grant's tokens, as the platform gave them. `expires_at` None = does not expire."""
+    """A grant's tokens, as the platform gave them. `expires_at`: the access token's end; None = does not expire.
+
+    `refresh_token` is whatever `SignIn.refresh` takes: where a platform renews by the access token itself, that one
+    again; "" = it cannot be renewed. It is of no use before `not_before`: some platforms renew no token younger than a
+    day. `refresh_expires_at`: the fixed day on which the grant ends however often it is renewed, and the person has
+    to come back; None = there is no such day.
+    """
 
     access_token: str = field(repr=False)
     refresh_token: str = field(default="", repr=False)
     expires_at: datetime | None = None
     scopes: tuple[str, ...] = ()
+    refresh_expires_at: datetime | None = None
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """One place where the grant may publish."""
+class TargetIdentity:
+    """One place where the grant may publish: a profile, a page, a channel.
+
+    `token`: its own one, for platforms that give one beside the person's; "" = calls are made with the grant's.
+    """
 
     remote_id: str
     handle: str
@@ -285,21 +354,25 @@ class Identity:
     avatar_url: str = ""
     kind: str = "person"
     facts: Mapping[str, Any] = field(default_factory=dict)
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Grantor:
-    """Who gave a grant: the platform's id of the person, and the places where they may publish."""
+class GrantOwner:
+    """Who gave a grant: the platform's id of the person, and the targets where they may publish."""
 
     subject: str
-    places: tuple[Identity, ...]
+    targets: tuple[TargetIdentity, ...]
 
 
 class SignIn(ABC):
     """How a platform's grants come about and live, at one host.
 
-    Every method that talks to the platform may raise what integrations.errors lists.
+    Every method that talks to the platform may raise what integrations.errors lists. `revoke_ends`: what a revocation
+    ends at the platform: this "grant", or everything that the "person" ever granted to the same app.
     """
+
+    revoke_ends: ClassVar[Literal["grant", "person"]] = "grant"
 
     def __init__(self, http: Http, info: Mapping[str, Any]) -> None:
         """`http` is bound to the host's base URL, without a token; `info` is what `host_info` gave, as stored."""
@@ -321,15 +394,18 @@ class SignIn(ABC):
 
     @abstractmethod
     def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:
-        """Return the new pair. Raises NeedsReconnect when the grant is dead, Unavailable when nobody can say now."""
+        """Return the new pair. Raises NeedsReconnect when the grant is dead, Unavailable when nobody can say now.
+
+        A pair without a refresh token, or without its end, keeps the old ones.
+        """
 
     @abstractmethod
     def revoke(self, app: ClientApp, *, token: str) -> None:
         """End the grant at the platform; already ended = success."""
 
     @abstractmethod
-    def who_am_i(self, access_token: str) -> Grantor:
-        """Whose token this is, and the places that they may publish to."""
+    def who_am_i(self, app: ClientApp, *, access_token: str) -> GrantOwner:
+        """Whose token this is, and the targets that they may publish to."""
 
 
 class OAuthFlow(SignIn):

@@ -45,6 +45,8 @@ class NeedsReconnect(CallFailed):
     """The platform does not accept our credentials (any more), or a scope is missing; nothing was done.
 
     `can_refresh`: a fresh access token may help. False where only the person can (scope missing, account locked).
+    `scope`: whom it concerns: "grant" = every account that stands on this sign-in, "account" = only the one that was
+    called for, as when a page's own token or somebody's role there has ended.
     """
 
     kind: ClassVar[str] = "needs_reconnect"
@@ -56,9 +58,11 @@ class NeedsReconnect(CallFailed):
         code: str = "needs_reconnect",
         http_status: int | None = None,
         can_refresh: bool = True,
+        scope: Literal["grant", "account"] = "grant",
     ) -> None:
         super().__init__(message, code=code, http_status=http_status)
         self.can_refresh = can_refresh
+        self.scope = scope
 
 
 class RateLimited(CallFailed):

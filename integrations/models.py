@@ -16,6 +16,7 @@ from mastablasta.core.models import Row
 class PlatformHost(Row):
     """One server of a platform ('mastodon.social'), with the app that we registered there and what it allows.
 
+    `sign_in`: which of its platform's sign-ins people use there, by its name in the registry; "" = the only one.
     `base_url` is how the server is reached, without a trailing slash; `host` what people call it. `failures`: calls in
     a row that it did not answer; `failed_sends`: sends in a row, whatever it answered to look-ups between them. While
     `circuit_opened_at` is set nobody sends there but `probe_account`, the next one at `probe_at`. `answers_again_at`:
@@ -24,6 +25,7 @@ class PlatformHost(Row):
     """
 
     platform = models.CharField(max_length=20)
+    sign_in = models.CharField(max_length=40, blank=True, default="", db_default="")
     host = models.CharField(max_length=255)
     base_url = models.CharField(max_length=300)
     client_id = models.CharField(max_length=500, blank=True)
@@ -55,9 +57,9 @@ class PlatformHost(Row):
 
 
 class RateBudget(models.Model):
-    """How many calls our app has left at a host in the running window, shared by all workers.
+    """How many calls are left in one running window: our app's at a host, or one of an account's longer ones.
 
-    One conditional UPDATE reserves; what is not in a row yet has its whole window.
+    Shared by all workers. What is not in a row yet has its whole window.
     """
 
     key = models.CharField(max_length=300, primary_key=True)
@@ -75,7 +77,8 @@ class RateBudget(models.Model):
 class Credential(Row):
     """One grant: the tokens that a person gave us at one host. Several accounts may stand on one grant.
 
-    `version` rises with every stored pair; who refreshes holds `refresh_lease` meanwhile (single flight).
+    `version` rises with every stored pair; who refreshes holds `refresh_lease` meanwhile (single flight). `expires_at`:
+    the access token's end. It is not renewed before `refresh_not_before`, nor beyond `refresh_expires_at`, a fixed end.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
@@ -84,6 +87,8 @@ class Credential(Row):
     access_enc = EncryptedTextField()
     refresh_enc = EncryptedTextField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_not_before = models.DateTimeField(null=True, blank=True)
     scopes = models.JSONField(default=list, blank=True)
     version = models.PositiveIntegerField(default=1)
     state = models.CharField(max_length=10, choices=CredentialState.choices, default=CredentialState.LIVE)
@@ -109,7 +114,10 @@ class Credential(Row):
 
 
 class SocialAccount(Row):
-    """A place where posts appear: a profile, a page, a channel. Reconnecting the same one keeps its row."""
+    """A place where posts appear: a profile, a page, a channel. Reconnecting the same one keeps its row.
+
+    `target_token_enc`: its own token, where the platform gives one beside the grant's; calls are made with it then.
+    """
 
     class Kind(models.TextChoices):
         PERSON = "person", "Person"
@@ -131,6 +139,7 @@ class SocialAccount(Row):
     state_reason = models.CharField(max_length=500, blank=True)
     is_default = models.BooleanField(default=False)
     facts = models.JSONField(default=dict, blank=True)
+    target_token_enc = EncryptedTextField(null=True, blank=True)
     connected_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -16,8 +16,9 @@ class SocialAccountQuerySet(WorkspaceScopedQuerySet["SocialAccount"]):
         return self.exclude(state=AccountState.DISCONNECTED)
 
     def without_tokens(self) -> Self:
-        """With the grant joined, its tokens left in the database: for all that only shows accounts."""
-        return self.select_related("credential").defer("credential__access_enc", "credential__refresh_enc")
+        """With the grant joined, all tokens left in the database: for all that only shows accounts."""
+        tokens = ("target_token_enc", "credential__access_enc", "credential__refresh_enc")
+        return self.select_related("credential").defer(*tokens)
 
     def default_for(self, platform: str) -> Self:
         return self.connected().filter(platform=platform, is_default=True)

@@ -1,11 +1,14 @@
-"""Which platforms there are and where their code is: one line each, imported when first asked for."""
+"""Which platforms there are, where their code is and how people connect them: one entry each.
+
+A platform's code is imported when it is first asked for. Settings read this table, so nothing here needs Django.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from integrations.capabilities import Capabilities
@@ -13,33 +16,59 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class SignInEntry:
+    """One way to connect accounts: the dotted path of its class; "" = not built yet.
+
+    `way`: with a redirect to the platform, or by a password made for this. `app_settings`: the settings that hold id
+    and secret of the app which the operator registers for it; None = we register it ourselves, or there is none.
+    `name`: what people give as `instance` to choose it among several; the first of a platform is taken otherwise.
+    """
+
+    path: str = ""
+    way: Literal["redirect", "password"] = "redirect"
+    app_settings: tuple[str, str] | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A platform's name for people, and the dotted paths of its connector and sign-in; "" = not built yet."""
+    """A platform's name for people, the dotted path of its connector ("" = not built yet) and its sign-ins."""
 
     label: str
     connector: str = ""
-    sign_in: str = ""
+    sign_ins: tuple[SignInEntry, ...] = (SignInEntry(),)
 
 
+def _place(slug: str, path: str) -> str:
+    return f"integrations.platforms.{slug}.{path}"
+
+
+META_APP = ("META_APP_ID", "META_APP_SECRET")
 PLATFORMS: dict[str, Entry] = {
     "twitter": Entry(
         "X",
-        "integrations.platforms.twitter.connector.TwitterConnector",
-        "integrations.platforms.twitter.oauth.TwitterOAuth",
+        _place("twitter", "connector.TwitterConnector"),
+        (
+            SignInEntry(
+                _place("twitter", "oauth.TwitterOAuth"), app_settings=("TWITTER_CLIENT_ID", "TWITTER_CLIENT_SECRET")
+            ),
+        ),
     ),
-    "facebook": Entry("Facebook"),
-    "instagram": Entry("Instagram"),
-    "linkedin": Entry("LinkedIn"),
-    "youtube": Entry("YouTube"),
+    "facebook": Entry("Facebook", sign_ins=(SignInEntry(app_settings=META_APP),)),
+    "instagram": Entry("Instagram", sign_ins=(SignInEntry(app_settings=META_APP),)),
+    "linkedin": Entry(
+        "LinkedIn", sign_ins=(SignInEntry(app_settings=("LINKEDIN_CLIENT_ID", "LINKEDIN_CLIENT_SECRET")),)
+    ),
+    "youtube": Entry("YouTube", sign_ins=(SignInEntry(app_settings=("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET")),)),
     "mastodon": Entry(
         "Mastodon",
-        "integrations.platforms.mastodon.connector.MastodonConnector",
-        "integrations.platforms.mastodon.oauth.MastodonOAuth",
+        _place("mastodon", "connector.MastodonConnector"),
+        (SignInEntry(_place("mastodon", "oauth.MastodonOAuth")),),
     ),
     "bluesky": Entry(
         "Bluesky",
-        "integrations.platforms.bluesky.connector.BlueskyConnector",
-        "integrations.platforms.bluesky.sign_in.BlueskySignIn",
+        _place("bluesky", "connector.BlueskyConnector"),
+        (SignInEntry(_place("bluesky", "sign_in.BlueskySignIn"), way="password"),),
     ),
 }
 PLATFORM_SLUGS: tuple[str, ...] = tuple(PLATFORMS)
@@ -68,18 +97,23 @@ def connector_class(slug: str) -> type[Connector]:
     return found
 
 
-@cache
-def sign_in(slug: str) -> type[SignIn]:
+def sign_in_entry(slug: str, name: str = "") -> SignInEntry:
+    """The sign-in of this name, the first one for "" and for what is not known (any more)."""
+    entries = PLATFORMS[slug].sign_ins
+    return next((entry for entry in entries if name and entry.name == name), entries[0])
+
+
+def sign_in(slug: str, name: str = "") -> type[SignIn]:
     """Raises NotBuilt."""
-    found: type[SignIn] = _load(PLATFORMS[slug].sign_in, slug)
+    found: type[SignIn] = _load(sign_in_entry(slug, name).path, slug)
     return found
 
 
-def oauth_flow(slug: str) -> type[OAuthFlow]:
+def oauth_flow(slug: str, name: str = "") -> type[OAuthFlow]:
     """Raises NotBuilt, and OtherSignIn for platforms that people connect without a redirect."""
     from integrations.contract import OAuthFlow
 
-    found = sign_in(slug)
+    found = sign_in(slug, name)
     if not issubclass(found, OAuthFlow):
         raise OtherSignIn(slug)
     return found
@@ -95,9 +129,25 @@ def password_sign_in(slug: str) -> type[PasswordSignIn]:
     return found
 
 
+def app_settings() -> dict[str, str]:
+    """The settings that hold our apps' ids and secrets, with the slug of the first built platform that has each."""
+    return {
+        name: slug
+        for slug in reversed(PLATFORM_SLUGS)
+        if is_built(slug)
+        for entry in PLATFORMS[slug].sign_ins
+        for name in entry.app_settings or ()
+    }
+
+
 def capabilities(slug: str) -> Capabilities:
     """Raises NotBuilt."""
     return connector_class(slug).capabilities
+
+
+def fetches_media(slug: str) -> bool:
+    """Whether the platform fetches files from this server, instead of being sent them; False while it is not built."""
+    return is_built(slug) and any(rule.by_url for rule in capabilities(slug).media.values())
 
 
 def _load(path: str, slug: str) -> Any:

@@ -23,7 +23,12 @@ _TYPES: dict[str, tuple[type, str]] = {
 }
 
 
-_KINDS = {"image": ("picture", "pictures"), "animation": ("animation", "animations"), "video": ("video", "videos")}
+_KINDS = {
+    "image": ("picture", "pictures"),
+    "animation": ("animation", "animations"),
+    "video": ("video", "videos"),
+    "document": ("document", "documents"),
+}
 
 
 def general_problems(content: Content, capabilities: Capabilities, rule: MediaRule | None) -> list[FieldProblem]:
@@ -67,9 +72,18 @@ def media_problems(part: Part, rule: MediaRule | None, *, where: str) -> list[Fi
         "image": rule.max_images if rule.images else 0,
         "animation": rule.max_animations if rule.animations else 0,
         "video": rule.max_videos if rule.videos else 0,
+        "document": rule.max_documents if rule.documents else 0,
     }
     problems = []
+    covers = [index for index, use in enumerate(part.media) if use.role == "cover"]
+    is_taken = rule.covers is not None and all(part.media[index].kind == "image" for index in covers)
+    if covers and (not is_taken or len(covers) > 1):
+        remedy = "give one picture as cover" if rule.covers is not None else "remove the cover"
+        message = f"{where} takes {'one picture' if rule.covers is not None else 'nothing'} as cover here; {remedy}."
+        problems.append(FieldProblem(f"{field}.{covers[-1]}", "cover_not_supported", message, {}))
     for index, use in enumerate(part.media):
+        if use.role == "cover":
+            continue
         if not most[use.kind]:
             valid = [kind for kind in most if most[kind]]
             taken = " and ".join(_KINDS[kind][1] for kind in valid)
@@ -80,7 +94,7 @@ def media_problems(part: Part, rule: MediaRule | None, *, where: str) -> list[Fi
             message = f"{where} takes at most {limit} characters of alt text; this has {actual}. Shorten it."
             params = {"limit": limit, "actual": actual}
             problems.append(FieldProblem(f"{field}.{index}", "alt_text_too_long", message, params))
-    counts = Counter(use.kind for use in part.media if most[use.kind])
+    counts = Counter(use.kind for use in part.media if use.role == "content" and most[use.kind])
     for kind, actual in counts.items():
         if actual > (limit := most[kind]):
             message = f"{where} takes at most {limit} {_KINDS[kind][limit != 1]} in a post; this has {actual}."
@@ -92,15 +106,6 @@ def media_problems(part: Part, rule: MediaRule | None, *, where: str) -> list[Fi
         message = f"{where} takes no {together} in one post; keep one kind."
         problems.append(FieldProblem(field, "media_cannot_mix", message, {"kinds": list(counts)}))
     return problems
-
-
-def too_long(content: Content, index: int, *, limit: int, actual: int, where: str) -> FieldProblem:
-    return FieldProblem(
-        content.parts[index].field,
-        "too_long",
-        f"{where} takes at most {limit} characters; this counts as {actual}.",
-        {"limit": limit, "actual": actual},
-    )
 
 
 def option_problems(options: Mapping[str, Any], capabilities: Capabilities) -> list[FieldProblem]:

@@ -17,6 +17,7 @@ import environ
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from integrations.registry import app_settings
 from mastablasta.core.logs import logging_config
 from mastablasta.environment import Environment, development_secrets, fernet_key
 
@@ -334,8 +335,9 @@ def _client(name: str, given: str) -> str:
 
 
 # Our apps at the platforms where an operator registers them; without one a platform cannot be connected.
-TWITTER_CLIENT_ID = _client("sandbox-twitter", env.text("TWITTER_CLIENT_ID"))
-TWITTER_CLIENT_SECRET = _client("sandbox-twitter-secret", env.text("TWITTER_CLIENT_SECRET"))
+for _name, _slug in app_settings().items():
+    _sandboxes = f"sandbox-{_slug}-secret" if _name.endswith("_SECRET") else f"sandbox-{_slug}"
+    globals()[_name] = _client(_sandboxes, env.text(_name))
 
 # --- security --------------------------------------------------------------------------------------------------------
 IS_HTTPS = PUBLIC_URL.startswith("https://")

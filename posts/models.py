@@ -18,6 +18,8 @@ from posts.states import CLAIMABLE, COUNTED, AttemptKind, AttemptOutcome, Delive
 
 
 class PostType(models.TextChoices):
+    """What the API calls the types that platforms declare in their capabilities; the database takes any of them."""
+
     STANDARD = "standard", "Standard"
     THREAD = "thread", "Thread"
     REEL = "reel", "Reel"
@@ -38,7 +40,7 @@ class Post(Row):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="posts")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     content = models.TextField(blank=True)
-    post_type = models.CharField(max_length=10, choices=PostType.choices, default=PostType.STANDARD)
+    post_type = models.CharField(max_length=20, default=PostType.STANDARD)
     status = models.CharField(max_length=20, choices=PostStatus.choices, default=PostStatus.DRAFT)
     wanted_platforms = models.JSONField(default=list, blank=True)
     warnings = models.JSONField(default=list, blank=True)
@@ -57,7 +59,6 @@ class Post(Row):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(status__in=PostStatus.values), name="post_status_known"),
-            models.CheckConstraint(condition=Q(post_type__in=PostType.values), name="post_type_known"),
             models.CheckConstraint(
                 condition=~Q(status="scheduled") | Q(scheduled_at__isnull=False),
                 name="post_scheduled_has_time",

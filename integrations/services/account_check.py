@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from integrations import registry
-from integrations.contract import Grantor, Identity
+from integrations.contract import GrantOwner, TargetIdentity
 from integrations.errors import CallFailed, NeedsReconnect
 from integrations.models import Credential, SocialAccount
 from integrations.services import hosts
+from integrations.services.connectors import sign_in_for
 from integrations.services.tokens import (
     disconnected_sentence,
     fresh_credentials,
+    may_refresh,
     needs_reauth,
     needs_reauth_sentence,
     newer_credentials,
 )
 from integrations.states import AccountState
 from mastablasta.core.errors import Conflict, Unreachable
-from mastablasta.core.outbound import Http
 
 
 def refresh_account(account: SocialAccount, *, at: datetime) -> None:
@@ -36,19 +36,19 @@ def check_account(account: SocialAccount, *, at: datetime) -> None:
     disconnected), Unreachable: then the account is as it was.
     """
     hosts.require_built(account.platform)
-    grant, grantor = _ask(fresh_credentials(_grant_of(account), at=at), at=at)
-    if grantor.subject != grant.subject:
+    grant, owner = _ask(fresh_credentials(_grant_of(account), at=at), at=at)
+    if owner.subject != grant.subject:
         reason = f"The sign-in belongs to somebody else at {grant.platform_host.host} now; connect the account again."
         needs_reauth(grant.id, reason=reason, at=at, version=grant.version)
         raise Conflict("other_identity", reason)
-    place = next((place for place in grantor.places if place.remote_id == account.remote_id), None)
-    if place is None:
+    target = next((target for target in owner.targets if target.remote_id == account.remote_id), None)
+    if target is None:
         raise Conflict(
             "place_gone",
             f"The sign-in no longer names {account.handle} among the places it may publish to; look into its roles "
             "and permissions at the platform, then connect it again.",
         )
-    _keep(account, grant, place, at=at)
+    _keep(account, grant, target, at=at)
 
 
 def _grant_of(account: SocialAccount) -> Credential:
@@ -60,12 +60,12 @@ def _grant_of(account: SocialAccount) -> Credential:
     return grant
 
 
-def _ask(grant: Credential, *, at: datetime) -> tuple[Credential, Grantor]:
+def _ask(grant: Credential, *, at: datetime) -> tuple[Credential, GrantOwner]:
     """Who the grant's person is; a token that is refused is renewed once, if it can be."""
     try:
         return grant, _who(grant)
     except NeedsReconnect as refusal:
-        if not (refusal.can_refresh and grant.refresh_enc):
+        if not (refusal.can_refresh and _may_refresh(grant, at=at)):
             raise _signed_out(grant, refusal, at=at) from refusal
     grant = newer_credentials(grant, at=at)
     try:
@@ -74,11 +74,15 @@ def _ask(grant: Credential, *, at: datetime) -> tuple[Credential, Grantor]:
         raise _signed_out(grant, refusal, at=at) from refusal
 
 
-def _who(grant: Credential) -> Grantor:
+def _may_refresh(grant: Credential, *, at: datetime) -> bool:
+    return may_refresh(grant.refresh_enc, not_before=grant.refresh_not_before, ends_at=grant.refresh_expires_at, at=at)
+
+
+def _who(grant: Credential) -> GrantOwner:
     host = grant.platform_host
-    flow = registry.sign_in(host.platform)(Http(host.base_url), host.info)
+    flow = sign_in_for(host.platform, host.base_url, host.info, name=host.sign_in)
     try:
-        return flow.who_am_i(str(grant.access_enc))
+        return flow.who_am_i(hosts.app_of(host), access_token=str(grant.access_enc))
     except NeedsReconnect:
         raise
     except CallFailed as failure:
@@ -91,13 +95,14 @@ def _signed_out(grant: Credential, refusal: NeedsReconnect, *, at: datetime) -> 
     return Conflict("needs_reauth", f"{refusal.message} {needs_reauth_sentence(grant.platform_host.platform)}")
 
 
-def _keep(account: SocialAccount, grant: Credential, place: Identity, *, at: datetime) -> None:
+def _keep(account: SocialAccount, grant: Credential, target: TargetIdentity, *, at: datetime) -> None:
     SocialAccount.objects.filter(id=account.id, credential=grant).update(
-        kind=place.kind,
-        handle=place.handle,
-        display_name=place.name,
-        avatar_url=place.avatar_url,
-        facts=dict(place.facts),
+        kind=target.kind,
+        handle=target.handle,
+        display_name=target.name,
+        avatar_url=target.avatar_url,
+        facts=dict(target.facts),
+        target_token_enc=target.token or None,
         checked_at=at,
         updated_at=at,
     )

@@ -39,11 +39,12 @@ def sign_in(
     Raises Invalid (naming the field), Unreachable.
     """
     _check_way_of(platform)
-    host, flow = hosts.reach(platform, hosts.base_url_of(platform, service, field="service"), at=at, field="service")
+    _, base_url = hosts.named_host(platform, service, field="service")
+    host, flow = hosts.reach(platform, base_url, at=at, field="service")
     assert isinstance(flow, PasswordSignIn)  # noqa: S101  the registry names one class a platform
     try:
         tokens, home = flow.sign_in(identifier=pasted(handle), password=pasted(app_password))
-        grantor = flow.who_am_i(tokens.access_token)
+        owner = flow.who_am_i(hosts.app_of(host), access_token=tokens.access_token)
         if home and home != host.base_url:
             host, _ = hosts.reach(platform, home, at=at, field="service")
     except ExchangeRefused as refusal:
@@ -53,7 +54,7 @@ def sign_in(
     except CallFailed as failure:
         raise hosts.refused_instance(failure, field="service") from failure
     with transaction.atomic():
-        [account] = save_accounts(Authorisation(AuthContext(workspace.id, user.id, host), tokens, grantor), at=at)
+        [account] = save_accounts(Authorisation(AuthContext(workspace.id, user.id, host), tokens, owner), at=at)
     return account
 
 

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from integrations.contract import Grantor, Identity, Tokens
+from integrations.contract import GrantOwner, TargetIdentity, Tokens
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
 from integrations.services.accounts import lock_defaults
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
+
+_MOMENTS = ("expires_at", "refresh_expires_at", "not_before")  # of Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,43 +36,47 @@ class Authorisation:
 
     context: AuthContext
     tokens: Tokens
-    grantor: Grantor
+    owner: GrantOwner
 
 
 def to_json(authorisation: Authorisation) -> str:
     """The authorisation as text, to be stored encrypted."""
-    tokens = asdict(authorisation.tokens)
-    if authorisation.tokens.expires_at is not None:
-        tokens["expires_at"] = authorisation.tokens.expires_at.isoformat()
-    return json.dumps({"tokens": tokens, "grantor": asdict(authorisation.grantor)})
+    tokens = {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in asdict(authorisation.tokens).items()
+    }
+    return json.dumps({"tokens": tokens, "owner": asdict(authorisation.owner)})
 
 
 def from_state(sign_in: OAuthState) -> Authorisation:
     """The authorisation that `sign_in` holds."""
-    to_json = json.loads(str(sign_in.held_enc))
-    tokens: dict[str, Any] = to_json["tokens"]
-    if tokens["expires_at"] is not None:
-        tokens["expires_at"] = datetime.fromisoformat(tokens["expires_at"])
-    places = tuple(Identity(**place) for place in to_json["grantor"]["places"])
+    held = json.loads(str(sign_in.held_enc))
+    tokens: dict[str, Any] = held["tokens"]
+    for name in _MOMENTS:
+        if tokens.get(name) is not None:
+            tokens[name] = datetime.fromisoformat(tokens[name])
+    # "grantor" and "places": as earlier versions wrote it, for sign-ins that an upgrade finds under way.
+    owner = held.get("owner") or held["grantor"]
+    targets = tuple(TargetIdentity(**target) for target in owner.get("targets") or owner["places"])
     return Authorisation(
         context_of(sign_in),
         Tokens(**{**tokens, "scopes": tuple(tokens["scopes"])}),
-        Grantor(to_json["grantor"]["subject"], places),
+        GrantOwner(owner["subject"], targets),
     )
 
 
 def save_accounts(authorisation: Authorisation, *, at: datetime) -> list[SocialAccount]:
     """Make or renew the grant and its accounts, in their order; inside a transaction.
 
-    An account that was connected before keeps its row. Its only place is active at once, of several the new ones wait.
+    An account that was connected before keeps its row. Its only target is active at once, of several the new ones wait.
     """
     context = authorisation.context
     # One sign-in at a time in a workspace: of two that end together only one account becomes the default.
     lock_defaults(context.workspace_id)
     credential = _store_credential(authorisation, at=at)
-    is_only = len(authorisation.grantor.places) == 1
+    is_only = len(authorisation.owner.targets) == 1
     return [
-        _store_account(context, credential, place, is_only=is_only, at=at) for place in authorisation.grantor.places
+        _store_account(context, credential, target, is_only=is_only, at=at) for target in authorisation.owner.targets
     ]
 
 
@@ -80,17 +86,19 @@ def _store_credential(authorisation: Authorisation, *, at: datetime) -> Credenti
     # Locked: a refresh that ends in between would lose its pair, or give two pairs one version.
     rows = Credential.objects.select_for_update(of=("self",))
     credential = rows.filter(
-        workspace=context.workspace_id, platform_host=context.platform_host, subject=authorisation.grantor.subject
+        workspace=context.workspace_id, platform_host=context.platform_host, subject=authorisation.owner.subject
     ).first() or Credential(
         workspace_id=context.workspace_id,
         platform_host=context.platform_host,
-        subject=authorisation.grantor.subject,
+        subject=authorisation.owner.subject,
         version=0,
     )
     credential.version += 1
     credential.access_enc = tokens.access_token
     if tokens.refresh_token:
         credential.refresh_enc = tokens.refresh_token
+        credential.refresh_expires_at = tokens.refresh_expires_at
+    credential.refresh_not_before = tokens.not_before
     credential.expires_at = tokens.expires_at
     credential.scopes = list(tokens.scopes or context.scopes)
     credential.state = CredentialState.LIVE
@@ -102,16 +110,16 @@ def _store_credential(authorisation: Authorisation, *, at: datetime) -> Credenti
 
 
 def _store_account(
-    context: AuthContext, credential: Credential, place: Identity, *, is_only: bool, at: datetime
+    context: AuthContext, credential: Credential, target: TargetIdentity, *, is_only: bool, at: datetime
 ) -> SocialAccount:
     host = context.platform_host
     account = SocialAccount.objects.filter(
-        workspace=context.workspace_id, platform=host.platform, platform_host=host, remote_id=place.remote_id
+        workspace=context.workspace_id, platform=host.platform, platform_host=host, remote_id=target.remote_id
     ).first() or SocialAccount(
         workspace_id=context.workspace_id,
         platform=host.platform,
         platform_host=host,
-        remote_id=place.remote_id,
+        remote_id=target.remote_id,
         state=AccountState.PENDING,
     )
     state, is_default = _place_in_line(account, is_only=is_only)
@@ -120,11 +128,12 @@ def _store_account(
     account.state_reason = account.state_reason if state == AccountState.PAUSED else ""
     account.state, account.is_default = state, is_default
     account.credential = credential
-    account.kind = place.kind
-    account.handle = place.handle
-    account.display_name = place.name
-    account.avatar_url = place.avatar_url
-    account.facts = dict(place.facts)
+    account.kind = target.kind
+    account.handle = target.handle
+    account.display_name = target.name
+    account.avatar_url = target.avatar_url
+    account.facts = dict(target.facts)
+    account.target_token_enc = target.token or None
     account.connected_by_id = context.user_id
     account.connected_at = account.checked_at = at
     account.save()

@@ -15,10 +15,10 @@ from integrations.contract import ClientApp
 from integrations.errors import CallFailed, NeedsReconnect
 from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.services.accounts import lock_defaults
+from integrations.services.connectors import sign_in_for
 from integrations.services.hosts import app_of
-from integrations.states import ACCOUNT_MOVES, AccountState
+from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core.errors import Conflict, FieldProblem
-from mastablasta.core.outbound import Http
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,7 @@ class Ended:
 
     platform: str
     host: PlatformHost
+    subject: str
     app: ClientApp
     tokens: tuple[str, ...] = field(repr=False)
 
@@ -44,8 +45,8 @@ def disconnect(account: SocialAccount, *, at: datetime, force: bool = False) -> 
     """Stop using an account and erase its tokens; its row and all that it published stay. Outside a transaction.
 
     Posts that are promised to it stop this, unless `force`: then they wait until it is connected again. Returns what
-    a person should know: [] = the platform took the access back, or others still stand on it. Disconnected already =
-    nothing is done. Raises Conflict: in_flight, unconfirmed, account_in_use.
+    a person should know: [] = the platform took the access back, or it goes on for others who stand on it.
+    Disconnected already = nothing is done. Raises Conflict: in_flight, unconfirmed, account_in_use.
     """
     with transaction.atomic():
         _lock_lane(account.id)
@@ -100,8 +101,9 @@ def _leave(account: SocialAccount, platform_accounts: list[SocialAccount], *, at
     ACCOUNT_MOVES.check(account.state, AccountState.DISCONNECTED)
     was_default = account.is_default
     account.state, account.state_reason = AccountState.DISCONNECTED, GONE
-    account.credential, account.is_default = None, False
-    account.save(update_fields=["state", "state_reason", "credential", "is_default", "updated_at"])
+    account.credential, account.target_token_enc, account.is_default = None, None, False
+    changed = ["state", "state_reason", "credential", "target_token_enc", "is_default", "updated_at"]
+    account.save(update_fields=changed)
     active = [one for one in platform_accounts if one.state == AccountState.ACTIVE]
     if was_default and active:
         heir = min(active, key=lambda one: (one.connected_at, one.id))
@@ -116,13 +118,26 @@ def _end(grant: Credential, account: SocialAccount) -> Ended | None:
     # The refresh token first: with it, an access token could be had again.
     tokens = tuple(str(token) for token in (grant.refresh_enc, grant.access_enc) if token)
     grant.delete()
-    return Ended(account.platform, host, app_of(host), tokens)
+    return Ended(account.platform, host, grant.subject, app_of(host), tokens)
+
+
+def _has_another_grant(ended: Ended) -> bool:
+    """Whether the same person has another grant of the same app, in any workspace, that a revocation would end too.
+
+    Asked when the ended one is gone for good: of two that end at once, the last one to ask finds nobody.
+    """
+    others = Credential.objects.filter(subject=ended.subject, state=CredentialState.LIVE)
+    others = others.select_related("platform_host").defer("access_enc", "refresh_enc")
+    return any(app_of(other.platform_host).client_id == ended.app.client_id for other in others)
 
 
 def _revoke(ended: Ended) -> list[FieldProblem]:
     label = registry.PLATFORMS[ended.platform].label
     try:
-        flow = registry.sign_in(ended.platform)(Http(ended.host.base_url), ended.host.info)
+        flow = sign_in_for(ended.platform, ended.host.base_url, ended.host.info, name=ended.host.sign_in)
+        if flow.revoke_ends == "person" and _has_another_grant(ended):
+            log.info("revoke_withheld", platform=ended.platform, host=ended.host.host)
+            return []
         for token in ended.tokens:
             flow.revoke(ended.app, token=token)
     except (registry.NotBuilt, NeedsReconnect):

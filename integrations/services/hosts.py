@@ -13,9 +13,10 @@ from integrations import registry
 from integrations.contract import ClientApp, OAuthFlow, SignIn
 from integrations.errors import CallFailed, OperatorProblem
 from integrations.models import PlatformHost
-from integrations.services.operator_apps import APP_SETTINGS, operators_app
+from integrations.services.connectors import sign_in_for
+from integrations.services.operator_apps import operators_app
 from mastablasta.core.errors import DomainError, Invalid, NotThere, Unreachable
-from mastablasta.core.outbound import Http, Refused
+from mastablasta.core.outbound import Refused
 from mastablasta.core.pasting import pasted
 from mastablasta.settings import platform_base_url
 
@@ -35,57 +36,74 @@ def require_built(platform: str) -> None:
         raise Invalid("platform_not_available", f"{label} cannot be connected in this version.")
 
 
-def flow_class_of(platform: str) -> type[OAuthFlow]:
+def require_redirect(platform: str) -> None:
     """Raises as require_built does, and Invalid (no_redirect) where people connect in another way."""
     require_built(platform)
     try:
-        return registry.oauth_flow(platform)
+        registry.oauth_flow(platform)
     except registry.OtherSignIn:
         label = registry.PLATFORMS[platform].label
         sentence = f"{label} is connected without a redirect: POST /api/v2/accounts with handle and app_password."
         raise Invalid("no_redirect", sentence) from None
 
 
-def base_url_of(platform: str, instance: str | None, *, field: str = "instance") -> str:
-    """Return where the host is that a person named: in development the simulator, when they named none or it.
+def flow_at(host: PlatformHost) -> OAuthFlow:
+    """How people sign in at a host of a platform that `require_redirect` let pass."""
+    flow = sign_in_for(host.platform, host.base_url, host.info, name=host.sign_in)
+    assert isinstance(flow, OAuthFlow)  # noqa: S101  the registry names one class a platform
+    return flow
 
-    Raises Invalid.
+
+def named_host(platform: str, instance: str | None, *, field: str = "instance") -> tuple[str, str]:
+    """Return which sign-in a person named, by its name, and where its host is.
+
+    Of several sign-ins `instance` may name one; the first is taken otherwise. In development the host is the simulator
+    when they named none or it, and a further sign-in has its own path there. Raises Invalid.
     """
     instance = pasted(instance or "")
+    entries = registry.PLATFORMS[platform].sign_ins
+    named = next((entry for entry in entries if entry.name and entry.name == instance.lower()), None)
+    name = (named or entries[0]).name
+    return name, _base_url(platform, name, "" if named else instance, field=field)
+
+
+def _base_url(platform: str, sign_in: str, instance: str, *, field: str) -> str:
     simulator = platform_base_url(platform)
+    if simulator and sign_in != registry.PLATFORMS[platform].sign_ins[0].name:
+        simulator = f"{simulator}/{sign_in}"
     if simulator and (not instance or instance.rstrip("/") == simulator):
         return simulator
     try:
-        return registry.sign_in(platform).address_of(instance)
+        return registry.sign_in(platform, sign_in).address_of(instance)
     except Refused as refused:
         raise Invalid.field(field, f"invalid_{field}", _sentence(str(refused))) from None
 
 
-def reach(platform: str, base_url: str, *, at: datetime, field: str = "instance") -> tuple[PlatformHost, SignIn]:
+def reach(
+    platform: str, base_url: str, *, sign_in: str = "", at: datetime, field: str = "instance"
+) -> tuple[PlatformHost, SignIn]:
     """Return the host and the way to talk to it; asks it who it is at most once in 24 h. Raises Invalid, Unreachable.
 
     A host is stored only once it has answered as one of this platform. One that does not answer now, but did before,
-    is taken as it was. `field` is where a person named it.
+    is taken as it was. `sign_in` and `base_url` as `named_host` gives them; `field` is where a person named it.
     """
-    flow_class = registry.sign_in(platform)
     known = PlatformHost.objects.filter(platform=platform, host=host_name(base_url)).first()
     if known is not None and known.info_at is not None and known.info_at > at - INFO_LIFETIME:
-        return known, flow_class(Http(base_url), known.info)
+        return known, sign_in_for(platform, base_url, known.info, name=sign_in)
     try:
-        flow = flow_class(Http(base_url), {})
-        info = flow.host_info()
+        info = sign_in_for(platform, base_url, {}, name=sign_in).host_info()
         if moved_to := info.get("base_url"):
             base_url = str(moved_to)
     except CallFailed as error:
         if known is not None and known.info:
-            return known, flow_class(Http(base_url), known.info)
+            return known, sign_in_for(platform, base_url, known.info, name=sign_in)
         raise refused_instance(error, field=field) from error
     host, _ = PlatformHost.objects.update_or_create(
         platform=platform,
         host=host_name(base_url),
-        defaults={"base_url": base_url, "info": dict(info), "info_at": at},
+        defaults={"sign_in": sign_in, "base_url": base_url, "info": dict(info), "info_at": at},
     )
-    return host, flow_class(Http(base_url), host.info)
+    return host, sign_in_for(platform, base_url, host.info, name=sign_in)
 
 
 def our_app(host: PlatformHost, flow: OAuthFlow, *, redirect_uri: str, at: datetime) -> ClientApp:
@@ -94,9 +112,9 @@ def our_app(host: PlatformHost, flow: OAuthFlow, *, redirect_uri: str, at: datet
     Of several that register at once the first one counts for all. Raises Invalid (also platform_not_configured),
     Unreachable.
     """
-    if (app := operators_app(host.platform)) is not None:
+    if (app := operators_app(host.platform, host.sign_in)) is not None:
         if not app.client_id:
-            raise _not_configured(host.platform)
+            raise _not_configured(host)
         return app
     scopes = " ".join(flow.scopes)
     if _is_registered(host, redirect_uri, scopes):
@@ -120,7 +138,7 @@ def our_app(host: PlatformHost, flow: OAuthFlow, *, redirect_uri: str, at: datet
 
 def app_of(host: PlatformHost) -> ClientApp:
     """Our registration at the host, as it is now; empty = we have none."""
-    return operators_app(host.platform) or ClientApp(host.client_id, str(host.client_secret_enc or ""))
+    return operators_app(host.platform, host.sign_in) or ClientApp(host.client_id, str(host.client_secret_enc or ""))
 
 
 def forget_app(host_id: UUID, *, client_id: str, at: datetime) -> None:
@@ -138,7 +156,7 @@ def refresh_host_info(*, at: datetime, most: int = 20) -> int:
         if not registry.is_built(host.platform):
             continue
         try:
-            info = registry.sign_in(host.platform)(Http(host.base_url), host.info).host_info()
+            info = sign_in_for(host.platform, host.base_url, host.info, name=host.sign_in).host_info()
         except CallFailed:
             # Tried: the next is a day later, so that a dead host does not stand before the others for ever.
             PlatformHost.objects.filter(id=host.id).update(info_at=at)
@@ -189,8 +207,9 @@ def _sentence(message: str) -> str:
     return f"{message[:1].upper()}{message[1:].rstrip('.')}."
 
 
-def _not_configured(platform: str) -> Invalid:
-    label, names = registry.PLATFORMS[platform].label, " and ".join(APP_SETTINGS[platform])
+def _not_configured(host: PlatformHost) -> Invalid:
+    label = registry.PLATFORMS[host.platform].label
+    names = " and ".join(registry.sign_in_entry(host.platform, host.sign_in).app_settings or ())
     sentence = f"{label} is not set up on this server; its operator has to set {names}."
     return Invalid("platform_not_configured", sentence)
 

@@ -23,7 +23,6 @@ from integrations.models import OAuthState, SocialAccount
 from integrations.services import hosts
 from integrations.services.authorisations import Authorisation, context_of, from_state, save_accounts, to_json
 from mastablasta.core.errors import Invalid
-from mastablasta.core.outbound import Http
 
 log = structlog.get_logger(__name__)
 
@@ -55,15 +54,16 @@ class Held:
 def start_connect(*, workspace: Workspace, user: User, platform: str, instance: str | None, at: datetime) -> Started:
     """Begin to connect an account for `user` in `workspace`; registers our app at the host when it is new.
 
-    `instance` names the host where a platform has many. Raises NotThere, Invalid, Unreachable.
+    `instance` names the host where a platform has many, or one of its sign-ins. Raises NotThere, Invalid, Unreachable.
     """
-    flow_class = hosts.flow_class_of(platform)
-    host, flow = hosts.reach(platform, hosts.base_url_of(platform, instance), at=at)
-    assert isinstance(flow, flow_class)  # noqa: S101  the registry names one class a platform
+    hosts.require_redirect(platform)
+    sign_in, base_url = hosts.named_host(platform, instance)
+    host, _ = hosts.reach(platform, base_url, sign_in=sign_in, at=at)
+    flow = hosts.flow_at(host)
     redirect_uri = hosts.redirect_uri_of(platform)
     app = hosts.our_app(host, flow, redirect_uri=redirect_uri, at=at)
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
-    sign_in = OAuthState.objects.create(
+    begun = OAuthState.objects.create(
         sha256=sha256_of(state),
         user=user,
         workspace=workspace,
@@ -75,7 +75,7 @@ def start_connect(*, workspace: Workspace, user: User, platform: str, instance: 
         expires_at=at + STATE_LIFETIME,
     )
     url = flow.authorize_url(app, redirect_uri=redirect_uri, state=state, challenge=_challenge(verifier))
-    return Started(url, state, sign_in.expires_at)
+    return Started(url, state, begun.expires_at)
 
 
 def finish_connect(
@@ -110,7 +110,7 @@ def hold_connect(
         token=token,
         platform=registry.PLATFORMS[platform].label,
         host=sign_in.platform_host.host,
-        handles=tuple(place.handle for place in authorisation.grantor.places),
+        handles=tuple(target.handle for target in authorisation.owner.targets),
         workspace=sign_in.workspace.name,
         started_by=sign_in.user.name or sign_in.user.email,
         expires_at=held_until,
@@ -169,7 +169,7 @@ def _authorise(
     *, platform: str, code: str, state: str, error: str, caller: User | None, at: datetime
 ) -> tuple[OAuthState, Authorisation]:
     """Use up the state, then ask the platform for tokens and whose they are."""
-    hosts.flow_class_of(platform)
+    hosts.require_redirect(platform)
     sign_in = _use_up(platform, state, caller, at=at)
     if error == "access_denied":
         raise _refused("access_denied")
@@ -178,22 +178,22 @@ def _authorise(
         raise _refused("exchange_failed", f"The platform did not finish the sign-in: {reason}; begin again.")
     _check_still_may_connect(sign_in)
     host = sign_in.platform_host
-    flow = registry.oauth_flow(platform)(Http(host.base_url), host.info)
+    flow = hosts.flow_at(host)
     app = hosts.app_of(host)
     if app.client_id != sign_in.client_id:
         app = ClientApp(sign_in.client_id, "")
     try:
         tokens = flow.exchange(app, code=code, redirect_uri=sign_in.redirect_uri, verifier=str(sign_in.verifier_enc))
-        grantor = flow.who_am_i(tokens.access_token)
+        owner = flow.who_am_i(app, access_token=tokens.access_token)
     except CallFailed as failure:
         if isinstance(failure, ExchangeRefused) and failure.app_unknown:
             hosts.forget_app(host.id, client_id=sign_in.client_id, at=at)
         log.warning("exchange_failed", platform=platform, host=host.host, code=failure.code)
         sentence = f"{failure.message.rstrip('.')}; begin to connect again."
         raise _refused("exchange_failed", sentence) from failure
-    if not grantor.places:
+    if not owner.targets:
         raise _refused("exchange_failed", "This sign-in has no place to publish to; begin again with another one.")
-    return sign_in, Authorisation(context_of(sign_in), tokens, grantor)
+    return sign_in, Authorisation(context_of(sign_in), tokens, owner)
 
 
 def _use_up(platform: str, state: str, caller: User | None, *, at: datetime) -> OAuthState:

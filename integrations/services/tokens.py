@@ -19,17 +19,16 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from integrations import registry
 from integrations.contract import ClientApp, Tokens
 from integrations.errors import CallFailed, NeedsReconnect
 from integrations.models import Credential, SocialAccount
+from integrations.services.connectors import sign_in_for
 from integrations.services.hosts import app_of
 from integrations.services.operator_apps import BY_PASSWORD
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core.errors import Conflict, Unreachable
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import Tally
-from mastablasta.core.outbound import Http
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +68,7 @@ class RefreshTurn:
     platform: str
     base_url: str
     info: dict[str, Any]
+    sign_in: str
     app: ClientApp
     refresh_token: str = field(repr=False)
 
@@ -95,6 +95,7 @@ def begin_refresh(credential_id: UUID, *, version: int, at: datetime) -> Refresh
         platform=host.platform,
         base_url=host.base_url,
         info=host.info,
+        sign_in=host.sign_in,
         app=app_of(host),
         refresh_token=str(credential.refresh_enc or ""),
     )
@@ -107,7 +108,7 @@ def perform_refresh(turn: RefreshTurn) -> Tokens:
     """
     if not turn.refresh_token:
         raise NeedsReconnect("The platform gave no refresh token.", code="no_refresh_token", can_refresh=False)
-    flow = registry.sign_in(turn.platform)(Http(turn.base_url), turn.info)
+    flow = sign_in_for(turn.platform, turn.base_url, turn.info, name=turn.sign_in)
     return flow.refresh(turn.app, refresh_token=turn.refresh_token)
 
 
@@ -119,6 +120,7 @@ def store_refresh(turn: RefreshTurn, tokens: Tokens, *, at: datetime) -> bool:
     changes: dict[str, Any] = {
         "access_enc": tokens.access_token,
         "expires_at": tokens.expires_at,
+        "refresh_not_before": tokens.not_before,
         "version": F("version") + 1,
         "refreshed_at": at,
         "error": "",
@@ -126,6 +128,8 @@ def store_refresh(turn: RefreshTurn, tokens: Tokens, *, at: datetime) -> bool:
     }
     if tokens.refresh_token:
         changes["refresh_enc"] = tokens.refresh_token
+    if tokens.refresh_expires_at is not None:
+        changes["refresh_expires_at"] = tokens.refresh_expires_at
     if tokens.scopes:
         changes["scopes"] = list(tokens.scopes)
     stored = bool(_mine(turn).update(**changes, updated_at=at))
@@ -160,6 +164,18 @@ def needs_reauth(credential_id: UUID, *, reason: str, at: datetime, version: int
         return True
 
 
+def account_needs_reauth(account_id: UUID, *, reason: str, at: datetime, version: int | None = None) -> bool:
+    """The platform refused this account alone: its grant and the other accounts on it go on. False = nothing changed.
+
+    With `version`, only if its grant still is that one: a newer sign-in has not been refused.
+    """
+    account = SocialAccount.objects.filter(id=account_id)
+    if version is not None:
+        account = account.filter(credential__in=Credential.objects.filter(version=version))
+    with transaction.atomic():
+        return bool(_sign_out(account, reason=reason, at=at))
+
+
 def fresh_credentials(credential: Credential, *, at: datetime, wait_s: float = WAIT_S) -> Credential:
     """Return the grant with a token that is good for a minute at least, refreshed if need be; outside a transaction.
 
@@ -180,11 +196,14 @@ def fresh_credentials(credential: Credential, *, at: datetime, wait_s: float = W
 def newer_credentials(credential: Credential, *, at: datetime, wait_s: float = WAIT_S) -> Credential:
     """Return the grant with a newer pair than `credential` has, however good the old one; outside a transaction.
 
-    Where another refreshes it at the moment, theirs is taken. Raises Conflict (needs_reauth, no_refresh_token),
-    Unreachable.
+    Where another refreshes it at the moment, theirs is taken. Raises Conflict (needs_reauth, no_refresh_token,
+    too_soon), Unreachable.
     """
     if credential.state == CredentialState.LIVE and not credential.refresh_enc:
         raise Conflict("no_refresh_token", "The platform gave no refresh token; the account's token cannot be renewed.")
+    if credential.refresh_not_before is not None and credential.refresh_not_before > at:
+        sentence = f"The platform renews this token from {credential.refresh_not_before:%Y-%m-%d %H:%M} UTC on."
+        raise Conflict("too_soon", sentence)
     return _refreshed(credential, until=lambda one: one.version > credential.version, at=at, wait_s=wait_s)
 
 
@@ -247,8 +266,27 @@ def refresh_each(credentials: Iterable[UUID], *, for_s: float = math.inf) -> Ite
 
 
 def grants_ending(*, at: datetime, within: timedelta) -> QuerySet[Credential]:
-    """Live grants in use whose token ends within this, also what cannot be renewed; in the order of their ends."""
-    return _in_use().filter(expires_at__lte=at + within).order_by("expires_at", "id")
+    """Live grants in use that end within this, or whose token does, also what cannot be renewed; by their ends."""
+    return _in_use().filter(ends_by(at + within)).order_by("expires_at", "id")
+
+
+def ends_by(moment: datetime) -> Q:
+    """Grants whose token, or fixed day, comes by then."""
+    return Q(expires_at__lte=moment) | Q(refresh_expires_at__lte=moment)
+
+
+def can_be_renewed(*, at: datetime) -> Q:
+    """Grants that a refresh at `at` would give a token which ends later than the one at hand."""
+    is_old_enough = Q(refresh_not_before=None) | Q(refresh_not_before__lte=at)
+    outlives = Q(refresh_expires_at__gt=at) & Q(refresh_expires_at__gt=F("expires_at"))
+    return ~Q(refresh_enc=None) & ~Q(refresh_enc="") & is_old_enough & (Q(refresh_expires_at=None) | outlives)
+
+
+def may_refresh(
+    refresh_token: str | None, *, not_before: datetime | None, ends_at: datetime | None, at: datetime
+) -> bool:
+    """Whether asking for a new token at `at` makes sense, when the one at hand was refused or has ended."""
+    return bool(refresh_token) and (not_before is None or not_before <= at) and (ends_at is None or ends_at > at)
 
 
 def _in_use() -> QuerySet[Credential]:
@@ -257,12 +295,12 @@ def _in_use() -> QuerySet[Credential]:
 
 
 def _renewable(*, at: datetime) -> QuerySet[Credential]:
-    """With a refresh token, in nobody's hands, at a host that answers."""
+    """That would bring something, in nobody's hands, at a host that answers."""
     return (
         _in_use()
-        .filter(Q(refresh_lease=None) | Q(refresh_lease_expires_at__lte=at), refresh_enc__isnull=False)
+        .filter(can_be_renewed(at=at))
+        .filter(Q(refresh_lease=None) | Q(refresh_lease_expires_at__lte=at))
         .filter(platform_host__circuit_opened_at=None)
-        .exclude(refresh_enc="")
     )
 
 
@@ -329,10 +367,14 @@ def _mine(turn: RefreshTurn) -> Any:
 
 
 def _sign_out_accounts(credential_id: UUID, *, reason: str, at: datetime) -> None:
-    accounts = SocialAccount.objects.filter(
-        credential=credential_id, state__in=ACCOUNT_MOVES.sources_of(AccountState.NEEDS_REAUTH)
-    )
-    # In id order, as everybody locks accounts.
-    list(accounts.order_by("id").select_for_update(no_key=True).values_list("id"))
-    moved = accounts.update(state=AccountState.NEEDS_REAUTH, state_reason=reason[:500], checked_at=at, updated_at=at)
+    moved = _sign_out(SocialAccount.objects.filter(credential=credential_id), reason=reason, at=at)
     log.warning("accounts_signed_out", credential=str(credential_id), accounts=moved)
+
+
+def _sign_out(accounts: QuerySet[SocialAccount], *, reason: str, at: datetime) -> int:
+    may_move = accounts.filter(state__in=ACCOUNT_MOVES.sources_of(AccountState.NEEDS_REAUTH))
+    # In id order, as everybody locks accounts.
+    ids = list(may_move.order_by("id").select_for_update(no_key=True).values_list("id", flat=True))
+    return SocialAccount.objects.filter(id__in=ids).update(
+        state=AccountState.NEEDS_REAUTH, state_reason=reason[:500], checked_at=at, updated_at=at
+    )

@@ -248,13 +248,13 @@ def test_place_that_the_sign_in_no_longer_names_is_said(
 
 
 def test_answer_that_comes_after_the_end_is_not_kept(sandbox: Sandbox, workspace: Workspace) -> None:
-    from integrations.contract import Identity
+    from integrations.contract import TargetIdentity
 
     account = connect(sandbox, workspace=workspace)
     grant = Credential.objects.get()
     disconnection.disconnect(account, at=timezone.now())
 
-    account_check._keep(account, grant, Identity(account.remote_id, "@late@host"), at=timezone.now())
+    account_check._keep(account, grant, TargetIdentity(account.remote_id, "@late@host"), at=timezone.now())
 
     account.refresh_from_db()
     assert account.handle.startswith("@anna@")

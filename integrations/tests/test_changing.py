@@ -273,18 +273,18 @@ def test_viewer_changes_nothing(workspace: Workspace) -> None:
 
 
 def test_signing_in_for_several_pages_leaves_a_paused_one_paused(workspace: Workspace, owner: User) -> None:
-    from integrations.contract import Grantor, Identity, Tokens
+    from integrations.contract import GrantOwner, TargetIdentity, Tokens
     from integrations.services.authorisations import Authorisation, save_accounts
     from integrations.tests.factories import make_oauth_state
 
     paused = make_account(workspace=workspace, state="paused", state_reason=PAUSED)
     ended = make_account(workspace=workspace, state="needs_reauth", credential=paused.credential, is_default=False)
-    places = tuple(Identity(one.remote_id, one.handle) for one in (paused, ended))
+    places = tuple(TargetIdentity(one.remote_id, one.handle) for one in (paused, ended))
     sign_in = make_oauth_state(workspace=workspace, user=owner)
     subject = paused.credential.subject if paused.credential else ""
 
-    several = save_accounts(Authorisation(sign_in, Tokens("new"), Grantor(subject, places)), at=CONNECTED_AT)
-    only = save_accounts(Authorisation(sign_in, Tokens("new"), Grantor(subject, places[:1])), at=CONNECTED_AT)
+    several = save_accounts(Authorisation(sign_in, Tokens("new"), GrantOwner(subject, places)), at=CONNECTED_AT)
+    only = save_accounts(Authorisation(sign_in, Tokens("new"), GrantOwner(subject, places[:1])), at=CONNECTED_AT)
 
     assert [(one.state, one.state_reason, one.is_default) for one in several] == [
         ("paused", PAUSED, True),

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from accounts.models import User, Workspace
 from accounts.tests.factories import signed_in
 from integrations.models import Credential, SocialAccount
-from integrations.services.disconnection import GONE
+from integrations.services.disconnection import GONE, disconnect
 from integrations.tests.conftest import at_once
 from integrations.tests.factories import CONNECTED_AT, connect, make_account
 from tests.world import Sandbox
@@ -59,6 +59,7 @@ def test_account_is_disconnected(sandbox: Sandbox, workspace: Workspace, client_
 
 def test_token_no_longer_works_at_the_platform(sandbox: Sandbox, workspace: Workspace, client_of: APIClient) -> None:
     from integrations import registry
+    from integrations.contract import NO_APP
     from integrations.errors import NeedsReconnect
     from mastablasta.core.outbound import Http
 
@@ -69,7 +70,7 @@ def test_token_no_longer_works_at_the_platform(sandbox: Sandbox, workspace: Work
     delete(client_of, account)
 
     with pytest.raises(NeedsReconnect):
-        registry.oauth_flow("mastodon")(Http(host.base_url), host.info).who_am_i(token)
+        registry.oauth_flow("mastodon")(Http(host.base_url), host.info).who_am_i(NO_APP, access_token=token)
 
 
 def test_refresh_token_is_revoked_too(sandbox: Sandbox, workspace: Workspace, client_of: APIClient) -> None:
@@ -256,3 +257,61 @@ def test_secrets_are_not_in_the_answer(sandbox: Sandbox, workspace: Workspace, c
     answer = delete(client_of, account)
 
     assert [secret for secret in secrets if secret in answer.content.decode()] == []
+
+
+# --- platforms where a revocation ends all that a person granted to the app ---
+
+
+@pytest.fixture
+def ends_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    from integrations.platforms.mastodon.oauth import MastodonOAuth
+
+    monkeypatch.setattr(MastodonOAuth, "revoke_ends", "person")
+
+
+@pytest.mark.usefixtures("ends_person")
+def test_other_workspaces_grant_of_the_person_is_not_ended(
+    sandbox: Sandbox, workspace: Workspace, client_of: APIClient
+) -> None:
+    account, elsewhere = connect(sandbox, workspace=workspace), connect(sandbox)
+
+    assert delete(client_of, account).status_code == 204
+    assert revocations(sandbox) == []
+
+    assert elsewhere.credential is not None
+    assert [one.id for one in Credential.objects.all()] == [elsewhere.credential.id]
+    assert disconnect(elsewhere, at=CONNECTED_AT) == []
+    assert revocations(sandbox) == [200]
+
+
+@pytest.mark.usefixtures("ends_person")
+def test_grants_of_others_and_of_other_apps_do_not_count(
+    sandbox: Sandbox, workspace: Workspace, client_of: APIClient
+) -> None:
+    account = connect(sandbox, workspace=workspace)
+    connect(sandbox, "bert")
+    make_account(remote_id=account.remote_id)  # the same id at another host, where another app of ours is registered
+    dead = make_account(remote_id=account.remote_id, platform_host=account.platform_host)
+    Credential.objects.filter(id=dead.credential_id).update(state="dead")
+
+    assert delete(client_of, account).status_code == 204
+    assert revocations(sandbox) == [200]
+
+
+def test_where_a_grant_ends_alone_it_is_revoked_whoever_else_stands_there(
+    sandbox: Sandbox, workspace: Workspace, client_of: APIClient
+) -> None:
+    account = connect(sandbox, workspace=workspace)
+    connect(sandbox)
+
+    assert delete(client_of, account).status_code == 204
+    assert revocations(sandbox) == [200]
+
+
+@pytest.mark.usefixtures("ends_person")
+@pytest.mark.django_db(transaction=True)
+def test_last_two_grants_of_a_person_at_once_leave_no_access_behind(sandbox: Sandbox, workspace: Workspace) -> None:
+    pair = [connect(sandbox, workspace=workspace), connect(sandbox)]
+
+    assert at_once(2, lambda index: disconnect(pair[index], at=CONNECTED_AT)) == [[], []]
+    assert revocations(sandbox) in ([200], [200, 200])

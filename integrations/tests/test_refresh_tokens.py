@@ -94,6 +94,29 @@ def test_what_cannot_be_renewed_is_told_too(workspace: Workspace) -> None:
     assert "connect the account again" in answer["accounts"][0]["message"]
 
 
+def test_fixed_end_is_foretold_although_the_token_is_renewed_until_then(workspace: Workspace) -> None:
+    now = timezone.now()
+    days = {"expires_at": now + timedelta(days=40), "refresh_expires_at": now + timedelta(days=20)}
+    make_account(workspace=workspace, credential=make_credential(workspace=workspace, refresh_enc="r", **days))
+
+    near, far = refresh_tokens("--dry-run"), refresh_tokens("--dry-run", "--within", "720")
+
+    assert near == (0, {"accounts": [], "renewed": 0, "not_renewed": 0})
+    assert (far[0], far[1]["accounts"][0]["outcome"]) == (1, "no_refresh_token")
+    assert f"ends this sign-in at {days['refresh_expires_at']:%Y-%m-%d %H:%M} UTC" in far[1]["accounts"][0]["message"]
+
+
+def test_token_that_is_too_young_is_not_asked_for(workspace: Workspace) -> None:
+    now = timezone.now()
+    young = {"expires_at": now + timedelta(minutes=30), "refresh_not_before": now + timedelta(minutes=10)}
+    make_account(workspace=workspace, credential=make_credential(workspace=workspace, refresh_enc="r", **young))
+
+    status, answer = refresh_tokens()
+
+    assert (status, answer["accounts"][0]["outcome"]) == (1, "not_asked")
+    assert f"{young['refresh_not_before']:%H:%M} UTC on" in answer["accounts"][0]["message"]
+
+
 def test_silent_host_is_asked_once(account: SocialAccount, workspace: Workspace) -> None:
     deaf = make_host(host="deaf.test", base_url="http://127.0.0.1:1")
     for _ in range(2):

@@ -180,3 +180,33 @@ def test_batch_is_bounded_and_the_next_goes_on(sandbox: Sandbox, rotating: Socia
 
     assert [ahead(most=2), ahead(most=2)] == [2, 1]
     assert ahead(for_s=0) == 0
+
+
+# --- grants that end on a fixed day, and tokens that are too young ---
+
+
+def test_grant_that_ends_with_its_token_is_not_renewed_in_vain(sandbox: Sandbox, rotating: SocialAccount) -> None:
+    ends_at = Credential.objects.get().expires_at
+    Credential.objects.update(refresh_expires_at=ends_at)
+    before = len(refreshes(sandbox))
+
+    assert ahead() == 0
+
+    rotating.refresh_from_db()
+    assert (len(refreshes(sandbox)), rotating.state) == (before, "active")
+
+
+def test_grant_that_lives_beyond_its_token_is_renewed_until_its_day(rotating: SocialAccount) -> None:
+    now = timezone.now()
+    Credential.objects.update(refresh_expires_at=now + timedelta(days=300))
+
+    assert (ahead(), ahead(at=now + timedelta(days=301))) == (1, 0)
+    assert Credential.objects.get().refresh_expires_at == now + timedelta(days=300)
+
+
+def test_token_that_is_too_young_waits(sandbox: Sandbox, rotating: SocialAccount) -> None:
+    now = timezone.now()
+    Credential.objects.update(refresh_not_before=now + timedelta(minutes=5))
+
+    assert (ahead(at=now), ahead(at=now + timedelta(minutes=5))) == (0, 1)
+    assert Credential.objects.get().refresh_not_before is None  # as the new pair says

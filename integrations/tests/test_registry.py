@@ -25,6 +25,10 @@ def test_what_is_built_can_be_loaded(slug: str) -> None:
     assert (capabilities.slug, capabilities.label) == (slug, registry.PLATFORMS[slug].label)
     assert all(source.url.startswith("https://") and source.read for source in (capabilities.text.source,))
     is_by_password = slug in BY_PASSWORD
+    assert all(
+        issubclass(registry.sign_in(slug, entry.name), PasswordSignIn if entry.way == "password" else OAuthFlow)
+        for entry in registry.PLATFORMS[slug].sign_ins
+    )
     assert issubclass(registry.sign_in(slug), PasswordSignIn if is_by_password else OAuthFlow)
     with pytest.raises(registry.OtherSignIn):
         (registry.oauth_flow if is_by_password else registry.password_sign_in)(slug)

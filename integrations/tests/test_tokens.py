@@ -288,3 +288,50 @@ def test_bug_in_the_call_gives_the_turn_back(credential: Credential, monkeypatch
         tokens.fresh_credentials(credential, at=NOON)
 
     assert begin(credential) is not None
+
+
+# --- what a platform says of its tokens' times ---
+
+
+def test_times_of_a_pair_are_stored_and_a_fixed_day_stays(credential: Credential) -> None:
+    Credential.objects.filter(id=credential.id).update(refresh_enc="refresh")
+    now, day = timezone.now(), timezone.now() + timedelta(days=365)
+    first = Tokens("a", "r", now, refresh_expires_at=day, not_before=now)
+
+    tokens.store_refresh(turn_for(credential), first, at=now)
+    credential.refresh_from_db()
+    stored = (credential.refresh_expires_at, credential.refresh_not_before)
+    tokens.store_refresh(turn_for(credential), Tokens("b"), at=now)
+    credential.refresh_from_db()
+
+    assert stored == (day, now)
+    assert (credential.refresh_expires_at, credential.refresh_not_before, credential.refresh_enc) == (day, None, "r")
+
+
+def test_person_who_asks_too_soon_is_told_when(workspace: Workspace) -> None:
+    later = timezone.now() + timedelta(hours=20)
+    young = make_credential(workspace=workspace, refresh_enc="r", refresh_not_before=later)
+
+    with pytest.raises(Conflict) as caught:
+        tokens.newer_credentials(young, at=timezone.now())
+
+    assert caught.value.code == "too_soon"
+    assert f"{later:%Y-%m-%d %H:%M} UTC" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("token", "not_before_h", "ends_h", "may"),
+    [
+        ("", None, None, False), (None, None, None, False), ("r", None, None, True), ("r", 1, None, False),
+        ("r", -1, 1, True), ("r", None, -1, False),
+    ],
+)  # fmt: skip
+def test_refused_token_is_renewed_only_where_that_can_help(
+    token: str | None, not_before_h: int | None, ends_h: int | None, may: bool
+) -> None:
+    now = timezone.now()
+
+    def in_hours(hours: int | None) -> datetime | None:
+        return None if hours is None else now + timedelta(hours=hours)
+
+    assert tokens.may_refresh(token, not_before=in_hours(not_before_h), ends_at=in_hours(ends_h), at=now) is may

@@ -10,7 +10,7 @@ import pytest
 from integrations.capabilities import Capabilities, Source, TextLimit
 from integrations.contract import Content, MediaUse, Part
 from integrations.validation import general_problems, media_problems, option_problems
-from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
+from mastablasta.core.media_rules import DocumentRule, ImageRule, MediaRule, VideoRule
 
 SOURCE = Source("https://example.com", "2026-11-23")
 CAPABILITIES = Capabilities(
@@ -167,3 +167,35 @@ def test_problem_of_media_stands_where_they_were_chosen() -> None:
     [problem] = general_problems(content, CAPABILITIES, None)
 
     assert problem.field == "overrides.twitter.media"
+
+
+# --- covers and documents ---
+
+PICTURE = ImageRule(("image/png",), 1_000)
+PAGES = MediaRule("https://example.com", "2026-11-28", documents=DocumentRule(("application/pdf",), 10_000))
+
+
+def codes_of(rule: MediaRule, *uses: MediaUse) -> list[tuple[str, str]]:
+    return [(one.field, one.code) for one in media_problems(Part("", uses), rule, where="Chirp")]
+
+
+def use_of(kind: str, role: Any = "content") -> MediaUse:
+    return MediaUse("1", "", "image/png", 10, kind=kind, role=role)
+
+
+def test_document_is_taken_where_the_rule_has_documents() -> None:
+    pictures = MediaRule("https://example.com", "2026-11-28", images=PICTURE)
+
+    assert codes_of(PAGES, use_of("document")) == []
+    assert codes_of(PAGES, use_of("document"), use_of("document")) == [("media", "too_many_media")]
+    assert codes_of(pictures, use_of("document")) == [("media.0", "media_not_supported")]
+
+
+def test_cover_is_one_picture_that_does_not_count_as_content() -> None:
+    rule = replace(PAGES, covers=PICTURE)
+
+    assert codes_of(rule, use_of("document"), use_of("image", "cover")) == []
+    assert codes_of(PAGES, use_of("document"), use_of("image", "cover")) == [("media.1", "cover_not_supported")]
+    two = (use_of("image", "cover"), use_of("image", "cover"))
+    assert codes_of(rule, use_of("document"), *two) == [("media.2", "cover_not_supported")]
+    assert codes_of(rule, use_of("document"), use_of("video", "cover")) == [("media.1", "cover_not_supported")]

@@ -42,11 +42,22 @@ class VideoRule:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentRule:
+    """Documents, taken as they are: nothing is made of them."""
+
+    mime_types: tuple[str, ...]
+    max_bytes: int
+    max_pages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MediaRule:
     """What one visible post may carry. A kind that is None is not taken.
 
     `max_*`: how many of a kind. `may_mix`: whether kinds go together. `alt_text_limit` in characters, 0 = none is
-    taken. `url` and `read`: where the vendor says so, and the day it was read there (YYYY-MM-DD).
+    taken. `covers`: a picture that stands for a video or document, beside what the post shows. `by_url`: the kinds
+    (image, animation, video) that the platform fetches from this server instead of being sent them. `url` and `read`:
+    where the vendor says so, and the day it was read there (YYYY-MM-DD).
     """
 
     url: str
@@ -59,3 +70,7 @@ class MediaRule:
     max_videos: int = 1
     may_mix: bool = False
     alt_text_limit: int = 0
+    documents: DocumentRule | None = None
+    max_documents: int = 1
+    covers: ImageRule | None = None
+    by_url: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from integrations.models import Credential, PlatformHost, SocialAccount
+from integrations.services.tokens import ends_by
 from integrations.states import CredentialState
 from mastablasta.core.models import PROGRESS, Heartbeat, Tally
 from mastablasta.ops import periodic
@@ -118,8 +119,10 @@ def _accounts() -> Iterator[Metric]:
     yield _gauge("accounts", "Connected accounts by state", _account_states(), "platform", "state")
     at = timezone.now()
     live = Credential.objects.filter(state=CredentialState.LIVE)
-    expiring = {(name,): _capped(live.filter(expires_at__lte=at + ahead)) for name, ahead in EXPIRES_WITHIN.items()}
-    yield _gauge("grants_expiring", f"Live grants whose token ends within this, up to {MOST}", expiring, "within")
+    expiring = {(name,): _capped(live.filter(ends_by(at + ahead))) for name, ahead in EXPIRES_WITHIN.items()}
+    yield _gauge(
+        "grants_expiring", f"Live grants that end within this, or whose token does, up to {MOST}", expiring, "within"
+    )
     silent = PlatformHost.objects.filter(circuit_opened_at__isnull=False)
     text = f"Hosts that answer nobody and are not called, up to {MOST_HOSTS}"
     yield _gauge("circuit_open", text, _hosts(silent), "platform", "host")

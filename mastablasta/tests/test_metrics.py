@@ -163,13 +163,14 @@ def test_accounts_grants_and_hosts() -> None:
     for minutes in (-1, 30, 600):
         make_credential(expires_at=now + timedelta(minutes=minutes))
     make_credential(expires_at=now, state="dead")
+    make_credential(expires_at=now + timedelta(days=30), refresh_expires_at=now + timedelta(hours=2))
 
     found = scrape()
 
     assert found["accounts"] == {
         ("mastodon", "active"): 1, ("mastodon", "needs_reauth"): 1, ("twitter", "active"): 1
     }  # fmt: skip
-    assert found["grants_expiring"] == {("0s",): 1, ("1h",): 2, ("1d",): 3, ("7d",): 3}
+    assert found["grants_expiring"] == {("0s",): 1, ("1h",): 2, ("1d",): 4, ("7d",): 4}
     assert found["circuit_open"] == {("silent.test", "mastodon"): 1}
     assert found["platform_paused"] == {("paused.test", "mastodon"): 1}
 

@@ -14,11 +14,13 @@ from integrations.contract import Content, MediaUse, Target
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import files as storage
 from media_library.services import renditions
+from media_library.services.links import link_to_rendition
 from posts.engine.blockers import Blocker
 from posts.services import media
 from posts.services.media import RequiredRendition
 from posts.services.post_renditions import require_all
 
+FETCHED_WITHIN = timedelta(hours=25)  # a platform that fetches gives up on a container after a day
 LOOK_AGAIN = timedelta(seconds=15)  # a net below `settled`, which wakes a waiting post at once
 
 
@@ -29,14 +31,14 @@ class RequiredMedia:
     content: Content
     forms: Sequence[RequiredRendition]
     unfit: str
+    by_url: tuple[str, ...] = ()
 
 
 def required_media(platform: str, content: Content, target: Target) -> RequiredMedia:
     """Pure."""
-    forms, unfit = media.required_renditions(
-        content, registry.connector_class(platform).media_rule(content.post_type, target)
-    )
-    return RequiredMedia(content, forms, unfit[0].message if unfit else "")
+    rule = registry.connector_class(platform).media_rule(content.post_type, target)
+    forms, unfit = media.required_renditions(content, rule)
+    return RequiredMedia(content, forms, unfit[0].message if unfit else "", rule.by_url if rule else ())
 
 
 def attach_renditions(wanted: Mapping[UUID, RequiredMedia], *, at: datetime) -> dict[UUID, Content | Blocker]:
@@ -70,23 +72,27 @@ def _attached(
         if rendition is None or rendition.status != AssetStatus.READY:
             return Blocker("media", "Its files are being made into the form that is needed.", at + LOOK_AGAIN)
         use = one.content.parts[form.part].media[form.position]
-        made[form.part, form.position] = _as_made(use, rendition)
+        url = link_to_rendition(rendition, at=at, lasts=FETCHED_WITHIN).url if use.kind in one.by_url else ""
+        made[form.part, form.position] = _as_made(use, rendition, url=url)
     return media.with_files(one.content, made)
 
 
-def _as_made(use: MediaUse, rendition: Rendition) -> MediaUse:
+def _as_made(use: MediaUse, rendition: Rendition, *, url: str) -> MediaUse:
     return replace(
         use, mime_type=rendition.mime_type, size=rendition.size, width=rendition.width, height=rendition.height,
-        duration_s=rendition.duration_s, stored_name=rendition.stored_name,
+        duration_s=rendition.duration_s, stored_name=rendition.stored_name, url=url,
     )  # fmt: skip
 
 
 def localised(content: Content, held: ExitStack) -> Content:
-    """The content with its files as local paths, good until `held` ends. Raises whatever the storage raises."""
+    """The content with its files as local paths, good until `held` ends; without those that the platform fetches.
+
+    Raises whatever the storage raises.
+    """
     made = {}
     for number, part in enumerate(content.parts):
         for position, use in enumerate(part.media):
-            if use.stored_name:
+            if use.stored_name and not use.url:
                 path = held.enter_context(storage.local(use.stored_name))
                 made[number, position] = replace(use, path=_readable(path))
     return media.with_files(content, made) if made else content

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils import timezone
 
-from integrations import registry
 from integrations.capabilities import RateRule
 from integrations.contract import Target
 from integrations.models import Credential, PlatformHost
 from integrations.services import budgets, circuits
-from posts.engine import attachments
+from integrations.services.hosts import app_of
+from integrations.services.tokens import may_refresh
+from posts.engine import attachments, rate_windows
 from posts.engine.blockers import Blocker, missed_rules_of
 from posts.engine.send_jobs import Grant, SendJob
 from posts.models import Delivery
@@ -31,9 +32,11 @@ _COLUMNS = (
     "id", "workspace_id", "platform", "generation", "tries", "visible_calls", "sent_at", "doubted_at", "progress",
     "parts", "is_one_step", "due_at", "released_at", "attempt_count", "post__content", "post__post_type",
     "post__post_options", "post__overrides", "post__thread", "post__first_comment", "account__state",
-    "account__state_reason", "account__remote_id", "account__handle", "account__facts", "account__platform_host_id",
+    "account__state_reason", "account__remote_id", "account__handle", "account__facts", "account__target_token_enc",
+    "account__platform_host_id",
     "account__credential_id", "account__credential__version", "account__credential__access_enc",
-    "account__credential__refresh_enc", "account__credential__expires_at", "account__credential__state",
+    "account__credential__refresh_enc", "account__credential__refresh_not_before",
+    "account__credential__refresh_expires_at", "account__credential__expires_at", "account__credential__state",
 )  # fmt: skip
 
 
@@ -116,15 +119,15 @@ def _over_budget(
     """Reserve the sends in what our app may still publish at each host; what is beyond waits for the next window."""
     wanted: dict[UUID, list[UUID]] = {}
     for one, row in claimed:
-        if _is_send(one) and app_rule(row["platform"]) is not None:
+        if _is_send(one) and app_rules(row["platform"]):
             wanted.setdefault(row["account__platform_host_id"], []).append(one.delivery_id)
     found: dict[UUID, Blocker] = {}
     for host_id, deliveries in sorted(wanted.items()):
         host = hosts[host_id]
-        rule = app_rule(host.platform)
-        assert rule is not None  # noqa: S101  asked above
-        granted, until = budgets.reserve(f"{host.platform}:{host.host}:publish", rule, calls=len(deliveries), at=at)
-        message = f"This server's {rule.limit} posts at {host.host} are used up until {until:%Y-%m-%d %H:%M} UTC."
+        rules = app_rules(host.platform)
+        granted, until = budgets.reserve(f"{host.platform}:{host.host}:publish", rules, calls=len(deliveries), at=at)
+        most = " or ".join(str(rule.limit) for rule in rules)
+        message = f"This server's {most} posts at {host.host} are used up until {until:%Y-%m-%d %H:%M} UTC."
         found |= {delivery: Blocker("window", message, until) for delivery in deliveries[granted:]}
     return found
 
@@ -175,7 +178,12 @@ def _send_job(
             row["account__credential__version"],
             row["account__credential__access_enc"],
             row["account__credential__expires_at"],
-            bool(row["account__credential__refresh_enc"]),
+            may_refresh(
+                row["account__credential__refresh_enc"],
+                not_before=row["account__credential__refresh_not_before"],
+                ends_at=row["account__credential__refresh_expires_at"],
+                at=at,
+            ),
         )
     rate = publish_rate(row["platform"])
     is_late = at - _promised_at(row) > LATE
@@ -194,6 +202,8 @@ def _send_job(
             facts=row["account__facts"],
         ),
         grant=grant,
+        app=app_of(host),
+        target_token=str(row["account__target_token_enc"] or ""),
         generation=row["generation"],
         tries=row["tries"],
         visible_calls=row["visible_calls"],
@@ -210,22 +220,15 @@ def _send_job(
     )
 
 
-@cache
-def app_rule(platform: str) -> RateRule | None:
-    """How often our app may publish there, whosever account; None = as often as it likes."""
-    rules = registry.capabilities(platform).rates
-    return next((rule for rule in rules if rule.scope == "app" and rule.operation == "publish"), None)
+def app_rules(platform: str) -> tuple[RateRule, ...]:
+    """How often our app may publish there, whosever account; () = as often as it likes."""
+    return rate_windows.publish_rules(platform, "app")
 
 
-@cache
 def publish_rate(platform: str) -> tuple[int, int] | None:
-    """How many visible calls one account may make in how many seconds, by the platform's shortest window."""
-    rules = [
-        (rule.limit, rule.window_s)
-        for rule in registry.capabilities(platform).rates
-        if rule.scope == "account" and rule.operation == "publish"
-    ]
-    return min(rules, key=lambda rule: rule[1], default=None)
+    """How many visible calls one account may make in how many seconds, by the window that its lane counts."""
+    rule = rate_windows.lane_rule(platform)
+    return None if rule is None else (rule.limit, rule.window_s)
 
 
 def _known_ids(claimed: Sequence[Claimed]) -> dict[UUID, frozenset[str]]:
@@ -249,4 +252,7 @@ def current_grant(grant: Grant) -> Grant | None:
     newer = Credential.objects.filter(id=grant.credential_id, version__gt=grant.version, state="live").first()
     if newer is None:
         return None
-    return Grant(newer.id, newer.version, str(newer.access_enc), newer.expires_at, bool(newer.refresh_enc))
+    again = may_refresh(
+        newer.refresh_enc, not_before=newer.refresh_not_before, ends_at=newer.refresh_expires_at, at=timezone.now()
+    )
+    return Grant(newer.id, newer.version, str(newer.access_enc), newer.expires_at, again)

@@ -31,6 +31,7 @@ from posts.engine.blockers import Blocker
 from posts.engine.host_health import assess_hosts, record
 from posts.engine.job_loader import load_jobs
 from posts.engine.mailbox import DatabaseRequest, JobDone, Mailbox
+from posts.engine.rate_windows import counted_results
 from posts.engine.send_jobs import SendJob
 from posts.engine.sender import blocked_result, work_on
 from posts.engine.side_effects import apply_side_effects
@@ -275,7 +276,7 @@ class _Drain:
             self.hosts |= PlatformHost.objects.in_bulk(list(forgotten))
         self.done, weights = assess_hosts(self.done, self.hosts)
         with transaction.atomic():
-            written = claims.finish([d.result for d in self.done if d.result is not None], at=at)
+            written = claims.finish(counted_results(self.done, at=at), at=at)
             apply_side_effects(self.done, written, at=at)
             held = claims.save([request.save for request in self.requests if request.save is not None], at=at)
             answers = [(request, *self._answer(request, held)) for request in self.requests]

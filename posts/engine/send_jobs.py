@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from integrations.contract import Content, Target
+from integrations.contract import NO_APP, ClientApp, Content, Target
 from posts.engine.blockers import Blocker
 from posts.queue.types import Claimed, Result
 from posts.states import ATTEMPT_KIND, AttemptKind, AttemptOutcome, DeliveryState
@@ -22,7 +22,7 @@ class Grant:
 
     credential_id: UUID
     version: int
-    access_token: str
+    access_token: str = field(repr=False)
     expires_at: datetime | None
     can_refresh: bool
 
@@ -30,6 +30,9 @@ class Grant:
 @dataclass(frozen=True, slots=True)
 class SendJob:
     """A claimed delivery, ready to be worked on. `known`: ids at the platform that belong to other deliveries.
+
+    `app`: our registration at its host, empty where there is none. `target_token`: the account's own token, which calls
+    are made with where there is one.
 
     `blocker`: why it cannot be sent now, or None. `spacing_s`: how long its account rests after a late post.
     `rate`: the platform's own limit, as (visible calls, seconds), or None.
@@ -50,6 +53,8 @@ class SendJob:
     parts: Sequence[Mapping[str, Any]]
     is_one_step: bool
     host_id: UUID
+    app: ClientApp = NO_APP
+    target_token: str = field(default="", repr=False)
     blocker: Blocker | None = None
     spacing_s: float = 0.0
     rate: tuple[int, int] | None = None

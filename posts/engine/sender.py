@@ -14,7 +14,7 @@ from integrations import registry
 from integrations.contract import Absent, CannotTell, Connector, Found, LeaseLost, Pending, Published, SentPart
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, OutcomeUnknown, Rejected, Unavailable
 from integrations.services import tokens
-from mastablasta.core.outbound import Http
+from integrations.services.connectors import connector_for
 from mastablasta.core.time_scale import scaled
 from posts.engine import outcomes
 from posts.engine.attachments import localised
@@ -122,7 +122,7 @@ def blocked_result(job: SendJob, blocker: Blocker, *, at: datetime) -> Result:
 def _after(job: SendJob, answer: Answer | CallFailed, progress: DeliveryProgress) -> Result:
     at = timezone.now()
     is_further = len(progress.parts) > len(job.parts)
-    job = replace(job, progress=progress.data, parts=progress.parts, sent_at=None if is_further else job.sent_at)
+    job = replace(job, progress=progress.stored, parts=progress.parts, sent_at=None if is_further else job.sent_at)
     if job.kind == AttemptKind.RECONCILE and not isinstance(answer, Published):
         assert not isinstance(answer, Pending)  # noqa: S101  reconcile() cannot return it
         return outcomes.after_reconcile(job, answer, at=at, settle_s=visibility_lag_s(job.platform))
@@ -172,9 +172,14 @@ def _known(job: SendJob, progress: DeliveryProgress) -> frozenset[str]:
 
 
 def _with_fresh_token(job: SendJob, mailbox: Mailbox, progress: DeliveryProgress) -> Answer:
-    """Act with a token that is good for a while; where the platform refuses it all the same, refresh it once."""
+    """Act with a token that is good for a while; where the platform refuses it all the same, refresh it once.
+
+    An account's own token does not end with the grant's, and no refresh makes it anew.
+    """
     grant = job.grant
-    assert grant is not None  # noqa: S101  a job without one has an blocker and does not come here
+    assert grant is not None  # noqa: S101  a job without one has a blocker and does not come here
+    if job.target_token:
+        return _act(_connector(job, grant, progress), job, progress)
     is_fresh = grant.expires_at is None or grant.expires_at > timezone.now() + REFRESH_AHEAD
     may_refresh = grant.can_refresh
     if not is_fresh and may_refresh:
@@ -189,8 +194,9 @@ def _with_fresh_token(job: SendJob, mailbox: Mailbox, progress: DeliveryProgress
 
 def _connector(job: SendJob, grant: Grant, progress: DeliveryProgress) -> Connector:
     progress.grant_version = grant.version
-    http = Http(job.target.base_url, purpose="platform", token=grant.access_token, on_visible=progress.mark)
-    return registry.connector_class(job.platform)(job.target, http)
+    return connector_for(
+        job.platform, job.target, token=job.target_token or grant.access_token, app=job.app, on_visible=progress.mark
+    )
 
 
 def _refreshed(grant: Grant, mailbox: Mailbox) -> Grant:

@@ -1,4 +1,4 @@
-"""What an outcome means beyond its delivery: the account has to be connected again, the platform is paused."""
+"""What an outcome means beyond its delivery: accounts have to be connected again, the platform is paused."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ def apply_side_effects(done: Iterable[JobDone], written: set[UUID], *, at: datet
         if end.job.claimed.delivery_id not in written or end.failure is None:
             continue
         if isinstance(end.failure, NeedsReconnect) and end.job.grant is not None:
-            tokens.needs_reauth(
-                end.job.grant.credential_id, reason=end.failure.message, at=at, version=end.grant_version
-            )
+            is_alone = end.failure.scope == "account"
+            sign_out = tokens.account_needs_reauth if is_alone else tokens.needs_reauth
+            whom = end.job.claimed.account_id if is_alone else end.job.grant.credential_id
+            sign_out(whom, reason=end.failure.message, at=at, version=end.grant_version)
         elif isinstance(end.failure, OperatorProblem):
             hosts.pause_host(end.job.platform, end.job.target.host, reason=end.failure.message, at=at)
             log.error("platform_paused", platform=end.job.platform, host=end.job.target.host, code=end.failure.code)

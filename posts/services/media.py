@@ -157,11 +157,12 @@ def required_renditions(content: Content, rule: MediaRule | None) -> tuple[list[
     problems: list[FieldProblem] = []
     for number, part in enumerate(content.parts):
         for position, use in enumerate(part.media):
-            if rule is None or not takes(rule, use.kind):
+            if rule is None or not takes(rule, use.kind, role=use.role):
                 continue
+            part_rule = replace(rule, images=rule.covers) if use.role == "cover" else rule
             original = Original(use.kind, use.mime_type, use.size, use.width, use.height, use.duration_s, use.facts)
             try:
-                recipe = plan(original, rule, fit=use.fit)
+                recipe = plan(original, part_rule, fit=use.fit)
             except CannotFit as unfit:
                 problems += [replace(one, field=f"{part.media_field}.{position}") for one in unfit.problems]
             else:
@@ -169,9 +170,11 @@ def required_renditions(content: Content, rule: MediaRule | None) -> tuple[list[
     return forms, problems
 
 
-def takes(rule: MediaRule, kind: str) -> bool:
-    """Whether the rule has anything for files of this kind."""
-    return {"image": rule.images, "animation": rule.animations, "video": rule.videos}[kind] is not None
+def takes(rule: MediaRule, kind: str, *, role: str = "content") -> bool:
+    """Whether the rule has anything to be made of files of this kind; of documents there is nothing."""
+    if role == "cover":
+        return kind == "image" and rule.covers is not None
+    return {"image": rule.images, "animation": rule.animations, "video": rule.videos}.get(kind) is not None
 
 
 def failed_renditions(content: Content, forms: Sequence[RequiredRendition]) -> list[FieldProblem]:

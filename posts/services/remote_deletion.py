@@ -6,11 +6,11 @@ from datetime import datetime
 
 from django.db import transaction
 
-from integrations import registry
 from integrations.errors import CallFailed
 from integrations.services import tokens
+from integrations.services.connectors import connector_for
+from integrations.services.hosts import app_of
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem
-from mastablasta.core.outbound import Http
 from posts.models import Delivery, Post
 from posts.queue import claims
 from posts.services import post_content, scheduling
@@ -51,8 +51,12 @@ def _retract(delivery: Delivery, *, at: datetime) -> None:
     if account.credential is None:
         raise Conflict("needs_reauth", "The account has to be connected again.")
     credential = tokens.fresh_credentials(account.credential, at=at)
-    http = Http(account.platform_host.base_url, token=str(credential.access_enc))
-    connector = registry.connector_class(delivery.platform)(post_content.target_of(account), http)
+    connector = connector_for(
+        delivery.platform,
+        post_content.target_of(account),
+        token=str(account.target_token_enc or credential.access_enc),
+        app=app_of(account.platform_host),
+    )
     ids = [part["remote_id"] for part in delivery.parts or ()] or [delivery.remote_id]
     for remote_id in reversed([remote_id for remote_id in ids if remote_id]):  # replies before what they answer
         connector.delete(remote_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import urllib.request
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -380,3 +381,21 @@ def test_the_feed_for_people_shows_the_picture(sandbox: Sandbox, client: APIClie
     with urllib.request.urlopen(sandbox.url) as page:
         assert 'alt="A street in the rain"' in page.read().decode()
     assert Asset.objects.count() == 1
+
+
+# --- what has to be made ---
+def test_cover_is_made_by_its_own_rule_and_a_document_stays_as_it_is() -> None:
+    from integrations.contract import Content, MediaUse, Part
+    from mastablasta.core.media_rules import DocumentRule, ImageRule, MediaRule
+    from posts.services.media import required_renditions
+
+    small, large = ImageRule(("image/jpeg",), 10_000, max_width=100), ImageRule(("image/jpeg",), 10_000_000)
+    pages = DocumentRule(("application/pdf",), 10_000)
+    rule = MediaRule("https://example.com", "2026-11-28", images=large, documents=pages, covers=small)
+    picture = MediaUse(NOBODYS, "", "image/jpeg", 5_000, width=400, height=400)
+    uses = (picture, replace(picture, role="cover"), replace(picture, kind="document", mime_type="application/pdf"))
+
+    forms, problems = required_renditions(Content((Part("", uses),)), rule)
+
+    assert ([form.position for form in forms], problems) == ([0, 1], [])
+    assert forms[0].recipe.key != forms[1].recipe.key

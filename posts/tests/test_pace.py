@@ -14,10 +14,11 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Workspace
+from integrations.capabilities import RateRule, Source
 from integrations.models import PlatformHost, RateBudget, SocialAccount
-from integrations.services import circuits
+from integrations.services import budgets, circuits
 from integrations.tests.factories import make_account, make_host
-from posts.engine import job_loader, outcomes
+from posts.engine import job_loader, outcomes, rate_windows
 from posts.engine.publisher import drain
 from posts.models import Attempt, Delivery, Lane, Post
 from posts.queue import claims, types
@@ -203,10 +204,8 @@ def test_an_account_rests_when_its_window_is_used_up(
 def test_our_app_stays_within_what_it_has_at_a_host(
     sandbox: Sandbox, connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from integrations.capabilities import RateRule, Source
-
     rule = RateRule("publish", limit=2, window_s=3600, scope="app", source=Source("https://example.org", "2026-11-24"))
-    monkeypatch.setattr(job_loader, "app_rule", lambda platform: rule)
+    monkeypatch.setattr(job_loader, "app_rules", lambda platform: (rule,))
     deliveries = [make_delivery(connected(name), due_at=timezone.now()) for name in ("anna", "ben", "cleo")]
 
     run()
@@ -218,6 +217,62 @@ def test_our_app_stays_within_what_it_has_at_a_host(
     assert (waiting.next_attempt_at, waiting.tries, waiting.error_kind) == (budget.resets_at, 0, "rate_limited")
     assert "2 posts at" in waiting.error_message
     assert len(creates(sandbox)) == 2
+
+
+def rule_of(limit: int, window_s: int, scope: Any, **more: Any) -> RateRule:
+    return RateRule("publish", limit, window_s, scope, Source("https://example.org", "2026-11-24"), **more)
+
+
+def test_every_window_of_our_app_counts(sandbox: Sandbox, connected: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = (
+        rule_of(3, 60, "app"),
+        rule_of(2, 86_400, "app", resets_in="America/Los_Angeles"),
+        rule_of(9, 9_000, "app"),
+    )
+    monkeypatch.setattr(job_loader, "app_rules", lambda platform: rules)
+    deliveries = [make_delivery(connected(name), due_at=timezone.now()) for name in ("anna", "ben", "cleo")]
+
+    run()
+
+    assert sorted(states(*deliveries)) == ["published", "published", "queued"]
+    left = {budget.key.rpartition(":")[2]: budget.remaining for budget in RateBudget.objects.all()}
+    assert left == {"60": 1, "America/Los_Angeles": 0, "9000": 7}  # what one refused was given back to the others
+    day = RateBudget.objects.get(remaining=0)
+    assert Delivery.objects.get(state="queued").next_attempt_at == day.resets_at == rules[1].window_end(timezone.now())
+    assert len(creates(sandbox)) == 2
+
+
+def test_every_window_of_an_account_counts(
+    sandbox: Sandbox, connected: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = (rule_of(1, 86_400, "account", resets_in="Asia/Tokyo"), rule_of(5, 3_600, "account"))
+    monkeypatch.setattr(rate_windows, "longer_rules", lambda platform: rules)
+    anna, ben = connected("anna"), connected("ben")
+    first, second = (make_delivery(anna, due_at=timezone.now(), content=text) for text in ("one", "two"))
+    other = make_delivery(ben, due_at=timezone.now())
+
+    run(until=lambda: states(first, other) == ["published"] * 2)
+
+    midnight = rules[0].window_end(timezone.now())
+    assert (states(first, second, other), len(creates(sandbox))) == (["published", "queued", "published"], 2)
+    assert list(Lane.objects.values_list("blocked_until", flat=True)) == [midnight, midnight]
+    left = {budget.key: budget.remaining for budget in RateBudget.objects.all()}
+    assert left == {
+        f"account:{account.id}:publish:{window}": count
+        for account in (anna, ben)
+        for window, count in (("Asia/Tokyo", 0), ("3600", 4))
+    }
+
+
+def test_used_up_window_opens_again_when_it_is_over(db: None) -> None:
+    rules, now = (rule_of(2, 60, "app"),), timezone.now()
+    made = {"a": (rule_of(2, 60, "account"), 3)}
+
+    assert budgets.reserve("k", rules, calls=3, at=now) == (2, now + timedelta(seconds=60))
+    assert budgets.reserve("k", rules, calls=1, at=now + timedelta(seconds=59))[0] == 0
+    assert budgets.reserve("k", rules, calls=1, at=now + timedelta(seconds=60))[0] == 1
+    assert budgets.count_calls(made, at=now) == {"a": now + timedelta(seconds=60)}
+    assert budgets.count_calls({"a": (made["a"][0], 1)}, at=now + timedelta(seconds=60)) == {}
 
 
 def test_a_host_that_limits_our_app_is_left_alone_by_all_its_accounts(sandbox: Sandbox, connected: Connect) -> None:

@@ -8,12 +8,13 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from integrations import registry
 from integrations.models import SocialAccount
 from integrations.states import ACCOUNT_MOVES, AccountState
 from integrations.tests.factories import make_account
 from mastablasta.core import move_guards
 from mastablasta.core.transitions import IllegalMove, StateTable
-from posts.models import Delivery
+from posts.models import Delivery, Post, PostType
 from posts.states import DELIVERY_MOVES, DeliveryState
 from posts.tests.factories import NOON, make_post
 
@@ -101,3 +102,18 @@ def test_a_guard_is_made_anew_when_its_table_changes() -> None:
     assert is_refused(lambda: SocialAccount.objects.filter(id=account.id).update(state="paused"))
     assert move_guards.install(connection, table="integrations_socialaccount", moves=ACCOUNT_MOVES)
     assert not is_refused(lambda: SocialAccount.objects.filter(id=account.id).update(state="paused"))
+
+
+def test_type_of_post_is_the_platforms_to_declare(db: None) -> None:
+    post = make_post(post_type="document_carousel")
+
+    assert Post.objects.get(id=post.id).post_type == "document_carousel"
+
+
+def test_every_declared_type_of_post_has_a_name_in_the_api() -> None:
+    declared = {
+        kind for slug in registry.PLATFORM_SLUGS if registry.is_built(slug)
+        for kind in registry.capabilities(slug).post_types
+    }  # fmt: skip
+
+    assert declared <= set(PostType.values)

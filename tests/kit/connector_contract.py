@@ -22,7 +22,9 @@ import pytest
 
 from integrations import registry
 from integrations.contract import (
+    NO_APP,
     Absent,
+    ClientApp,
     Connector,
     Content,
     Found,
@@ -68,12 +70,17 @@ class Notes:
         self.data: Mapping[str, Any] = data
         self.saves: list[dict[str, Any]] = []
         self.stops_at: int | None = None
+        self.secrets: set[str] = set()
 
     def save(self, **values: Any) -> None:
         if self.stops_at is not None and len(self.saves) >= self.stops_at:
             raise LeaseLost
         self.saves.append(values)
         self.data = {**self.data, **values}
+
+    def save_secret(self, **values: Any) -> None:
+        self.save(**values)
+        self.secrets |= values.keys()
 
 
 @dataclass
@@ -84,6 +91,7 @@ class Visit:
     slug: str
     target: Target
     token: str = field(repr=False)
+    app: ClientApp = NO_APP
     marks: int = 0
 
     @property
@@ -92,8 +100,9 @@ class Visit:
 
     def at(self, base_url: str) -> Connector:
         """A connector for the same account, spoken to at another address."""
-        http = Http(base_url, token=self.token, on_visible=self._mark)
-        return registry.connector_class(self.slug)(self.target, http)
+        connector = registry.connector_class(self.slug)
+        http = Http(base_url, auth=connector.auth(self.token, self.app), on_visible=self._mark)
+        return connector(self.target, http)
 
     def _mark(self) -> None:
         self.marks += 1
@@ -121,9 +130,9 @@ def visit(sandbox: Sandbox, slug: str, handle: str = "anna") -> Visit:
     challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
     query = consent(flow.authorize_url(app, redirect_uri=CALLBACK, state="s", challenge=challenge), handle)
     tokens = flow.exchange(app, code=query["code"], redirect_uri=CALLBACK, verifier=VERIFIER)
-    place = flow.who_am_i(tokens.access_token).places[0]
-    target = Target(base_url, urlsplit(base_url).netloc, place.remote_id, place.handle, info, place.facts)
-    return Visit(sandbox, slug, target, tokens.access_token)
+    own = flow.who_am_i(app, access_token=tokens.access_token).targets[0]
+    target = Target(base_url, urlsplit(base_url).netloc, own.remote_id, own.handle, info, own.facts)
+    return Visit(sandbox, slug, target, own.token or tokens.access_token, app)
 
 
 def _visit_by_password(sandbox: Sandbox, slug: str, handle: str, base_url: str) -> Visit:
@@ -132,8 +141,8 @@ def _visit_by_password(sandbox: Sandbox, slug: str, handle: str, base_url: str) 
     flow = flow_class(Http(base_url), info)
     person = sandbox.accounts(slug, handle)
     tokens, _ = flow.sign_in(identifier=person["handle"], password=person["app_password"])
-    place = flow.who_am_i(tokens.access_token).places[0]
-    target = Target(base_url, urlsplit(base_url).netloc, place.remote_id, place.handle, info, place.facts)
+    own = flow.who_am_i(NO_APP, access_token=tokens.access_token).targets[0]
+    target = Target(base_url, urlsplit(base_url).netloc, own.remote_id, own.handle, info, own.facts)
     return Visit(sandbox, slug, target, tokens.access_token)
 
 
@@ -318,6 +327,16 @@ class ConnectorContract:
         )
 
         assert looked == Absent()
+
+    # --- how people took it ---
+
+    def test_metrics_are_of_what_was_asked_and_of_nothing_unknown(self, anna: Visit) -> None:
+        published = anna.connector.publish(step_of("Count me"), progress=Notes())
+        assert isinstance(published, Published)
+
+        told = anna.connector.fetch_metrics([published.remote_id, "404404404"])
+
+        assert set(told) <= {published.remote_id}
 
     # --- taking back ---
 

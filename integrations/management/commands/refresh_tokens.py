@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from integrations.models import Credential, SocialAccount
 from integrations.registry import PLATFORM_SLUGS
-from integrations.services.tokens import Refreshed, grants_ending, refresh_each
+from integrations.services.tokens import Refreshed, can_be_renewed, grants_ending, refresh_each
 from mastablasta.core.commands import Outcome, ProgressCommand
 
 NO_TOKEN = "The platform gave no refresh token; connect the account again before its token ends."  # noqa: S105  a sentence
+CONNECT_AGAIN = "connect the account again before then."
 WELL = ("renewed", "would_renew", "under_way")
 SAID = {
     "renewed": "renewed",
@@ -44,16 +45,15 @@ class Command(ProgressCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would be renewed, and ask nobody")
 
     def work(self, **options: Any) -> Outcome:
-        grants = grants_ending(at=timezone.now(), within=timedelta(hours=options["within"]))
+        at, within = timezone.now(), timedelta(hours=options["within"])
+        grants = grants_ending(at=at, within=within)
         if options["workspace"]:
             grants = grants.filter(workspace=options["workspace"])
         if options["platform"]:
             grants = grants.filter(platform_host__platform=options["platform"])
-        renewable = list(grants.exclude(refresh_enc=None).exclude(refresh_enc="").values_list("id", flat=True))
-        found = [
-            Refreshed(grant, "no_refresh_token", NO_TOKEN)
-            for grant in grants.exclude(id__in=renewable).values_list("id", flat=True)
-        ]
+        due = grants.filter(can_be_renewed(at=at), expires_at__lte=at + within)
+        renewable = list(due.values_list("id", flat=True))
+        found = [_not_renewable(grant, at=at) for grant in grants.exclude(id__in=renewable)]
         if options["dry_run"]:
             found += [Refreshed(grant, "would_renew") for grant in renewable]
         else:
@@ -70,6 +70,16 @@ class Command(ProgressCommand):
         }
         lines = [*_lines(rows), f"{shown['renewed']} renewed, {bad} could not be"]
         return Outcome(shown, lines, 1 if bad else 0)
+
+
+def _not_renewable(grant: Credential, *, at: datetime) -> Refreshed:
+    if grant.refresh_expires_at is not None:
+        ends_at = f"{grant.refresh_expires_at:%Y-%m-%d %H:%M} UTC"
+        return Refreshed(grant.id, "no_refresh_token", f"The platform ends this sign-in at {ends_at}; {CONNECT_AGAIN}")
+    if grant.refresh_enc and grant.refresh_not_before is not None and grant.refresh_not_before > at:
+        begins_at = f"{grant.refresh_not_before:%Y-%m-%d %H:%M} UTC"
+        return Refreshed(grant.id, "not_asked", f"The platform renews its token from {begins_at} on.")
+    return Refreshed(grant.id, "no_refresh_token", NO_TOKEN)
 
 
 def _rows(one: Refreshed) -> Iterator[dict[str, Any]]:

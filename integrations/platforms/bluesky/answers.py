@@ -6,13 +6,13 @@ answers of the reference server (read 2026-11-23).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
-from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Rejected, Unavailable
+from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Rejected
+from integrations.protocols.windows import epoch_reset, is_used_up, retry_at
 from mastablasta.core.outbound import Answer
 
-DEFAULT_BLOCK = timedelta(minutes=1)
-LONGEST_BLOCK = timedelta(hours=24)
+RESET = "ratelimit-reset"
 
 # A fresh token may help: https://docs.bsky.app/docs/api/com-atproto-server-refresh-session
 TOKEN_REFUSED = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired", "BadJwt"})
@@ -45,7 +45,9 @@ def refusal(answer: Answer) -> CallFailed:
     if answer.server_trouble or status == 408:
         return answer.in_doubt("is a fault of the service", code="server_error")
     if status == 429 or name == "RateLimitExceeded":
-        return RateLimited("The service asks to wait.", until=open_again_at(answer), http_status=status)
+        return RateLimited(
+            "The service asks to wait.", until=retry_at(answer, epoch_reset(answer, RESET)), http_status=status
+        )
     if name in _ACCOUNT:
         code, sentence = _ACCOUNT[name]
         return NeedsReconnect(sentence, code=code, http_status=status, can_refresh=False)
@@ -56,8 +58,6 @@ def refusal(answer: Answer) -> CallFailed:
     if name == "ScopeMissingError":
         sentence = f"The session lacks a permission: {said(answer)}"
         return NeedsReconnect(sentence, code="scope_missing", http_status=status, can_refresh=False)
-    if status < 400:
-        return Unavailable("The service points to another address.", code="redirected", http_status=status)
     if not name:
         return answer.in_doubt("does not come from a Bluesky service", code="unreadable")
     return Rejected(f"Bluesky refused it: {said(answer)}", code=_REJECTED.get(name, "rejected"), http_status=status)
@@ -65,18 +65,4 @@ def refusal(answer: Answer) -> CallFailed:
 
 def rests_until(answer: Answer) -> datetime | None:
     """When the account may call again, where this call was its last one in the window; None = it may go on."""
-    return _reset_of(answer) if answer.headers.get("ratelimit-remaining", "").strip() == "0" else None
-
-
-def _reset_of(answer: Answer) -> datetime | None:
-    """`RateLimit-Reset`, in seconds since 1970, on our clock."""
-    reset = answer.headers.get("ratelimit-reset", "")
-    is_moment = reset.isdigit() and len(reset) < 12
-    return answer.on_our_clock(datetime.fromtimestamp(int(reset), UTC)) if is_moment else None
-
-
-def open_again_at(answer: Answer) -> datetime:
-    """When the window opens: Retry-After, else RateLimit-Reset (epoch seconds), else in a minute; within a day."""
-    until = answer.retry_after() or _reset_of(answer)
-    until = until or answer.received_at + DEFAULT_BLOCK
-    return min(max(until, answer.received_at + timedelta(seconds=1)), answer.received_at + LONGEST_BLOCK)
+    return epoch_reset(answer, RESET) if is_used_up(answer, "ratelimit-remaining") else None

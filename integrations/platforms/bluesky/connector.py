@@ -32,7 +32,7 @@ from integrations.platforms.bluesky.capabilities import CAPABILITIES, MAX_BYTES,
 from integrations.platforms.bluesky.keys import record_key
 from integrations.platforms.bluesky.media import Uploads, embed_of, within
 from integrations.platforms.bluesky.text import facets, graphemes, has_mentions
-from integrations.validation import general_problems, too_long
+from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
 from mastablasta.core.outbound import Answer
@@ -52,16 +52,15 @@ class BlueskyConnector(Connector):
     @classmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
         problems = general_problems(content, cls.capabilities, cls.media_rule(content.post_type, target))
-        for index, part in enumerate(content.parts):
-            measure = cls.measure(content, index, target)
+        too_long = cls.length_problems(content, target, where="Bluesky")
+        named = {problem.field for problem in too_long}
+        for part in content.parts:
             size = len(part.text.encode())
-            if measure.length > measure.limit:
-                problems.append(too_long(content, index, limit=measure.limit, actual=measure.length, where="Bluesky"))
-            elif size > MAX_BYTES:
+            if size > MAX_BYTES and part.field not in named:
                 message = f"Bluesky takes at most {MAX_BYTES} bytes of text; this has {size}."
                 params = {"limit": MAX_BYTES, "actual": size}
                 problems.append(FieldProblem(part.field, "too_many_bytes", message, params))
-        return problems
+        return problems + too_long
 
     @classmethod
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:  # noqa: ARG003  the same everywhere
@@ -125,10 +124,6 @@ class BlueskyConnector(Connector):
         if isinstance(found, Found):
             return Published(found.remote_id, found.url, found.facts)
         raise OutcomeUnknown("Bluesky says that this is there, and does not show it.", code="not_shown_yet")
-
-    def resume(self, step: Step, *, progress: Progress) -> Published | Pending:
-        """Go on with the files, or ask whether the video is ready; then write the record."""
-        return self.publish(step, progress=progress)
 
     def reconcile(
         self,

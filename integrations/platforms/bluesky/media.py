@@ -17,8 +17,9 @@ from integrations.errors import CallFailed, NeedsReconnect, Rejected, Unavailabl
 from integrations.platforms.bluesky.addresses import own_did, video_service_of
 from integrations.platforms.bluesky.answers import refusal
 from integrations.platforms.bluesky.capabilities import MAX_IN_IMAGES
+from integrations.protocols.uploads import file_of, is_enough, timeout_s
 from mastablasta.core.media_rules import MediaRule
-from mastablasta.core.outbound import Answer, File, Http
+from mastablasta.core.outbound import Answer, Auth, Http
 
 UPLOAD_BLOB = "com.atproto.repo.uploadBlob"
 SERVICE_AUTH = "com.atproto.server.getServiceAuth"
@@ -26,9 +27,6 @@ UPLOAD_VIDEO = "app.bsky.video.uploadVideo"
 JOB_STATUS = "app.bsky.video.getJobStatus"
 UPLOAD_LIMITS = "app.bsky.video.getUploadLimits"
 
-AT_ONCE_BYTES = 8 << 20  # of pictures in one call of publish
-LONGEST_CALL_S = 55.0
-SLOWEST_BYTES_S = 250_000
 TOKEN_LIVES = timedelta(minutes=30)
 ASKS_AGAIN = timedelta(seconds=2), timedelta(seconds=5)  # in the first half minute, and then
 LONGEST_JOB = timedelta(hours=1)
@@ -64,7 +62,7 @@ class Uploads:
         for position, use in enumerate(self.media):
             if str(position) in self._blobs:
                 continue
-            if sent and sent + use.size > AT_ONCE_BYTES:
+            if is_enough(sent, use):
                 return Pending(datetime.now(UTC))
             blob = self._video(use) if is_video(use) and not self._is_again else self._upload(use)
             if isinstance(blob, Pending):
@@ -93,7 +91,7 @@ class Uploads:
 
     def _upload(self, use: MediaUse) -> Blob:
         """Source: https://docs.bsky.app/docs/api/com-atproto-repo-upload-blob (read 2026-11-23)."""
-        answer = self.http.post(f"/xrpc/{UPLOAD_BLOB}", data=_file(use), timeout_s=_time_for(use))
+        answer = self.http.post(f"/xrpc/{UPLOAD_BLOB}", data=file_of(use), timeout_s=timeout_s(use))
         if not answer.is_ok:
             raise refusal(answer)
         blob = _blob_in(answer.fields())
@@ -109,9 +107,9 @@ class Uploads:
         self._check_allowed(use)
         answer = self._video_service(UPLOAD_BLOB, self.did).post(
             f"/xrpc/{UPLOAD_VIDEO}",
-            params={"did": self.target.remote_id, "name": _name(use)},
-            data=_file(use),
-            timeout_s=_time_for(use),
+            params={"did": self.target.remote_id, "name": file_of(use).filename},
+            data=file_of(use),
+            timeout_s=timeout_s(use),
         )
         status = _job_in(answer)
         if not status.get("jobId"):
@@ -179,7 +177,7 @@ class Uploads:
         if not isinstance(token, str) or not token:
             raise answer.in_doubt("holds no token", code="unreadable")
         address, _ = video_service_of(self.target.base_url, self.did)
-        return self.http.elsewhere(address).with_token(token)
+        return self.http.elsewhere(address).with_auth(Auth(token))
 
 
 def is_video(use: MediaUse) -> bool:
@@ -216,18 +214,6 @@ def within(rule: MediaRule, max_bytes: int) -> MediaRule:
 
 def _aspect(use: MediaUse) -> dict[str, Any]:
     return {"aspectRatio": {"width": use.width, "height": use.height}} if use.width and use.height else {}
-
-
-def _file(use: MediaUse) -> File:
-    return File(_name(use), use.mime_type, path=use.path)
-
-
-def _name(use: MediaUse) -> str:
-    return f"{use.asset_id}.{use.mime_type.partition('/')[2]}"
-
-
-def _time_for(use: MediaUse) -> float:
-    return min(LONGEST_CALL_S, 10.0 + use.size / SLOWEST_BYTES_S)
 
 
 def _blob_in(fields: Mapping[str, Any]) -> Blob | None:

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from integrations.contract import ClientApp, Grantor, Identity, PasswordSignIn, Tokens
+from integrations.contract import ClientApp, GrantOwner, PasswordSignIn, TargetIdentity, Tokens
 from integrations.errors import ExchangeRefused, NeedsReconnect, RateLimited, Unavailable
 from integrations.platforms.bluesky.addresses import SERVICE, identifier_of, pages_of
 from integrations.platforms.bluesky.answers import TOKEN_REFUSED, error_name, refusal, said
 from integrations.protocols.oauth2 import for_tokens, web_address
-from mastablasta.core.outbound import Answer, split_url
+from mastablasta.core.outbound import Answer, Auth, split_url
 
 CREATE = "/xrpc/com.atproto.server.createSession"
 REFRESH = "/xrpc/com.atproto.server.refreshSession"
@@ -61,7 +61,7 @@ class BlueskySignIn(PasswordSignIn):
 
     def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:  # noqa: ARG002  there is no app
         """Return the new pair; the old one gives the same successor for two hours, so a lost answer does no harm."""
-        answer = self.http.with_token(refresh_token).post(REFRESH)
+        answer = self.http.with_auth(Auth(refresh_token)).post(REFRESH)
         if answer.is_ok:
             return _tokens(answer)
         if error_name(answer) in TOKEN_REFUSED:
@@ -71,12 +71,12 @@ class BlueskySignIn(PasswordSignIn):
 
     def revoke(self, app: ClientApp, *, token: str) -> None:  # noqa: ARG002  there is no app
         """End the session by its refresh token; the access token ends with its time."""
-        answer = self.http.with_token(token).post(DELETE)
+        answer = self.http.with_auth(Auth(token)).post(DELETE)
         if not answer.is_ok and error_name(answer) not in TOKEN_REFUSED:
             raise for_tokens(refusal(answer))
 
-    def who_am_i(self, access_token: str) -> Grantor:
-        http = self.http.with_token(access_token)
+    def who_am_i(self, app: ClientApp, *, access_token: str) -> GrantOwner:  # noqa: ARG002
+        http = self.http.with_auth(Auth(access_token))
         answer = http.get(SESSION)
         if not answer.is_ok:
             raise refusal(answer)
@@ -86,7 +86,7 @@ class BlueskySignIn(PasswordSignIn):
             raise answer.in_doubt("names no account", code="unreadable")
         profile = http.get(PROFILE, params={"actor": did})
         shown = profile.fields() if profile.is_ok else {}
-        place = Identity(
+        target = TargetIdentity(
             remote_id=did,
             handle=f"@{handle}"[:255],
             name=str(shown.get("displayName") or handle)[:255],
@@ -96,7 +96,7 @@ class BlueskySignIn(PasswordSignIn):
                 "active": session.get("active") is not False,
             },
         )
-        return Grantor(did, (place,))
+        return GrantOwner(did, (target,))
 
 
 def _refused_sign_in(answer: Answer) -> Exception:

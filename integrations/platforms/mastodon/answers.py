@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Rejected, Unavailable
+from integrations.protocols.refusals import common_failure
+from integrations.protocols.windows import is_used_up, retry_at
 from mastablasta.core.outbound import Answer
-
-LONGEST_BLOCK = timedelta(hours=24)
-DEFAULT_BLOCK = timedelta(minutes=1)
 
 # Texts are localised and differ between versions: the status decides, words only refine it.
 # app/controllers/concerns/api/error_handling.rb, user.rb of mastodon/mastodon (read 2026-11-23)
@@ -34,10 +33,10 @@ def refusal(answer: Answer) -> CallFailed:
     """
     status, said = answer.status, error_text(answer)
     words = said.lower()
-    if answer.server_trouble or status == 408:
-        return answer.in_doubt("is a fault of the server", code="server_error")
+    if common := common_failure(answer, label="The server"):
+        return common
     if status == 429:
-        return RateLimited("The server asks to wait.", until=open_again_at(answer), http_status=status)
+        return RateLimited("The server asks to wait.", until=retry_at(answer, _reset(answer)), http_status=status)
     if status == 401 or (status == 400 and "bearer token" in words):  # 400 text/html: Takahe 0.11
         return NeedsReconnect(
             "The server no longer accepts the account's token.", code="token_refused", http_status=status
@@ -60,8 +59,6 @@ def refusal(answer: Answer) -> CallFailed:
         return Unavailable(
             "A proxy in front of the server asked for a browser check.", code="challenged", http_status=status
         )
-    if status < 400:
-        return Unavailable("The server points to another address.", code="redirected", http_status=status)
     if status == 422 and any(hint in words for hint in NOT_READY):
         return Unavailable("The server is still processing the media.", code=MEDIA_NOT_READY, http_status=status)
     return Rejected(
@@ -90,23 +87,18 @@ def error_text(answer: Answer) -> str:
     return text if 0 < len(text) <= 200 and "<" not in text else ""
 
 
-def open_again_at(answer: Answer) -> datetime:
-    """When the window opens: Retry-After, else X-RateLimit-Reset (ISO 8601), else in a minute; within a day."""
-    until = answer.retry_after()
-    if until is None:
-        reset = time_of(answer.headers.get("x-ratelimit-reset"))
-        until = answer.on_our_clock(reset) if reset else answer.received_at + DEFAULT_BLOCK
-    return min(max(until, answer.received_at + timedelta(seconds=1)), answer.received_at + LONGEST_BLOCK)
-
-
 def rests_until(answer: Answer) -> datetime | None:
     """When the account may call again, where this call was its last one in the window; None = it may go on.
 
     Source: https://docs.joinmastodon.org/api/rate-limits/ (read 2026-11-23).
     """
+    return _reset(answer) if is_used_up(answer, "x-ratelimit-remaining") else None
+
+
+def _reset(answer: Answer) -> datetime | None:
+    """X-RateLimit-Reset (ISO 8601), on our clock."""
     reset = time_of(answer.headers.get("x-ratelimit-reset"))
-    is_used_up = answer.headers.get("x-ratelimit-remaining", "").strip() == "0"
-    return answer.on_our_clock(reset) if is_used_up and reset is not None else None
+    return None if reset is None else answer.on_our_clock(reset)
 
 
 def status_of(read: Any) -> dict[str, str] | None:

@@ -26,7 +26,7 @@ from integrations.platforms.mastodon.capabilities import CAPABILITIES
 from integrations.platforms.mastodon.limits import CHARACTERS_PER_URL, MAX_CHARACTERS, media_rule_of
 from integrations.platforms.mastodon.text import comparable, comparable_shown, counted_length, words_of
 from integrations.platforms.mastodon.uploads import MAYBE_OUT, Uploads, ids_in
-from integrations.validation import general_problems, too_long
+from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
 
@@ -44,11 +44,7 @@ class MastodonConnector(Connector):
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
         problems = general_problems(content, cls.capabilities, cls.media_rule(content.post_type, target))
         where = target.host if target else cls.capabilities.label
-        for index in range(len(content.parts)):
-            measure = cls.measure(content, index, target)
-            if measure.length > measure.limit:
-                problems.append(too_long(content, index, limit=measure.limit, actual=measure.length, where=where))
-        return problems
+        return problems + cls.length_problems(content, target, where=where)
 
     @classmethod
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:
@@ -96,10 +92,6 @@ class MastodonConnector(Connector):
         if status is None:
             raise answer.in_doubt("names no id of the new status", code="no_id")
         return Published(status["remote_id"], status["url"], rests_until=rests_until(answer))
-
-    def resume(self, step: Step, *, progress: Progress) -> Published | Pending:
-        """Go on with the files; the status itself is never pending here."""
-        return self.publish(step, progress=progress)
 
     def reconcile(
         self, step: Step, *, progress: Progress, since: datetime, known: frozenset[str]

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from integrations.contract import ClientApp, Grantor, Identity, OAuthFlow, Tokens
+from integrations.contract import ClientApp, GrantOwner, OAuthFlow, TargetIdentity, Tokens
 from integrations.errors import ExchangeRefused, NeedsReconnect, OperatorProblem, Unavailable
 from integrations.platforms.mastodon.answers import error_text, refusal
 from integrations.platforms.mastodon.limits import limits_of
 from integrations.protocols.oauth2 import for_tokens, tokens_of, web_address
-from mastablasta.core.outbound import Answer, OAuthSession, Refused, split_url
+from mastablasta.core.outbound import Answer, Auth, OAuthSession, Refused, split_url
 
 CLIENT_NAME = "MastaBlasta"
 SCOPES = ("read:statuses", "write:statuses", "write:media")
@@ -124,12 +124,12 @@ class MastodonOAuth(OAuthFlow):
         if not answer.is_ok and answer.status not in {400, 401, 403, 404}:
             raise refusal(answer)
 
-    def who_am_i(self, access_token: str) -> Grantor:
-        """One place: the account that signed in. Its own defaults are kept as facts, for the composer.
+    def who_am_i(self, app: ClientApp, *, access_token: str) -> GrantOwner:  # noqa: ARG002
+        """One target: the account that signed in. Its own defaults are kept as facts, for the composer.
 
         Source: https://docs.joinmastodon.org/methods/accounts/#verify_credentials (read 2026-11-23).
         """
-        answer = self.http.with_token(access_token).get("/api/v1/accounts/verify_credentials")
+        answer = self.http.with_auth(Auth(access_token)).get("/api/v1/accounts/verify_credentials")
         if not answer.is_ok:
             raise refusal(answer)
         account = answer.fields()
@@ -137,7 +137,7 @@ class MastodonOAuth(OAuthFlow):
             raise answer.in_doubt("is not an account", code="unreadable")
         source: Mapping[str, Any] = account["source"] if isinstance(account.get("source"), dict) else {}
         remote_id = str(account["id"])
-        place = Identity(
+        target = TargetIdentity(
             remote_id=remote_id,
             handle=f"@{account['username']}@{self._handle_domain()}"[:255],
             name=str(account.get("display_name") or account["username"])[:255],
@@ -149,7 +149,7 @@ class MastodonOAuth(OAuthFlow):
                 "sensitive": source.get("sensitive") is True,
             },
         )
-        return Grantor(remote_id, (place,))
+        return GrantOwner(remote_id, (target,))
 
     def _info(self) -> Mapping[str, Any]:
         instance, discovered = self._instance(), self._discovered()

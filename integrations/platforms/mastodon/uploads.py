@@ -13,15 +13,13 @@ from urllib.parse import quote
 from integrations.contract import MediaUse, Pending, Progress
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.mastodon.answers import MEDIA_NOT_READY, error_text, refusal
-from mastablasta.core.outbound import Answer, File, Http
+from integrations.protocols.uploads import file_of, is_enough, timeout_s
+from mastablasta.core.outbound import Answer, Http
 
 V2, V1 = "/api/v2/media", "/api/v1/media"
 UNKNOWN_CALL = {404, 405, 501}
 GONE = {404, 410}
 
-AT_ONCE_BYTES = 8 << 20  # in one call of publish, but for the first file
-LONGEST_CALL_S = 55.0
-SLOWEST_BYTES_S = 250_000
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(seconds=15)
 LONGEST_WORK = timedelta(minutes=10)
 KEPT_FOR = timedelta(hours=12)  # servers throw away after a day what no status has
@@ -63,7 +61,7 @@ class Uploads:
         for position, use in enumerate(self._media):
             if self._has(position):
                 continue
-            if sent and sent + use.size > AT_ONCE_BYTES:
+            if is_enough(sent, use):
                 return Pending(datetime.now(UTC))
             answer = self._send(use)
             if answer.status in UNKNOWN_CALL and not self._progress.data.get(ONLY_V1):
@@ -113,11 +111,9 @@ class Uploads:
     def _send(self, use: MediaUse) -> Answer:
         """Upload one file with its alt text. What it takes of time says something of the line, not of the server."""
         path = V1 if self._progress.data.get(ONLY_V1) else V2
-        file = File(f"{use.asset_id}.{use.mime_type.partition('/')[2]}", use.mime_type, path=use.path)
         fields = {"description": use.alt_text} if use.alt_text else {}
-        timeout_s = min(LONGEST_CALL_S, 10.0 + use.size / SLOWEST_BYTES_S)
         try:
-            return self._http.post(path, data=fields, files={"file": file}, timeout_s=timeout_s)
+            return self._http.post(path, data=fields, files={"file": file_of(use)}, timeout_s=timeout_s(use))
         except Unavailable as failure:
             if failure.code != "timed_out":
                 raise

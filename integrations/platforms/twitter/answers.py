@@ -4,58 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, RateLimited, Rejected, Unavailable
+from integrations.protocols.refusals import ErrorRule, common_failure
+from integrations.protocols.windows import bounded, epoch_reset, is_used_up, retry_at
 from mastablasta.core.outbound import Answer
 
-LONGEST_BLOCK = timedelta(hours=24)
-DEFAULT_BLOCK = timedelta(minutes=1)
 DUPLICATE = "duplicate"
 MEDIA_IDS = "media_ids_refused"
 MEDIA_GONE = "media_gone"
 NOT_PERMITTED = "not_permitted"
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What to raise; `{said}` in the sentence is what X said itself."""
-
-    outcome: type[CallFailed]
-    code: str
-    sentence: str
-    can_refresh: bool = False
-
-
 # --- the table -------------------------------------------------------------------------------------------------------
 # https://docs.x.com/x-api/fundamentals/response-codes-and-errors and the Problem schemas of
 # https://api.x.com/2/openapi.json, 2.166 and 2.167; words as quoted in public bug reports of 2026 (read 2026-11-23)
-_TOKEN_REFUSED = Meaning(NeedsReconnect, "token_refused", "X no longer accepts the account's token.", can_refresh=True)
-_WRONG_TOKEN = Meaning(NeedsReconnect, "wrong_token", "X wants the account to be connected again: {said}")
-_SCOPE_MISSING = Meaning(
+_TOKEN_REFUSED = ErrorRule(
+    NeedsReconnect, "token_refused", "X no longer accepts the account's token.", can_refresh=True
+)
+_WRONG_TOKEN = ErrorRule(NeedsReconnect, "wrong_token", "X wants the account to be connected again: {said}")
+_SCOPE_MISSING = ErrorRule(
     NeedsReconnect, "scope_missing", "The account was connected without the permission that this needs: {said}"
 )
-_LOCKED = Meaning(NeedsReconnect, "account_locked", "X does not let the account in: {said}")
-_CLIENT_FORBIDDEN = Meaning(OperatorProblem, "client_forbidden", "X does not let this server's app in: {said}")
-_APP_READ_ONLY = Meaning(OperatorProblem, "app_read_only", "This server's app at X may not write: {said}")
-_NO_CREDITS = Meaning(OperatorProblem, "credits_depleted", "This server's credits at X are used up: {said}")
-_USAGE_CAPPED = Meaning(OperatorProblem, "usage_capped", "This server's plan at X is used up: {said}")
-_TOO_MANY = Meaning(RateLimited, "rate_limited", "X asks to wait.")
-_DUPLICATE = Meaning(Rejected, DUPLICATE, "X has this text from this account already; change it. ({said})")
-_CASHTAGS = Meaning(Rejected, "too_many_cashtags", "X takes one cashtag in a post: {said}")
-_REPLY = Meaning(Rejected, "reply_not_allowed", "X does not allow this reply: {said}")
-_PARENT_GONE = Meaning(Rejected, "parent_gone", "The post that this one answers is gone: {said}")
-_INVALID = Meaning(Rejected, "invalid_request", "X refused it: {said}")
-_NOT_PERMITTED = Meaning(Rejected, NOT_PERMITTED, "X does not permit this: {said}")
-_NOT_FOUND = Meaning(Rejected, "not_found", "X does not have it: {said}")
-_MEDIA_IDS = Meaning(Rejected, MEDIA_IDS, "X does not take the media of this post: {said}")
-_MEDIA_GONE = Meaning(Rejected, MEDIA_GONE, "X does not have the file that was being uploaded: {said}")
-_VIDEO_TOO_LONG = Meaning(Rejected, "media_too_long", "X does not take so long a video from this account: {said}")
-_TOO_LARGE = Meaning(Rejected, "too_large", "It is too large for X.")
+_LOCKED = ErrorRule(NeedsReconnect, "account_locked", "X does not let the account in: {said}")
+_CLIENT_FORBIDDEN = ErrorRule(OperatorProblem, "client_forbidden", "X does not let this server's app in: {said}")
+_APP_READ_ONLY = ErrorRule(OperatorProblem, "app_read_only", "This server's app at X may not write: {said}")
+_NO_CREDITS = ErrorRule(OperatorProblem, "credits_depleted", "This server's credits at X are used up: {said}")
+_USAGE_CAPPED = ErrorRule(OperatorProblem, "usage_capped", "This server's plan at X is used up: {said}")
+_TOO_MANY = ErrorRule(RateLimited, "rate_limited", "X asks to wait.")
+_DUPLICATE = ErrorRule(Rejected, DUPLICATE, "X has this text from this account already; change it. ({said})")
+_CASHTAGS = ErrorRule(Rejected, "too_many_cashtags", "X takes one cashtag in a post: {said}")
+_REPLY = ErrorRule(Rejected, "reply_not_allowed", "X does not allow this reply: {said}")
+_PARENT_GONE = ErrorRule(Rejected, "parent_gone", "The post that this one answers is gone: {said}")
+_INVALID = ErrorRule(Rejected, "invalid_request", "X refused it: {said}")
+_NOT_PERMITTED = ErrorRule(Rejected, NOT_PERMITTED, "X does not permit this: {said}")
+_NOT_FOUND = ErrorRule(Rejected, "not_found", "X does not have it: {said}")
+_MEDIA_IDS = ErrorRule(Rejected, MEDIA_IDS, "X does not take the media of this post: {said}")
+_MEDIA_GONE = ErrorRule(Rejected, MEDIA_GONE, "X does not have the file that was being uploaded: {said}")
+_VIDEO_TOO_LONG = ErrorRule(Rejected, "media_too_long", "X does not take so long a video from this account: {said}")
+_TOO_LARGE = ErrorRule(Rejected, "too_large", "It is too large for X.")
 
 # The last part of a problem's `type`; its host has been api.twitter.com and api.x.com.
-_BY_TYPE: Mapping[str, Meaning] = {
+_BY_TYPE: Mapping[str, ErrorRule] = {
     "client-forbidden": _CLIENT_FORBIDDEN,  # client-not-enrolled, official-client-forbidden
     "credits": _NO_CREDITS,
     "credits-depleted": _NO_CREDITS,
@@ -70,7 +62,7 @@ _BY_TYPE: Mapping[str, Meaning] = {
     "user-suspended": _LOCKED,
 }
 # Words in what a 401 or 403 says, the first that fit; of a 400, which is about the content, only what rejects it.
-_BY_WORDS: tuple[tuple[str, Meaning], ...] = (
+_BY_WORDS: tuple[tuple[str, ErrorRule], ...] = (
     ("duplicate content", _DUPLICATE),
     ("cashtag", _CASHTAGS),
     ("media ids are invalid", _MEDIA_IDS),
@@ -87,7 +79,7 @@ _BY_WORDS: tuple[tuple[str, Meaning], ...] = (
     ("required scope", _SCOPE_MISSING),
 )
 # Codes of version 1.1, which some gateways still give: https://docs.x.com/x-api/fundamentals/response-codes-and-errors
-_BY_CODE: Mapping[int, Meaning] = {
+_BY_CODE: Mapping[int, ErrorRule] = {
     32: _TOKEN_REFUSED,
     64: _LOCKED,
     88: _TOO_MANY,
@@ -99,7 +91,7 @@ _BY_CODE: Mapping[int, Meaning] = {
     324: _MEDIA_IDS,
     326: _LOCKED,
 }
-_BY_STATUS: Mapping[int, Meaning] = {
+_BY_STATUS: Mapping[int, ErrorRule] = {
     401: _TOKEN_REFUSED,
     402: _NO_CREDITS,
     403: _NOT_PERMITTED,
@@ -125,7 +117,7 @@ class Problem:
     said: str = ""
     code: int = 0
 
-    def meaning(self, status: int) -> Meaning | None:
+    def meaning(self, status: int) -> ErrorRule | None:
         """What it means by its own words; None = its status has to say."""
         words = self.said.lower()
         for hint, meaning in _BY_WORDS:
@@ -137,10 +129,8 @@ class Problem:
 def refusal(answer: Answer) -> CallFailed:
     """Return what to raise for an answer other than 2xx."""
     status = answer.status
-    if answer.server_trouble or status == 408:
-        return answer.in_doubt("is a fault of the server", code="server_error")
-    if status < 400:
-        return Unavailable("X points to another address.", code="redirected", http_status=status)
+    if common := common_failure(answer, label="X"):
+        return common
     problem = next(problems_in(answer.fields()), None)
     if problem is None and status not in _PLAIN:
         sentence = "Something in front of X refused the call with a page of its own."
@@ -171,19 +161,12 @@ def problems_in(fields: Mapping[str, Any]) -> Iterator[Problem]:
 
 def rests_until(answer: Answer) -> datetime | None:
     """When the account may post again, where this was its last post in a window; None = it may go on."""
-    used_up = [
-        moment
+    resets = [
+        epoch_reset(answer, f"{name}-reset")
         for name, scope in _WINDOWS
-        if scope == "account" and answer.headers.get(f"{name}-remaining") == "0" and (moment := _reset(answer, name))
+        if scope == "account" and is_used_up(answer, f"{name}-remaining")
     ]
-    return max(used_up, default=None)
-
-
-def _reset(answer: Answer, name: str) -> datetime | None:
-    """When that window ends, on our clock."""
-    reset = answer.headers.get(f"{name}-reset", "")
-    is_moment = reset.isascii() and reset.isdecimal() and len(reset) < 12
-    return answer.on_our_clock(datetime.fromtimestamp(int(reset), UTC)) if is_moment else None
+    return max((moment for moment in resets if moment is not None), default=None)
 
 
 def open_again(answer: Answer) -> tuple[datetime, Literal["account", "host"]]:
@@ -193,12 +176,11 @@ def open_again(answer: Answer) -> tuple[datetime, Literal["account", "host"]]:
     """
     windows: list[tuple[datetime, Literal["account", "host"]]] = []
     for name, scope in _WINDOWS:
-        moment = _reset(answer, name)
+        moment = epoch_reset(answer, f"{name}-reset")
         if moment is not None and answer.headers.get(f"{name}-remaining", "0") == "0":
             windows.append((moment, scope))
-    until, scope = max(windows, default=(answer.retry_after() or answer.received_at + DEFAULT_BLOCK, "account"))
-    earliest, latest = answer.received_at + timedelta(seconds=1), answer.received_at + LONGEST_BLOCK
-    return min(max(until, earliest), latest), scope
+    until, scope = max(windows, default=(retry_at(answer), "account"))
+    return bounded(answer, until), scope
 
 
 _WINDOWS: tuple[tuple[str, Literal["account", "host"]], ...] = (
@@ -221,11 +203,6 @@ def _problem(fields: Mapping[str, Any], *, said: str = "") -> Problem:
     )
 
 
-def _raised(meaning: Meaning, problem: Problem, answer: Answer) -> CallFailed:
-    sentence = meaning.sentence.format(said=problem.said or f"status {answer.status}")
-    if meaning.outcome is RateLimited:
-        until, scope = open_again(answer)
-        return RateLimited(sentence, until=until, scope=scope, code=meaning.code, http_status=answer.status)
-    if meaning.outcome is NeedsReconnect:
-        return NeedsReconnect(sentence, code=meaning.code, http_status=answer.status, can_refresh=meaning.can_refresh)
-    return meaning.outcome(sentence, code=meaning.code, http_status=answer.status)
+def _raised(meaning: ErrorRule, problem: Problem, answer: Answer) -> CallFailed:
+    until, scope = open_again(answer)
+    return meaning.failure(answer, said=problem.said, until=until, limited=scope)

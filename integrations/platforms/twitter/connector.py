@@ -42,7 +42,7 @@ from integrations.platforms.twitter.reading import (
 )
 from integrations.platforms.twitter.text import cashtags, comparable, has_invalid_characters, weighted_length
 from integrations.platforms.twitter.uploads import Uploads, begin_anew, ids_in, type_of
-from integrations.validation import general_problems, too_long
+from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.outbound import Answer
 
@@ -63,10 +63,8 @@ class TwitterConnector(Connector):
     @classmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
         problems = general_problems(content, cls.capabilities, cls.media_rule(content.post_type, target))
-        for index, part in enumerate(content.parts):
-            measure = cls.measure(content, index, target)
-            if measure.length > measure.limit:
-                problems.append(too_long(content, index, limit=measure.limit, actual=measure.length, where="X"))
+        problems += cls.length_problems(content, target, where="X")
+        for part in content.parts:
             if has_invalid_characters(part.text):
                 message = "X takes no text with the code points U+FFFE, U+FEFF or U+FFFF; remove them."
                 problems.append(FieldProblem(part.field, "invalid_characters", message))
@@ -102,10 +100,6 @@ class TwitterConnector(Connector):
         if failure.code == MEDIA_IDS and isinstance(failure, Rejected):
             return begin_anew(progress, failure, at=answer.received_at)
         raise failure
-
-    def resume(self, step: Step, *, progress: Progress) -> Published | Pending:
-        """Go on with its media; the post itself is never pending here."""
-        return self.publish(step, progress=progress)
 
     def reconcile(
         self, step: Step, *, progress: Progress, since: datetime, known: frozenset[str]

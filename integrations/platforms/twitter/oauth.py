@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from integrations.contract import ClientApp, Grantor, Identity, OAuthFlow, Tokens
+from integrations.contract import ClientApp, GrantOwner, OAuthFlow, TargetIdentity, Tokens
 from integrations.errors import (
     CallFailed,
     ExchangeRefused,
@@ -21,7 +21,7 @@ from integrations.errors import (
 from integrations.platforms.twitter.addresses import API, pages_of, profile_url
 from integrations.platforms.twitter.answers import refusal, refusal_in
 from integrations.protocols.oauth2 import for_tokens, tokens_of, web_address
-from mastablasta.core.outbound import Answer, OAuthSession, Refused
+from mastablasta.core.outbound import Answer, Auth, OAuthSession, Refused
 
 SCOPES = ("tweet.read", "tweet.write", "users.read", "media.write", "offline.access")
 USER_FIELDS = "id,name,username,profile_image_url,subscription_type,protected,verified_type"
@@ -90,19 +90,19 @@ class TwitterOAuth(OAuthFlow):
         session = OAuthSession(app.client_id, check=_check_revoke)
         session.post(f"{self.http.base_url}{REVOKE}", data={"token": token}, auth=_basic(app), withhold_token=True)
 
-    def who_am_i(self, access_token: str) -> Grantor:
-        """One place: the account that signed in.
+    def who_am_i(self, app: ClientApp, *, access_token: str) -> GrantOwner:  # noqa: ARG002
+        """One target: the account that signed in.
 
         Source: https://docs.x.com/x-api/users/get-my-user (read 2026-11-23).
         """
-        answer = self.http.with_token(access_token).get("/2/users/me", params={"user.fields": USER_FIELDS})
+        answer = self.http.with_auth(Auth(access_token)).get("/2/users/me", params={"user.fields": USER_FIELDS})
         if not answer.is_ok:
             raise refusal(answer)
         user = answer.fields().get("data")
         if not isinstance(user, dict) or not user.get("id") or not user.get("username"):
             raise refusal_in(answer)
         remote_id, handle = str(user["id"]), f"@{user['username']}"[:255]
-        place = Identity(
+        target = TargetIdentity(
             remote_id=remote_id,
             handle=handle,
             name=str(user.get("name") or user["username"])[:255],
@@ -114,7 +114,7 @@ class TwitterOAuth(OAuthFlow):
                 "protected": user.get("protected") is True,
             },
         )
-        return Grantor(remote_id, (place,))
+        return GrantOwner(remote_id, (target,))
 
 
 def _basic(app: ClientApp) -> tuple[str, str]:

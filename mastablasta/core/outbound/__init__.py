@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mastablasta.core.outbound.addresses import Origin, Refused, split_url
 from mastablasta.core.outbound.answers import Answer
+from mastablasta.core.outbound.auth import Auth
 from mastablasta.core.outbound.failures import CallFailed, OutcomeUnknown, Unavailable
 from mastablasta.core.outbound.http import Http
 from mastablasta.core.outbound.multipart import File
@@ -11,6 +12,7 @@ from mastablasta.core.outbound.oauth import OAuthSession
 
 __all__ = [
     "Answer",
+    "Auth",
     "CallFailed",
     "File",
     "Http",

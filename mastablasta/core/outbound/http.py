@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +12,7 @@ from django.conf import settings
 
 from mastablasta.core.outbound.addresses import Origin, Purpose, Refused, split_url
 from mastablasta.core.outbound.answers import Answer
+from mastablasta.core.outbound.auth import Auth
 from mastablasta.core.outbound.door import MAX_BYTES, Call, exchange
 from mastablasta.core.outbound.failures import CallFailed, Unavailable
 from mastablasta.core.outbound.multipart import File, multipart
@@ -21,20 +23,25 @@ TIMEOUT_S = scaled(10)
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 
+NO_AUTH = Auth("")
+
+
 class Http:
     """Calls below one base URL, with its token if it has one. Cheap to make; use it on one thread at a time.
 
-    `base_url` may have a path; paths given to the calls are appended to it. An absolute URL is taken as it is,
-    but the token goes only to the base URL's own origin. Redirects are answers. The environment's proxies and
-    .netrc are not looked at. `on_visible` is the mark: called right before the first byte of a call with
-    `visible=True` could leave; if it raises, nothing is sent and its exception passes through.
+    `base_url` may have a path; paths given to the calls are appended to it. An absolute URL is taken as it is, but the
+    token and the headers of `with_headers` go only to the base URL's own origin and to those that `auth` names.
+    Redirects are answers. The environment's proxies and .netrc are not looked at. `on_visible` is the mark: called
+    right before the first byte of a call with `visible=True` could leave; if it raises, nothing is sent and its
+    exception passes through.
     """
 
     def __init__(
         self,
         base_url: str,
         *,
-        token: str = "",
+        auth: Auth = NO_AUTH,
+        headers: Mapping[str, str] | None = None,
         purpose: Purpose = "platform",
         on_visible: Callable[[], None] | None = None,
     ) -> None:
@@ -43,18 +50,36 @@ class Http:
         self.purpose: Purpose = purpose
         self._origin, path = _split(self.base_url)
         self._base_path = path.rstrip("/")
-        self._token = token
+        self._auth = auth
+        self._headers = dict(headers or {})
+        self._trusted = frozenset({self._origin, *(_split(origin)[0] for origin in auth.origins)})
         self._on_visible = on_visible
 
     def __repr__(self) -> str:
         return f"<Http {self.base_url} for {self.purpose}>"
 
-    def with_token(self, token: str) -> Http:
-        """The same base URL, spoken to in the name of `token`."""
-        return Http(self.base_url, token=token, purpose=self.purpose, on_visible=self._on_visible)
+    def with_auth(self, auth: Auth) -> Http:
+        """The same base URL and headers, with this token instead of its own."""
+        return self._copy(auth=auth)
+
+    def with_scheme(self, scheme: str) -> Http:
+        """The same, with its token shown under another scheme, as some upload servers want it."""
+        return self._copy(auth=replace(self._auth, scheme=scheme))
+
+    def with_headers(self, **headers: str) -> Http:
+        """The same, with these headers on every call that may carry the token; `LinkedIn_Version` is LinkedIn-Version.
+
+        What a call names itself counts before them.
+        """
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._copy(headers={**self._headers, **named})
+
+    def _copy(self, **changes: Any) -> Http:
+        own = {"auth": self._auth, "headers": self._headers, "purpose": self.purpose, "on_visible": self._on_visible}
+        return Http(self.base_url, **{**own, **changes})
 
     def elsewhere(self, base_url: str) -> Http:
-        """Another base URL for the same purpose; the token stays behind."""
+        """Another base URL for the same purpose; the token and the headers of `with_headers` stay behind."""
         return Http(base_url, purpose=self.purpose)
 
     def get(self, path_or_url: str, **how: Any) -> Answer:
@@ -97,14 +122,14 @@ class Http:
         if visible and self._on_visible is None:
             raise RuntimeError("a visible call needs on_visible: without the mark a crash would send it twice")
         body, content_headers = _body(json, data, files)
+        # Not kept in names: what a frame's names hold can end up in a log.
         outcome = exchange(
             call_of(
                 method,
                 path_or_url,
                 base=(self._origin, self._base_path),
-                token=self._token,
-                params=params,
-                headers={**content_headers, **(headers or {})},
+                params=[*self._signature_for(path_or_url).items(), *_pairs(params)],
+                headers={**self._headers_for(path_or_url), **content_headers, **(headers or {})},
                 body=body,
                 purpose=self.purpose,
                 on_visible=self._on_visible if visible else None,
@@ -117,13 +142,29 @@ class Http:
             raise outcome
         return outcome
 
+    def _headers_for(self, path_or_url: str) -> Mapping[str, str]:
+        """The headers that show there who calls; {} for an origin that is not trusted."""
+        if self._origin_of(path_or_url) not in self._trusted:
+            return {}
+        if not self._auth.token:
+            return self._headers
+        return {"Authorization": f"{self._auth.scheme} {self._auth.token}", **self._headers}
+
+    def _signature_for(self, path_or_url: str) -> Mapping[str, str]:
+        """The query parameters that prove there that our app calls; {} for anybody but the base URL's own origin."""
+        if not self._auth.token or self._auth.sign is None or self._origin_of(path_or_url) != self._origin:
+            return {}
+        return self._auth.sign(self._auth.token)
+
+    def _origin_of(self, path_or_url: str) -> Origin:
+        return self._origin if path_or_url.startswith("/") else _split(path_or_url)[0]
+
 
 def call_of(
     method: str,
     path_or_url: str,
     *,
     base: tuple[Origin, str] | None = None,
-    token: str = "",
     params: Params | None = None,
     headers: Mapping[str, str],
     body: bytes | Iterable[bytes] | None,
@@ -146,10 +187,14 @@ def call_of(
         "Accept": "application/json",
         "Accept-Encoding": "identity",
     }
-    if token and base is not None and origin == base[0]:
-        sent["Authorization"] = f"Bearer {token}"
     sent.update(headers)
     return Call(method, origin, target, sent, body, purpose, timeout_s, max_bytes, on_visible, into)
+
+
+def _pairs(params: Params | None) -> Iterable[tuple[str, Any]]:
+    if params is None:
+        return ()
+    return params.items() if isinstance(params, Mapping) else params
 
 
 def _body(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 
-from mastablasta.core.outbound import Answer, CallFailed, File, Http, OutcomeUnknown, Unavailable, connections
+from mastablasta.core.outbound import Answer, Auth, CallFailed, File, Http, OutcomeUnknown, Unavailable, connections
 from tests.kit.raw_server import (
     RawConnection,
     answer,
@@ -51,7 +51,7 @@ def visible(base_url: str, **how: object) -> Answer:
 
 def test_request_is_sent_as_said() -> None:
     with raw_server(says(answer())) as server:
-        http = Http(f"{server.url}/mastodon/", token="abc")
+        http = Http(f"{server.url}/mastodon/", auth=Auth("abc"))
 
         http.post(
             "/api/v1/statuses", params={"a": ["1", "ü"]}, json={"status": "Grüße"}, headers={"Idempotency-Key": "k.0"}
@@ -121,7 +121,7 @@ def test_files_are_sent_as_multipart(tmp_path: Path) -> None:
 
 def test_token_stays_with_its_own_origin() -> None:
     with raw_server(says(answer())) as own, raw_server(says(answer())) as other:
-        http = Http(own.url, token="abc")
+        http = Http(own.url, auth=Auth("abc"))
 
         http.get(f"{own.url}/here")
         http.get(f"{other.url}/there")
@@ -362,7 +362,7 @@ def test_json_of_a_visible_success_that_is_none_is_unknown() -> None:
 def test_request_that_http_does_not_allow_is_not_sent() -> None:
     with raw_server(says(answer())) as server:
         with pytest.raises(Unavailable) as caught:
-            Http(server.url, token="a\r\nX: y", on_visible=Mark()).post("/x", visible=True)
+            Http(server.url, auth=Auth("a\r\nX: y"), on_visible=Mark()).post("/x", visible=True)
         time.sleep(0.05)
 
     assert (caught.value.code, server.requests) == ("unsendable", [])

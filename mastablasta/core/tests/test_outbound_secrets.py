@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 import structlog
 
-from mastablasta.core.outbound import CallFailed, Http, OAuthSession, connections
+from mastablasta.core.outbound import Auth, CallFailed, Http, OAuthSession, connections
 from mastablasta.core.outbound.door import Call
 from mastablasta.core.outbound.http import call_of
 from tests.kit.raw_server import Turn, answer, is_silent, raw_server, resets, says, says_once
@@ -24,7 +24,7 @@ def canaries_in(text: str) -> list[str]:
 
 
 def post(url: str) -> object:
-    http = Http(url, token=TOKEN, on_visible=lambda: None)
+    http = Http(url, auth=Auth(TOKEN), on_visible=lambda: None)
     return http.post("/x", params={"q": QUERY}, json={"a": BODY}, visible=True, timeout_s=0.3).json()
 
 
@@ -63,14 +63,14 @@ def test_failure_tells_no_secret(turn: Turn) -> None:
 def test_refused_address_tells_no_secret() -> None:
     for url in (f"https://user:{TOKEN}@example.com/", f"https://10.0.0.1/{QUERY}?{QUERY}"):
         with pytest.raises(CallFailed) as caught:
-            Http(url, token=TOKEN).get("/")
+            Http(url, auth=Auth(TOKEN)).get("/")
 
         assert canaries_in(str(caught.value)) == []
 
 
 def test_reprs_tell_no_secret() -> None:
     with raw_server(says(answer(ANSWER, x_secret=ANSWER))) as server:
-        http = Http(server.url, token=TOKEN)
+        http = Http(server.url, auth=Auth(TOKEN))
         got = http.get("/x", params={"q": QUERY})
     call: Call = call_of(
         "POST",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from integrations.contract import Absent, CannotTell, ClientApp, Content, Found, Part, Published
+from integrations.contract import NO_APP, Absent, CannotTell, ClientApp, Content, Found, Part, Published
 from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.bluesky.sign_in import BlueskySignIn
 from mastablasta.core.outbound import Http
@@ -181,10 +181,10 @@ class TestSignIn:
         person = sandbox.accounts("bluesky", "anna", name="Anna Amsel")
         tokens, _ = flow.sign_in(identifier=person["did"], password=person["app_password"])
 
-        grantor = flow.who_am_i(tokens.access_token)
+        owner = flow.who_am_i(NO_APP, access_token=tokens.access_token)
 
-        [place] = grantor.places
-        assert (grantor.subject, place.remote_id, place.handle) == (person["did"], person["did"], "@anna.bsky.social")
+        [place] = owner.targets
+        assert (owner.subject, place.remote_id, place.handle) == (person["did"], person["did"], "@anna.bsky.social")
         assert place.name == "Anna Amsel"
 
     def test_wrong_password_is_refused(self, sandbox: Sandbox, flow: BlueskySignIn) -> None:

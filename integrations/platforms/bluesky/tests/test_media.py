@@ -17,7 +17,7 @@ from integrations.platforms.bluesky.addresses import own_did, video_service_of
 from integrations.platforms.bluesky.capabilities import MEDIA
 from integrations.platforms.bluesky.connector import BlueskyConnector
 from integrations.platforms.bluesky.media import embed_of, within
-from mastablasta.core.outbound import Http, connections
+from mastablasta.core.outbound import Auth, Http, connections
 from tests.kit.connector_contract import Notes, step_of
 from tests.kit.media_contract import MediaFolder, mp4, png
 from tests.kit.raw_server import RawServer, answer, raw_server, says
@@ -54,7 +54,7 @@ def content(*media: MediaUse, text: str = "Look") -> Content:
 def connector_at(server: RawServer, **info: Any) -> BlueskyConnector:
     connections.drop_kept()
     target = Target(server.url, "pds.test", DID, "@anna", info={"did": "did:web:pds.test", **info})
-    return BlueskyConnector(target, Http(server.url, token="abc", on_visible=lambda: None))
+    return BlueskyConnector(target, Http(server.url, auth=Auth("abc"), on_visible=lambda: None))
 
 
 def publish(use: MediaUse, *answers: bytes, notes: Notes | None = None) -> tuple[Published | Pending, list[bytes]]:

@@ -13,7 +13,7 @@ from integrations.contract import Absent, CannotTell, Content, Found, Measure, P
 from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.platforms.mastodon import connector as module
 from integrations.platforms.mastodon.connector import MastodonConnector
-from mastablasta.core.outbound import Http, connections
+from mastablasta.core.outbound import Auth, Http, connections
 from tests.kit.connector_contract import Notes, step_of, text_of
 from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, raw_server, says
 
@@ -25,7 +25,7 @@ HTML = "<!DOCTYPE html><html><body><h1>Not Found</h1></body></html>"
 def connector_at(server: RawServer) -> MastodonConnector:
     connections.drop_kept()
     target = Target(server.url, "m.test", "7", "@anna@m.test")
-    return MastodonConnector(target, Http(server.url, token="abc", on_visible=lambda: None))
+    return MastodonConnector(target, Http(server.url, auth=Auth("abc"), on_visible=lambda: None))
 
 
 def publish(turn: Turn, content: Content | None = None) -> Any:

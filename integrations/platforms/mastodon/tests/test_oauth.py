@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.contract import ClientApp, Grantor, Identity
+from integrations.contract import ClientApp, GrantOwner, TargetIdentity
 from integrations.errors import (
     CallFailed,
     ExchangeRefused,
@@ -366,12 +366,12 @@ ACCOUNT = {
 
 def test_account_is_told() -> None:
     with raw_server(says(answer(json.dumps(ACCOUNT)))) as server:
-        grantor = flow_at(server).who_am_i("t0ken")
+        owner = flow_at(server).who_am_i(APP, access_token="t0ken")
 
     facts = {"url": "https://m.test/@anna", "visibility": "unlisted", "language": "de", "sensitive": True}
     host = urlsplit(server.url).netloc
-    assert grantor == Grantor(
-        "109", (Identity("109", f"@anna@{host}", "Anna", "https://m.test/a.png", "person", facts),)
+    assert owner == GrantOwner(
+        "109", (TargetIdentity("109", f"@anna@{host}", "Anna", "https://m.test/a.png", "person", facts),)
     )
     assert b"Authorization: Bearer t0ken\r\n" in server.requests[0]
 
@@ -379,7 +379,7 @@ def test_account_is_told() -> None:
 def test_account_without_a_name_and_with_odd_values_is_told() -> None:
     odd = {"id": 5, "username": "b", "display_name": "", "avatar": "javascript:x", "url": None, "source": None}
     with raw_server(says(answer(json.dumps(odd)))) as server:
-        [place] = flow_at(server).who_am_i("t0ken").places
+        [place] = flow_at(server).who_am_i(APP, access_token="t0ken").targets
 
     assert (place.remote_id, place.name, place.avatar_url, place.facts["url"]) == ("5", "b", "", "")
 
@@ -403,4 +403,4 @@ def test_handle_names_no_strangers_domain(base: str, domain: str, handle: str) -
 @pytest.mark.parametrize("said", [answer("{}"), answer("<html>"), answer('{"id":"1"}'), answer("{}", 500)])
 def test_answer_that_is_no_account_is_unavailable(said: bytes) -> None:
     with raw_server(says(said)) as server, pytest.raises(Unavailable):
-        flow_at(server).who_am_i("t0ken")
+        flow_at(server).who_am_i(APP, access_token="t0ken")

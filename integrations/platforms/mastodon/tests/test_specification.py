@@ -14,7 +14,7 @@ from integrations.contract import ClientApp, Content, Part, Published, Target
 from integrations.platforms.mastodon.connector import MastodonConnector
 from integrations.platforms.mastodon.limits import STOCK
 from integrations.platforms.mastodon.oauth import SCOPES, MastodonOAuth
-from mastablasta.core.outbound import Http, connections
+from mastablasta.core.outbound import Auth, Http, connections
 from tests.kit.connector_contract import Notes, step_of
 from tests.kit.media_contract import MediaFolder, with_media
 from tests.kit.raw_server import answer, raw_server, says
@@ -34,7 +34,7 @@ def requests_of(content: Content, *said: bytes) -> list[bytes]:
     connections.drop_kept()
     with raw_server(says(*said)) as server:
         target = Target(server.url, "m.test", "7", "@anna@m.test")
-        http = Http(server.url, token="abc", on_visible=lambda: None)
+        http = Http(server.url, auth=Auth("abc"), on_visible=lambda: None)
         sent: list[Published] = []
         for _ in content.parts:
             sent.append(Published("1"))

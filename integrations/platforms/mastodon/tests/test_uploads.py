@@ -11,10 +11,10 @@ import pytest
 
 from integrations.contract import Absent, CannotTell, Content, Found, MediaUse, Part, Pending, Published, Step, Target
 from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
-from integrations.platforms.mastodon import uploads as module
 from integrations.platforms.mastodon.connector import MastodonConnector
 from integrations.platforms.mastodon.uploads import KEPT_FOR, LONGEST_WORK, ids_in
-from mastablasta.core.outbound import Http, connections
+from integrations.protocols import uploads as shared
+from mastablasta.core.outbound import Auth, Http, connections
 from tests.kit.connector_contract import Notes, step_of
 from tests.kit.media_contract import MediaFolder, with_media
 from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, is_silent, raw_server
@@ -50,7 +50,7 @@ def kept(remote_id: str, *, ago: timedelta = timedelta(0), is_ready: bool = True
 def connector_at(server: RawServer) -> MastodonConnector:
     connections.drop_kept()
     target = Target(server.url, "m.test", "7", "@anna@m.test")
-    return MastodonConnector(target, Http(server.url, token="abc", on_visible=lambda: None))
+    return MastodonConnector(target, Http(server.url, auth=Auth("abc"), on_visible=lambda: None))
 
 
 def answering(*said: bytes) -> Turn:
@@ -137,7 +137,7 @@ def test_ids_are_kept_in_the_order_of_their_files() -> None:
 
 
 def test_large_files_are_several_calls_of_the_engine(folder: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "AT_ONCE_BYTES", 150)
+    monkeypatch.setattr(shared, "AT_ONCE_BYTES", 150)
     uses = tuple(folder.use(b"\x89PNG" + bytes(96), "image/png") for _ in range(2))
     step, notes = step_of(with_media(*uses)), Notes()
 
@@ -278,7 +278,7 @@ def test_file_that_cannot_be_used_is_named_with_the_servers_words(folder: MediaF
 
 def test_line_that_is_too_slow_says_nothing_of_the_server(folder: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A time-out of another call would count as the server's silence."""
-    monkeypatch.setattr(module, "LONGEST_CALL_S", 0.2)
+    monkeypatch.setattr(shared, "LONGEST_CALL_S", 0.2)
 
     with raw_server(is_silent) as server, pytest.raises(Unavailable) as caught:
         connector_at(server).publish(step_of(with_media(folder.picture())), progress=Notes())

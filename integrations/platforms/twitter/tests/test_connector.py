@@ -23,7 +23,7 @@ from integrations.errors import (
 from integrations.platforms.twitter import connector as module
 from integrations.platforms.twitter.connector import TwitterConnector
 from integrations.platforms.twitter.reading import first_id_of
-from mastablasta.core.outbound import Http, connections
+from mastablasta.core.outbound import Auth, Http, connections
 from tests.kit.connector_contract import Notes, step_of, text_of, thread_of
 from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, raw_server, says
 
@@ -36,7 +36,7 @@ TYPES = "https://api.x.com/2/problems/"
 def connector_at(server: RawServer, **facts: Any) -> TwitterConnector:
     connections.drop_kept()
     target = Target(server.url, "api.x.com", "7", "@anna", facts=facts)
-    return TwitterConnector(target, Http(server.url, token="abc", on_visible=lambda: None))
+    return TwitterConnector(target, Http(server.url, auth=Auth("abc"), on_visible=lambda: None))
 
 
 def created(id: str = ID) -> bytes:

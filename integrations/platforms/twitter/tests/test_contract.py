@@ -260,11 +260,11 @@ class TestSignIn:
     def test_account_says_who_it_is(self, flow: TwitterOAuth, sandbox: Sandbox) -> None:
         settings(sandbox, subscribed=["anna"])
 
-        grantor = flow.who_am_i(self.exchange(flow).access_token)
+        owner = flow.who_am_i(APP, access_token=self.exchange(flow).access_token)
 
-        [place] = grantor.places
+        [place] = owner.targets
         assert (place.handle, place.kind, place.facts["subscription_type"]) == ("@anna", "person", "Premium")
-        assert grantor.subject == place.remote_id
+        assert owner.subject == place.remote_id
         assert place.facts["url"] == f"{sandbox.url}/twitter/anna"
 
     @pytest.mark.parametrize(
@@ -284,13 +284,13 @@ class TestSignIn:
         first = self.exchange(flow)
 
         second = flow.refresh(APP, refresh_token=first.refresh_token)
-        flow.who_am_i(second.access_token)
+        flow.who_am_i(APP, access_token=second.access_token)
 
         assert second.refresh_token not in {"", first.refresh_token}
         with pytest.raises(NeedsReconnect):
             flow.refresh(APP, refresh_token=first.refresh_token)
         with pytest.raises(NeedsReconnect):
-            flow.who_am_i(second.access_token)
+            flow.who_am_i(APP, access_token=second.access_token)
 
     def test_wrong_keys_are_the_operators_problem(self, flow: TwitterOAuth) -> None:
         tokens, wrong = self.exchange(flow), ClientApp("sandbox-twitter", "wrong")
@@ -321,6 +321,6 @@ class TestSignIn:
         flow.revoke(APP, token=getattr(tokens, which))
 
         with pytest.raises(NeedsReconnect):
-            flow.who_am_i(tokens.access_token)
+            flow.who_am_i(APP, access_token=tokens.access_token)
         with pytest.raises(NeedsReconnect):
             flow.refresh(APP, refresh_token=tokens.refresh_token)

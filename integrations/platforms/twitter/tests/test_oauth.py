@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.contract import ClientApp, Grantor, Identity
+from integrations.contract import ClientApp, GrantOwner, TargetIdentity
 from integrations.errors import (
     CallFailed,
     ExchangeRefused,
@@ -222,7 +222,7 @@ def test_revoke_that_fails_says_so(said: bytes, outcome: type[CallFailed]) -> No
 
 def test_account_tells_who_it_is() -> None:
     with raw_server(says(answer(json.dumps({"data": USER})))) as server:
-        grantor = flow_at(server).who_am_i("acc3ss")
+        owner = flow_at(server).who_am_i(APP, access_token="acc3ss")
 
     [request] = server.requests
     assert request.startswith(b"GET /2/users/me?user.fields=")
@@ -233,13 +233,13 @@ def test_account_tells_who_it_is() -> None:
         "verified_type": "blue",
         "protected": True,
     }
-    place = Identity("2244994945", "@anna", "Anna", "https://pbs.twimg.com/a.png", facts=facts)
-    assert grantor == Grantor("2244994945", (place,))
+    place = TargetIdentity("2244994945", "@anna", "Anna", "https://pbs.twimg.com/a.png", facts=facts)
+    assert owner == GrantOwner("2244994945", (place,))
 
 
 def test_account_that_says_little_has_stock_facts() -> None:
     with raw_server(says(answer('{"data":{"id":"1","username":"anna","profile_image_url":"javascript:1"}}'))) as server:
-        [place] = flow_at(server).who_am_i("acc3ss").places
+        [place] = flow_at(server).who_am_i(APP, access_token="acc3ss").targets
 
     assert (place.name, place.avatar_url) == ("anna", "")
     assert (place.facts["subscription_type"], place.facts["protected"]) == ("None", False)
@@ -256,4 +256,4 @@ def test_account_that_says_little_has_stock_facts() -> None:
 )
 def test_account_that_does_not_say_raises(said: bytes, outcome: type[CallFailed]) -> None:
     with raw_server(says(said)) as server, pytest.raises(outcome):
-        flow_at(server).who_am_i("acc3ss")
+        flow_at(server).who_am_i(APP, access_token="acc3ss")

@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.contract import Content, MediaUse, Part, Pending, Published, Target
+from integrations.contract import NO_APP, Content, MediaUse, Part, Pending, Published, Target
 from integrations.platforms.twitter.connector import TwitterConnector
 from integrations.platforms.twitter.oauth import SCOPES, TwitterOAuth
 from integrations.platforms.twitter.reading import QUERIES
 from integrations.platforms.twitter.tests.test_uploads import form_of as form_of_request
-from mastablasta.core.outbound import Http, connections
+from mastablasta.core.outbound import Auth, Http, connections
 from tests.kit.connector_contract import Notes, step_of
 from tests.kit.raw_server import answer, raw_server, says
 from tests.specifications.shapes import JSON, MULTIPART, Sent
@@ -31,7 +31,7 @@ def bodies_of(content: Content) -> list[dict[str, Any]]:
     connections.drop_kept()
     sent: list[Published] = []
     with raw_server(says(answer('{"data":{"id":"1","text":"a"}}', 201))) as server:
-        http = Http(server.url, token="abc", on_visible=lambda: None)
+        http = Http(server.url, auth=Auth("abc"), on_visible=lambda: None)
         connector = TwitterConnector(Target(server.url, "api.x.com", "7", "@anna"), http)
         for _ in content.parts:
             connector.publish(step_of(content, *sent), progress=Notes())
@@ -44,7 +44,7 @@ def look_up(refuse: int = 0) -> dict[str, str]:
     connections.drop_kept()
     said = [answer('{"title":"Invalid Request","type":"/invalid-request"}', 400)] * refuse
     with raw_server(says(*said, answer('{"meta":{"result_count":0}}'))) as server:
-        connector = TwitterConnector(Target(server.url, "api.x.com", "7", "@anna"), Http(server.url, token="abc"))
+        connector = TwitterConnector(Target(server.url, "api.x.com", "7", "@anna"), Http(server.url, auth=Auth("abc")))
         since = datetime(2026, 11, 23, tzinfo=UTC)
         connector.reconcile(step_of("Hello"), progress=Notes(), since=since, known=frozenset())
     query = urlsplit(server.requests[-1].split()[1].decode()).query
@@ -129,7 +129,7 @@ def uploaded(folder: Path, size: int, mime_type: str, kind: str = "image") -> li
     said = [named, named] if kind == "image" else [named, named, working, named, ready]
     connections.drop_kept()
     with raw_server(says(*said, answer('{"data":{"id":"1","text":"a"}}', 201))) as server:
-        http = Http(server.url, token="abc", on_visible=lambda: None)
+        http = Http(server.url, auth=Auth("abc"), on_visible=lambda: None)
         connector = TwitterConnector(Target(server.url, "api.x.com", "7", "@anna"), http)
         notes = Notes()
         for _ in ("uploaded", "asked for"):
@@ -152,7 +152,7 @@ def test_look_up_is_as_described_before_and_after_the_renaming(refuse: int) -> N
 def test_question_who_it_is_is_as_described() -> None:
     connections.drop_kept()
     with raw_server(says(answer('{"data":{"id":"1","username":"anna"}}'))) as server:
-        TwitterOAuth(Http(server.url), {}).who_am_i("abc")
+        TwitterOAuth(Http(server.url), {}).who_am_i(NO_APP, access_token="abc")
 
     asked = sent(server.requests[0])
     assert asked.target.startswith("/2/users/me?user.fields=")

@@ -26,7 +26,7 @@ from integrations.platforms.twitter import uploads
 from integrations.platforms.twitter.connector import TwitterConnector
 from integrations.platforms.twitter.reading import first_id_of
 from integrations.platforms.twitter.uploads import CHUNK, category_of
-from mastablasta.core.outbound import Http, connections
+from mastablasta.core.outbound import Auth, Http, connections
 from tests.kit.connector_contract import Notes, step_of
 from tests.kit.raw_server import RawServer, answer, raw_server, resets, says
 
@@ -62,7 +62,7 @@ def _lines() -> None:
 
 def connector_at(server: RawServer) -> TwitterConnector:
     target = Target(server.url, "api.x.com", "7", "@anna")
-    return TwitterConnector(target, Http(server.url, token="abc", on_visible=lambda: None))
+    return TwitterConnector(target, Http(server.url, auth=Auth("abc"), on_visible=lambda: None))
 
 
 def publish(server: RawServer, what: Content, notes: Notes | None = None) -> Published | Pending:

@@ -1,0 +1,27 @@
+"""What the built platforms need of the set-up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, register
+
+from integrations import registry
+from mastablasta.checks import SETUP
+
+
+@register(SETUP, deploy=True)
+def files_can_be_fetched(**_: Any) -> list[CheckMessage]:
+    """W004: platforms that fetch what they publish call this server, and only over https."""
+    if settings.IS_DEVELOPMENT or settings.IS_HTTPS:
+        return []
+    fetching = [registry.PLATFORMS[slug].label for slug in registry.PLATFORM_SLUGS if registry.fetches_media(slug)]
+    if not fetching:
+        return []
+    sentence = (
+        f"PUBLIC_URL: media for {' and '.join(fetching)} is fetched from this server, and over https only; set "
+        "PUBLIC_URL to an https address that the world can reach"
+    )
+    return [checks.Warning(sentence, id="mastablasta.W004")]

@@ -1,0 +1,94 @@
+"""What every platform of the registry has, wherever it has to stand; a new one fails here until it is whole."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from integrations import registry
+from integrations.contract import Connector, SignIn
+from posts.models import Delivery, Post, PostType
+from sandbox.platforms import PLATFORMS as SIMULATED
+from tests import crowd
+from tests.e2e import test_every_platform
+from tests.kit.connector_contract import ConnectorContract
+from tests.kit.media_contract import MediaContract
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILT = [slug for slug in registry.PLATFORM_SLUGS if registry.is_built(slug)]
+
+
+def subclasses_in_tests(slug: str, base: type) -> list[Any]:
+    folder = ROOT / "integrations/platforms" / slug / "tests"
+    names = [f"integrations.platforms.{slug}.tests.{path.stem}" for path in folder.glob("test_*.py")]
+    modules = [importlib.import_module(name) for name in names]
+    classes = [value for module in modules for _, value in inspect.getmembers(module, inspect.isclass)]
+    return [one for one in classes if issubclass(one, base) and one is not base and getattr(one, "slug", "") == slug]
+
+
+def test_simulator_has_what_is_built_and_nothing_else() -> None:
+    assert set(SIMULATED) == set(BUILT)
+
+
+def test_tests_of_whole_processes_use_each() -> None:
+    assert set(crowd.PLATFORMS) == set(test_every_platform.PLATFORMS) == set(BUILT)
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_its_code_is_whole(slug: str) -> None:
+    entry, capabilities = registry.PLATFORMS[slug], registry.capabilities(slug)
+
+    assert issubclass(registry.connector_class(slug), Connector)
+    assert all(issubclass(registry.sign_in(slug, one.name), SignIn) for one in entry.sign_ins)
+    assert len({one.name for one in entry.sign_ins}) == len(entry.sign_ins)
+    assert (capabilities.slug, capabilities.label) == (slug, entry.label)
+    assert capabilities.settle_s >= 0
+    assert capabilities.options["type"] == "object"
+    assert set(capabilities.media) <= {*capabilities.post_types, "standard"}
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_api_and_database_have_room_for_its_types_of_posts(slug: str) -> None:
+    longest = Post._meta.get_field("post_type").max_length
+    assert isinstance(longest, int)
+    assert len(slug) <= (Delivery._meta.get_field("platform").max_length or 0)
+    assert all(len(kind) <= longest for kind in registry.capabilities(slug).post_types)
+    assert set(registry.capabilities(slug).post_types) <= set(PostType.values)
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_its_limits_name_their_sources(slug: str) -> None:
+    capabilities = registry.capabilities(slug)
+    sources = [capabilities.text.source, *capabilities.sources, *(rate.source for rate in capabilities.rates)]
+    said = [(one.url, one.read) for one in (*sources, *capabilities.media.values())]
+
+    assert [url for url, _ in said if not url.startswith("https://")] == []
+    assert [read for _, read in said if not re.fullmatch(r"20\d\d-\d\d-\d\d", read)] == []
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_it_passes_the_cases_that_every_platform_must_pass(slug: str) -> None:
+    assert subclasses_in_tests(slug, ConnectorContract)
+    if registry.capabilities(slug).media:
+        assert subclasses_in_tests(slug, MediaContract)
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_its_settings_are_defined_and_shown_to_operators(slug: str) -> None:
+    names = [name for entry in registry.PLATFORMS[slug].sign_ins for name in entry.app_settings or ()]
+    example = (ROOT / ".env.example").read_text()
+
+    assert [name for name in names if not hasattr(settings, name)] == []
+    assert [name for name in names if f"#{name}=" not in example] == []
+    assert not names or f"/api/v2/oauth/{slug}/callback" in example
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_readme_names_it(slug: str) -> None:
+    assert re.search(rf"\b{registry.PLATFORMS[slug].label}\b", (ROOT / "README.md").read_text())
