@@ -45,7 +45,7 @@ def _code_of(call: ast.Call, refusals: set[str]) -> Iterator[str]:
     arguments = [_text(argument) for argument in call.args]
     if name in refusals | TAKES_CODE_FIRST and arguments:
         yield arguments[0]
-    if name == "FieldProblem" or (name == "field" and owner in refusals):
+    if name in {"FieldProblem", "ErrorRule"} or (name == "field" and owner in refusals):
         yield from arguments[1:2]
     yield from (_text(keyword.value) for keyword in call.keywords if keyword.arg in {"code", "error_code"})
 

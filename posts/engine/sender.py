@@ -174,7 +174,7 @@ def _known(job: SendJob, progress: DeliveryProgress) -> frozenset[str]:
 def _with_fresh_token(job: SendJob, mailbox: Mailbox, progress: DeliveryProgress) -> Answer:
     """Act with a token that is good for a while; where the platform refuses it all the same, refresh it once.
 
-    An account's own token does not end with the grant's, and no refresh makes it anew.
+    An account's own token does not end with the grant's, and no refresh makes it again.
     """
     grant = job.grant
     assert grant is not None  # noqa: S101  a job without one has a blocker and does not come here
