@@ -15,8 +15,9 @@ from integrations import registry
 from integrations.contract import CannotTell, Content, MediaUse, Part, Pending, Published, Step
 from integrations.errors import NeedsReconnect, Unavailable
 from tests.kit import example_platform
-from tests.kit.connector_contract import ConnectorContract, Notes, Visit, step_of, visit
+from tests.kit.connector_contract import Notes, Visit, step_of, visit
 from tests.kit.example_server import APP_ID, APP_SECRET, ExampleServer
+from tests.kit.media_contract import MediaContract, MediaFolder
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -31,8 +32,20 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[Exa
     server.stop()
 
 
-class TestExample(ConnectorContract):
+class Fetched(MediaFolder):
+    """Its pictures have links: the made-up platform fetches them."""
+
+    def use(self, data: bytes, mime_type: str, **more: Any) -> MediaUse:
+        made = super().use(data, mime_type, **more)
+        return replace(made, url=f"https://social.example.org{made.path}") if made.kind == "image" else made
+
+
+class TestExample(MediaContract):
     slug = "example"
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> MediaFolder:
+        return Fetched(tmp_path)
 
 
 @pytest.fixture
@@ -58,15 +71,14 @@ def test_calls_are_made_with_the_pages_token_and_signed_with_it(page: Visit, san
     assert sandbox.calls[-1]["authorization"] == "Bearer page-anna"
 
 
-def test_picture_is_fetched_by_its_link_and_waited_for(page: Visit, sandbox: ExampleServer) -> None:
-    use = MediaUse("1", "", "image/jpeg", 10, url="https://social.example.org/picture")
-    notes = Notes()
+def test_picture_is_fetched_by_its_link_and_waited_for(page: Visit, sandbox: ExampleServer, tmp_path: Path) -> None:
+    use = Fetched(tmp_path).picture()
 
-    go_on(page, step_of(Content((Part("Look", (use,)),))), notes)
+    go_on(page, step_of(Content((Part("Look", (use,)),))), Notes())
 
-    assert [one["url"] for one in sandbox.containers.values()] == [use.url]
+    assert [one["url"] for one in sandbox.files.values()] == [use.url]
     assert [call["operation"] for call in sandbox.calls[-4:]] == ["upload", "state", "state", "publish"]
-    assert sandbox.rows[0]["media"] == list(sandbox.containers)
+    assert [len(post["media"]) for post in sandbox.rows] == [1]
 
 
 @pytest.mark.parametrize("effect", ["", "reset_before", "accept_then_reset", "status_503", "html_502"])
@@ -83,8 +95,8 @@ def test_video_goes_up_in_stretches_and_on_from_where_it_stands(
 
     go_on(page, step, Notes(**first.data))  # a successor, with what was kept
 
-    [video] = sandbox.videos.values()
-    assert (bytes(video), len(sandbox.rows), page.marks) == (path.read_bytes(), 1, 1)
+    [video] = sandbox.files.values()
+    assert (bytes(video["data"]), len(sandbox.rows), page.marks) == (path.read_bytes(), 1, 1)
     assert first.secrets == {"media_0_session"}
     chunks = [call for call in sandbox.calls if call["operation"] == "chunk"]
     assert {(call["authorization"], call["query"].get("proof")) for call in chunks} == {("OAuth page-anna", None)}

@@ -113,10 +113,11 @@ class ExampleConnector(Connector):
 
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
         """Bring its files up, wait for them, and make the post: the only visible call."""
-        for position, use in enumerate(step.part.media):
-            waits = self._bring(position, use, progress)
-            if waits is not None:
-                return waits
+        media = list(enumerate(step.part.media))
+        for position, use in media:
+            self._begin(f"media_{position}", use, progress)
+        if not all(self._is_ready(f"media_{position}", use, progress) for position, use in media):
+            return Pending(datetime.now(UTC) + timedelta(milliseconds=10))
         body: dict[str, Any] = {"text": step.part.text}
         if step.parent is not None:
             body["reply_to"] = step.parent.remote_id
@@ -145,7 +146,8 @@ class ExampleConnector(Connector):
         parent = step.parent.remote_id if step.parent else None
         for row in reversed(rows):
             is_place = row["reply_to"] == parent and row["id"] not in known
-            if is_place and row["text"] == step.part.text and datetime.fromisoformat(row["made_at"]) >= since:
+            is_alike = is_place and len(row["media"]) == len(step.part.media)
+            if is_alike and row["text"] == step.part.text and datetime.fromisoformat(row["made_at"]) >= since:
                 return Found(row["id"], f"https://example.com/{row['id']}")
         return Absent()
 
@@ -155,31 +157,35 @@ class ExampleConnector(Connector):
             raise error_from(answer)
 
     # --- files ---
-    def _bring(self, position: int, use: MediaUse, progress: Progress) -> Pending | None:
-        """Bring one file further; None = the platform has it."""
-        name = f"media_{position}"
-        if progress.data.get(f"{name}_ready"):
-            return None
-        if name not in progress.data:
-            said = {"url": use.url} if use.url else {"size": use.size}
-            answer = self.http.post(f"/{self.target.remote_id}/media", json=said)
-            fields = answer.fields()
-            if not answer.is_ok or not fields.get("id"):
-                raise error_from(answer) if not answer.is_ok else answer.in_doubt("names no file", code="unreadable")
-            if "upload_url" in fields:
-                progress.save_secret(**{f"{name}_session": self._checked(str(fields["upload_url"]))})
-            progress.save(**{name: str(fields["id"])})
-        is_ready = self._is_fetched(name, progress) if use.url else self._is_uploaded(name, use, progress)
-        if not is_ready:
-            return Pending(datetime.now(UTC) + timedelta(milliseconds=10))
-        progress.save(**{f"{name}_ready": True})
-        return None
+    def _begin(self, name: str, use: MediaUse, progress: Progress) -> None:
+        """Name one file to the platform: where it can fetch it, or how large it will be."""
+        if name in progress.data:
+            return
+        said = {"url": use.url} if use.url else {"size": use.size}
+        said |= {"mime_type": use.mime_type, "alt_text": use.alt_text}
+        answer = self.http.post(f"/{self.target.remote_id}/media", json=said)
+        if not answer.is_ok:
+            raise error_from(answer)
+        fields = answer.fields()
+        if not fields.get("id"):
+            raise answer.in_doubt("names no file", code="unreadable")
+        if "upload_url" in fields:
+            progress.save_secret(**{f"{name}_session": self._checked(str(fields["upload_url"]))})
+        progress.save(**{name: str(fields["id"])})
 
-    def _is_fetched(self, name: str, progress: Progress) -> bool:
+    def _is_ready(self, name: str, use: MediaUse, progress: Progress) -> bool:
+        """Bring one file further; True = the platform has it, and has finished with it."""
+        if progress.data.get(f"{name}_ready"):
+            return True
+        if not use.url and not self._is_uploaded(name, use, progress):
+            return False
         answer = self.http.get(f"/media/{progress.data[name]}")
         if not answer.is_ok:
             raise error_from(answer)
-        return answer.fields().get("status") == "finished"
+        if answer.fields().get("status") != "finished":
+            return False
+        progress.save(**{f"{name}_ready": True})
+        return True
 
     def _is_uploaded(self, name: str, use: MediaUse, progress: Progress) -> bool:
         """Send one stretch from where the platform says that it stands."""

@@ -12,8 +12,10 @@ import json
 import socket
 import struct
 import threading
+import time
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -32,8 +34,7 @@ class ExampleServer:
         self.rows: list[dict[str, Any]] = []
         self.calls: list[dict[str, Any]] = []
         self.faults: list[dict[str, Any]] = []
-        self.containers: dict[str, dict[str, Any]] = {}
-        self.videos: dict[str, bytearray] = {}
+        self.files: dict[str, dict[str, Any]] = {}
         self.revoked: set[str] = set()
         self.number = 0
         self.servers = [self._serve(), self._serve()]
@@ -110,7 +111,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._reset()
         if effect == "revoke_token":
             self.world.revoked.add(token)
-        status, said, headers = self._refusal(effect, fault) or self._act(operation, parts.path, query, token, body)
+        status, said, headers = self._refusal(effect, fault) or self._act(
+            operation, parts.path, query, token, body, fault
+        )
         if effect == "accept_then_reset":
             return self._reset()
         if effect == "accept_then_500":
@@ -133,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _act(
-        self, operation: str, path: str, query: dict[str, str], token: str, body: bytes
+        self, operation: str, path: str, query: dict[str, str], token: str, body: bytes, fault: dict[str, Any]
     ) -> tuple[int, Any, dict[str, str]]:
         world = self.world
         if operation == "consent":
@@ -155,22 +158,21 @@ class _Handler(BaseHTTPRequestHandler):
         sent = json.loads(body) if body else {}
         if operation == "upload":
             id_ = world.next_id()
-            if "url" in sent:
-                world.containers[id_] = {"url": sent["url"], "asked": 0}
+            file = {"mime_type": sent["mime_type"], "alt_text": sent["alt_text"] or None}
+            ready_at = time.monotonic() + fault.get("ms", 0) / 1000
+            world.files[id_] = {"shown": file, "data": bytearray(), "ready_at": ready_at, "url": sent.get("url", "")}
+            if "url" in sent:  # fetched at once, and worked on for a look
+                world.files[id_] |= {"data": Path(urlsplit(sent["url"]).path).read_bytes(), "looks": 1}
                 return 200, {"id": id_}, {}
-            world.videos[id_] = bytearray()
             return 200, {"id": id_, "upload_url": f"{world.upload_origin}/upload/{id_}?signed=canary-session"}, {}
         if operation == "state":
-            container = world.containers[path.rpartition("/")[2]]
-            container["asked"] += 1
-            return 200, {"status": "finished" if container["asked"] > 1 else "in_progress"}, {}
+            kept = world.files[path.rpartition("/")[2]]
+            is_ready = time.monotonic() >= kept["ready_at"] and not kept.get("looks")
+            kept["looks"] = 0
+            return 200, {"status": "finished" if is_ready else "in_progress"}, {}
         if operation == "publish":
-            row = {
-                "id": world.next_id(),
-                "text": sent["text"],
-                "reply_to": sent.get("reply_to"),
-                "media": sent.get("media", []),
-            }
+            media = [_shown(world.files[id_]) for id_ in sent.get("media", [])]
+            row = {"id": world.next_id(), "text": sent["text"], "reply_to": sent.get("reply_to"), "media": media}
             world.rows.append({**row, "made_at": datetime.now(UTC).isoformat()})
             return 200, {"id": row["id"]}, {}
         if operation == "lookup":
@@ -181,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chunk(self, path: str, body: bytes) -> tuple[int, Any, dict[str, str]]:
         """308 says how much has arrived; 201 that all of it has."""
-        video = self.world.videos[path.rpartition("/")[2]]
+        video = self.world.files[path.rpartition("/")[2]]["data"]
         span, _, total = self.headers["Content-Range"].removeprefix("bytes ").partition("/")
         if span != "*":
             del video[int(span.partition("-")[0]) :]
@@ -202,6 +204,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
+
+
+def _shown(kept: dict[str, Any]) -> dict[str, Any]:
+    """A file as the world sees it in a post."""
+    data = bytes(kept["data"])
+    return {**kept["shown"], "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def _operation(method: str, path: str) -> str:
