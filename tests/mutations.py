@@ -105,9 +105,9 @@ MUTATIONS = (
     ),
     Mutation(
         "ignored Retry-After",
-        "integrations/platforms/mastodon/answers.py",
-        "    until = answer.retry_after()",
-        "    until = answer.received_at",
+        "integrations/protocols/windows.py",
+        "(answer.retry_after(), *resets)",
+        "resets",
         ("integrations/platforms/mastodon/tests/test_connector.py::test_window_opens_when_the_headers_say",),
     ),
     Mutation(
@@ -220,7 +220,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a thread resumed at the wrong part",
-        "posts/engine/mailbox.py",
+        "posts/engine/progress.py",
         "= [dict(part) for part in job.parts]",
         "= [dict(part) for part in job.parts[:1]]",
         (

@@ -55,6 +55,7 @@ EXEMPT: Mapping[str, tuple[str, str]] = {
 }
 
 PLATFORMS = "integrations.platforms."
+PROTOCOLS = "integrations.protocols."
 OUR_AGENTS = (
     "MastaBlasta/",
     "python-requests/",
@@ -154,6 +155,8 @@ def sender() -> str | None:
     frame = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
+        if module.startswith(PROTOCOLS):  # what platforms share speaks for the one whose class it is
+            module = type(frame.f_locals.get("self")).__module__
         if module.startswith(PLATFORMS) and ".tests." not in module:
             return str(module.split(".")[2])
         frame = frame.f_back  # type: ignore[assignment]

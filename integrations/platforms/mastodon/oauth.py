@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from integrations.contract import ClientApp, GrantOwner, OAuthFlow, TargetIdentity, Tokens
+from integrations.contract import ClientApp, GrantOwner, TargetIdentity
 from integrations.errors import ExchangeRefused, NeedsReconnect, OperatorProblem, Unavailable
 from integrations.platforms.mastodon.answers import error_text, refusal
 from integrations.platforms.mastodon.limits import limits_of
-from integrations.protocols.oauth2 import for_tokens, tokens_of, web_address
-from mastablasta.core.outbound import Answer, Auth, OAuthSession, Refused, split_url
+from integrations.protocols.oauth2 import OAuth2Flow, for_tokens, web_address
+from mastablasta.core.outbound import Answer, Auth, Refused, split_url
 
 CLIENT_NAME = "MastaBlasta"
 SCOPES = ("read:statuses", "write:statuses", "write:media")
@@ -31,7 +31,7 @@ APP_UNKNOWN = {"invalid_client", "access_denied"}
 GRANT_ENDED = {"invalid_grant", "unauthorized_client"}
 
 
-class MastodonOAuth(OAuthFlow):
+class MastodonOAuth(OAuth2Flow):
     """`info`: limits {…}, oauth {endpoint: URL}, identity_scope, version, title, domain, base_url if moved."""
 
     @classmethod
@@ -85,36 +85,33 @@ class MastodonOAuth(OAuthFlow):
             raise answer.in_doubt("names no client_id and client_secret", code="unreadable")
         return ClientApp(str(fields["client_id"]), str(fields["client_secret"]))
 
-    def authorize_url(self, app: ClientApp, *, redirect_uri: str, state: str, challenge: str) -> str:
-        session = OAuthSession(app.client_id, redirect_uri=redirect_uri, scope=list(self.scopes))
-        url, _ = session.authorization_url(
-            self._url("authorization_endpoint"), state=state, code_challenge=challenge, code_challenge_method="S256"
-        )
-        return str(url)
+    @property
+    def consent_page(self) -> str:
+        return self._url("authorization_endpoint")
 
-    def exchange(self, app: ClientApp, *, code: str, redirect_uri: str, verifier: str) -> Tokens:
-        session = OAuthSession(app.client_id, redirect_uri=redirect_uri, check=_check_exchange)
-        return tokens_of(
-            session.fetch_token(
-                self._url("token_endpoint"),
-                code=code,
-                code_verifier=verifier,
-                client_secret=app.client_secret,
-                include_client_id=True,
-            )
-        )
+    @property
+    def token_url(self) -> str:
+        return self._url("token_endpoint")
 
-    def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:
+    def check_exchange(self, answer: Answer) -> None:
+        if answer.is_ok:
+            return
+        if answer.status in {400, 401, 403, 422}:
+            said = error_text(answer) or f"status {answer.status}"
+            is_app = answer.status == 401 and answer.fields().get("error") in APP_UNKNOWN
+            sentence = f"The server refused the sign-in: {said}"
+            raise ExchangeRefused(sentence, http_status=answer.status, app_unknown=is_app)
+        raise for_tokens(refusal(answer))
+
+    def check_refresh(self, answer: Answer) -> None:
         """Mastodon's tokens do not expire; some forks' do."""
-        session = OAuthSession(app.client_id, check=_check_refresh)
-        return tokens_of(
-            session.refresh_token(
-                self._url("token_endpoint"),
-                refresh_token=refresh_token,
-                client_id=app.client_id,
-                client_secret=app.client_secret,
-            )
-        )
+        if answer.is_ok:
+            return
+        error = str(answer.fields().get("error", ""))
+        if answer.status in {400, 401, 403} and error in GRANT_ENDED | APP_UNKNOWN:
+            sentence = "The server ended the account's sign-in."
+            raise NeedsReconnect(sentence, code=error, http_status=answer.status, can_refresh=False)
+        raise for_tokens(refusal(answer))
 
     def revoke(self, app: ClientApp, *, token: str) -> None:
         answer = self.http.post(
@@ -210,24 +207,3 @@ def _identity_scope(discovered: Mapping[str, Any]) -> str:
     """`profile` (4.3) tells who somebody is and nothing more; older servers know `read:accounts` only."""
     scopes = discovered.get("scopes_supported")
     return "profile" if isinstance(scopes, list) and "profile" in scopes else "read:accounts"
-
-
-def _check_exchange(answer: Answer) -> None:
-    if answer.is_ok:
-        return
-    if answer.status in {400, 401, 403, 422}:
-        said = error_text(answer) or f"status {answer.status}"
-        is_app = answer.status == 401 and answer.fields().get("error") in APP_UNKNOWN
-        raise ExchangeRefused(f"The server refused the sign-in: {said}", http_status=answer.status, app_unknown=is_app)
-    raise for_tokens(refusal(answer))
-
-
-def _check_refresh(answer: Answer) -> None:
-    if answer.is_ok:
-        return
-    error = str(answer.fields().get("error", ""))
-    if answer.status in {400, 401, 403} and error in GRANT_ENDED | APP_UNKNOWN:
-        raise NeedsReconnect(
-            "The server ended the account's sign-in.", code=error, http_status=answer.status, can_refresh=False
-        )
-    raise for_tokens(refusal(answer))

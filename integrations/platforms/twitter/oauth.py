@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from integrations.contract import ClientApp, GrantOwner, OAuthFlow, TargetIdentity, Tokens
+from integrations.contract import ClientApp, GrantOwner, TargetIdentity, Tokens
 from integrations.errors import (
     CallFailed,
     ExchangeRefused,
@@ -20,7 +20,7 @@ from integrations.errors import (
 )
 from integrations.platforms.twitter.addresses import API, pages_of, profile_url
 from integrations.platforms.twitter.answers import refusal, refusal_in
-from integrations.protocols.oauth2 import for_tokens, tokens_of, web_address
+from integrations.protocols.oauth2 import OAuth2Flow, for_tokens, web_address
 from mastablasta.core.outbound import Answer, Auth, OAuthSession, Refused
 
 SCOPES = ("tweet.read", "tweet.write", "users.read", "media.write", "offline.access")
@@ -36,8 +36,10 @@ APP_REFUSED = frozenset({"invalid_client", "unauthorized_client"})
 TOKEN_INVALID = "token was invalid"  # noqa: S105  words
 
 
-class TwitterOAuth(OAuthFlow):
+class TwitterOAuth(OAuth2Flow):
     """A confidential client by HTTP Basic, registered by the operator; PKCE S256. `info` holds nothing."""
+
+    client_auth = "basic"
 
     @classmethod
     def address_of(cls, instance: str) -> str:
@@ -57,38 +59,46 @@ class TwitterOAuth(OAuthFlow):
         sentence = "The operator of this server has to register an app at https://developer.x.com first."
         raise OperatorProblem(sentence, code="app_not_registered")
 
-    def authorize_url(self, app: ClientApp, *, redirect_uri: str, state: str, challenge: str) -> str:
-        session = OAuthSession(app.client_id, redirect_uri=redirect_uri, scope=list(SCOPES))
-        url, _ = session.authorization_url(
-            f"{pages_of(self.http.base_url)}{AUTHORIZE}",
-            state=state,
-            code_challenge=challenge,
-            code_challenge_method="S256",
-        )
-        return str(url)
+    @property
+    def consent_page(self) -> str:
+        return f"{pages_of(self.http.base_url)}{AUTHORIZE}"
+
+    @property
+    def token_url(self) -> str:
+        return f"{self.http.base_url}{TOKEN}"
 
     def exchange(self, app: ClientApp, *, code: str, redirect_uri: str, verifier: str) -> Tokens:
         """The code lives 30 s. Raises ExchangeRefused also when the person's consent lacks a scope."""
-        session = OAuthSession(app.client_id, redirect_uri=redirect_uri, check=_check_exchange)
-        url = f"{self.http.base_url}{TOKEN}"
-        tokens = tokens_of(session.fetch_token(url, code=code, code_verifier=verifier, auth=_basic(app)))
+        tokens = super().exchange(app, code=code, redirect_uri=redirect_uri, verifier=verifier)
         missing = [scope for scope in SCOPES if tokens.scopes and scope not in tokens.scopes]
         if missing:
             raise ExchangeRefused(f"X did not grant {', '.join(missing)}", code="scope_missing")
         return tokens
 
-    def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:
-        """Return the new pair. A refresh token is good once; used twice, it ends the whole grant.
+    def check_exchange(self, answer: Answer) -> None:
+        if answer.is_ok:
+            return
+        _check_app(answer)
+        if answer.status in {400, 401, 403}:
+            said = _description(answer) or f"status {answer.status}"
+            raise ExchangeRefused(f"X refused the sign-in: {said}", http_status=answer.status)
+        raise _for_now(answer)
 
-        Raises OperatorProblem when X does not know our app by these keys.
-        """
-        session = OAuthSession(app.client_id, check=_check_refresh)
-        url = f"{self.http.base_url}{TOKEN}"
-        return tokens_of(session.refresh_token(url, refresh_token=refresh_token, auth=_basic(app)))
+    def check_refresh(self, answer: Answer) -> None:
+        """A refresh token is good once; used twice, it ends the whole grant."""
+        if answer.is_ok:
+            return
+        _check_app(answer)
+        error = _error(answer)
+        if error == "invalid_grant" or (error == "invalid_request" and TOKEN_INVALID in _description(answer).lower()):
+            sentence = "X ended the account's sign-in."
+            raise NeedsReconnect(sentence, code="invalid_grant", http_status=answer.status, can_refresh=False)
+        raise _for_now(answer)
 
     def revoke(self, app: ClientApp, *, token: str) -> None:
         session = OAuthSession(app.client_id, check=_check_revoke)
-        session.post(f"{self.http.base_url}{REVOKE}", data={"token": token}, auth=_basic(app), withhold_token=True)
+        app_keys = (app.client_id, app.client_secret)
+        session.post(f"{self.http.base_url}{REVOKE}", data={"token": token}, auth=app_keys, withhold_token=True)
 
     def who_am_i(self, app: ClientApp, *, access_token: str) -> GrantOwner:  # noqa: ARG002
         """One target: the account that signed in.
@@ -115,31 +125,6 @@ class TwitterOAuth(OAuthFlow):
             },
         )
         return GrantOwner(remote_id, (target,))
-
-
-def _basic(app: ClientApp) -> tuple[str, str]:
-    return app.client_id, app.client_secret
-
-
-def _check_exchange(answer: Answer) -> None:
-    if answer.is_ok:
-        return
-    _check_app(answer)
-    if answer.status in {400, 401, 403}:
-        said = _description(answer) or f"status {answer.status}"
-        raise ExchangeRefused(f"X refused the sign-in: {said}", http_status=answer.status)
-    raise _for_now(answer)
-
-
-def _check_refresh(answer: Answer) -> None:
-    if answer.is_ok:
-        return
-    _check_app(answer)
-    error = _error(answer)
-    if error == "invalid_grant" or (error == "invalid_request" and TOKEN_INVALID in _description(answer).lower()):
-        sentence = "X ended the account's sign-in."
-        raise NeedsReconnect(sentence, code="invalid_grant", http_status=answer.status, can_refresh=False)
-    raise _for_now(answer)
 
 
 def _check_revoke(answer: Answer) -> None:
