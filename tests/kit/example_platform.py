@@ -76,7 +76,7 @@ def auth_of(token: str, app: ClientApp) -> Auth:
 
 
 def error_from(answer: Answer) -> CallFailed:
-    """What to raise for an answer that is no 2xx."""
+    """What to raise for an answer other than 2xx."""
     if common := common_failure(answer, label="Example"):
         return common
     error = answer.fields().get("error")
