@@ -36,6 +36,18 @@ FORMATS = {
 }
 LARGEST = max(one.max_bytes for one in FORMATS.values())
 NAMES = "JPEG, PNG, GIF, WebP, MP4, MOV or AVI"
+# What a file with an `ftyp` box says it is: its own brand, then those that it is compatible with.
+# https://mp4ra.org/registered-types/brands (read 2026-11-28)
+MP4_BRANDS = frozenset(
+    {b"isom", b"avc1", b"mp41", b"mp42", b"mp71", b"dash", b"cmfc", b"M4V ", b"MSNV", b"XAVC", b"f4v "}
+    | {b"iso%d" % number for number in range(2, 10)}
+    | {b"3g%c%d" % (kind, number) for kind in b"pg2" for number in range(1, 8)}
+)
+_OTHER_BOXES = (  # the narrower ones first: an AVIF is a HEIF too
+    ({b"avif", b"avis"}, ".avif"),
+    ({b"mif1", b"mif2", b"msf1", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"miaf"}, ".heif"),
+    ({b"M4A ", b"M4B ", b"M4P "}, ".m4a"),
+)
 _SAME = {"video/avi": "video/x-msvideo", "video/msvideo": "video/x-msvideo", "video/x-m4v": "video/mp4"}
 
 
@@ -48,15 +60,28 @@ def format_of(first_block: bytes) -> Format | None:
         found = FORMATS.get(_SAME.get(one.mime_type, one.mime_type))
         if found is not None and found.container != "JPEG":  # so it calls JPEG 2000
             return found
-    if not best and first_block[4:8] == b"ftyp":  # of a brand that nobody has heard of
+    if not best and MP4_BRANDS & {*_brands(first_block)}:  # of a brand that puremagic has not heard of
         return FORMATS["video/mp4"]
     return None
 
 
 def looks_like(first_block: bytes) -> str:
-    """The usual file name extension of what this is, as `.pdf`; "" when nobody can tell."""
+    """The usual file name extension of what this is, as `.pdf`, or the brand that it names; "" when nobody can tell."""
+    if brands := _brands(first_block):
+        for family, extension in _OTHER_BOXES:
+            if family & {*brands}:
+                return extension
+        return f"an MP4 of the brand {brands[0].decode('ascii', 'replace').strip()!r}"
     named = [one.extension for one in _candidates(first_block) if one.extension]
     return named[0] if named else ""
+
+
+def _brands(first_block: bytes) -> list[bytes]:
+    """The brands of an `ftyp` box, the file's own first; [] without one."""
+    if first_block[4:8] != b"ftyp":
+        return []
+    end = min(int.from_bytes(first_block[:4], "big"), len(first_block))
+    return [first_block[8:12], *(first_block[at : at + 4] for at in range(16, end - 3, 4))]
 
 
 def _candidates(first_block: bytes) -> Sequence[puremagic.PureMagicWithConfidence]:

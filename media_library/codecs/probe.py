@@ -62,7 +62,8 @@ def _refuse_two_in_one(path: Path) -> None:
         file.seek(max(0, path.stat().st_size - 1024))
         ends = (head + b"\0" + file.read()).lower()
     other = "a ZIP archive" if zipfile.is_zipfile(path) else "a PDF document" if b"%pdf-" in ends else ""
-    if any(mark in ends for mark in (b"<script", b"<!doctype", b"<html", b"<?php")):
+    is_page = b"<html" in ends and any(mark in ends for mark in (b"<head", b"<body"))  # the word alone is a caption
+    if is_page or any(mark in ends for mark in (b"<script", b"<!doctype", b"<?php")):
         other = "a web page or script"
     if other:
         raise Refusal("two_in_one", f"The file is also {other}; save the picture or video again, without it.")

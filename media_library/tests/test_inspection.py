@@ -147,3 +147,46 @@ def test_decoder_that_takes_too_long_or_dies_is_a_refusal(tmp_path: Path, monkey
 
     assert {late.value.code, starved.value.code} == {"too_much_to_decode"}
     assert isinstance(late.value.__cause__, process.DecoderFailed)
+
+
+# --- reasons that are true ---
+def with_ftyp(brand: bytes, *compatible: bytes) -> bytes:
+    brands = brand + b"\0\0\0\0" + b"".join(compatible)
+    return (len(brands) + 8).to_bytes(4, "big") + b"ftyp" + brands + bytes(400)
+
+
+@pytest.mark.parametrize(
+    ("data", "looks"),
+    [
+        (with_ftyp(b"mif1", b"mif1", b"heic"), ".heif"),
+        (with_ftyp(b"heic", b"mif1"), ".heif"),
+        (with_ftyp(b"mif1", b"avif", b"miaf"), ".avif"),
+        (with_ftyp(b"crx ", b"isml"), "an MP4 of the brand 'crx'"),
+        (with_ftyp(b"abcd"), "an MP4 of the brand 'abcd'"),
+    ],
+    ids=["mif1", "heic", "avif as mif1", "crx", "unknown"],
+)
+def test_other_files_of_boxes_are_named(data: bytes, looks: str, tmp_path: Path):
+    with pytest.raises(inspection.OtherFormat, match="is no JPEG") as caught:
+        found_in(data, tmp_path)
+
+    assert (caught.value.code, f"(it looks like {looks})" in caught.value.detail) == ("not_media", True)
+
+
+def test_film_of_a_rare_brand_that_says_it_is_an_mp4_is_one(tmp_path: Path):
+    data = clip()
+    assert data[4:12] == b"ftypisom"
+
+    found = found_in(data[:8] + b"zzzz" + data[12:], tmp_path)
+
+    assert (found.mime_type, found.facts["video_codec"]) == ("video/mp4", "h264")
+
+
+@pytest.mark.parametrize("caption", ["How to write <html> by hand", "a < b, <htmlx", "PDF or <HTML>?"])
+def test_word_in_a_caption_makes_no_page_of_a_picture(caption: str, tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x010E] = caption
+    out = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(out, "JPEG", exif=exif)
+
+    assert found_in(out.getvalue(), tmp_path).mime_type == "image/jpeg"

@@ -39,7 +39,7 @@ class MissedRule:
     holds: bool
 
     def blocker(self, promised_at: datetime, *, at: datetime, is_first_look: bool) -> Blocker | None:
-        """Problems with sending at `at` what was promised for `promised_at`.
+        """Why what was promised for `promised_at` may not go out at `at`; None = it may.
 
         "hold" is meant for what fell due while nobody worked: what was looked at before (it is being retried, or had
         to wait for its platform) goes on until it is too old for anybody.

@@ -94,7 +94,7 @@ def _attached(jobs: Sequence[SendJob], *, at: datetime) -> list[SendJob]:
 def _blockers(
     claimed: Sequence[tuple[Claimed, Mapping[str, Any]]], *, at: datetime, hosts: Mapping[UUID, PlatformHost]
 ) -> dict[UUID, Blocker]:
-    """Problems with each, by delivery; in the order in which a person would want to hear it."""
+    """What keeps each from being sent, by delivery; in the order in which a person would want to hear it."""
     found: dict[UUID, Blocker] = {}
     late = {}
     for one, row in claimed:
