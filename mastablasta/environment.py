@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,14 +108,14 @@ SECRETS: dict[str, Callable[[], str]] = {
 
 
 def development_secrets(home: Path) -> dict[str, str]:
-    """Return the secrets of this instance; made on first use in `home`/secrets.json (mode 0600).
+    """Return the secrets of this instance; made on first use in `home`/secrets.json (mode 0600; the folder 0700).
 
     Safe for several processes that start at once: the first to link its file wins, all read that one.
     Raises OSError when `home` cannot be written.
     """
     path = home / "secrets.json"
     if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = home / f".secrets-{os.getpid()}-{secrets.token_hex(4)}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -127,3 +128,10 @@ def development_secrets(home: Path) -> dict[str, str]:
             draft.unlink()
     found: dict[str, str] = json.loads(path.read_text())
     return found
+
+
+def private_file(path: Path) -> Path:
+    """Make an empty file that nobody else on this machine may read, unless one is there; gives `path` back."""
+    with suppress(FileExistsError, FileNotFoundError, PermissionError):  # the last two are told of by whoever needs it
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    return path

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from integrations.registry import app_settings
 from mastablasta.core.logs import logging_config
-from mastablasta.environment import Environment, development_secrets, fernet_key
+from mastablasta.environment import Environment, development_secrets, fernet_key, private_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").is_file():
@@ -103,7 +103,7 @@ else:
         env.fault(
             "E008", "DATABASE_URL", "is not set and production does not run on SQLite; name a PostgreSQL database"
         )
-    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": HOME / "db.sqlite3"}}
+    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": private_file(HOME / "db.sqlite3")}}
 _default = DATABASES["default"]
 if _default["ENGINE"] == "django.db.backends.sqlite3":
     _default["OPTIONS"] = {
