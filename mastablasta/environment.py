@@ -132,6 +132,6 @@ def development_secrets(home: Path) -> dict[str, str]:
 
 def private_file(path: Path) -> Path:
     """Make an empty file that nobody else on this machine may read, unless one is there; gives `path` back."""
-    with suppress(FileExistsError, FileNotFoundError, PermissionError):  # the last two are told of by whoever needs it
+    with suppress(OSError):  # it is there, or cannot be made: whoever needs it tells of that
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     return path
