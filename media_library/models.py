@@ -93,7 +93,7 @@ class Asset(Row):
 class Rendition(Row):
     """An asset in the form that a recipe asks for: no metadata, orientation applied. Made once, used by every post.
 
-    `recipe` is what to do, as JSON (planning.Recipe); `recipe_key` its digest, "web" for the preview. `stored_name` ""
+    `recipe` is what to do, as JSON (recipes.Recipe); `recipe_key` its digest, "web" for the preview. `stored_name` ""
     until it is ready. `tries`, `next_try_at` as an asset's.
     """
 

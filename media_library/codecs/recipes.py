@@ -131,7 +131,7 @@ class CannotFit(Exception):
 
 
 def plan(original: Original, rule: MediaRule, *, fit: str = "fit") -> Recipe:
-    """Return how to make what `rule` takes of this file. Raises Unfit.
+    """Return how to make what `rule` takes of this file. Raises CannotFit.
 
     A shape that is not taken is refused with `fit` "fit", gets bars with "pad", and is cut from both sides with "crop".
     """
@@ -297,7 +297,7 @@ def _known(fit: str) -> Fit:
 
 # --- how large ---
 def _canvas(original: Original, bounds: Bounds, fit: Fit) -> tuple[int, int]:
-    """The size of what is made. Raises Unfit."""
+    """The size of what is made. Raises CannotFit."""
     width, height = float(original.width), float(original.height)
     if bounds.hold(original.width, original.height):
         return original.width, original.height

@@ -21,7 +21,7 @@ from posts.services.media import RequiredRendition
 from posts.services.post_renditions import require_all
 
 FETCHED_WITHIN = timedelta(hours=25)  # a platform that fetches gives up on a container after a day
-LOOK_AGAIN = timedelta(seconds=15)  # a net below `settled`, which wakes a waiting post at once
+LOOK_AGAIN = timedelta(seconds=15)  # a net below `on_renditions_finished`, which wakes a waiting post at once
 
 
 @dataclass(frozen=True, slots=True)
