@@ -51,6 +51,13 @@ class Page:
         self.send("Page.navigate", url=url)
         self.wait(until, timeout_s=timeout_s)
 
+    def submit(self, form: str, *, until: str = "true", timeout_s: float = 40) -> None:
+        """Send the form that the expression names and wait for the page that comes of it, whole, with `until` true."""
+        self.run("document.documentElement.pageBeforeSubmit = true")
+        self.run(f"{form}.requestSubmit()")
+        arrived = "!document.documentElement.pageBeforeSubmit && document.readyState === 'complete'"
+        self.wait(f"{arrived} && ({until})", timeout_s=timeout_s)
+
     def wait(self, until: str, *, timeout_s: float = 40) -> None:
         deadline = time.monotonic() + timeout_s
         while not self.run(until):

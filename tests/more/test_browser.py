@@ -34,6 +34,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
+CREATED = "document.body.innerText.includes('HTTP 201')"
 NEW_POST = {"content": "From the page", "platforms": ["mastodon"]}
 
 
@@ -81,8 +82,7 @@ def test_browsable_list_in_chromium_is_quiet_and_its_form_works():
         keep_picture(page, "list.png")
         body = json.dumps(json.dumps(NEW_POST))
         page.run(f"document.querySelector('textarea[name=_content]').value = {body}")
-        page.run("document.querySelector('textarea[name=_content]').form.requestSubmit()")
-        page.wait("document.readyState === 'complete' && document.body.innerText.includes('HTTP 201')")
+        page.submit("document.querySelector('textarea[name=_content]').form", until=CREATED)
         keep_picture(page, "created.png")
 
         assert page.complaints == []
@@ -105,9 +105,8 @@ def test_person_signs_in_chooses_a_workspace_and_sends_a_form_as_it_stands():
         page.open(f"{address}/api/v2", until="document.body && document.body.innerText.includes('/api/v2/posts')")
         keep_picture(page, "root.png")
         page.run(f"document.querySelector('#workspace').value = '{workspaces[1].id}'")
-        page.run("document.querySelector('.workspace-chooser').requestSubmit()")
-        page.wait("document.readyState === 'complete' && document.querySelector('#workspace option:checked')"
-                  ".textContent === 'Lighthouse'")  # fmt: skip
+        chosen = "document.querySelector('#workspace option:checked').textContent === 'Lighthouse'"
+        page.submit("document.querySelector('.workspace-chooser')", until=chosen)
         page.open(f"{address}{LIST}")
         page.wait("document.body.innerText.includes('Seen at Lighthouse')")
         page.run("document.querySelector('[data-target=\"#filtersModal\"]').click()")
@@ -115,8 +114,7 @@ def test_person_signs_in_chooses_a_workspace_and_sends_a_form_as_it_stands():
         keep_picture(page, "filters.png")
         page.open(f"{address}/api/v2/workspaces")
         page.wait("!!document.querySelector('textarea[name=_content]')")
-        page.run("document.querySelector('textarea[name=_content]').form.requestSubmit()")
-        page.wait("document.readyState === 'complete' && document.body.innerText.includes('HTTP 201')")
+        page.submit("document.querySelector('textarea[name=_content]').form", until=CREATED)
         keep_picture(page, "workspace-made.png")
 
         assert page.complaints == []
@@ -135,12 +133,10 @@ def test_file_is_uploaded_by_the_form_of_its_page(tmp_path):
         document = page.send("DOM.getDocument")["root"]["nodeId"]
         found = page.send("DOM.querySelector", nodeId=document, selector="input[type=file]")["nodeId"]
         page.send("DOM.setFileInputFiles", files=[str(picture)], nodeId=found)
-        page.complaints.clear()  # a page of 405: Chromium says so
-        page.run("document.querySelector('input[type=file]').form.requestSubmit()")
-        page.wait("document.readyState === 'complete' && document.body.innerText.includes('HTTP 201')")
+        page.submit("document.querySelector('input[type=file]').form", until=CREATED)
         keep_picture(page, "uploaded.png")
 
-        assert page.complaints == []
+        assert [one for one in page.complaints if "405" not in one] == []  # the form's own page answers a GET with 405
         assert Asset.objects.get().filename == "beach.jpg"
 
 
