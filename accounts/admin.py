@@ -15,7 +15,7 @@ from accounts.forms import NewPasswordForm, NewPersonForm, PersonForm
 from accounts.models import ApiKey, Membership, Session, User, Workspace
 from accounts.services.api_keys import revoke_api_key
 from accounts.services.sign_in import end_session
-from mastablasta.core.administration import Page, ReadOnlyPage
+from mastablasta.core.admin_base import Page, ReadOnlyPage
 
 
 class MembershipRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only

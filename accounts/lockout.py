@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.emails import to_look_for
-from mastablasta.core.api.handlers import is_api
+from mastablasta.core.api.error_pages import is_api
 
 
 def username(request: HttpRequest, credentials: Mapping[str, Any] | None = None) -> str:

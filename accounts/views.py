@@ -12,8 +12,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from accounts.api.authentication import CHOSEN_WORKSPACE
+from accounts.credential_queries import caller_of_user
 from accounts.models import User
-from accounts.proofs import caller_of_user
 from mastablasta.core.api.pages import POLICY
 
 API_ROOT = "/api/v2"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from integrations.models import Credential, OAuthState, PlatformHost, RateBudget, SocialAccount
-from mastablasta.core.administration import ReadOnlyPage
+from mastablasta.core.admin_base import ReadOnlyPage
 
 
 @admin.register(PlatformHost)

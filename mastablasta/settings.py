@@ -17,7 +17,7 @@ import environ
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from integrations.registry import app_settings
+from integrations.registry import PLATFORMS, app_settings
 from mastablasta.core.logs import logging_config
 from mastablasta.environment import Environment, development_secrets, fernet_key, private_file
 
@@ -155,7 +155,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
-    "mastablasta.core.api.handlers.ProblemMiddleware",
+    "mastablasta.core.api.error_pages.ProblemMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -322,11 +322,11 @@ if TIME_SCALE != 1 and not IS_DEVELOPMENT:
     env.fault("E009", "TIME_SCALE", "is for tests, and would break what production promises; leave it out")
 
 
-def platform_base_url(slug: str) -> str:
-    """The base URL that replaces a platform's own addresses: the simulator's in development, "" in production."""
-    if not IS_DEVELOPMENT:
-        return ""
-    return (env.text(f"{slug.upper()}_BASE_URL") or f"http://127.0.0.1:{SANDBOX_PORT}/{slug}").rstrip("/")
+# What replaces the platforms' own addresses: in development the simulator.
+PLATFORM_BASE_URLS = {
+    slug: (env.text(f"{slug.upper()}_BASE_URL") or f"http://127.0.0.1:{SANDBOX_PORT}/{slug}").rstrip("/")
+    for slug in (PLATFORMS if IS_DEVELOPMENT else ())
+}
 
 
 def _client(name: str, given: str) -> str:
@@ -349,7 +349,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
-CSRF_FAILURE_VIEW = "mastablasta.core.api.handlers.csrf_failure"
+CSRF_FAILURE_VIEW = "mastablasta.core.api.error_pages.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 METRICS_TOKEN = env.text("METRICS_TOKEN")

@@ -50,7 +50,7 @@ urlpatterns = [
     api("api/v2/", "posts.api.urls"),
 ]
 
-handler400 = "mastablasta.core.api.handlers.bad_request"
-handler403 = "mastablasta.core.api.handlers.permission_denied"
-handler404 = "mastablasta.core.api.handlers.not_found"
-handler500 = "mastablasta.core.api.handlers.server_error"
+handler400 = "mastablasta.core.api.error_pages.bad_request"
+handler403 = "mastablasta.core.api.error_pages.permission_denied"
+handler404 = "mastablasta.core.api.error_pages.not_found"
+handler500 = "mastablasta.core.api.error_pages.server_error"

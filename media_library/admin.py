@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from mastablasta.core.administration import ReadOnlyPage
+from mastablasta.core.admin_base import ReadOnlyPage
 from media_library.api import serving
 from media_library.codecs.recipes import WEB
 from media_library.models import Asset, AssetStatus, Rendition

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from mastablasta.core.administration import ReadOnlyPage
+from mastablasta.core.admin_base import ReadOnlyPage
 from posts.models import Attempt, Delivery, Lane, Post, PostMedia, PostTag
 
 

@@ -64,7 +64,7 @@ MUTATIONS = (
     ),
     Mutation(
         "send before the mark",
-        "mastablasta/core/outbound/door.py",
+        "mastablasta/core/outbound/transport.py",
         "            call.on_visible()\n",
         "            __import__('threading').Timer(2, call.on_visible).start()\n",
         (
@@ -105,7 +105,7 @@ MUTATIONS = (
     ),
     Mutation(
         "ignored Retry-After",
-        "integrations/protocols/windows.py",
+        "integrations/protocols/rate_headers.py",
         "(answer.retry_after(), *resets)",
         "resets",
         ("integrations/platforms/mastodon/tests/test_connector.py::test_window_opens_when_the_headers_say",),
@@ -212,7 +212,7 @@ MUTATIONS = (
     ),
     Mutation(
         "no guard of moves on PostgreSQL",
-        "mastablasta/core/move_guards.py",
+        "mastablasta/core/state_triggers.py",
         '            cursor.execute(_POSTGRESQL.format(name=name, table=table, pairs=",".join(pairs)))',
         "            pass",
         ("posts/tests/test_states.py::test_a_delivery_moves_as_the_table_says",),

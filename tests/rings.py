@@ -41,8 +41,8 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "mastablasta/ops/clock.py": ("mastablasta/tests/test_clock.py",),
     "mastablasta/core/migrations/0002_queue_index.py": ("mastablasta/core/tests/test_jobs.py",),
     "mastablasta/core/models.py": ("mastablasta/core/tests/test_heartbeats.py", "mastablasta/tests/test_metrics.py"),
-    "mastablasta/core/move_guards.py": ("posts/tests/test_states.py",),
-    "mastablasta/core/prepared.py": ("accounts/tests/test_authentication.py",),
+    "mastablasta/core/state_triggers.py": ("posts/tests/test_states.py",),
+    "mastablasta/core/compiled_queries.py": ("accounts/tests/test_authentication.py",),
     "mastablasta/ops/health.py": ("mastablasta/tests/test_health.py",),
     "mastablasta/management/commands/doctor.py": ("mastablasta/tests/test_doctor.py",),
     "mastablasta/management/commands/up.py": (),  # a lock around migrations, on PostgreSQL only: tests/e2e

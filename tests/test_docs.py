@@ -18,7 +18,7 @@ from mastablasta.ops import metrics
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("accounts", "analytics", "integrations", "mastablasta", "media_library", "posts", "webhooks")
 CODE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*|[EW]\d{3}")
-TAKES_CODE_FIRST = {"fault", "Refusal", "Refused", "LineError", "Broken", "DecoderFailed"}
+TAKES_CODE_FIRST = {"fault", "Refusal", "Refused", "LineError", "DecoderFailed"}
 
 
 def _subclasses(kind: type) -> Iterator[type]:

@@ -16,9 +16,9 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
-from accounts.callers import Caller
+from accounts.caller import Caller
+from accounts.credential_queries import caller_of_key, caller_of_session, caller_of_user
 from accounts.models import ApiKey, User
-from accounts.proofs import caller_of_key, caller_of_session, caller_of_user
 from accounts.services.api_keys import digest
 from accounts.tokens import AccessToken, BadToken, ExpiredToken
 

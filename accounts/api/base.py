@@ -47,7 +47,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.viewsets import ViewSetMixin
 
-from accounts.callers import Caller
+from accounts.caller import Caller
 from accounts.models import Workspace
 from accounts.querysets import WorkspaceScopedQuerySet
 from accounts.roles import Action

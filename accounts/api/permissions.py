@@ -8,7 +8,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from accounts.callers import Caller
+from accounts.caller import Caller
 from accounts.roles import Action
 from mastablasta.core.api.operations import operation_of
 from mastablasta.core.errors import Invalid, NotThere

@@ -9,7 +9,7 @@ from uuid import UUID
 from rest_framework.request import Request
 
 from accounts.api.authentication import chosen_workspace
-from accounts.callers import Caller
+from accounts.caller import Caller
 from accounts.models import User, Workspace
 from mastablasta.core.api.pages import BrowsablePage
 

@@ -30,7 +30,7 @@ from accounts.api.serializers import (
     UserSerializer,
     WorkspaceSerializer,
 )
-from accounts.callers import Caller
+from accounts.caller import Caller
 from accounts.models import ApiKey, User, Workspace
 from accounts.roles import Action, Role
 from accounts.services.api_keys import create_api_key, revoke_api_key

@@ -49,7 +49,7 @@ class Where(WorkspaceView):
 
 
 urlpatterns = [path("api/v2/where", Where.as_view()), path("", include("mastablasta.urls"))]
-handler404 = "mastablasta.core.api.handlers.not_found"
+handler404 = "mastablasta.core.api.error_pages.not_found"
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 URL = "/api/v2/where"
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from integrations.contract import ClientApp, OAuthFlow, Tokens
 from integrations.errors import CallFailed, OperatorProblem, RateLimited, Unavailable
-from mastablasta.core.outbound import Answer, OAuthSession
+from mastablasta.core.outbound import OAuthSession, Response
 
 
 class OAuth2Flow(OAuthFlow):
@@ -37,11 +37,11 @@ class OAuth2Flow(OAuthFlow):
         """The address of the token endpoint."""
 
     @abstractmethod
-    def check_exchange(self, answer: Answer) -> None:
+    def check_exchange(self, answer: Response) -> None:
         """Raise what the token endpoint means when it does not take a code; as `exchange` does."""
 
     @abstractmethod
-    def check_refresh(self, answer: Answer) -> None:
+    def check_refresh(self, answer: Response) -> None:
         """Raise what it means when it gives no new token; as `refresh` does."""
 
     def authorize_url(self, app: ClientApp, *, redirect_uri: str, state: str, challenge: str) -> str:

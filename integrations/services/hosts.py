@@ -18,7 +18,6 @@ from integrations.services.operator_apps import operators_app
 from mastablasta.core.errors import DomainError, Invalid, NotThere, Unreachable
 from mastablasta.core.outbound import Refused
 from mastablasta.core.pasting import pasted
-from mastablasta.settings import platform_base_url
 
 INFO_LIFETIME = timedelta(hours=24)
 
@@ -68,7 +67,7 @@ def named_host(platform: str, instance: str | None, *, field: str = "instance") 
 
 
 def _base_url(platform: str, sign_in: str, instance: str, *, field: str) -> str:
-    simulator = platform_base_url(platform)
+    simulator = settings.PLATFORM_BASE_URLS.get(platform, "")
     if simulator and sign_in != registry.PLATFORMS[platform].sign_ins[0].name:
         simulator = f"{simulator}/{sign_in}"
     if simulator and (not instance or instance.rstrip("/") == simulator):

@@ -15,7 +15,7 @@ from integrations import registry
 from integrations.contract import CannotTell, Content, MediaUse, Part, Pending, Published, Step
 from integrations.errors import NeedsReconnect, Unavailable
 from tests.kit import example_platform
-from tests.kit.connector_contract import Notes, Visit, step_of, visit
+from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, visit
 from tests.kit.example_server import APP_ID, APP_SECRET, ExampleServer
 from tests.kit.media_contract import MediaContract, MediaFolder
 
@@ -49,11 +49,11 @@ class TestExample(MediaContract):
 
 
 @pytest.fixture
-def page(sandbox: Any) -> Visit:
+def page(sandbox: Any) -> SignedInAccount:
     return visit(sandbox, "example")
 
 
-def go_on(page: Visit, step: Step, notes: Notes) -> Published:
+def go_on(page: SignedInAccount, step: Step, notes: InMemoryProgress) -> Published:
     for _ in range(50):
         try:
             answer = page.connector.resume(step, progress=notes)
@@ -64,17 +64,19 @@ def go_on(page: Visit, step: Step, notes: Notes) -> Published:
     raise AssertionError("it never came to an end")
 
 
-def test_calls_are_made_with_the_pages_token_and_signed_with_it(page: Visit, sandbox: ExampleServer) -> None:
-    page.connector.publish(step_of("Hello"), progress=Notes())
+def test_calls_are_made_with_the_pages_token_and_signed_with_it(page: SignedInAccount, sandbox: ExampleServer) -> None:
+    page.connector.publish(step_of("Hello"), progress=InMemoryProgress())
 
     assert (page.token, page.target.remote_id) == ("page-anna", "page-of-anna")
     assert sandbox.calls[-1]["authorization"] == "Bearer page-anna"
 
 
-def test_picture_is_fetched_by_its_link_and_waited_for(page: Visit, sandbox: ExampleServer, tmp_path: Path) -> None:
+def test_picture_is_fetched_by_its_link_and_waited_for(
+    page: SignedInAccount, sandbox: ExampleServer, tmp_path: Path
+) -> None:
     use = Fetched(tmp_path).picture()
 
-    go_on(page, step_of(Content((Part("Look", (use,)),))), Notes())
+    go_on(page, step_of(Content((Part("Look", (use,)),))), InMemoryProgress())
 
     assert [one["url"] for one in sandbox.files.values()] == [use.url]
     assert [call["operation"] for call in sandbox.calls[-4:]] == ["upload", "state", "state", "publish"]
@@ -83,17 +85,17 @@ def test_picture_is_fetched_by_its_link_and_waited_for(page: Visit, sandbox: Exa
 
 @pytest.mark.parametrize("effect", ["", "reset_before", "accept_then_reset", "status_503", "html_502"])
 def test_video_goes_up_in_stretches_and_on_from_where_it_stands(
-    page: Visit, sandbox: ExampleServer, tmp_path: Path, effect: str
+    page: SignedInAccount, sandbox: ExampleServer, tmp_path: Path, effect: str
 ) -> None:
     path = tmp_path / "video.mp4"
     path.write_bytes(bytes(range(250)) * 13)
     step = step_of(Content((Part("Film", (MediaUse("1", str(path), "video/mp4", 3_250, kind="video"),)),)))
-    first = Notes()
+    first = InMemoryProgress()
     assert isinstance(page.connector.publish(step, progress=first), Pending)
     if effect:
         sandbox.fault("example", "chunk", effect)
 
-    go_on(page, step, Notes(**first.data))  # a successor, with what was kept
+    go_on(page, step, InMemoryProgress(**first.data))  # a successor, with what was kept
 
     [video] = sandbox.files.values()
     assert (bytes(video["data"]), len(sandbox.rows), page.marks) == (path.read_bytes(), 1, 1)
@@ -103,7 +105,7 @@ def test_video_goes_up_in_stretches_and_on_from_where_it_stands(
 
 
 def test_token_does_not_follow_to_a_strange_address(
-    page: Visit, sandbox: ExampleServer, monkeypatch: pytest.MonkeyPatch
+    page: SignedInAccount, sandbox: ExampleServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mastablasta.core.outbound import CallFailed
     from tests.kit.raw_server import answer, raw_server, says
@@ -112,24 +114,26 @@ def test_token_does_not_follow_to_a_strange_address(
         monkeypatch.setattr(sandbox, "upload_origin", stranger.url)
         use = MediaUse("1", "/nowhere", "video/mp4", 10, kind="video")
         with pytest.raises(CallFailed) as caught:
-            page.connector.publish(step_of(Content((Part("Film", (use,)),))), progress=Notes())
+            page.connector.publish(step_of(Content((Part("Film", (use,)),))), progress=InMemoryProgress())
 
     assert (caught.value.code, stranger.requests) == ("strange_origin", [])
 
 
-def test_person_whose_posts_nobody_can_see_is_told_so(page: Visit) -> None:
+def test_person_whose_posts_nobody_can_see_is_told_so(page: SignedInAccount) -> None:
     person = replace(page.target, facts={"kind": "person"})
     page.target = person
 
-    looked = page.connector.reconcile(step_of("Hello"), progress=Notes(), since=datetime.now(UTC), known=NOTHING)
+    looked = page.connector.reconcile(
+        step_of("Hello"), progress=InMemoryProgress(), since=datetime.now(UTC), known=NOTHING
+    )
 
     assert isinstance(looked, CannotTell)
 
 
-def test_end_of_a_pages_token_is_about_that_page_alone(page: Visit, sandbox: ExampleServer) -> None:
+def test_end_of_a_pages_token_is_about_that_page_alone(page: SignedInAccount, sandbox: ExampleServer) -> None:
     sandbox.fault("example", "publish", "revoke_token")
 
     with pytest.raises(NeedsReconnect) as caught:
-        page.connector.publish(step_of("Hello"), progress=Notes())
+        page.connector.publish(step_of("Hello"), progress=InMemoryProgress())
 
     assert (caught.value.scope, caught.value.can_refresh) == ("account", False)

@@ -143,8 +143,8 @@ def test_host_that_does_not_answer_is_unreachable(sandbox: Sandbox, workspace: W
     assert not PlatformHost.objects.exists()
 
 
-def test_host_has_to_be_named_in_production(workspace: Workspace, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("integrations.services.hosts.platform_base_url", lambda _: "")
+def test_host_has_to_be_named_in_production(workspace: Workspace, owner: User, settings: Settings) -> None:
+    settings.PLATFORM_BASE_URLS = {}
 
     with pytest.raises(Invalid) as caught:
         start(workspace, owner)

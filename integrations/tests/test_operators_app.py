@@ -22,7 +22,7 @@ from mastablasta.core.errors import Invalid
 
 SHOWN = (
     "import json, mastablasta.settings as s;"
-    "print(json.dumps([s.TWITTER_CLIENT_ID, s.TWITTER_CLIENT_SECRET, s.platform_base_url('twitter')]))"
+    "print(json.dumps([s.TWITTER_CLIENT_ID, s.TWITTER_CLIENT_SECRET, s.PLATFORM_BASE_URLS.get('twitter', '')]))"
 )
 
 

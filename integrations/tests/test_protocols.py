@@ -10,17 +10,17 @@ import pytest
 from integrations.contract import MediaUse
 from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.protocols import uploads
-from integrations.protocols.refusals import ErrorRule, common_failure
-from integrations.protocols.windows import epoch_reset, is_used_up, retry_at
-from mastablasta.core.outbound import Answer
+from integrations.protocols.error_rules import ErrorRule, common_failure
+from integrations.protocols.rate_headers import epoch_reset, is_used_up, retry_at
+from mastablasta.core.outbound import Response
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
-def answer(status: int = 429, *, visible: bool = True, **headers: str) -> Answer:
+def answer(status: int = 429, *, visible: bool = True, **headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, named, b"{}", "https://example.org/", visible=visible, received_at=NOON)
+    return Response(status, named, b"{}", "https://example.org/", visible=visible, received_at=NOON)
 
 
 # --- windows ---

@@ -57,7 +57,6 @@ ENTRY = Entry(
 @pytest.fixture(autouse=True)
 def _twin(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     monkeypatch.setitem(registry.PLATFORMS, "twin", ENTRY)
-    monkeypatch.setattr("integrations.services.hosts.platform_base_url", lambda _: "")
     settings.MAIN_ID, settings.MAIN_SECRET, settings.SIDE_ID, settings.SIDE_SECRET = "main", "m", "side", "s"
 
 
@@ -101,8 +100,8 @@ def test_way_whose_app_is_missing_is_named_and_the_other_works(
     assert not operator_apps.is_configured("twin")
 
 
-def test_in_development_a_further_sign_in_has_its_own_path_at_the_simulator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("integrations.services.hosts.platform_base_url", lambda slug: f"http://127.0.0.1:1/{slug}")
+def test_in_development_a_further_sign_in_has_its_own_path_at_the_simulator(settings: Settings) -> None:
+    settings.PLATFORM_BASE_URLS = {"twin": "http://127.0.0.1:1/twin"}
 
     assert hosts.named_host("twin", None) == ("", "http://127.0.0.1:1/twin")
     assert hosts.named_host("twin", "side") == ("side", "http://127.0.0.1:1/twin/side")

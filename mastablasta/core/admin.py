@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from mastablasta.core.administration import ReadOnlyPage
+from mastablasta.core.admin_base import ReadOnlyPage
 from mastablasta.core.models import Heartbeat, IdempotencyKey, Tally
 
 

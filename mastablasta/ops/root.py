@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from accounts.api.base import CallerView
 from accounts.api.urls import router as accounts_router
-from accounts.callers import Caller
+from accounts.caller import Caller
 from integrations.api.urls import router as integrations_router
 from posts.api.urls import router as posts_router
 

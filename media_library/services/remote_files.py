@@ -9,7 +9,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from accounts.models import User, Workspace
 from mastablasta.core.errors import DomainError, Invalid, TooLarge, Unreachable
-from mastablasta.core.outbound import Answer, CallFailed, Http
+from mastablasta.core.outbound import CallFailed, Http, Response
 from media_library.formats import LARGEST, MB
 from media_library.models import Asset
 from media_library.services import intake
@@ -59,7 +59,7 @@ def _download(url: str, arriving: Incoming) -> str:
     raise Invalid.field("url", "too_many_redirects", sentence, limit=MOST_REDIRECTS)
 
 
-def _get(url: str, arriving: Incoming, *, timeout_s: float) -> Answer:
+def _get(url: str, arriving: Incoming, *, timeout_s: float) -> Response:
     accept = {"Accept": "image/*, video/*, */*;q=0.5"}
     try:
         return Http(url, purpose="media").get(

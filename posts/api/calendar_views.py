@@ -16,10 +16,10 @@ from rest_framework.response import Response
 
 from accounts.api.base import WorkspaceScopedViewSet
 from accounts.roles import Action
+from mastablasta.core.api.date_ranges import Edge, read_edge
 from mastablasta.core.api.fields import OffsetDateTimeField, ZoneNameField, utc_text
 from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import StrictSerializer
-from mastablasta.core.api.windows import Edge, read_edge
 from mastablasta.core.zones import zone_names
 from posts.models import PostType
 from posts.services.calendar import EXCERPT, MOST_A_DAY, MOST_CONFLICTS, MOST_DAYS, days_of, find_conflicts

@@ -12,7 +12,7 @@ from integrations import registry
 from integrations.models import SocialAccount
 from integrations.states import ACCOUNT_MOVES, AccountState
 from integrations.tests.factories import make_account
-from mastablasta.core import move_guards
+from mastablasta.core import state_triggers
 from mastablasta.core.transitions import IllegalMove, StateTable
 from posts.models import Delivery, Post, PostType
 from posts.states import DELIVERY_MOVES, DeliveryState
@@ -96,11 +96,14 @@ def test_a_guard_is_made_anew_when_its_table_changes() -> None:
     account = make_account(state="active")
     fewer = StateTable({**ACCOUNT_MOVES.moves, "active": set()})
 
-    changed = move_guards.install(connection, table="integrations_socialaccount", moves=fewer)
+    changed = state_triggers.install(connection, table="integrations_socialaccount", moves=fewer)
 
-    assert (changed, move_guards.install(connection, table="integrations_socialaccount", moves=fewer)) == (True, False)
+    assert (changed, state_triggers.install(connection, table="integrations_socialaccount", moves=fewer)) == (
+        True,
+        False,
+    )
     assert is_refused(lambda: SocialAccount.objects.filter(id=account.id).update(state="paused"))
-    assert move_guards.install(connection, table="integrations_socialaccount", moves=ACCOUNT_MOVES)
+    assert state_triggers.install(connection, table="integrations_socialaccount", moves=ACCOUNT_MOVES)
     assert not is_refused(lambda: SocialAccount.objects.filter(id=account.id).update(state="paused"))
 
 

@@ -63,7 +63,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-class Notes:
+class InMemoryProgress:
     """A Progress that remembers in a list what was saved when. `stops_at`: the lease is lost by then."""
 
     def __init__(self, **data: Any) -> None:
@@ -84,7 +84,7 @@ class Notes:
 
 
 @dataclass
-class Visit:
+class SignedInAccount:
     """One person's account at the simulator, and a connector for it."""
 
     sandbox: Sandbox
@@ -118,7 +118,7 @@ class Visit:
         self.sandbox.fault(self.slug, operation, effect, **more)
 
 
-def visit(sandbox: Sandbox, slug: str, handle: str = "anna") -> Visit:
+def visit(sandbox: Sandbox, slug: str, handle: str = "anna") -> SignedInAccount:
     """Sign `handle` in at the simulator through the platform's own OAuth flow."""
     base_url = f"{sandbox.url}/{slug}"
     if slug in BY_PASSWORD:
@@ -132,10 +132,10 @@ def visit(sandbox: Sandbox, slug: str, handle: str = "anna") -> Visit:
     tokens = flow.exchange(app, code=query["code"], redirect_uri=CALLBACK, verifier=VERIFIER)
     own = flow.who_am_i(app, access_token=tokens.access_token).targets[0]
     target = Target(base_url, urlsplit(base_url).netloc, own.remote_id, own.handle, info, own.facts)
-    return Visit(sandbox, slug, target, own.token or tokens.access_token, app)
+    return SignedInAccount(sandbox, slug, target, own.token or tokens.access_token, app)
 
 
-def _visit_by_password(sandbox: Sandbox, slug: str, handle: str, base_url: str) -> Visit:
+def _visit_by_password(sandbox: Sandbox, slug: str, handle: str, base_url: str) -> SignedInAccount:
     flow_class = registry.password_sign_in(slug)
     info = flow_class(Http(base_url), {}).host_info()
     flow = flow_class(Http(base_url), info)
@@ -143,7 +143,7 @@ def _visit_by_password(sandbox: Sandbox, slug: str, handle: str, base_url: str) 
     tokens, _ = flow.sign_in(identifier=person["handle"], password=person["app_password"])
     own = flow.who_am_i(NO_APP, access_token=tokens.access_token).targets[0]
     target = Target(base_url, urlsplit(base_url).netloc, own.remote_id, own.handle, info, own.facts)
-    return Visit(sandbox, slug, target, tokens.access_token)
+    return SignedInAccount(sandbox, slug, target, tokens.access_token)
 
 
 def text_of(text: str) -> Content:
@@ -168,7 +168,7 @@ class ConnectorContract:
     slug: ClassVar[str]
 
     @pytest.fixture
-    def anna(self, sandbox: Sandbox) -> Visit:
+    def anna(self, sandbox: Sandbox) -> SignedInAccount:
         return visit(sandbox, self.slug)
 
     @pytest.fixture
@@ -182,8 +182,8 @@ class ConnectorContract:
 
     # --- it is out once ---
 
-    def test_publish_makes_it_visible_and_names_it(self, anna: Visit) -> None:
-        published = anna.connector.publish(step_of("Grüße 👋🏽"), progress=Notes())
+    def test_publish_makes_it_visible_and_names_it(self, anna: SignedInAccount) -> None:
+        published = anna.connector.publish(step_of("Grüße 👋🏽"), progress=InMemoryProgress())
 
         [post] = anna.sandbox.posts(self.slug)
         assert isinstance(published, Published)
@@ -191,19 +191,19 @@ class ConnectorContract:
         assert published.url.startswith("http")
         assert (anna.marks, anna.calls("publish")) == (1, 1)
 
-    def test_same_key_twice_is_one_post(self, anna: Visit) -> None:
+    def test_same_key_twice_is_one_post(self, anna: SignedInAccount) -> None:
         if registry.capabilities(self.slug).way != "native_key":
             pytest.skip("the platform knows no keys")
 
-        first = anna.connector.publish(step_of("Once"), progress=Notes())
-        second = anna.connector.publish(step_of("Once"), progress=Notes())
+        first = anna.connector.publish(step_of("Once"), progress=InMemoryProgress())
+        second = anna.connector.publish(step_of("Once"), progress=InMemoryProgress())
 
         assert (first, anna.texts()) == (second, ["Once"])
 
-    def test_reply_lost_is_unknown_and_then_found(self, anna: Visit, before: datetime) -> None:
+    def test_reply_lost_is_unknown_and_then_found(self, anna: SignedInAccount, before: datetime) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
         anna.fault("accept_then_reset")
-        notes = Notes()
+        notes = InMemoryProgress()
         with pytest.raises(OutcomeUnknown):
             anna.connector.publish(step_of("Lost reply"), progress=notes)
 
@@ -213,21 +213,25 @@ class ConnectorContract:
         assert isinstance(found, Found)
         assert (found.remote_id, anna.calls("publish")) == (post["id"], 1)
 
-    def test_error_page_after_accepting_is_unknown_and_then_found(self, anna: Visit, before: datetime) -> None:
+    def test_error_page_after_accepting_is_unknown_and_then_found(
+        self, anna: SignedInAccount, before: datetime
+    ) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
         anna.fault("accept_then_500")
         with pytest.raises(OutcomeUnknown):
-            anna.connector.publish(step_of("Lost reply"), progress=Notes())
+            anna.connector.publish(step_of("Lost reply"), progress=InMemoryProgress())
 
-        found = anna.connector.reconcile(step_of("Lost reply"), progress=Notes(), since=before, known=frozenset())
+        found = anna.connector.reconcile(
+            step_of("Lost reply"), progress=InMemoryProgress(), since=before, known=frozenset()
+        )
 
         assert isinstance(found, Found)
         assert found.remote_id == anna.sandbox.posts(self.slug)[0]["id"]
 
-    def test_request_lost_is_unknown_then_absent_then_one_post(self, anna: Visit, before: datetime) -> None:
+    def test_request_lost_is_unknown_then_absent_then_one_post(self, anna: SignedInAccount, before: datetime) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
         anna.fault("reset_before")
-        notes = Notes()
+        notes = InMemoryProgress()
         with pytest.raises(OutcomeUnknown):
             anna.connector.publish(step_of("Lost request"), progress=notes)
 
@@ -239,99 +243,103 @@ class ConnectorContract:
     # --- what no answer may be taken for ---
 
     @pytest.mark.parametrize("effect", ["status_500", "status_503", "html_502", "garbage_200", "publish_without_id"])
-    def test_answer_that_cannot_be_trusted_is_unknown(self, anna: Visit, effect: str) -> None:
+    def test_answer_that_cannot_be_trusted_is_unknown(self, anna: SignedInAccount, effect: str) -> None:
         anna.fault(effect)
 
         with pytest.raises(OutcomeUnknown):
-            anna.connector.publish(step_of("Who knows"), progress=Notes())
+            anna.connector.publish(step_of("Who knows"), progress=InMemoryProgress())
 
     @pytest.mark.parametrize("effect", ["status_500", "status_503", "html_502", "garbage_200", "reset_before"])
-    def test_look_up_that_fails_is_unavailable(self, anna: Visit, before: datetime, effect: str) -> None:
+    def test_look_up_that_fails_is_unavailable(self, anna: SignedInAccount, before: datetime, effect: str) -> None:
         anna.fault(effect, operation="lookup", times=3)
 
         with pytest.raises(Unavailable):
-            anna.connector.reconcile(step_of("Who knows"), progress=Notes(), since=before, known=frozenset())
+            anna.connector.reconcile(step_of("Who knows"), progress=InMemoryProgress(), since=before, known=frozenset())
 
-    def test_nobody_at_home_is_unavailable(self, anna: Visit) -> None:
+    def test_nobody_at_home_is_unavailable(self, anna: SignedInAccount) -> None:
         with pytest.raises(Unavailable):
-            anna.at("http://127.0.0.1:1024").publish(step_of("Hello"), progress=Notes())
+            anna.at("http://127.0.0.1:1024").publish(step_of("Hello"), progress=InMemoryProgress())
 
         assert anna.marks == 0
 
     # --- plain refusals ---
 
-    def test_too_many_calls_are_rate_limited_until_the_window_opens(self, anna: Visit) -> None:
+    def test_too_many_calls_are_rate_limited_until_the_window_opens(self, anna: SignedInAccount) -> None:
         anna.fault("rate_limited", retry_after=30)
         now = datetime.now(UTC)
 
         with pytest.raises(RateLimited) as caught:
-            anna.connector.publish(step_of("Too many"), progress=Notes())
+            anna.connector.publish(step_of("Too many"), progress=InMemoryProgress())
 
         # Reset and Date may both be whole seconds, and late is right where early is not.
         assert now < caught.value.until <= now + timedelta(seconds=33)
         assert anna.texts() == []
 
-    def test_content_that_is_refused_is_rejected(self, anna: Visit) -> None:
+    def test_content_that_is_refused_is_rejected(self, anna: SignedInAccount) -> None:
         anna.fault("reject_content")
 
         with pytest.raises(Rejected) as caught:
-            anna.connector.publish(step_of("Refused"), progress=Notes())
+            anna.connector.publish(step_of("Refused"), progress=InMemoryProgress())
 
         assert caught.value.message
         assert anna.texts() == []
 
-    def test_revoked_token_needs_reconnect_whatever_is_asked(self, anna: Visit, before: datetime) -> None:
+    def test_revoked_token_needs_reconnect_whatever_is_asked(self, anna: SignedInAccount, before: datetime) -> None:
         anna.fault("revoke_token", operation="any")
         content, nothing = text_of("Revoked"), frozenset[str]()
 
         with pytest.raises(NeedsReconnect):
-            anna.connector.publish(step_of(content), progress=Notes())
+            anna.connector.publish(step_of(content), progress=InMemoryProgress())
         with pytest.raises(NeedsReconnect):
-            anna.connector.reconcile(step_of(content), progress=Notes(), since=before, known=nothing)
+            anna.connector.reconcile(step_of(content), progress=InMemoryProgress(), since=before, known=nothing)
         with pytest.raises(NeedsReconnect):
             anna.connector.delete("1")
 
     # --- whose post it is ---
 
-    def test_older_post_with_the_same_text_is_not_ours(self, anna: Visit) -> None:
-        anna.connector.publish(step_of("Good morning"), progress=Notes())
+    def test_older_post_with_the_same_text_is_not_ours(self, anna: SignedInAccount) -> None:
+        anna.connector.publish(step_of("Good morning"), progress=InMemoryProgress())
 
         looked = anna.connector.reconcile(
             step_of("Good morning", key="k.2"),
-            progress=Notes(),
+            progress=InMemoryProgress(),
             since=datetime.now(UTC) + timedelta(seconds=2),
             known=frozenset(),
         )
 
         assert looked == Absent()
 
-    def test_post_of_another_delivery_is_not_ours(self, anna: Visit, before: datetime) -> None:
+    def test_post_of_another_delivery_is_not_ours(self, anna: SignedInAccount, before: datetime) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
-        first = anna.connector.publish(step_of("Good morning"), progress=Notes())
+        first = anna.connector.publish(step_of("Good morning"), progress=InMemoryProgress())
         assert isinstance(first, Published)
         known = frozenset({first.remote_id})
         content = text_of("Good morning")
 
-        looked = anna.connector.reconcile(step_of(content, key="k.2"), progress=Notes(), since=before, known=known)
-        second = anna.connector.publish(step_of(content, key="k.2"), progress=Notes())
+        looked = anna.connector.reconcile(
+            step_of(content, key="k.2"), progress=InMemoryProgress(), since=before, known=known
+        )
+        second = anna.connector.publish(step_of(content, key="k.2"), progress=InMemoryProgress())
         assert isinstance(second, Published)
-        found = anna.connector.reconcile(step_of(content, key="k.2"), progress=Notes(), since=before, known=known)
+        found = anna.connector.reconcile(
+            step_of(content, key="k.2"), progress=InMemoryProgress(), since=before, known=known
+        )
 
         assert (looked, found) == (Absent(), Found(second.remote_id, second.url, second.facts))
 
-    def test_another_text_is_not_ours(self, anna: Visit, before: datetime) -> None:
-        anna.connector.publish(step_of("Good morning"), progress=Notes())
+    def test_another_text_is_not_ours(self, anna: SignedInAccount, before: datetime) -> None:
+        anna.connector.publish(step_of("Good morning"), progress=InMemoryProgress())
 
         looked = anna.connector.reconcile(
-            step_of("Good morning!", key="k.2"), progress=Notes(), since=before, known=frozenset()
+            step_of("Good morning!", key="k.2"), progress=InMemoryProgress(), since=before, known=frozenset()
         )
 
         assert looked == Absent()
 
     # --- how people took it ---
 
-    def test_metrics_are_of_what_was_asked_and_of_nothing_unknown(self, anna: Visit) -> None:
-        published = anna.connector.publish(step_of("Count me"), progress=Notes())
+    def test_metrics_are_of_what_was_asked_and_of_nothing_unknown(self, anna: SignedInAccount) -> None:
+        published = anna.connector.publish(step_of("Count me"), progress=InMemoryProgress())
         assert isinstance(published, Published)
 
         told = anna.connector.fetch_metrics([published.remote_id, "404404404"])
@@ -340,8 +348,8 @@ class ConnectorContract:
 
     # --- taking back ---
 
-    def test_delete_takes_it_back_and_twice_is_fine(self, anna: Visit) -> None:
-        published = anna.connector.publish(step_of("Oops"), progress=Notes())
+    def test_delete_takes_it_back_and_twice_is_fine(self, anna: SignedInAccount) -> None:
+        published = anna.connector.publish(step_of("Oops"), progress=InMemoryProgress())
         assert isinstance(published, Published)
 
         anna.connector.delete(published.remote_id)
@@ -351,7 +359,7 @@ class ConnectorContract:
 
     # --- threads ---
 
-    def test_thread_is_a_chain_of_replies(self, anna: Visit) -> None:
+    def test_thread_is_a_chain_of_replies(self, anna: SignedInAccount) -> None:
         self.skip_unless_threads()
 
         sent = self.publish_all(anna, thread_of("One", "Two", "Three"))
@@ -361,7 +369,7 @@ class ConnectorContract:
         assert [post["reply_to"] for post in posts] == [None, posts[0]["id"], posts[1]["id"]]
         assert [one.remote_id for one in sent] == [post["id"] for post in posts]
 
-    def test_comment_answers_the_root_whatever_came_between(self, anna: Visit) -> None:
+    def test_comment_answers_the_root_whatever_came_between(self, anna: SignedInAccount) -> None:
         self.skip_unless_threads()
         content = Content((Part("One"), Part("Two", kind="reply"), Part("Link", kind="comment")))
 
@@ -370,29 +378,33 @@ class ConnectorContract:
         posts = anna.sandbox.posts(self.slug)
         assert [post["reply_to"] for post in posts] == [None, posts[0]["id"], posts[0]["id"]]
 
-    def test_lost_reply_in_a_thread_of_equal_texts_is_found_by_its_place(self, anna: Visit, before: datetime) -> None:
+    def test_lost_reply_in_a_thread_of_equal_texts_is_found_by_its_place(
+        self, anna: SignedInAccount, before: datetime
+    ) -> None:
         self.skip_unless_threads()
         anna.sandbox.limits(idempotency=False, duplicates=False)
         content = thread_of("Same", "Same", "Same")
-        root = anna.connector.publish(step_of(content), progress=Notes())
+        root = anna.connector.publish(step_of(content), progress=InMemoryProgress())
         assert isinstance(root, Published)
         known = frozenset({root.remote_id})
-        looked = anna.connector.reconcile(step_of(content, root), progress=Notes(), since=before, known=known)
+        looked = anna.connector.reconcile(
+            step_of(content, root), progress=InMemoryProgress(), since=before, known=known
+        )
         anna.fault("accept_then_reset")
         with pytest.raises(OutcomeUnknown):
-            anna.connector.publish(step_of(content, root), progress=Notes())
+            anna.connector.publish(step_of(content, root), progress=InMemoryProgress())
 
-        found = anna.connector.reconcile(step_of(content, root), progress=Notes(), since=before, known=known)
+        found = anna.connector.reconcile(step_of(content, root), progress=InMemoryProgress(), since=before, known=known)
 
         posts = anna.sandbox.posts(self.slug)
         assert isinstance(found, Found)
         assert (looked, found.remote_id, len(posts)) == (Absent(), posts[1]["id"], 2)
 
     @staticmethod
-    def publish_all(anna: Visit, content: Content) -> list[Published]:
+    def publish_all(anna: SignedInAccount, content: Content) -> list[Published]:
         sent: list[Published] = []
         for _ in content.parts:
-            published = anna.connector.publish(step_of(content, *sent), progress=Notes())
+            published = anna.connector.publish(step_of(content, *sent), progress=InMemoryProgress())
             assert isinstance(published, Published)
             sent.append(published)
         return sent

@@ -30,14 +30,14 @@ from integrations.contract import (
     TargetIdentity,
 )
 from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OperatorProblem, RateLimited, Rejected
+from integrations.protocols.error_rules import ErrorRule, common_failure
 from integrations.protocols.oauth2 import OAuth2Flow
-from integrations.protocols.refusals import ErrorRule, common_failure
-from integrations.protocols.windows import retry_at
+from integrations.protocols.rate_headers import retry_at
 from integrations.registry import Entry, SignInEntry
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
-from mastablasta.core.outbound import Answer, Auth, File
+from mastablasta.core.outbound import Auth, File, Response
 
 SOURCE = Source("https://example.com/docs", "2026-11-28")
 CHUNK = 1_000
@@ -75,7 +75,7 @@ def auth_of(token: str, app: ClientApp) -> Auth:
     return Auth(token, origins=tuple(UPLOAD_ORIGINS), sign=sign)
 
 
-def error_from(answer: Answer) -> CallFailed:
+def error_from(answer: Response) -> CallFailed:
     """What to raise for an answer other than 2xx."""
     if common := common_failure(answer, label="Example"):
         return common
@@ -238,11 +238,11 @@ class ExampleOAuth(OAuth2Flow):
     def register(self, *, redirect_uri: str) -> ClientApp:
         raise OperatorProblem("The operator registers the app.", code="app_not_registered")
 
-    def check_exchange(self, answer: Answer) -> None:
+    def check_exchange(self, answer: Response) -> None:
         if not answer.is_ok:
             raise ExchangeRefused("Example refused the sign-in.", http_status=answer.status)
 
-    def check_refresh(self, answer: Answer) -> None:
+    def check_refresh(self, answer: Response) -> None:
         if not answer.is_ok:
             raise NeedsReconnect("Example ended the sign-in.", http_status=answer.status, can_refresh=False)
 

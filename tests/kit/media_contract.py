@@ -21,7 +21,7 @@ import pytest
 from integrations.contract import Absent, Content, Found, LeaseLost, MediaUse, Part, Pending, Published, Step
 from integrations.errors import NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from mastablasta.core.media_rules import MediaRule
-from tests.kit.connector_contract import ConnectorContract, Notes, Visit, step_of
+from tests.kit.connector_contract import ConnectorContract, InMemoryProgress, SignedInAccount, step_of
 
 NOTHING: frozenset[str] = frozenset()
 MOST_CALLS = 40
@@ -80,7 +80,7 @@ def row(use: MediaUse) -> dict[str, Any]:
     return {"mime_type": use.mime_type, "size": use.size, "sha256": sha256, "alt_text": use.alt_text or None}
 
 
-def go_on(anna: Visit, step: Step, notes: Notes) -> Published:
+def go_on(anna: SignedInAccount, step: Step, notes: InMemoryProgress) -> Published:
     """Do what the engine does until it is out, each time with a connector that knows nothing but what was saved."""
     answer = anna.connector.publish(step, progress=notes)
     for _ in range(MOST_CALLS):
@@ -99,12 +99,12 @@ class MediaContract(ConnectorContract):
     def folder(self, tmp_path: Path) -> MediaFolder:
         return MediaFolder(tmp_path)
 
-    def rule_of(self, anna: Visit) -> MediaRule:
+    def rule_of(self, anna: SignedInAccount) -> MediaRule:
         rule = anna.connector.media_rule("standard", anna.target)
         assert rule is not None
         return rule
 
-    def one_of(self, kind: str, anna: Visit, folder: MediaFolder, **more: Any) -> MediaUse:
+    def one_of(self, kind: str, anna: SignedInAccount, folder: MediaFolder, **more: Any) -> MediaUse:
         """A file of this kind in the form that the platform takes first; skips where it takes none."""
         rule = self.rule_of(anna)
         taken = {"image": rule.images, "animation": rule.animations, "video": rule.videos}[kind]
@@ -114,7 +114,7 @@ class MediaContract(ConnectorContract):
             return folder.animation(taken.mime_types[0], **more)
         return folder.picture(**more) if kind == "image" else folder.video(**more)
 
-    def media(self, anna: Visit) -> list[list[dict[str, Any]]]:
+    def media(self, anna: SignedInAccount) -> list[list[dict[str, Any]]]:
         """The files of each post that the world sees, oldest first."""
         return [post["media"] for post in anna.sandbox.posts(self.slug)]
 
@@ -122,24 +122,26 @@ class MediaContract(ConnectorContract):
 
     @pytest.mark.parametrize("kind", ["image", "animation", "video"])
     @pytest.mark.parametrize("text", ["Look", ""])
-    def test_file_arrives_whole_with_its_alt_text(self, anna: Visit, folder: MediaFolder, kind: str, text: str) -> None:
+    def test_file_arrives_whole_with_its_alt_text(
+        self, anna: SignedInAccount, folder: MediaFolder, kind: str, text: str
+    ) -> None:
         use = self.one_of(kind, anna, folder, alt_text="Ein Kätzchen 🐈, das „maunzt“")
 
-        published = go_on(anna, step_of(with_media(use, text=text)), Notes())
+        published = go_on(anna, step_of(with_media(use, text=text)), InMemoryProgress())
 
         [post] = anna.sandbox.posts(self.slug)
         assert (published.remote_id, post["text"], post["media"]) == (post["id"], text, [row(use)])
         assert (anna.marks, anna.calls("publish")) == (1, 1)
 
-    def test_pictures_arrive_in_their_order(self, anna: Visit, folder: MediaFolder) -> None:
+    def test_pictures_arrive_in_their_order(self, anna: SignedInAccount, folder: MediaFolder) -> None:
         most = min(self.rule_of(anna).max_images, 4)
         uses = [folder.picture(number + 5, alt_text=f"Nr. {number}" if number else "") for number in range(most)]
 
-        go_on(anna, step_of(with_media(*uses)), Notes())
+        go_on(anna, step_of(with_media(*uses)), InMemoryProgress())
 
         assert self.media(anna) == [[row(use) for use in uses]]
 
-    def test_parts_of_a_thread_have_files_of_their_own(self, anna: Visit, folder: MediaFolder) -> None:
+    def test_parts_of_a_thread_have_files_of_their_own(self, anna: SignedInAccount, folder: MediaFolder) -> None:
         self.skip_unless_threads()
         uses = [folder.picture(5), folder.picture(6)]
         parts = (Part("One", (uses[0],)), Part("Two", kind="reply"), Part("", (uses[1],), kind="comment"))
@@ -147,16 +149,16 @@ class MediaContract(ConnectorContract):
 
         sent: list[Published] = []
         for _ in parts:
-            sent.append(go_on(anna, step_of(thread, *sent), Notes()))
+            sent.append(go_on(anna, step_of(thread, *sent), InMemoryProgress()))
 
         posts = anna.sandbox.posts(self.slug)
         assert self.media(anna) == [[row(uses[0])], [], [row(uses[1])]]
         assert [post["reply_to"] for post in posts] == [None, posts[0]["id"], posts[0]["id"]]
 
-    def test_nothing_is_visible_while_a_video_is_worked_on(self, anna: Visit, folder: MediaFolder) -> None:
+    def test_nothing_is_visible_while_a_video_is_worked_on(self, anna: SignedInAccount, folder: MediaFolder) -> None:
         use = self.one_of("video", anna, folder)
         anna.fault("processing", operation="upload", ms=600)
-        step, notes = step_of(with_media(use)), Notes()
+        step, notes = step_of(with_media(use)), InMemoryProgress()
 
         first = anna.connector.publish(step, progress=notes)
         again = anna.connector.resume(step, progress=notes)
@@ -173,10 +175,10 @@ class MediaContract(ConnectorContract):
     @pytest.mark.parametrize("effect", LOST)
     @pytest.mark.parametrize("kind", ["image", "video"])
     def test_lost_answer_at_an_upload_is_harmless(
-        self, anna: Visit, folder: MediaFolder, effect: str, kind: str
+        self, anna: SignedInAccount, folder: MediaFolder, effect: str, kind: str
     ) -> None:
         use = self.one_of(kind, anna, folder, alt_text="A cat")
-        step, notes = step_of(with_media(use)), Notes()
+        step, notes = step_of(with_media(use)), InMemoryProgress()
         anna.fault(effect, operation="upload")
 
         with pytest.raises(Unavailable):
@@ -188,7 +190,7 @@ class MediaContract(ConnectorContract):
 
     @pytest.mark.parametrize("kind", ["image", "video"])
     def test_killed_between_any_two_steps_it_goes_on_from_there(
-        self, anna: Visit, folder: MediaFolder, kind: str
+        self, anna: SignedInAccount, folder: MediaFolder, kind: str
     ) -> None:
         """Killed at the first thing that it saves, at the second, … until a run comes through."""
         uses = [self.one_of(kind, anna, folder, alt_text="A cat")]
@@ -196,14 +198,14 @@ class MediaContract(ConnectorContract):
             uses.append(folder.picture(7))
 
         for saves in range(MOST_CALLS):
-            step, dying = step_of(with_media(*uses, text=f"Killed at {saves}"), key=f"k.{saves}"), Notes()
+            step, dying = step_of(with_media(*uses, text=f"Killed at {saves}"), key=f"k.{saves}"), InMemoryProgress()
             dying.stops_at = saves
             was_killed = False
             try:
                 go_on(anna, step, dying)
             except LeaseLost:
                 was_killed = True
-                go_on(anna, step, Notes(**dying.data))
+                go_on(anna, step, InMemoryProgress(**dying.data))
             if not was_killed:
                 break
 
@@ -211,45 +213,47 @@ class MediaContract(ConnectorContract):
         assert self.media(anna) == [[row(use) for use in uses]] * (saves + 1)
         assert anna.texts() == [f"Killed at {number}" for number in range(saves + 1)]
 
-    def test_what_was_uploaded_before_the_kill_is_not_uploaded_again(self, anna: Visit, folder: MediaFolder) -> None:
+    def test_what_was_uploaded_before_the_kill_is_not_uploaded_again(
+        self, anna: SignedInAccount, folder: MediaFolder
+    ) -> None:
         if self.rule_of(anna).max_images < 2:
             pytest.skip("the platform takes one picture")
-        step, dying = step_of(with_media(folder.picture(5), folder.picture(6))), Notes()
+        step, dying = step_of(with_media(folder.picture(5), folder.picture(6))), InMemoryProgress()
         dying.stops_at = 1
         with pytest.raises(LeaseLost):
             anna.connector.publish(step, progress=dying)
         before = anna.calls("upload")
 
-        go_on(anna, step, Notes(**dying.data))
+        go_on(anna, step, InMemoryProgress(**dying.data))
 
         assert (before, anna.calls("upload")) == (2, 3)
 
     # --- plain refusals ---
 
-    def test_too_many_uploads_wait_until_the_window_opens(self, anna: Visit, folder: MediaFolder) -> None:
+    def test_too_many_uploads_wait_until_the_window_opens(self, anna: SignedInAccount, folder: MediaFolder) -> None:
         anna.fault("rate_limited", operation="upload", retry_after=30)
         now = datetime.now(UTC)
 
         with pytest.raises(RateLimited) as caught:
-            anna.connector.publish(step_of(with_media(folder.picture())), progress=Notes())
+            anna.connector.publish(step_of(with_media(folder.picture())), progress=InMemoryProgress())
 
         assert now < caught.value.until <= now + timedelta(seconds=33)
         assert (anna.texts(), anna.marks) == ([], 0)
 
-    def test_file_that_is_refused_is_rejected(self, anna: Visit, folder: MediaFolder) -> None:
+    def test_file_that_is_refused_is_rejected(self, anna: SignedInAccount, folder: MediaFolder) -> None:
         anna.fault("reject_content", operation="upload", times=2)
 
         with pytest.raises(Rejected) as caught:
-            go_on(anna, step_of(with_media(folder.picture())), Notes())
+            go_on(anna, step_of(with_media(folder.picture())), InMemoryProgress())
 
         assert caught.value.message
         assert (anna.texts(), anna.marks) == ([], 0)
 
-    def test_revoked_token_at_an_upload_needs_reconnect(self, anna: Visit, folder: MediaFolder) -> None:
+    def test_revoked_token_at_an_upload_needs_reconnect(self, anna: SignedInAccount, folder: MediaFolder) -> None:
         anna.fault("revoke_token", operation="any")
 
         with pytest.raises(NeedsReconnect):
-            anna.connector.publish(step_of(with_media(folder.picture())), progress=Notes())
+            anna.connector.publish(step_of(with_media(folder.picture())), progress=InMemoryProgress())
 
         assert anna.marks == 0
 
@@ -257,10 +261,10 @@ class MediaContract(ConnectorContract):
 
     @pytest.mark.parametrize("text", ["Lost reply", ""])
     def test_lost_reply_to_a_post_with_files_is_found(
-        self, anna: Visit, folder: MediaFolder, before: datetime, text: str
+        self, anna: SignedInAccount, folder: MediaFolder, before: datetime, text: str
     ) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
-        step, notes = step_of(with_media(folder.picture(), text=text)), Notes()
+        step, notes = step_of(with_media(folder.picture(), text=text)), InMemoryProgress()
         anna.fault("accept_then_reset")
         with pytest.raises(OutcomeUnknown):
             go_on(anna, step, notes)
@@ -272,11 +276,11 @@ class MediaContract(ConnectorContract):
         assert (found.remote_id, anna.calls("publish")) == (post["id"], 1)
 
     def test_lost_request_goes_out_with_the_files_that_are_there(
-        self, anna: Visit, folder: MediaFolder, before: datetime
+        self, anna: SignedInAccount, folder: MediaFolder, before: datetime
     ) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
         use = folder.picture()
-        step, notes = step_of(with_media(use)), Notes()
+        step, notes = step_of(with_media(use)), InMemoryProgress()
         anna.fault("reset_before")
         with pytest.raises(OutcomeUnknown):
             go_on(anna, step, notes)
@@ -287,11 +291,15 @@ class MediaContract(ConnectorContract):
 
         assert (looked, self.media(anna), anna.calls("upload")) == (Absent(), [[row(use)]], uploads)
 
-    def test_same_text_without_files_is_not_ours(self, anna: Visit, folder: MediaFolder, before: datetime) -> None:
+    def test_same_text_without_files_is_not_ours(
+        self, anna: SignedInAccount, folder: MediaFolder, before: datetime
+    ) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
-        anna.connector.publish(step_of("Good morning"), progress=Notes())
+        anna.connector.publish(step_of("Good morning"), progress=InMemoryProgress())
         content = with_media(folder.picture(), text="Good morning")
 
-        looked = anna.connector.reconcile(step_of(content, key="k.2"), progress=Notes(), since=before, known=NOTHING)
+        looked = anna.connector.reconcile(
+            step_of(content, key="k.2"), progress=InMemoryProgress(), since=before, known=NOTHING
+        )
 
         assert looked == Absent()

@@ -9,7 +9,7 @@ import pytest
 from integrations.contract import Content, Part
 from media_library.tests.factories import clip, moving, photo
 from tests.browser import CHROMIUM, WHY_SKIPPED, browser
-from tests.kit.connector_contract import Notes, Visit, step_of, visit
+from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, visit
 from tests.kit.media_contract import MediaFolder, go_on, with_media
 from tests.world import Sandbox
 
@@ -17,7 +17,7 @@ ARE_SEEN = "[...document.images].every(image => image.complete && image.naturalW
 PLAY = "[...document.querySelectorAll('video')].every(video => video.readyState > 0 && video.duration > 0)"
 
 
-def publish_some(anna: Visit, folder: MediaFolder) -> None:
+def publish_some(anna: SignedInAccount, folder: MediaFolder) -> None:
     shape = {"width": 64, "height": 48}
     pictures = [folder.use(photo(), "image/jpeg", alt_text=f"Picture {number}", **shape) for number in range(4)]
     film = folder.use(clip(), "video/mp4", kind="video", duration_s=1.0, alt_text="A film", **shape)
@@ -28,7 +28,7 @@ def publish_some(anna: Visit, folder: MediaFolder) -> None:
     data = moving() if mime_type == "image/gif" else clip(has_audio=False)
     animation = folder.use(data, mime_type, kind="animation", duration_s=0.3, alt_text="It blinks", **shape)
     for text, media in {"Pictures": pictures, "A film": [film], "It moves": [animation]}.items():
-        go_on(anna, step_of(with_media(*media, text=text), key=text), Notes())
+        go_on(anna, step_of(with_media(*media, text=text), key=text), InMemoryProgress())
 
 
 @pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED)
@@ -37,7 +37,7 @@ def test_feed_in_chromium_shows_the_files_of_every_platform(sandbox: Sandbox, tm
     for slug in ("mastodon", "twitter", "bluesky"):
         publish_some(visit(sandbox, slug), folder)
     hidden = Content((Part("Careful", (folder.use(photo(), "image/jpeg"),)),), {"sensitive": True})
-    go_on(visit(sandbox, "mastodon"), step_of(hidden, key="k.9"), Notes())
+    go_on(visit(sandbox, "mastodon"), step_of(hidden, key="k.9"), InMemoryProgress())
 
     with browser() as page:
         page.open(f"{sandbox.url}/")

@@ -27,15 +27,15 @@ from integrations.contract import (
 )
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected
 from integrations.platforms.bluesky.addresses import post_url
-from integrations.platforms.bluesky.answers import BLOB_GONE, error_name, refusal, rests_until
 from integrations.platforms.bluesky.capabilities import CAPABILITIES, MAX_BYTES, MAX_GRAPHEMES
+from integrations.platforms.bluesky.errors import BLOB_GONE, error_from, error_name, rests_until
 from integrations.platforms.bluesky.keys import record_key
 from integrations.platforms.bluesky.media import Uploads, embed_of, within
 from integrations.platforms.bluesky.text import facets, graphemes, has_mentions
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
-from mastablasta.core.outbound import Answer
+from mastablasta.core.outbound import Response
 
 POSTS = "app.bsky.feed.post"
 PUT = "/xrpc/com.atproto.repo.putRecord"
@@ -119,7 +119,7 @@ class BlueskyConnector(Connector):
             url = post_url(self.target.base_url, self.target.remote_id, key)
             return Published(uri, url, {"cid": cid}, rests_until(answer))
         if error_name(answer) != "InvalidSwap":
-            raise refusal(answer)
+            raise error_from(answer)
         found = self._look_up(step)
         if isinstance(found, Found):
             return Published(found.remote_id, found.url, found.facts)
@@ -147,7 +147,7 @@ class BlueskyConnector(Connector):
         body = {"repo": self.target.remote_id, "collection": POSTS, "rkey": remote_id.rpartition("/")[2]}
         answer = self.http.post(DELETE, json=body)
         if not answer.is_ok and error_name(answer) != "RecordNotFound":
-            raise refusal(answer)
+            raise error_from(answer)
 
     def _look_up(self, step: Step) -> Found | Absent:
         """The record under the part's key. Raises _SomethingElse where its text is another."""
@@ -165,7 +165,7 @@ class BlueskyConnector(Connector):
             return Found(uri, post_url(self.target.base_url, self.target.remote_id, key), {"cid": cid})
         if error_name(answer) == "RecordNotFound" or _is_old_not_found(answer):
             return Absent()
-        raise refusal(answer)
+        raise error_from(answer)
 
     def _record(self, step: Step) -> dict[str, Any]:
         """Source: https://github.com/bluesky-social/atproto, lexicons/app/bsky/feed/post.json (read 2026-11-23)."""
@@ -192,7 +192,7 @@ class BlueskyConnector(Connector):
         if answer.is_ok:
             did = answer.fields().get("did")
             return did if isinstance(did, str) and did.startswith("did:") else None
-        failure: CallFailed = refusal(answer)
+        failure: CallFailed = error_from(answer)
         if isinstance(failure, Rejected):
             return None
         raise failure
@@ -217,6 +217,6 @@ def _ref(part: SentPart) -> dict[str, str]:
     return {"uri": part.remote_id, "cid": str(part.facts.get("cid", ""))}
 
 
-def _is_old_not_found(answer: Answer) -> bool:
+def _is_old_not_found(answer: Response) -> bool:
     """Servers before 0.4 say InvalidRequest, in words."""
     return error_name(answer) == "InvalidRequest" and "could not locate record" in answer.text.lower()

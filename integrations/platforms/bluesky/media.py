@@ -15,11 +15,11 @@ from typing import Any
 from integrations.contract import MediaUse, Pending, Progress, Target
 from integrations.errors import CallFailed, NeedsReconnect, Rejected, Unavailable
 from integrations.platforms.bluesky.addresses import own_did, video_service_of
-from integrations.platforms.bluesky.answers import refusal
 from integrations.platforms.bluesky.capabilities import MAX_IN_IMAGES
+from integrations.platforms.bluesky.errors import error_from
 from integrations.protocols.uploads import file_of, is_enough, timeout_s
 from mastablasta.core.media_rules import MediaRule
-from mastablasta.core.outbound import Answer, Auth, Http
+from mastablasta.core.outbound import Auth, Http, Response
 
 UPLOAD_BLOB = "com.atproto.repo.uploadBlob"
 SERVICE_AUTH = "com.atproto.server.getServiceAuth"
@@ -93,7 +93,7 @@ class Uploads:
         """Source: https://docs.bsky.app/docs/api/com-atproto-repo-upload-blob (read 2026-11-23)."""
         answer = self.http.post(f"/xrpc/{UPLOAD_BLOB}", data=file_of(use), timeout_s=timeout_s(use))
         if not answer.is_ok:
-            raise refusal(answer)
+            raise error_from(answer)
         blob = _blob_in(answer.fields())
         if blob is None:
             raise answer.in_doubt("names no file", code="unreadable")
@@ -128,7 +128,7 @@ class Uploads:
                 raise answer.in_doubt("says nothing of the video", code="unreadable")
             return self._outcome(job, status)
         if answer.server_trouble or answer.status in {408, 429}:
-            raise refusal(answer)
+            raise error_from(answer)
         if job.get("is_second"):
             raise Rejected("Bluesky has lost the video twice.", code="video_lost", http_status=answer.status)
         self.progress.save(job={"is_second": True})
@@ -154,7 +154,7 @@ class Uploads:
         _, did = video_service_of(self.target.base_url, self.did)
         answer = self._video_service(UPLOAD_LIMITS, did).get(f"/xrpc/{UPLOAD_LIMITS}")
         if answer.server_trouble or answer.status in {408, 429}:
-            raise refusal(answer)
+            raise error_from(answer)
         said = answer.fields() if answer.is_ok else {}  # whoever does not say it says it at the upload
         left = said.get("remainingDailyBytes")
         if said.get("canUpload") is False:
@@ -172,7 +172,7 @@ class Uploads:
         expires = int((datetime.now(UTC) + TOKEN_LIVES).timestamp())
         answer = self.http.get(f"/xrpc/{SERVICE_AUTH}", params={"aud": audience, "lxm": method, "exp": expires})
         if not answer.is_ok:
-            raise refusal(answer)
+            raise error_from(answer)
         token = answer.fields().get("token")
         if not isinstance(token, str) or not token:
             raise answer.in_doubt("holds no token", code="unreadable")
@@ -223,7 +223,7 @@ def _blob_in(fields: Mapping[str, Any]) -> Blob | None:
     return blob if isinstance(ref, Mapping) and isinstance(ref.get("$link"), str) else None
 
 
-def _job_in(answer: Answer) -> dict[str, Any]:
+def _job_in(answer: Response) -> dict[str, Any]:
     """The state of a job: the lexicon has it under `jobStatus`, the live service at the top."""
     fields = answer.fields()
     inner = fields.get("jobStatus")
@@ -238,17 +238,17 @@ def _why(status: Mapping[str, Any]) -> str:
     return "it does not say why."
 
 
-def _video_refusal(answer: Answer) -> CallFailed:
+def _video_refusal(answer: Response) -> CallFailed:
     """What to raise for a video that was not taken. Its service knows no session of ours: none is to be refreshed."""
     if answer.is_ok:
         return answer.in_doubt("names no job", code="unreadable")
     if answer.server_trouble or answer.status in {408, 429}:
-        return refusal(answer)
+        return error_from(answer)
     status = _job_in(answer)
     if status.get("error") or status.get("message"):
         sentence = f"Bluesky does not take the video: {_why(status)}"
         return Rejected(sentence, code="video_refused", http_status=answer.status)
-    failure = refusal(answer)
+    failure = error_from(answer)
     if isinstance(failure, NeedsReconnect):
         return Unavailable("The video service does not accept our token.", code="token_refused", http_status=401)
     return failure

@@ -12,9 +12,9 @@ from typing import Any
 from integrations.contract import ClientApp, GrantOwner, PasswordSignIn, TargetIdentity, Tokens
 from integrations.errors import ExchangeRefused, NeedsReconnect, RateLimited, Unavailable
 from integrations.platforms.bluesky.addresses import SERVICE, identifier_of, pages_of
-from integrations.platforms.bluesky.answers import TOKEN_REFUSED, error_name, refusal, said
+from integrations.platforms.bluesky.errors import TOKEN_REFUSED, error_from, error_name, said
 from integrations.protocols.oauth2 import for_tokens, web_address
-from mastablasta.core.outbound import Answer, Auth, split_url
+from mastablasta.core.outbound import Auth, Response, split_url
 
 CREATE = "/xrpc/com.atproto.server.createSession"
 REFRESH = "/xrpc/com.atproto.server.refreshSession"
@@ -41,7 +41,7 @@ class BlueskySignIn(PasswordSignIn):
         answer = self.http.get(DESCRIBE)
         did = answer.fields().get("did")
         if answer.server_trouble or answer.status == 429:
-            raise for_tokens(refusal(answer))
+            raise for_tokens(error_from(answer))
         if not answer.is_ok or not isinstance(did, str) or not did.startswith("did:"):
             sentence = "There is no Bluesky service at this address."
             raise Unavailable(sentence, code="not_this_platform", http_status=answer.status)
@@ -67,19 +67,19 @@ class BlueskySignIn(PasswordSignIn):
         if error_name(answer) in TOKEN_REFUSED:
             sentence = "The service ended the account's session; connect it again with an app password."
             raise NeedsReconnect(sentence, code="session_ended", http_status=answer.status, can_refresh=False)
-        raise for_tokens(refusal(answer))
+        raise for_tokens(error_from(answer))
 
     def revoke(self, app: ClientApp, *, token: str) -> None:  # noqa: ARG002  there is no app
         """End the session by its refresh token; the access token ends with its time."""
         answer = self.http.with_auth(Auth(token)).post(DELETE)
         if not answer.is_ok and error_name(answer) not in TOKEN_REFUSED:
-            raise for_tokens(refusal(answer))
+            raise for_tokens(error_from(answer))
 
     def who_am_i(self, app: ClientApp, *, access_token: str) -> GrantOwner:  # noqa: ARG002
         http = self.http.with_auth(Auth(access_token))
         answer = http.get(SESSION)
         if not answer.is_ok:
-            raise refusal(answer)
+            raise error_from(answer)
         session = answer.fields()
         did, handle = session.get("did"), session.get("handle")
         if not isinstance(did, str) or not did.startswith("did:") or not isinstance(handle, str):
@@ -99,7 +99,7 @@ class BlueskySignIn(PasswordSignIn):
         return GrantOwner(did, (target,))
 
 
-def _refused_sign_in(answer: Answer) -> Exception:
+def _refused_sign_in(answer: Response) -> Exception:
     name = error_name(answer)
     if name == "AuthFactorTokenRequired":
         sentence = "This is the account's main password; make an app password in its settings and give that"
@@ -107,7 +107,7 @@ def _refused_sign_in(answer: Answer) -> Exception:
     if name in {"AuthenticationRequired", "InvalidRequest", "InvalidToken"}:
         sentence = "The service knows no such handle with this app password"
         return ExchangeRefused(sentence, code="wrong_password", http_status=answer.status)
-    failure = refusal(answer)
+    failure = error_from(answer)
     if isinstance(failure, NeedsReconnect):
         return ExchangeRefused(failure.message.rstrip("."), code=failure.code, http_status=answer.status)
     if isinstance(failure, RateLimited):
@@ -116,7 +116,7 @@ def _refused_sign_in(answer: Answer) -> Exception:
     return for_tokens(failure)
 
 
-def _tokens(answer: Answer) -> Tokens:
+def _tokens(answer: Response) -> Tokens:
     fields = answer.fields()
     access, refresh = fields.get("accessJwt"), fields.get("refreshJwt")
     if not isinstance(access, str) or not isinstance(refresh, str) or not access or not refresh:

@@ -21,8 +21,8 @@ from integrations.contract import (
     Step,
     Target,
 )
-from integrations.platforms.mastodon.answers import refusal, rests_until, status_of, time_of
 from integrations.platforms.mastodon.capabilities import CAPABILITIES
+from integrations.platforms.mastodon.errors import error_from, rests_until, status_of, time_of
 from integrations.platforms.mastodon.limits import CHARACTERS_PER_URL, MAX_CHARACTERS, media_rule_of
 from integrations.platforms.mastodon.text import comparable, comparable_shown, counted_length, words_of
 from integrations.platforms.mastodon.uploads import MAYBE_OUT, Uploads, ids_in
@@ -83,7 +83,7 @@ class MastodonConnector(Connector):
             body["in_reply_to_id"] = step.parent.remote_id
         answer = self.http.post("/api/v1/statuses", json=body, headers={"Idempotency-Key": step.key}, visible=True)
         if not answer.is_ok:
-            failure = refusal(answer)
+            failure = error_from(answer)
             waits = uploads.after(failure) if step.part.media else None
             if waits is None:
                 raise failure
@@ -110,7 +110,7 @@ class MastodonConnector(Connector):
         """Source: https://docs.joinmastodon.org/methods/statuses/#delete (read 2026-11-23)."""
         answer = self.http.delete(f"/api/v1/statuses/{_quoted(remote_id)}")
         if not answer.is_ok and answer.status not in {404, 410}:
-            raise refusal(answer)
+            raise error_from(answer)
 
     def _look_for(
         self, step: Step, media_ids: Sequence[str], *, since: datetime, known: frozenset[str]
@@ -161,7 +161,7 @@ class MastodonConnector(Connector):
         for _ in range(MOST_PAGES):
             answer = self.http.get(f"/api/v1/accounts/{_quoted(self.target.remote_id)}/statuses", params=params)
             if not answer.is_ok:
-                raise refusal(answer)
+                raise error_from(answer)
             page = answer.json()
             if not _is_list_of_statuses(page):
                 raise answer.in_doubt("is not a list of statuses", code="unreadable")
@@ -181,7 +181,7 @@ class MastodonConnector(Connector):
         """
         answer = self.http.get(f"/api/v1/statuses/{_quoted(str(status['id']))}/source")
         if answer.status in {401, 429} or answer.server_trouble:
-            raise refusal(answer)
+            raise error_from(answer)
         source = answer.fields().get("text") if answer.is_ok else None
         if isinstance(source, str):
             return comparable(source) == comparable(text)

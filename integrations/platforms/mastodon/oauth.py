@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from integrations.contract import ClientApp, GrantOwner, TargetIdentity
 from integrations.errors import ExchangeRefused, NeedsReconnect, OperatorProblem, Unavailable
-from integrations.platforms.mastodon.answers import error_text, refusal
+from integrations.platforms.mastodon.errors import error_from, error_text
 from integrations.platforms.mastodon.limits import limits_of
 from integrations.protocols.oauth2 import OAuth2Flow, for_tokens, web_address
-from mastablasta.core.outbound import Answer, Auth, Refused, split_url
+from mastablasta.core.outbound import Auth, Refused, Response, split_url
 
 CLIENT_NAME = "MastaBlasta"
 SCOPES = ("read:statuses", "write:statuses", "write:media")
@@ -79,7 +79,7 @@ class MastodonOAuth(OAuth2Flow):
                 f"The server does not take our app: {said}", code="app_refused", http_status=answer.status
             )
         if not answer.is_ok:
-            raise refusal(answer)
+            raise error_from(answer)
         fields = answer.fields()
         if not fields.get("client_id") or not fields.get("client_secret"):
             raise answer.in_doubt("names no client_id and client_secret", code="unreadable")
@@ -93,7 +93,7 @@ class MastodonOAuth(OAuth2Flow):
     def token_url(self) -> str:
         return self._url("token_endpoint")
 
-    def check_exchange(self, answer: Answer) -> None:
+    def check_exchange(self, answer: Response) -> None:
         if answer.is_ok:
             return
         if answer.status in {400, 401, 403, 422}:
@@ -101,9 +101,9 @@ class MastodonOAuth(OAuth2Flow):
             is_app = answer.status == 401 and answer.fields().get("error") in APP_UNKNOWN
             sentence = f"The server refused the sign-in: {said}"
             raise ExchangeRefused(sentence, http_status=answer.status, app_unknown=is_app)
-        raise for_tokens(refusal(answer))
+        raise for_tokens(error_from(answer))
 
-    def check_refresh(self, answer: Answer) -> None:
+    def check_refresh(self, answer: Response) -> None:
         """Mastodon's tokens do not expire; some forks' do."""
         if answer.is_ok:
             return
@@ -111,7 +111,7 @@ class MastodonOAuth(OAuth2Flow):
         if answer.status in {400, 401, 403} and error in GRANT_ENDED | APP_UNKNOWN:
             sentence = "The server ended the account's sign-in."
             raise NeedsReconnect(sentence, code=error, http_status=answer.status, can_refresh=False)
-        raise for_tokens(refusal(answer))
+        raise for_tokens(error_from(answer))
 
     def revoke(self, app: ClientApp, *, token: str) -> None:
         answer = self.http.post(
@@ -119,7 +119,7 @@ class MastodonOAuth(OAuth2Flow):
             data={"client_id": app.client_id, "client_secret": app.client_secret, "token": token},
         )
         if not answer.is_ok and answer.status not in {400, 401, 403, 404}:
-            raise refusal(answer)
+            raise error_from(answer)
 
     def who_am_i(self, app: ClientApp, *, access_token: str) -> GrantOwner:  # noqa: ARG002
         """One target: the account that signed in. Its own defaults are kept as facts, for the composer.
@@ -128,7 +128,7 @@ class MastodonOAuth(OAuth2Flow):
         """
         answer = self.http.with_auth(Auth(access_token)).get("/api/v1/accounts/verify_credentials")
         if not answer.is_ok:
-            raise refusal(answer)
+            raise error_from(answer)
         account = answer.fields()
         if not account.get("id") or not account.get("username"):
             raise answer.in_doubt("is not an account", code="unreadable")
@@ -166,7 +166,7 @@ class MastodonOAuth(OAuth2Flow):
             if answer.is_ok and "version" in (fields := answer.fields()):
                 return fields
             if answer.server_trouble or answer.status == 429 or 300 <= answer.status < 400:
-                raise refusal(answer)
+                raise error_from(answer)
         raise Unavailable("the host does not speak Mastodon's API", code="not_this_platform")
 
     def _discovered(self) -> Mapping[str, Any]:

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from integrations.contract import MediaUse, Pending, Progress
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
-from integrations.platforms.mastodon.answers import MEDIA_NOT_READY, error_text, refusal
+from integrations.platforms.mastodon.errors import MEDIA_NOT_READY, error_from, error_text
 from integrations.protocols.uploads import file_of, is_enough, timeout_s
-from mastablasta.core.outbound import Answer, Http
+from mastablasta.core.outbound import Http, Response
 
 V2, V1 = "/api/v2/media", "/api/v1/media"
 UNKNOWN_CALL = {404, 405, 501}
@@ -108,7 +108,7 @@ class Uploads:
         kept = self._kept.get(str(position))
         return kept is not None and _age_of(kept) < KEPT_FOR
 
-    def _send(self, use: MediaUse) -> Answer:
+    def _send(self, use: MediaUse) -> Response:
         """Upload one file with its alt text. What it takes of time says something of the line, not of the server."""
         path = V1 if self._progress.data.get(ONLY_V1) else V2
         fields = {"description": use.alt_text} if use.alt_text else {}
@@ -131,17 +131,17 @@ class Uploads:
         if answer.status == 206:
             return self._wait_for([str(position)])
         if answer.status in GONE:
-            return self._begin_anew([str(position)], refusal(answer))
+            return self._begin_anew([str(position)], error_from(answer))
         if answer.status == 422:
             raise _unusable(answer, position)
         if not answer.is_ok:
-            raise refusal(answer)
+            raise error_from(answer)
         if not answer.fields().get("id"):
             raise answer.in_doubt("names no file", code="unreadable")
         self._keep({str(position): {**kept, "is_ready": True}})
         return None
 
-    def _shown(self, kept: Kept) -> Answer:
+    def _shown(self, kept: Kept) -> Response:
         return self._http.get(f"{V1}/{quote(str(kept['id']), safe='')}")
 
     def _wait_for(self, positions: Iterable[str]) -> Pending:
@@ -164,12 +164,12 @@ class Uploads:
         return Pending(datetime.now(UTC))
 
 
-def _uploaded(answer: Answer, position: int) -> Kept:
+def _uploaded(answer: Response, position: int) -> Kept:
     """What is kept of a file from here on: its id, and whether it is ready, which some servers say with a 202 too."""
     if answer.status == 422 or (answer.status == 500 and PROCESSING_ERROR in error_text(answer).lower()):
         raise _unusable(answer, position)
     if not answer.is_ok:
-        raise refusal(answer)
+        raise error_from(answer)
     fields = answer.fields()
     if not isinstance(fields.get("id"), str | int) or not str(fields["id"]):
         raise answer.in_doubt("names no file", code="unreadable")
@@ -177,7 +177,7 @@ def _uploaded(answer: Answer, position: int) -> Kept:
     return {"id": str(fields["id"]), "at": datetime.now(UTC).isoformat(), "is_ready": is_ready}
 
 
-def _unusable(answer: Answer, position: int) -> Rejected:
+def _unusable(answer: Response, position: int) -> Rejected:
     said = error_text(answer) or "it does not say why."
     sentence = f"The server cannot use file {position + 1}: {said}"
     return Rejected(sentence, code="media_failed", http_status=answer.status)

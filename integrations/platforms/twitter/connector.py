@@ -23,13 +23,13 @@ from integrations.contract import (
 )
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.twitter.addresses import post_url
-from integrations.platforms.twitter.answers import DUPLICATE, MEDIA_IDS, problems_in, refusal, refusal_in, rests_until
 from integrations.platforms.twitter.capabilities import (
     CAPABILITIES,
     MAX_CASHTAGS,
     MAX_WEIGHTED,
     MAX_WEIGHTED_SUBSCRIBED,
 )
+from integrations.platforms.twitter.errors import DUPLICATE, MEDIA_IDS, error_from, error_in, problems_in, rests_until
 from integrations.platforms.twitter.reading import (
     QUERIES,
     first_id_of,
@@ -44,7 +44,7 @@ from integrations.platforms.twitter.text import cashtags, comparable, has_invali
 from integrations.platforms.twitter.uploads import Uploads, begin_anew, ids_in, type_of
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
-from mastablasta.core.outbound import Answer
+from mastablasta.core.outbound import Response
 
 PAGE = 100
 MOST_PAGES = 32  # what a timeline shows: 3,200 posts
@@ -96,7 +96,7 @@ class TwitterConnector(Connector):
         remote_id = _created_id(answer) if answer.is_ok else ""
         if remote_id:
             return Published(remote_id, self._url(remote_id), rests_until=rests_until(answer))
-        failure = self._in_view_of_doubt(refusal_in(answer) if answer.is_ok else refusal(answer), progress)
+        failure = self._in_view_of_doubt(error_in(answer) if answer.is_ok else error_from(answer), progress)
         if failure.code == MEDIA_IDS and isinstance(failure, Rejected):
             return begin_anew(progress, failure, at=answer.received_at)
         raise failure
@@ -129,9 +129,9 @@ class TwitterConnector(Connector):
             data = fields.get("data")
             is_gone = any(problem.type == "resource-not-found" for problem in problems_in(fields))
             if not is_gone and not (isinstance(data, dict) and data.get("deleted") is True):
-                raise refusal_in(answer)
+                raise error_in(answer)
         elif answer.status != 404:
-            raise refusal(answer)
+            raise error_from(answer)
 
     def _in_view_of_doubt(self, failure: CallFailed, progress: Progress) -> CallFailed:
         """A duplicate of something that we may have sent ourselves is not a refusal, but to be looked for."""
@@ -194,12 +194,12 @@ class TwitterConnector(Connector):
         read = answer.fields()
         if answer.is_ok and (is_posts(read.get("data")) or ("data" not in read and isinstance(read.get("meta"), dict))):
             return read
-        failure = refusal_in(answer) if answer.is_ok else refusal(answer)
+        failure = error_in(answer) if answer.is_ok else error_from(answer)
         if isinstance(failure, Rejected):
             raise _CannotLook(failure.message)
         raise failure
 
-    def _asked(self, params: Mapping[str, Any]) -> Answer:
+    def _asked(self, params: Mapping[str, Any]) -> Response:
         """The answer to the first query that X understands: its names changed once without notice."""
         path = f"/2/users/{quote(self.target.remote_id, safe='')}/tweets"
         for query in QUERIES:
@@ -248,7 +248,7 @@ def _body(step: Step, media_ids: Sequence[str]) -> dict[str, Any]:
     return body
 
 
-def _created_id(answer: Answer) -> str:
+def _created_id(answer: Response) -> str:
     read = answer.json()
     data = read.get("data") if isinstance(read, dict) else None
     remote_id = data.get("id") if isinstance(data, dict) else None

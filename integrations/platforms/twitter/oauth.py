@@ -19,9 +19,9 @@ from integrations.errors import (
     Unavailable,
 )
 from integrations.platforms.twitter.addresses import API, pages_of, profile_url
-from integrations.platforms.twitter.answers import refusal, refusal_in
+from integrations.platforms.twitter.errors import error_from, error_in
 from integrations.protocols.oauth2 import OAuth2Flow, for_tokens, web_address
-from mastablasta.core.outbound import Answer, Auth, OAuthSession, Refused
+from mastablasta.core.outbound import Auth, OAuthSession, Refused, Response
 
 SCOPES = ("tweet.read", "tweet.write", "users.read", "media.write", "offline.access")
 USER_FIELDS = "id,name,username,profile_image_url,subscription_type,protected,verified_type"
@@ -75,7 +75,7 @@ class TwitterOAuth(OAuth2Flow):
             raise ExchangeRefused(f"X did not grant {', '.join(missing)}", code="scope_missing")
         return tokens
 
-    def check_exchange(self, answer: Answer) -> None:
+    def check_exchange(self, answer: Response) -> None:
         if answer.is_ok:
             return
         _check_app(answer)
@@ -84,7 +84,7 @@ class TwitterOAuth(OAuth2Flow):
             raise ExchangeRefused(f"X refused the sign-in: {said}", http_status=answer.status)
         raise _for_now(answer)
 
-    def check_refresh(self, answer: Answer) -> None:
+    def check_refresh(self, answer: Response) -> None:
         """A refresh token is good once; used twice, it ends the whole grant."""
         if answer.is_ok:
             return
@@ -107,10 +107,10 @@ class TwitterOAuth(OAuth2Flow):
         """
         answer = self.http.with_auth(Auth(access_token)).get("/2/users/me", params={"user.fields": USER_FIELDS})
         if not answer.is_ok:
-            raise refusal(answer)
+            raise error_from(answer)
         user = answer.fields().get("data")
         if not isinstance(user, dict) or not user.get("id") or not user.get("username"):
-            raise refusal_in(answer)
+            raise error_in(answer)
         remote_id, handle = str(user["id"]), f"@{user['username']}"[:255]
         target = TargetIdentity(
             remote_id=remote_id,
@@ -127,7 +127,7 @@ class TwitterOAuth(OAuth2Flow):
         return GrantOwner(remote_id, (target,))
 
 
-def _check_revoke(answer: Answer) -> None:
+def _check_revoke(answer: Response) -> None:
     if answer.is_ok:
         return
     _check_app(answer)
@@ -135,16 +135,16 @@ def _check_revoke(answer: Answer) -> None:
         raise _for_now(answer)
 
 
-def _check_app(answer: Answer) -> None:
+def _check_app(answer: Response) -> None:
     error = _error(answer)
     if answer.status in {400, 401, 403} and error in APP_REFUSED:
         sentence = "X does not know this server's app by its keys; look at TWITTER_CLIENT_ID and TWITTER_CLIENT_SECRET."
         raise OperatorProblem(sentence, code=error, http_status=answer.status)
 
 
-def _for_now(answer: Answer) -> CallFailed:
+def _for_now(answer: Response) -> CallFailed:
     """What a refusal means that says nothing of the grant: it may be otherwise in a moment."""
-    failure = for_tokens(refusal(answer))
+    failure = for_tokens(error_from(answer))
     if answer.server_trouble or isinstance(failure, OperatorProblem | RateLimited):
         return failure
     said = _description(answer) or f"status {answer.status}"
@@ -152,10 +152,10 @@ def _for_now(answer: Answer) -> CallFailed:
     return Unavailable(sentence, code=_error(answer) or "token_request_refused", http_status=answer.status)
 
 
-def _error(answer: Answer) -> str:
+def _error(answer: Response) -> str:
     return str(answer.fields().get("error", ""))
 
 
-def _description(answer: Answer) -> str:
+def _description(answer: Response) -> str:
     said = answer.fields().get("error_description")
     return said[:300] if isinstance(said, str) else ""

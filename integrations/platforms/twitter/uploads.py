@@ -11,8 +11,8 @@ from typing import Any
 
 from integrations.contract import MediaUse, Pending, Progress
 from integrations.errors import CallFailed, NeedsReconnect, Rejected, Unavailable
-from integrations.platforms.twitter.answers import MEDIA_GONE, NOT_PERMITTED, refusal, refusal_in
-from mastablasta.core.outbound import Answer, File, Http
+from integrations.platforms.twitter.errors import MEDIA_GONE, NOT_PERMITTED, error_from, error_in
+from mastablasta.core.outbound import File, Http, Response
 
 CHUNK = 1 << 20  # X's edge refuses some of 5 MB: https://github.com/trypostit/trypost/pull/31
 CHUNKS_A_CALL = 8
@@ -179,7 +179,7 @@ class Uploads:
         if isinstance(data, dict) and (_is_id(data.get("id")) or not names_id):
             return data
         if answer.body or names_id:
-            raise refusal_in(answer)
+            raise error_in(answer)
         return {}
 
 
@@ -195,8 +195,8 @@ def _is_id(value: Any) -> bool:
     return isinstance(value, str) and value.isascii() and value.isdigit()
 
 
-def _refusal(answer: Answer) -> CallFailed:
-    failure = refusal(answer)
+def _refusal(answer: Response) -> CallFailed:
+    failure = error_from(answer)
     if failure.code != NOT_PERMITTED:
         return failure
     sentence = f"The account was connected without the permission to send media; connect it again. ({failure.message})"

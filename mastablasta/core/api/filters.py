@@ -23,8 +23,8 @@ from django import forms
 from drf_spectacular.drainage import set_override
 from rest_framework.exceptions import ValidationError
 
+from mastablasta.core.api.date_ranges import Edge, read_edge
 from mastablasta.core.api.problems import Code
-from mastablasta.core.api.windows import Edge, read_edge
 from mastablasta.core.zones import zone_names
 
 SHORTEST_WORD, LONGEST_QUERY, MOST_WORDS, MOST_VALUES = 2, 200, 10, 100

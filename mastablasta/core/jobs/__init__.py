@@ -23,7 +23,7 @@ from django_q.models import OrmQ
 from django_q.signing import BadSignature, SignedPackage
 from django_q.tasks import async_task
 
-from mastablasta.core.jobs.board import stop_requested
+from mastablasta.core.jobs.shared_flags import stop_requested
 from mastablasta.core.models import Heartbeat
 
 __all__ = ["enqueue", "process_name", "queue_age", "ring", "run_cluster", "stop_requested", "waiting"]

@@ -30,7 +30,7 @@ from django_q.queues import Queue
 from setproctitle import setproctitle
 
 from mastablasta.core import jobs, processes
-from mastablasta.core.jobs import board
+from mastablasta.core.jobs import shared_flags
 from mastablasta.core.models import Heartbeat
 
 log = structlog.get_logger(__name__)
@@ -80,7 +80,7 @@ class _Cluster(Cluster):  # type: ignore[misc]
         super().__init__()
         self.is_told_to_stop = False
         self.is_leaving = False
-        self.board = board.prepare_forks()
+        self.board = shared_flags.prepare_forks()
         self.queues = (Queue(maxsize=Conf.QUEUE_LIMIT), Queue())
         self.started_at = self.asked_at = self.served_at = self.turn_at = time.monotonic()
         self.asked = 0
@@ -91,9 +91,9 @@ class _Cluster(Cluster):  # type: ignore[misc]
         self.is_told_to_stop = True
 
     def start(self) -> int:
-        signals.post_spawn.connect(board.worker_begins)
-        signals.pre_execute.connect(board.task_begins)
-        signals.post_execute_in_worker.connect(board.task_ends)
+        signals.post_spawn.connect(shared_flags.worker_begins)
+        signals.pre_execute.connect(shared_flags.task_begins)
+        signals.post_execute_in_worker.connect(shared_flags.task_ends)
         signals.post_execute.connect(self._ended)
         self.stop_event, self.start_event = Event(), Event()
         arguments = (self.queues, self.stop_event, self.start_event, self.cluster_id)
@@ -194,7 +194,7 @@ class _Cluster(Cluster):  # type: ignore[misc]
         self._leave()
         if self.sentinel.is_alive():  # in a thread: setting an Event blocks for ever when its waiter was killed
             threading.Thread(target=self.stop_event.set, daemon=True).start()
-        deadline = time.monotonic() + board.HAND_BACK_S
+        deadline = time.monotonic() + shared_flags.HAND_BACK_S
         while self.sentinel.is_alive() and time.monotonic() < deadline:
             processes.bury_orphans(except_for=[self.sentinel.pid])
             time.sleep(0.05)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from mastablasta.core.outbound.addresses import Origin, Refused, split_url
-from mastablasta.core.outbound.answers import Answer
 from mastablasta.core.outbound.auth import Auth
-from mastablasta.core.outbound.failures import CallFailed, OutcomeUnknown, Unavailable
+from mastablasta.core.outbound.errors import CallFailed, OutcomeUnknown, Unavailable
 from mastablasta.core.outbound.http import Http
 from mastablasta.core.outbound.multipart import File
 from mastablasta.core.outbound.oauth import OAuthSession
+from mastablasta.core.outbound.responses import Response
 
 __all__ = [
-    "Answer",
     "Auth",
     "CallFailed",
     "File",
@@ -20,6 +19,7 @@ __all__ = [
     "Origin",
     "OutcomeUnknown",
     "Refused",
+    "Response",
     "Unavailable",
     "split_url",
 ]

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from mastablasta.core.outbound.failures import Broken
+from mastablasta.core.outbound.errors import LineError
 
 Purpose = Literal["platform", "webhook", "media"]
 
@@ -111,14 +111,14 @@ def checked_addresses(origin: Origin, purpose: Purpose, *, timeout_s: float) -> 
 
     https only, public addresses only. OUTBOUND_ALLOW_HOSTS lifts the second rule for the hosts that it names;
     in development a platform may be on loopback, also over plain http: the simulator.
-    Raises Broken: dns_failure, refused_address.
+    Raises LineError: dns_failure, refused_address.
     """
     if origin.port < 1024 and origin.port not in DEFAULT_PORTS.values():
-        raise Broken("refused_address", f"port {origin.port} is not called")
+        raise LineError("refused_address", f"port {origin.port} is not called")
     found = _resolve(origin, timeout_s)
     allowed = [text for text, address in found if _may_call(origin, purpose, address)]
     if not allowed:
-        raise Broken("refused_address", f"{origin.host} is not a public https address")
+        raise LineError("refused_address", f"{origin.host} is not a public https address")
     return allowed
 
 
@@ -164,7 +164,7 @@ class _Resolver:
         thread.start()
         thread.join(timeout_s)
         if not answers or not answers[0]:
-            raise Broken("dns_failure", f"the name {origin.host} cannot be resolved")
+            raise LineError("dns_failure", f"the name {origin.host} cannot be resolved")
         return answers[0]
 
 

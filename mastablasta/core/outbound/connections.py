@@ -23,7 +23,7 @@ from typing import Any
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from mastablasta.core.outbound.addresses import Origin, Purpose, checked_addresses
-from mastablasta.core.outbound.failures import Broken
+from mastablasta.core.outbound.errors import LineError
 
 CONNECT_S = 5.0
 KEPT_PER_THREAD = 4  # with 128 threads at most 512 descriptors
@@ -123,15 +123,15 @@ class Connection(http.client.HTTPConnection):
         self.keep_for_s = OLD_S
 
     def open(self, purpose: Purpose, *, deadline: float) -> None:
-        """Resolve, check, connect, shake hands. Raises Broken; no byte of a request has left then."""
+        """Resolve, check, connect, shake hands. Raises LineError; no byte of a request has left then."""
         end = min(deadline, time.monotonic() + CONNECT_S)
         addresses = checked_addresses(self.origin, purpose, timeout_s=max(0.0, end - time.monotonic()))
         try:
             raw = _connect(addresses, self.origin.port, end)
         except TimeoutError:
-            raise Broken("connect_timeout", f"{self.origin.host} did not take the connection in time") from None
+            raise LineError("connect_timeout", f"{self.origin.host} did not take the connection in time") from None
         except OSError:
-            raise Broken("connection_refused", f"{self.origin.host} does not take connections") from None
+            raise LineError("connection_refused", f"{self.origin.host} does not take connections") from None
         try:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.origin.scheme == "https":
@@ -139,10 +139,10 @@ class Connection(http.client.HTTPConnection):
                 raw = tls_context().wrap_socket(raw, server_hostname=self.origin.host)
         except TimeoutError:
             raw.close()
-            raise Broken("connect_timeout", f"{self.origin.host} did not finish the TLS handshake in time") from None
+            raise LineError("connect_timeout", f"{self.origin.host} did not finish the TLS handshake in time") from None
         except (OSError, ValueError):
             raw.close()
-            raise Broken("tls_error", f"no trusted TLS connection to {self.origin.host}") from None
+            raise LineError("tls_error", f"no trusted TLS connection to {self.origin.host}") from None
         self.sock = TimedSocket(raw)
 
     def is_alive(self) -> bool:

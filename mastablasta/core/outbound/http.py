@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 from django.conf import settings
 
 from mastablasta.core.outbound.addresses import Origin, Purpose, Refused, split_url
-from mastablasta.core.outbound.answers import Answer
 from mastablasta.core.outbound.auth import Auth
-from mastablasta.core.outbound.door import MAX_BYTES, Call, exchange
-from mastablasta.core.outbound.failures import CallFailed, Unavailable
+from mastablasta.core.outbound.errors import CallFailed, Unavailable
 from mastablasta.core.outbound.multipart import File, multipart
+from mastablasta.core.outbound.responses import Response
+from mastablasta.core.outbound.transport import MAX_BYTES, Call, exchange
 from mastablasta.core.time_scale import scaled
 
 TIMEOUT_S = scaled(10)
@@ -82,16 +82,16 @@ class Http:
         """Another base URL for the same purpose; the token and the headers of `with_headers` stay behind."""
         return Http(base_url, purpose=self.purpose)
 
-    def get(self, path_or_url: str, **how: Any) -> Answer:
+    def get(self, path_or_url: str, **how: Any) -> Response:
         return self.request("GET", path_or_url, **how)
 
-    def post(self, path_or_url: str, **how: Any) -> Answer:
+    def post(self, path_or_url: str, **how: Any) -> Response:
         return self.request("POST", path_or_url, **how)
 
-    def put(self, path_or_url: str, **how: Any) -> Answer:
+    def put(self, path_or_url: str, **how: Any) -> Response:
         return self.request("PUT", path_or_url, **how)
 
-    def delete(self, path_or_url: str, **how: Any) -> Answer:
+    def delete(self, path_or_url: str, **how: Any) -> Response:
         return self.request("DELETE", path_or_url, **how)
 
     def request(
@@ -108,7 +108,7 @@ class Http:
         timeout_s: float = TIMEOUT_S,
         max_bytes: int = MAX_BYTES,
         into: Callable[[bytes], None] | None = None,
-    ) -> Answer:
+    ) -> Response:
         """Make one call and return its answer, whatever the status.
 
         `json` is sent as JSON, `data` as a form (as it is when bytes or a File), `files` with `data` as multipart.

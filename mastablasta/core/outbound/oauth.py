@@ -10,15 +10,16 @@ from typing import Any
 
 from django.conf import settings
 from oauthlib.oauth2 import OAuth2Error
-from requests import PreparedRequest, Response
+from requests import PreparedRequest
+from requests import Response as RequestsResponse
 from requests.adapters import BaseAdapter
 from requests_oauthlib import OAuth2Session
 
 from mastablasta.core.outbound.addresses import Purpose
-from mastablasta.core.outbound.answers import Answer
-from mastablasta.core.outbound.door import exchange
-from mastablasta.core.outbound.failures import CallFailed, Unavailable
+from mastablasta.core.outbound.errors import CallFailed, Unavailable
 from mastablasta.core.outbound.http import call_of
+from mastablasta.core.outbound.responses import Response
+from mastablasta.core.outbound.transport import exchange
 
 # Both write tokens and bodies to their logs at DEBUG.
 logging.getLogger("requests_oauthlib").setLevel(logging.INFO)
@@ -29,7 +30,7 @@ if settings.IS_DEVELOPMENT:
 # A server may name what it granted otherwise than we asked for it; that is no fault.
 os.environ.setdefault("OAUTHLIB_RELAX_TOKEN_SCOPE", "1")
 
-Check = Callable[[Answer], None]
+Check = Callable[[Response], None]
 
 
 class OAuthSession(OAuth2Session):  # type: ignore[misc]  # untyped
@@ -56,7 +57,7 @@ class OAuthSession(OAuth2Session):  # type: ignore[misc]  # untyped
         """Raises Unavailable (also `unreadable`), and what `check` raises."""
         return self._readable(super().refresh_token, *args, **kwargs)
 
-    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[Response]:
+    def resolve_redirects(self, *_: Any, **__: Any) -> Iterator[RequestsResponse]:
         """None: a redirect would carry the client's secret to another host."""
         return iter(())
 
@@ -78,7 +79,7 @@ class _DoorAdapter(BaseAdapter):
         self._purpose: Purpose = purpose
         self._check = check
 
-    def send(self, request: PreparedRequest, *_: Any, **__: Any) -> Response:
+    def send(self, request: PreparedRequest, *_: Any, **__: Any) -> RequestsResponse:
         answer = exchange(
             call_of(
                 str(request.method),
@@ -98,8 +99,8 @@ class _DoorAdapter(BaseAdapter):
         pass
 
 
-def _response(request: PreparedRequest, answer: Answer) -> Response:
-    response = Response()
+def _response(request: PreparedRequest, answer: Response) -> RequestsResponse:
+    response = RequestsResponse()
     response.status_code = answer.status
     response.headers.update(answer.headers)
     response.raw = io.BytesIO(answer.body)

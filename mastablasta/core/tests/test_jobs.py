@@ -12,7 +12,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from mastablasta.core import jobs
-from mastablasta.core.jobs import board, get_broker
+from mastablasta.core.jobs import get_broker, shared_flags
 from mastablasta.core.models import Heartbeat
 
 TASK = "mastablasta.core.jobs.beat"
@@ -93,8 +93,8 @@ def test_only_what_workers_do_is_a_sign_of_the_queue(name: str, counts: bool) ->
 
 
 def test_stop_is_requested_in_processes_forked_after_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
-    shared = board.Board()
-    monkeypatch.setattr(board._Worker, "board", shared)
+    shared = shared_flags.SharedFlags()
+    monkeypatch.setattr(shared_flags._Worker, "board", shared)
     before = jobs.stop_requested()
     child = os.fork()
     if child == 0:
@@ -109,8 +109,8 @@ def test_stop_is_requested_in_processes_forked_after_the_board(monkeypatch: pyte
 def test_forked_process_takes_no_pool_along(monkeypatch: pytest.MonkeyPatch) -> None:
     pools = {"default": object()}
     monkeypatch.setattr(connections["default"], "_connection_pools", pools, raising=False)
-    monkeypatch.setattr(board, "_end_with_parent", lambda _: None)
+    monkeypatch.setattr(shared_flags, "_end_with_parent", lambda _: None)
 
-    board._forked()
+    shared_flags._forked()
 
     assert pools == {}

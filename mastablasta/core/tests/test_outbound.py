@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 
-from mastablasta.core.outbound import Answer, Auth, CallFailed, File, Http, OutcomeUnknown, Unavailable, connections
+from mastablasta.core.outbound import Auth, CallFailed, File, Http, OutcomeUnknown, Response, Unavailable, connections
 from tests.kit.raw_server import (
     RawConnection,
     answer,
@@ -42,7 +42,7 @@ class Mark:
         self.calls += 1
 
 
-def visible(base_url: str, **how: object) -> Answer:
+def visible(base_url: str, **how: object) -> Response:
     return Http(base_url, on_visible=Mark()).post("/x", json={}, visible=True, **how)
 
 

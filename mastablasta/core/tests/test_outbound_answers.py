@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mastablasta.core.outbound import Answer
+from mastablasta.core.outbound import Response
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
-def an_answer(**headers: str) -> Answer:
+def an_answer(**headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(429, named, b"", "https://example.com/x", visible=False, received_at=NOW)
+    return Response(429, named, b"", "https://example.com/x", visible=False, received_at=NOW)
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_times_of_a_server_whose_clock_is_wrong_are_moved_to_ours() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'"text"', b"\xff\xfe", b"[" * 100_000])
 def test_fields_of_a_body_that_is_no_object_are_none(body: bytes) -> None:
-    assert Answer(500, {}, body, "https://example.com/x", visible=False, received_at=NOW).fields() == {}
+    assert Response(500, {}, body, "https://example.com/x", visible=False, received_at=NOW).fields() == {}

@@ -11,8 +11,8 @@ import pytest
 import structlog
 
 from mastablasta.core.outbound import Auth, CallFailed, Http, OAuthSession, connections
-from mastablasta.core.outbound.door import Call
 from mastablasta.core.outbound.http import call_of
+from mastablasta.core.outbound.transport import Call
 from tests.kit.raw_server import Turn, answer, is_silent, raw_server, resets, says, says_once
 
 TOKEN, BODY, QUERY, ANSWER = "canary-token", "canary-body", "canary-query", "canary-answer"

@@ -13,20 +13,20 @@ from integrations.contract import NO_APP, Absent, CannotTell, ClientApp, Content
 from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.bluesky.sign_in import BlueskySignIn
 from mastablasta.core.outbound import Http
-from tests.kit.connector_contract import Notes, Visit, step_of, text_of, thread_of, visit
+from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, text_of, thread_of, visit
 from tests.kit.media_contract import MediaContract
 from tests.world import Sandbox
 
 NOTHING: frozenset[str] = frozenset()
 
 
-def send(anna: Visit, content: str | Content, *sent: Published, **how: Any) -> Published:
-    published = anna.connector.publish(step_of(content, *sent, **how), progress=Notes())
+def send(anna: SignedInAccount, content: str | Content, *sent: Published, **how: Any) -> Published:
+    published = anna.connector.publish(step_of(content, *sent, **how), progress=InMemoryProgress())
     assert isinstance(published, Published)
     return published
 
 
-def record(anna: Visit, published: Published) -> dict[str, Any]:
+def record(anna: SignedInAccount, published: Published) -> dict[str, Any]:
     key = published.remote_id.rpartition("/")[2]
     params = {"repo": anna.target.remote_id, "collection": "app.bsky.feed.post", "rkey": key}
     value: dict[str, Any] = anna.connector.http.get("/xrpc/com.atproto.repo.getRecord", params=params).json()["value"]
@@ -36,7 +36,7 @@ def record(anna: Visit, published: Published) -> dict[str, Any]:
 class TestBluesky(MediaContract):
     slug = "bluesky"
 
-    def test_revoked_token_needs_reconnect_whatever_is_asked(self, anna: Visit, before: datetime) -> None:
+    def test_revoked_token_needs_reconnect_whatever_is_asked(self, anna: SignedInAccount, before: datetime) -> None:
         """Whether a record is there, a repository tells everybody."""
         anna.fault("revoke_token", operation="any")
 
@@ -44,17 +44,17 @@ class TestBluesky(MediaContract):
             send(anna, "Revoked")
         with pytest.raises(NeedsReconnect):
             anna.connector.delete("at://did/app.bsky.feed.post/3kaaaaaaaaaaa")
-        looked = anna.connector.reconcile(step_of("Revoked"), progress=Notes(), since=before, known=NOTHING)
+        looked = anna.connector.reconcile(step_of("Revoked"), progress=InMemoryProgress(), since=before, known=NOTHING)
         assert looked == Absent()
 
     # --- its own key ---
 
-    def test_same_part_sent_twice_is_one_post(self, anna: Visit) -> None:
+    def test_same_part_sent_twice_is_one_post(self, anna: SignedInAccount) -> None:
         first, second = send(anna, "Once"), send(anna, "Once")
 
         assert (first.remote_id, anna.texts()) == (second.remote_id, ["Once"])
 
-    def test_parts_and_generations_have_keys_of_their_own(self, anna: Visit) -> None:
+    def test_parts_and_generations_have_keys_of_their_own(self, anna: SignedInAccount) -> None:
         delivery = "01a20db0-14d8-7600-b50c-26b7f4e4b2dd"
         keys = [f"{delivery}.1", f"{delivery}.2", "01a20db0-14d8-7601-b50c-26b7f4e4b2dd.1"]
 
@@ -62,25 +62,25 @@ class TestBluesky(MediaContract):
 
         assert (len(ids), anna.texts()) == (3, ["Same"] * 3)
 
-    def test_something_else_under_its_key_is_never_overwritten(self, anna: Visit, before: datetime) -> None:
+    def test_something_else_under_its_key_is_never_overwritten(self, anna: SignedInAccount, before: datetime) -> None:
         send(anna, "First")
 
         with pytest.raises(Rejected) as caught:
             send(anna, "Second")
 
-        looked = anna.connector.reconcile(step_of("Second"), progress=Notes(), since=before, known=NOTHING)
+        looked = anna.connector.reconcile(step_of("Second"), progress=InMemoryProgress(), since=before, known=NOTHING)
         assert (caught.value.code, anna.texts()) == ("key_taken", ["First"])
         assert isinstance(looked, CannotTell)
 
     # --- what is sent ---
 
-    def test_address_leads_to_the_post(self, anna: Visit) -> None:
+    def test_address_leads_to_the_post(self, anna: SignedInAccount) -> None:
         published = send(anna, "Look here")
 
         with urllib.request.urlopen(published.url, timeout=10) as page:
             assert b"Look here" in page.read()
 
-    def test_options_arrive(self, anna: Visit) -> None:
+    def test_options_arrive(self, anna: SignedInAccount) -> None:
         published = send(anna, Content((Part("Amsel"),), {"langs": ["de", "en"], "labels": ["nudity"]}))
 
         sent = record(anna, published)
@@ -88,7 +88,9 @@ class TestBluesky(MediaContract):
         assert sent["labels"]["values"] == [{"val": "nudity"}]
         assert sent["createdAt"].endswith("Z")
 
-    def test_mentions_name_whom_they_mean_and_strangers_stay_text(self, anna: Visit, sandbox: Sandbox) -> None:
+    def test_mentions_name_whom_they_mean_and_strangers_stay_text(
+        self, anna: SignedInAccount, sandbox: Sandbox
+    ) -> None:
         berta = sandbox.accounts("bluesky", "berta")
         text = f"Grüße @{berta['handle']} und @nobody.bsky.social"
 
@@ -100,7 +102,7 @@ class TestBluesky(MediaContract):
         assert text.encode()[index["byteStart"] : index["byteEnd"]].decode() == f"@{berta['handle']}"
 
     @pytest.mark.parametrize("text", ["x" * 300, "x" * 301, "👨‍👩‍👧‍👦" * 100, "👨‍👩‍👧‍👦" * 150, "日" * 300, "é" * 301])
-    def test_what_is_refused_is_known_before(self, anna: Visit, text: str) -> None:
+    def test_what_is_refused_is_known_before(self, anna: SignedInAccount, text: str) -> None:
         problems = anna.connector.validate(text_of(text), anna.target)
 
         if not problems:
@@ -110,7 +112,7 @@ class TestBluesky(MediaContract):
             send(anna, text)
         assert anna.texts() == []
 
-    def test_a_reply_names_root_and_parent(self, anna: Visit) -> None:
+    def test_a_reply_names_root_and_parent(self, anna: SignedInAccount) -> None:
         content = thread_of("One", "Two", "Three")
 
         sent = self.publish_all(anna, content)
@@ -125,7 +127,9 @@ class TestBluesky(MediaContract):
         ("effect", "outcome", "code"),
         [("account_not_found", NeedsReconnect, "account_moved"), ("upstream_failure", OutcomeUnknown, "server_error")],
     )
-    def test_refusal_says_what_is_next(self, anna: Visit, effect: str, outcome: type[CallFailed], code: str) -> None:
+    def test_refusal_says_what_is_next(
+        self, anna: SignedInAccount, effect: str, outcome: type[CallFailed], code: str
+    ) -> None:
         anna.fault(effect)
 
         with pytest.raises(outcome) as caught:
@@ -136,7 +140,7 @@ class TestBluesky(MediaContract):
     @pytest.mark.parametrize(
         ("setting", "code"), [("taken_down", "account_taken_down"), ("deactivated", "account_deactivated")]
     )
-    def test_an_account_that_is_shut_needs_its_owner(self, anna: Visit, setting: str, code: str) -> None:
+    def test_an_account_that_is_shut_needs_its_owner(self, anna: SignedInAccount, setting: str, code: str) -> None:
         anna.sandbox.instance("bluesky", **{setting: [anna.target.handle]})
 
         with pytest.raises(NeedsReconnect) as caught:
@@ -144,7 +148,7 @@ class TestBluesky(MediaContract):
 
         assert (caught.value.code, caught.value.can_refresh) == (code, False)
 
-    def test_an_expired_token_may_be_refreshed(self, anna: Visit) -> None:
+    def test_an_expired_token_may_be_refreshed(self, anna: SignedInAccount) -> None:
         anna.fault("expire_token", operation="any")
 
         with pytest.raises(NeedsReconnect) as caught:
@@ -152,7 +156,7 @@ class TestBluesky(MediaContract):
 
         assert caught.value.can_refresh
 
-    def test_a_window_is_told_without_retry_after_too(self, anna: Visit) -> None:
+    def test_a_window_is_told_without_retry_after_too(self, anna: SignedInAccount) -> None:
         anna.sandbox.instance("bluesky", retry_after=False)
         self.test_too_many_calls_are_rate_limited_until_the_window_opens(anna)
 
@@ -221,7 +225,9 @@ def test_contract_sees_what_is_found(sandbox: Sandbox) -> None:
     anna = visit(sandbox, "bluesky")
     published = send(anna, "Here")
 
-    found = anna.connector.reconcile(step_of("Here"), progress=Notes(), since=datetime.now(UTC), known=NOTHING)
+    found = anna.connector.reconcile(
+        step_of("Here"), progress=InMemoryProgress(), since=datetime.now(UTC), known=NOTHING
+    )
 
     assert found == Found(published.remote_id, published.url, published.facts)
     assert json.dumps(dict(published.facts))

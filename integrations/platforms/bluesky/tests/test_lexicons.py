@@ -23,7 +23,7 @@ from integrations.platforms.bluesky.tests.test_media import (
     query_of,
     said,
 )
-from tests.kit.connector_contract import Notes, step_of
+from tests.kit.connector_contract import InMemoryProgress, step_of
 from tests.kit.media_contract import MediaFolder
 from tests.kit.raw_server import raw_server, says
 from tests.specifications.bluesky import CALLS, GALLERY, PICTURE, RECORDS, VIDEO
@@ -35,7 +35,7 @@ def record_of(*uses: MediaUse) -> dict[str, Any]:
     answers = [uploaded] * len(uses) if mime_type == "image/jpeg" else [TOKEN, ALLOWED, TOKEN, _done(mime_type)]
     content = Content((Part("Look #here", uses),), {"langs": ["en"], "labels": ["nudity"]})
     with raw_server(says(*answers, WRITTEN)) as server:
-        assert isinstance(connector_at(server).publish(step_of(content), progress=Notes()), Published)
+        assert isinstance(connector_at(server).publish(step_of(content), progress=InMemoryProgress()), Published)
     record: dict[str, Any] = json.loads(body_of(server.requests[-1]))["record"]
     return record
 
@@ -65,7 +65,7 @@ def test_queries_have_the_names_of_their_lexicons(tmp_path: Path) -> None:
     with raw_server(says(TOKEN, ALLOWED, TOKEN, job(), job())) as server:
         connector, notes, step = (
             connector_at(server),
-            Notes(),
+            InMemoryProgress(),
             step_of(Content((Part("", (MediaFolder(tmp_path).video(),)),))),
         )
         connector.publish(step, progress=notes)

@@ -18,7 +18,7 @@ from integrations.platforms.bluesky.capabilities import MEDIA
 from integrations.platforms.bluesky.connector import BlueskyConnector
 from integrations.platforms.bluesky.media import embed_of, within
 from mastablasta.core.outbound import Auth, Http, connections
-from tests.kit.connector_contract import Notes, step_of
+from tests.kit.connector_contract import InMemoryProgress, step_of
 from tests.kit.media_contract import MediaFolder, mp4, png
 from tests.kit.raw_server import RawServer, answer, raw_server, says
 
@@ -57,9 +57,11 @@ def connector_at(server: RawServer, **info: Any) -> BlueskyConnector:
     return BlueskyConnector(target, Http(server.url, auth=Auth("abc"), on_visible=lambda: None))
 
 
-def publish(use: MediaUse, *answers: bytes, notes: Notes | None = None) -> tuple[Published | Pending, list[bytes]]:
+def publish(
+    use: MediaUse, *answers: bytes, notes: InMemoryProgress | None = None
+) -> tuple[Published | Pending, list[bytes]]:
     with raw_server(says(*answers)) as server:
-        outcome = connector_at(server).publish(step_of(content(use)), progress=notes or Notes())
+        outcome = connector_at(server).publish(step_of(content(use)), progress=notes or InMemoryProgress())
     return outcome, server.requests
 
 
@@ -86,7 +88,7 @@ def path_of(request: bytes) -> str:
 def test_picture_is_sent_raw_and_its_reference_goes_into_the_record_as_it_came(folder: MediaFolder) -> None:
     use = folder.picture(3, 2, alt_text="Zwei Amseln 🐦")
     odd = blob("image/png", extra={"kept": [1]})
-    notes = Notes()
+    notes = InMemoryProgress()
 
     outcome, (upload, write) = publish(use, said(blob=odd), WRITTEN, notes=notes)
 
@@ -112,12 +114,12 @@ def test_picture_is_sent_raw_and_its_reference_goes_into_the_record_as_it_came(f
 
 def test_record_that_was_kept_is_written_as_it_was(folder: MediaFolder) -> None:
     use = folder.picture()
-    notes = Notes()
+    notes = InMemoryProgress()
     publish(use, said(blob=blob()), WRITTEN, notes=notes)
     kept = json.loads(json.dumps(notes.data))
     time.sleep(0.002)  # another moment, which must not show
 
-    _, requests = publish(use, WRITTEN, notes=Notes(**kept))
+    _, requests = publish(use, WRITTEN, notes=InMemoryProgress(**kept))
 
     [write] = requests
     assert json.loads(body_of(write))["record"] == kept["record"]
@@ -126,7 +128,7 @@ def test_record_that_was_kept_is_written_as_it_was(folder: MediaFolder) -> None:
 def test_forgotten_file_is_another_reference_in_the_same_record(folder: MediaFolder) -> None:
     gone = said(400, error="BlobNotFound", message=f"Could not find blob: {CID}")
     first, second = blob(size=1), blob(size=2)
-    notes = Notes()
+    notes = InMemoryProgress()
 
     outcome, requests = publish(folder.picture(), said(blob=first), gone, said(blob=second), WRITTEN, notes=notes)
 
@@ -165,7 +167,7 @@ def test_what_an_answer_to_a_picture_means(
 
 
 def test_video_is_sent_with_a_token_for_its_service_only(folder: MediaFolder) -> None:
-    use, notes, now = folder.video(), Notes(), time.time()
+    use, notes, now = folder.video(), InMemoryProgress(), time.time()
 
     outcome, requests = publish(use, TOKEN, ALLOWED, TOKEN, job("JOB_STATE_CREATED"), notes=notes)
 
@@ -186,7 +188,7 @@ def test_video_is_sent_with_a_token_for_its_service_only(folder: MediaFolder) ->
 
 
 def test_job_is_asked_for_without_a_token(folder: MediaFolder) -> None:
-    kept = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
+    kept = InMemoryProgress(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
     made = blob("video/mp4")
 
     outcome, (asked, write) = publish(folder.video(), job("JOB_STATE_COMPLETED", blob=made), WRITTEN, notes=kept)
@@ -208,7 +210,7 @@ def test_job_is_asked_for_without_a_token(folder: MediaFolder) -> None:
     ],
 )  # fmt: skip
 def test_every_way_to_say_that_it_works_on_it(folder: MediaFolder, reply: bytes) -> None:
-    notes = Notes()
+    notes = InMemoryProgress()
 
     outcome, _ = publish(folder.video(), TOKEN, ALLOWED, TOKEN, reply, notes=notes)
 
@@ -219,7 +221,7 @@ def test_every_way_to_say_that_it_works_on_it(folder: MediaFolder, reply: bytes)
 @pytest.mark.parametrize("state", ["JOB_STATE_COMPLETED", "JOB_STATE_FAILED", "JOB_STATE_UPLOADED"])
 def test_file_that_is_named_counts_whatever_else_is_said(folder: MediaFolder, state: str) -> None:
     reply = job(state, blob=blob("video/mp4"), error="already_exists", message="Video already processed")
-    kept = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
+    kept = InMemoryProgress(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
 
     outcome, _ = publish(folder.video(), reply, WRITTEN, notes=kept)
 
@@ -236,7 +238,7 @@ def test_file_that_is_named_counts_whatever_else_is_said(folder: MediaFolder, st
     ],
 )
 def test_failed_job_is_refused(folder: MediaFolder, fields: dict[str, Any], code: str, words: str) -> None:
-    kept = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
+    kept = InMemoryProgress(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
 
     with pytest.raises(Rejected) as caught:
         publish(folder.video(), job("JOB_STATE_FAILED", **fields), notes=kept)
@@ -280,7 +282,7 @@ def test_nothing_is_sent_where_it_would_not_be_taken(
     folder: MediaFolder, reply: bytes, outcome: type[CallFailed], code: str
 ) -> None:
     with raw_server(says(TOKEN, reply)) as server, pytest.raises(outcome) as caught:
-        connector_at(server).publish(step_of(content(folder.video())), progress=Notes())
+        connector_at(server).publish(step_of(content(folder.video())), progress=InMemoryProgress())
 
     assert (caught.value.code, len(server.requests)) == (code, 2)
 
@@ -294,7 +296,7 @@ def test_limits_that_nobody_tells_are_no_limits(folder: MediaFolder, reply: byte
 
 def test_job_that_is_not_known_any_more_is_begun_again_once(folder: MediaFolder) -> None:
     use, lost = folder.video(), said(404, error="JobNotFound", message="job not found")
-    notes = Notes(job={"id": "j0", "since": datetime.now(UTC).isoformat()})
+    notes = InMemoryProgress(job={"id": "j0", "since": datetime.now(UTC).isoformat()})
 
     asked, _ = publish(use, lost, notes=notes)
     begun, _ = publish(use, TOKEN, ALLOWED, TOKEN, job(), notes=notes)
@@ -311,7 +313,7 @@ def test_job_without_an_end_is_given_up(folder: MediaFolder) -> None:
     since = datetime.now(UTC) - timedelta(minutes=61)
 
     with pytest.raises(Rejected) as caught:
-        publish(folder.video(), job(), notes=Notes(job={"id": "j1", "since": since.isoformat()}))
+        publish(folder.video(), job(), notes=InMemoryProgress(job={"id": "j1", "since": since.isoformat()}))
 
     assert caught.value.code == "processing_timeout"
 
@@ -321,7 +323,7 @@ def test_it_asks_less_often_after_a_while(folder: MediaFolder) -> None:
     waits = []
     for ago_s in (0, 60):
         since = (now - timedelta(seconds=ago_s)).isoformat()
-        outcome, _ = publish(folder.video(), job(), notes=Notes(job={"id": "j1", "since": since}))
+        outcome, _ = publish(folder.video(), job(), notes=InMemoryProgress(job={"id": "j1", "since": since}))
         assert isinstance(outcome, Pending)
         waits.append(round((outcome.check_at - datetime.now(UTC)).total_seconds()))
 
@@ -330,7 +332,7 @@ def test_it_asks_less_often_after_a_while(folder: MediaFolder) -> None:
 
 @pytest.mark.parametrize("reply", [answer('{"jobStatus":{}}'), answer("{}"), answer("{")])
 def test_answer_about_a_video_that_says_nothing_is_no_answer(folder: MediaFolder, reply: bytes) -> None:
-    notes = Notes(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
+    notes = InMemoryProgress(job={"id": "j1", "since": datetime.now(UTC).isoformat()})
 
     with pytest.raises(Unavailable):
         publish(folder.video(), reply, notes=notes)
@@ -342,7 +344,7 @@ def test_video_beside_something_else_is_refused_before_anything_is_sent(folder: 
     uses.insert(place, folder.video())
 
     with raw_server(says(WRITTEN)) as server, pytest.raises(Rejected) as caught:
-        connector_at(server).publish(step_of(content(*uses)), progress=Notes())
+        connector_at(server).publish(step_of(content(*uses)), progress=InMemoryProgress())
 
     assert (caught.value.code, server.requests) == ("too_many_media", [])
 

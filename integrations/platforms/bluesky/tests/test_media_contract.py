@@ -12,7 +12,7 @@ import pytest
 
 from integrations.contract import Absent, Content, Found, LeaseLost, MediaUse, Part, Pending, Published, Step
 from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
-from tests.kit.connector_contract import Notes, Visit, step_of, visit
+from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, visit
 from tests.kit.media_contract import MediaFolder
 from tests.world import Sandbox
 
@@ -21,7 +21,7 @@ UPLOAD_BLOB, UPLOAD_VIDEO, JOB_STATUS = "repo.uploadBlob", "video.uploadVideo", 
 
 
 @pytest.fixture
-def anna(sandbox: Sandbox) -> Visit:
+def anna(sandbox: Sandbox) -> SignedInAccount:
     sandbox.instance("bluesky", video_processing_ms=50)
     return visit(sandbox, "bluesky")
 
@@ -35,7 +35,7 @@ def content(*media: MediaUse, text: str = "Look") -> Content:
     return Content((Part(text, media),))
 
 
-def finish(anna: Visit, step: Step, notes: Notes, *, at_most: int = 20) -> Published:
+def finish(anna: SignedInAccount, step: Step, notes: InMemoryProgress, *, at_most: int = 20) -> Published:
     """Publish as the engine does: ask again when told to, until it is out."""
     answer = anna.connector.publish(step, progress=notes)
     for _ in range(at_most):
@@ -47,11 +47,11 @@ def finish(anna: Visit, step: Step, notes: Notes, *, at_most: int = 20) -> Publi
     raise AssertionError("it is never out")
 
 
-def publish(anna: Visit, *media: MediaUse, **how: Any) -> Published:
-    return finish(anna, step_of(content(*media, **how)), Notes())
+def publish(anna: SignedInAccount, *media: MediaUse, **how: Any) -> Published:
+    return finish(anna, step_of(content(*media, **how)), InMemoryProgress())
 
 
-def seen(anna: Visit) -> list[dict[str, Any]]:
+def seen(anna: SignedInAccount) -> list[dict[str, Any]]:
     [post] = anna.sandbox.posts("bluesky")
     media: list[dict[str, Any]] = post["media"]
     return media
@@ -62,11 +62,11 @@ def row(use: MediaUse) -> dict[str, Any]:
     return {"mime_type": use.mime_type, "size": use.size, "sha256": sha256, "alt_text": use.alt_text or None}
 
 
-def paths(anna: Visit, name: str) -> int:
+def paths(anna: SignedInAccount, name: str) -> int:
     return sum(call["path"].endswith(name) for call in anna.sandbox.requests("bluesky"))
 
 
-def embed(anna: Visit, published: Published) -> dict[str, Any]:
+def embed(anna: SignedInAccount, published: Published) -> dict[str, Any]:
     params = {"uris": published.remote_id}
     [view] = anna.connector.http.get("/xrpc/app.bsky.feed.getPosts", params=params).json()["posts"]
     shown: dict[str, Any] = view["record"]["embed"]
@@ -77,7 +77,9 @@ def embed(anna: Visit, published: Published) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("count", "kind"), [(1, "images"), (4, "images"), (5, "gallery"), (10, "gallery")])
-def test_pictures_arrive_in_order_with_their_alt_texts(anna: Visit, folder: MediaFolder, count: int, kind: str) -> None:
+def test_pictures_arrive_in_order_with_their_alt_texts(
+    anna: SignedInAccount, folder: MediaFolder, count: int, kind: str
+) -> None:
     uses = [folder.picture(number + 1, alt_text=f"Nr. {number} 🐦" if number else "") for number in range(count)]
 
     published = publish(anna, *uses)
@@ -90,7 +92,7 @@ def test_pictures_arrive_in_order_with_their_alt_texts(anna: Visit, folder: Medi
     assert (anna.calls("publish"), anna.marks, paths(anna, UPLOAD_BLOB)) == (1, 1, count)
 
 
-def test_picture_without_a_word(anna: Visit, folder: MediaFolder) -> None:
+def test_picture_without_a_word(anna: SignedInAccount, folder: MediaFolder) -> None:
     use = folder.picture(alt_text="A bird")
 
     publish(anna, use, text="")
@@ -101,7 +103,7 @@ def test_picture_without_a_word(anna: Visit, folder: MediaFolder) -> None:
 @pytest.mark.parametrize(("kind", "presentation"), [("video", None), ("animation", "gif")])
 @pytest.mark.parametrize("is_flat", [True, False])
 def test_video_arrives_through_the_video_service(
-    anna: Visit, folder: MediaFolder, kind: str, presentation: str | None, is_flat: bool
+    anna: SignedInAccount, folder: MediaFolder, kind: str, presentation: str | None, is_flat: bool
 ) -> None:
     anna.sandbox.instance("bluesky", flat_jobs=is_flat)
     use = folder.video(kind=kind, alt_text="A bird sings")
@@ -115,7 +117,7 @@ def test_video_arrives_through_the_video_service(
     assert (anna.calls("publish"), paths(anna, UPLOAD_VIDEO), paths(anna, UPLOAD_BLOB)) == (1, 1, 0)
 
 
-def test_parts_of_a_thread_have_media_of_their_own(anna: Visit, folder: MediaFolder) -> None:
+def test_parts_of_a_thread_have_media_of_their_own(anna: SignedInAccount, folder: MediaFolder) -> None:
     uses = [folder.picture(1), folder.video(), folder.picture(2)]
     thread = Content(
         (Part("One", (uses[0],)), Part("Two", (uses[1],), kind="reply"), Part("Three", (uses[2],), kind="comment")),
@@ -124,7 +126,7 @@ def test_parts_of_a_thread_have_media_of_their_own(anna: Visit, folder: MediaFol
 
     sent: list[Published] = []
     for _ in thread.parts:
-        sent.append(finish(anna, step_of(thread, *sent), Notes()))
+        sent.append(finish(anna, step_of(thread, *sent), InMemoryProgress()))
 
     posts = anna.sandbox.posts("bluesky")
     assert [post["media"] for post in posts] == [[row(use)] for use in uses]
@@ -134,10 +136,10 @@ def test_parts_of_a_thread_have_media_of_their_own(anna: Visit, folder: MediaFol
 # --- bounded calls, and nothing visible before all is there ---
 
 
-def test_large_pictures_are_several_calls(anna: Visit, folder: MediaFolder) -> None:
+def test_large_pictures_are_several_calls(anna: SignedInAccount, folder: MediaFolder) -> None:
     anna.sandbox.instance("bluesky", image_max_bytes=9_000_000)
     uses = [folder.use(b"\xff\xd8\xff" + bytes([number]) * 4_000_000, "image/jpeg") for number in range(3)]
-    step, notes = step_of(content(*uses)), Notes()
+    step, notes = step_of(content(*uses)), InMemoryProgress()
 
     first = anna.connector.publish(step, progress=notes)
 
@@ -147,9 +149,9 @@ def test_large_pictures_are_several_calls(anna: Visit, folder: MediaFolder) -> N
     assert seen(anna) == [row(use) for use in uses]
 
 
-def test_video_is_asked_for_until_it_is_ready(anna: Visit, folder: MediaFolder) -> None:
+def test_video_is_asked_for_until_it_is_ready(anna: SignedInAccount, folder: MediaFolder) -> None:
     anna.fault("processing", operation="upload", ms=700)
-    step, notes, now = step_of(content(folder.video())), Notes(), datetime.now(UTC)
+    step, notes, now = step_of(content(folder.video())), InMemoryProgress(), datetime.now(UTC)
 
     begun = anna.connector.publish(step, progress=notes)
     asked = anna.connector.resume(step, progress=notes)
@@ -167,43 +169,43 @@ def test_video_is_asked_for_until_it_is_ready(anna: Visit, folder: MediaFolder) 
 
 
 @pytest.mark.parametrize("stops_at", [0, 1, 2])
-def test_crash_at_any_save_goes_on_where_it_stood(anna: Visit, folder: MediaFolder, stops_at: int) -> None:
+def test_crash_at_any_save_goes_on_where_it_stood(anna: SignedInAccount, folder: MediaFolder, stops_at: int) -> None:
     """Two pictures and the record are kept, in this order; what was kept is not uploaded again."""
     uses = [folder.picture(1), folder.picture(2)]
-    step, notes = step_of(content(*uses)), Notes()
+    step, notes = step_of(content(*uses)), InMemoryProgress()
     notes.stops_at = stops_at
     with pytest.raises(LeaseLost):
         anna.connector.publish(step, progress=notes)
     assert (anna.marks, anna.texts()) == (0, [])
 
-    finish(anna, step, Notes(**notes.data))
+    finish(anna, step, InMemoryProgress(**notes.data))
 
     assert seen(anna) == [row(use) for use in uses]
     assert paths(anna, UPLOAD_BLOB) == (3 if stops_at < 2 else 2)
 
 
-def test_crash_before_the_job_is_kept_finds_it_again(anna: Visit, folder: MediaFolder) -> None:
+def test_crash_before_the_job_is_kept_finds_it_again(anna: SignedInAccount, folder: MediaFolder) -> None:
     use = folder.video()
-    step, notes = step_of(content(use)), Notes()
+    step, notes = step_of(content(use)), InMemoryProgress()
     notes.stops_at = 0
     with pytest.raises(LeaseLost):
         anna.connector.publish(step, progress=notes)
 
-    finish(anna, step, Notes())
+    finish(anna, step, InMemoryProgress())
 
     assert (seen(anna), paths(anna, UPLOAD_VIDEO)) == ([row(use)], 2)
 
 
-def test_record_is_the_same_whoever_writes_it(anna: Visit, folder: MediaFolder, before: datetime) -> None:
+def test_record_is_the_same_whoever_writes_it(anna: SignedInAccount, folder: MediaFolder, before: datetime) -> None:
     """Written under its key, and again after the answer was lost: the service takes it for the same record."""
     berta = anna.sandbox.accounts("bluesky", "berta")["handle"]
-    step, notes = step_of(content(folder.picture(), text=f"For @{berta}")), Notes()
+    step, notes = step_of(content(folder.picture(), text=f"For @{berta}")), InMemoryProgress()
     anna.fault("accept_then_reset")
     with pytest.raises(OutcomeUnknown):
         anna.connector.publish(step, progress=notes)
     looked = anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
 
-    again = anna.connector.publish(step, progress=Notes(**notes.data))
+    again = anna.connector.publish(step, progress=InMemoryProgress(**notes.data))
 
     assert isinstance(looked, Found)
     assert isinstance(again, Published)
@@ -219,10 +221,10 @@ def before() -> datetime:
 
 @pytest.mark.parametrize("effect", ["reset_before", "status_503", "html_502"])
 def test_lost_write_is_absent_and_then_written_without_another_upload(
-    anna: Visit, folder: MediaFolder, before: datetime, effect: str
+    anna: SignedInAccount, folder: MediaFolder, before: datetime, effect: str
 ) -> None:
     use = folder.picture()
-    step, notes = step_of(content(use)), Notes()
+    step, notes = step_of(content(use)), InMemoryProgress()
     anna.fault(effect)
     with pytest.raises(OutcomeUnknown):
         anna.connector.publish(step, progress=notes)
@@ -235,9 +237,9 @@ def test_lost_write_is_absent_and_then_written_without_another_upload(
 
 @pytest.mark.parametrize("effect", ["accept_then_reset", "accept_then_500", "garbage_200", "reset_before", "html_502"])
 @pytest.mark.parametrize("form", ["picture", "video"])
-def test_lost_upload_is_made_again(anna: Visit, folder: MediaFolder, effect: str, form: str) -> None:
+def test_lost_upload_is_made_again(anna: SignedInAccount, folder: MediaFolder, effect: str, form: str) -> None:
     use = folder.picture() if form == "picture" else folder.video()
-    step, notes = step_of(content(use)), Notes()
+    step, notes = step_of(content(use)), InMemoryProgress()
     anna.fault(effect, operation="upload")
 
     with pytest.raises(Unavailable):
@@ -249,9 +251,9 @@ def test_lost_upload_is_made_again(anna: Visit, folder: MediaFolder, effect: str
 
 
 @pytest.mark.parametrize("effect", ["status_500", "status_503", "html_502", "garbage_200", "reset_before"])
-def test_lost_answer_about_a_video_is_asked_for_again(anna: Visit, folder: MediaFolder, effect: str) -> None:
+def test_lost_answer_about_a_video_is_asked_for_again(anna: SignedInAccount, folder: MediaFolder, effect: str) -> None:
     use = folder.video()
-    step, notes = step_of(content(use)), Notes()
+    step, notes = step_of(content(use)), InMemoryProgress()
     anna.connector.publish(step, progress=notes)
     anna.fault(effect, operation="upload", times=2 if effect == "reset_before" else 1)  # the door itself asks twice
 
@@ -263,13 +265,13 @@ def test_lost_answer_about_a_video_is_asked_for_again(anna: Visit, folder: Media
 
 
 @pytest.mark.parametrize("form", ["picture", "video"])
-def test_too_many_uploads_wait_until_the_window_opens(anna: Visit, folder: MediaFolder, form: str) -> None:
+def test_too_many_uploads_wait_until_the_window_opens(anna: SignedInAccount, folder: MediaFolder, form: str) -> None:
     use = folder.picture() if form == "picture" else folder.video()
     anna.fault("rate_limited", operation="upload", retry_after=30)
     now = datetime.now(UTC)
 
     with pytest.raises(RateLimited) as caught:
-        anna.connector.publish(step_of(content(use)), progress=Notes())
+        anna.connector.publish(step_of(content(use)), progress=InMemoryProgress())
 
     window, room = timedelta(seconds=30), timedelta(seconds=3)
     assert now + window - room < caught.value.until <= datetime.now(UTC) + window + room
@@ -278,12 +280,12 @@ def test_too_many_uploads_wait_until_the_window_opens(anna: Visit, folder: Media
 
 @pytest.mark.parametrize("effect", ["expire_token", "revoke_token"])
 @pytest.mark.parametrize("form", ["picture", "video"])
-def test_session_that_is_over_is_not_used(anna: Visit, folder: MediaFolder, effect: str, form: str) -> None:
+def test_session_that_is_over_is_not_used(anna: SignedInAccount, folder: MediaFolder, effect: str, form: str) -> None:
     use = folder.picture() if form == "picture" else folder.video()
     anna.fault(effect, operation="any")
 
     with pytest.raises(NeedsReconnect) as caught:
-        anna.connector.publish(step_of(content(use)), progress=Notes())
+        anna.connector.publish(step_of(content(use)), progress=InMemoryProgress())
 
     assert caught.value.can_refresh
 
@@ -292,10 +294,10 @@ def test_session_that_is_over_is_not_used(anna: Visit, folder: MediaFolder, effe
 
 
 @pytest.mark.parametrize("form", ["picture", "video"])
-def test_file_that_was_forgotten_is_uploaded_once_more(anna: Visit, folder: MediaFolder, form: str) -> None:
+def test_file_that_was_forgotten_is_uploaded_once_more(anna: SignedInAccount, folder: MediaFolder, form: str) -> None:
     anna.sandbox.instance("bluesky", blob_ttl_s=1)
     use = folder.picture() if form == "picture" else folder.video()
-    step, notes = step_of(content(use)), Notes()
+    step, notes = step_of(content(use)), InMemoryProgress()
     anna.fault("reset_before")
     with pytest.raises(OutcomeUnknown):
         finish(anna, step, notes)
@@ -310,9 +312,9 @@ def test_file_that_was_forgotten_is_uploaded_once_more(anna: Visit, folder: Medi
     assert (anna.calls("publish"), paths(anna, UPLOAD_BLOB)) == (3, 2 if form == "picture" else 1)
 
 
-def test_file_that_stays_gone_is_refused(anna: Visit, folder: MediaFolder) -> None:
+def test_file_that_stays_gone_is_refused(anna: SignedInAccount, folder: MediaFolder) -> None:
     anna.fault("blob_not_found", times=2)
-    step, notes = step_of(content(folder.picture())), Notes()
+    step, notes = step_of(content(folder.picture())), InMemoryProgress()
 
     with pytest.raises(Rejected) as caught:
         finish(anna, step, notes)
@@ -320,22 +322,22 @@ def test_file_that_stays_gone_is_refused(anna: Visit, folder: MediaFolder) -> No
     assert (caught.value.code, anna.calls("publish"), anna.texts()) == ("blob_gone", 2, [])
 
 
-def test_video_whose_post_was_deleted_goes_up_again(anna: Visit, folder: MediaFolder) -> None:
+def test_video_whose_post_was_deleted_goes_up_again(anna: SignedInAccount, folder: MediaFolder) -> None:
     """The video service names the file of the first time, which went with its post."""
     use = folder.video()
     first = publish(anna, use)
     anna.connector.delete(first.remote_id)
 
-    finish(anna, step_of(content(use), key="k.2"), Notes())
+    finish(anna, step_of(content(use), key="k.2"), InMemoryProgress())
 
     assert seen(anna) == [row(use)]
 
 
-def test_same_video_in_two_posts_is_worked_on_once(anna: Visit, folder: MediaFolder) -> None:
+def test_same_video_in_two_posts_is_worked_on_once(anna: SignedInAccount, folder: MediaFolder) -> None:
     use = folder.video()
     publish(anna, use)
 
-    finish(anna, step_of(content(use), key="k.2"), Notes())
+    finish(anna, step_of(content(use), key="k.2"), InMemoryProgress())
 
     assert [post["media"] for post in anna.sandbox.posts("bluesky")] == [[row(use)]] * 2
 
@@ -345,7 +347,7 @@ def test_same_video_in_two_posts_is_worked_on_once(anna: Visit, folder: MediaFol
 
 @pytest.mark.parametrize("code", ["encoding_failure", "pds_upload_failure", "validation_failure"])
 def test_video_that_cannot_be_processed_is_refused_in_the_services_words(
-    anna: Visit, folder: MediaFolder, code: str
+    anna: SignedInAccount, folder: MediaFolder, code: str
 ) -> None:
     anna.sandbox.instance("bluesky", video_failure=code)
 
@@ -364,7 +366,7 @@ def test_video_that_cannot_be_processed_is_refused_in_the_services_words(
     ],
 )
 def test_account_that_may_upload_no_video_is_told_before_it_does(
-    anna: Visit, folder: MediaFolder, settings: dict[str, Any], words: str
+    anna: SignedInAccount, folder: MediaFolder, settings: dict[str, Any], words: str
 ) -> None:
     anna.sandbox.instance("bluesky", **settings)
 
@@ -381,7 +383,7 @@ def test_account_that_may_upload_no_video_is_told_before_it_does(
     [("account_not_found", NeedsReconnect), ("upstream_failure", Unavailable), ("reject_content", Rejected)],
 )
 def test_refused_upload_says_what_is_next(
-    anna: Visit, folder: MediaFolder, effect: str, outcome: type[CallFailed]
+    anna: SignedInAccount, folder: MediaFolder, effect: str, outcome: type[CallFailed]
 ) -> None:
     anna.fault(effect, operation="upload")
 
@@ -394,7 +396,7 @@ def test_refused_upload_says_what_is_next(
 # --- what is known before ---
 
 
-def test_rule_keeps_within_what_the_service_takes(anna: Visit, sandbox: Sandbox) -> None:
+def test_rule_keeps_within_what_the_service_takes(anna: SignedInAccount, sandbox: Sandbox) -> None:
     sandbox.instance("bluesky", blob_upload_limit=600_000)
     small = visit(sandbox, "bluesky", "berta")
 
@@ -408,7 +410,7 @@ def test_rule_keeps_within_what_the_service_takes(anna: Visit, sandbox: Sandbox)
     assert sizes == [(1_000_000, 52_428_800, 52_428_800), (600_000,) * 3]
 
 
-def test_what_the_rule_allows_is_taken(anna: Visit, folder: MediaFolder) -> None:
+def test_what_the_rule_allows_is_taken(anna: SignedInAccount, folder: MediaFolder) -> None:
     rule = type(anna.connector).media_rule("standard", None)
     assert rule is not None
     assert rule.images is not None

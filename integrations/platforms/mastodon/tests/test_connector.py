@@ -14,7 +14,7 @@ from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, Rate
 from integrations.platforms.mastodon import connector as module
 from integrations.platforms.mastodon.connector import MastodonConnector
 from mastablasta.core.outbound import Auth, Http, connections
-from tests.kit.connector_contract import Notes, step_of, text_of
+from tests.kit.connector_contract import InMemoryProgress, step_of, text_of
 from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, raw_server, says
 
 SINCE = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -30,7 +30,7 @@ def connector_at(server: RawServer) -> MastodonConnector:
 
 def publish(turn: Turn, content: Content | None = None) -> Any:
     with raw_server(turn) as server:
-        return connector_at(server).publish(step_of(content or "Hello", key="d.1"), progress=Notes())
+        return connector_at(server).publish(step_of(content or "Hello", key="d.1"), progress=InMemoryProgress())
 
 
 def routes(answers: dict[str, bytes | list[bytes]]) -> Turn:
@@ -64,7 +64,7 @@ def source(text: str) -> bytes:
 
 
 def reconcile(turn: Turn, content: Content | None = None, **how: Any) -> Any:
-    asked = {"progress": Notes(), "since": SINCE, "known": frozenset[str](), **how}
+    asked = {"progress": InMemoryProgress(), "since": SINCE, "known": frozenset[str](), **how}
     with raw_server(turn) as server:
         found = connector_at(server).reconcile(step_of(content or "Hello"), **asked)
     assert all(request.startswith(b"GET ") for request in server.requests)
@@ -77,7 +77,7 @@ def reconcile(turn: Turn, content: Content | None = None, **how: Any) -> Any:
 def test_status_is_created_with_key_and_options() -> None:
     content = Content((Part("Grüße"),), {"visibility": "unlisted", "spoiler_text": "CW", "language": "de"})
     with raw_server(says(answer(STATUS))) as server:
-        published = connector_at(server).publish(step_of(content, key="d.1"), progress=Notes())
+        published = connector_at(server).publish(step_of(content, key="d.1"), progress=InMemoryProgress())
 
     head, _, body = server.requests[0].decode().partition("\r\n\r\n")
     lines = head.split("\r\n")
@@ -91,7 +91,9 @@ def test_reply_names_its_parent() -> None:
     second = json.dumps({"id": 2, "url": None, "uri": "https://m.test/u/2"})
     content = Content((Part("One"), Part("Two", kind="reply")))
     with raw_server(says(answer(second))) as server:
-        published = connector_at(server).publish(step_of(content, Published("7"), key="d.1"), progress=Notes())
+        published = connector_at(server).publish(
+            step_of(content, Published("7"), key="d.1"), progress=InMemoryProgress()
+        )
 
     assert published == Published("2", "https://m.test/u/2")
     assert b"Idempotency-Key: d.1.1\r\n" in server.requests[0]
@@ -226,7 +228,9 @@ def test_status_with_our_text_is_found() -> None:
         "/api/v1/statuses/": source("Hello"),
     }
     with raw_server(routes(answers)) as server:
-        found = connector_at(server).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset({"3"}))
+        found = connector_at(server).reconcile(
+            step_of("Hello"), progress=InMemoryProgress(), since=SINCE, known=frozenset({"3"})
+        )
 
     assert found == Found("1", "https://m.test/@anna/1")  # the older of two that could be it
     assert [request.split()[1].decode() for request in server.requests] == [
@@ -290,7 +294,9 @@ def test_page_that_ends_before_the_mark_ends_the_look_up() -> None:
         "/api/v1/statuses/": source("Other"),
     }
     with raw_server(routes(answers)) as server:
-        found = connector_at(server).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset())
+        found = connector_at(server).reconcile(
+            step_of("Hello"), progress=InMemoryProgress(), since=SINCE, known=frozenset()
+        )
 
     assert found == Absent()
     assert sum(b"/accounts/" in request for request in server.requests) == 1

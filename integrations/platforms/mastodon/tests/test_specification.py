@@ -15,7 +15,7 @@ from integrations.platforms.mastodon.connector import MastodonConnector
 from integrations.platforms.mastodon.limits import STOCK
 from integrations.platforms.mastodon.oauth import SCOPES, MastodonOAuth
 from mastablasta.core.outbound import Auth, Http, connections
-from tests.kit.connector_contract import Notes, step_of
+from tests.kit.connector_contract import InMemoryProgress, step_of
 from tests.kit.media_contract import MediaFolder, with_media
 from tests.kit.raw_server import answer, raw_server, says
 from tests.specifications.mastodon import CALLS, MEDIA_LIMITS, MEDIA_STATUS, STATUS_LIMITS, TEXT_STATUS, UPLOAD
@@ -38,7 +38,7 @@ def requests_of(content: Content, *said: bytes) -> list[bytes]:
         sent: list[Published] = []
         for _ in content.parts:
             sent.append(Published("1"))
-            MastodonConnector(target, http).publish(step_of(content, *sent[:-1]), progress=Notes())
+            MastodonConnector(target, http).publish(step_of(content, *sent[:-1]), progress=InMemoryProgress())
     return server.requests
 
 

@@ -15,7 +15,7 @@ from integrations.platforms.mastodon.connector import MastodonConnector
 from integrations.platforms.mastodon.uploads import KEPT_FOR, LONGEST_WORK, ids_in
 from integrations.protocols import uploads as shared
 from mastablasta.core.outbound import Auth, Http, connections
-from tests.kit.connector_contract import Notes, step_of
+from tests.kit.connector_contract import InMemoryProgress, step_of
 from tests.kit.media_contract import MediaFolder, with_media
 from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, is_silent, raw_server
 
@@ -64,7 +64,7 @@ def answering(*said: bytes) -> Turn:
     return turn
 
 
-def publish(step: Step | MediaUse, notes: Notes, *said: bytes) -> tuple[Any, list[str]]:
+def publish(step: Step | MediaUse, notes: InMemoryProgress, *said: bytes) -> tuple[Any, list[str]]:
     """What comes of it, and the calls that were made."""
     step = step if isinstance(step, Step) else step_of(with_media(step), key="d.1")
     with raw_server(answering(*said)) as server:
@@ -83,7 +83,7 @@ def wait_of(pending: Pending) -> float:
 
 
 def test_file_goes_up_with_its_alt_text_and_the_status_names_it(folder: MediaFolder) -> None:
-    use, notes = folder.picture(alt_text="Ein Kätzchen"), Notes()
+    use, notes = folder.picture(alt_text="Ein Kätzchen"), InMemoryProgress()
     with raw_server(answering(media("7"), STATUS)) as server:
         published = connector_at(server).publish(step_of(with_media(use, text=""), key="d.1"), progress=notes)
 
@@ -107,7 +107,7 @@ def test_file_goes_up_with_its_alt_text_and_the_status_names_it(folder: MediaFol
 
 def test_file_without_alt_text_has_no_description(folder: MediaFolder) -> None:
     with raw_server(answering(media("7"), STATUS)) as server:
-        connector_at(server).publish(step_of(with_media(folder.picture())), progress=Notes())
+        connector_at(server).publish(step_of(with_media(folder.picture())), progress=InMemoryProgress())
 
     assert b'name="description"' not in server.requests[0]
 
@@ -118,7 +118,7 @@ def test_files_are_named_in_their_order_beside_the_options(folder: MediaFolder) 
     content = Content((Part("One"), Part("Two", uses, kind="reply")), options)
     step = step_of(content, Published("99"))
     with raw_server(answering(media("9"), media("8"), media("7"), STATUS)) as server:
-        connector_at(server).publish(step, progress=Notes())
+        connector_at(server).publish(step, progress=InMemoryProgress())
 
     assert json.loads(server.requests[-1].partition(b"\r\n\r\n")[2]) == {
         "status": "Two",
@@ -139,7 +139,7 @@ def test_ids_are_kept_in_the_order_of_their_files() -> None:
 def test_large_files_are_several_calls_of_the_engine(folder: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared, "AT_ONCE_BYTES", 150)
     uses = tuple(folder.use(b"\x89PNG" + bytes(96), "image/png") for _ in range(2))
-    step, notes = step_of(with_media(*uses)), Notes()
+    step, notes = step_of(with_media(*uses)), InMemoryProgress()
 
     first, calls = publish(step, notes, media("7"))
     second, more = publish(step, notes, media("8"), STATUS)
@@ -154,7 +154,7 @@ def test_large_files_are_several_calls_of_the_engine(folder: MediaFolder, monkey
 
 
 def test_video_is_asked_for_until_it_is_ready(folder: MediaFolder) -> None:
-    notes = Notes()
+    notes = InMemoryProgress()
     step = step_of(with_media(folder.video()))
 
     first, calls = publish(step, notes, working("7"))
@@ -173,7 +173,7 @@ def test_video_is_asked_for_until_it_is_ready(folder: MediaFolder) -> None:
     ("age_s", "wait_s"), [(0.2, 1), (3, 3), (8, 8), (60, 15), (LONGEST_WORK.total_seconds() - 5, 15)]
 )
 def test_server_is_asked_less_and_less_often(folder: MediaFolder, age_s: float, wait_s: float) -> None:
-    notes = Notes(media={"0": kept("7", ago=timedelta(seconds=age_s), is_ready=False)})
+    notes = InMemoryProgress(media={"0": kept("7", ago=timedelta(seconds=age_s), is_ready=False)})
 
     pending, _ = publish(folder.video(), notes, WORKING)
 
@@ -182,7 +182,7 @@ def test_server_is_asked_less_and_less_often(folder: MediaFolder, age_s: float, 
 
 
 def test_server_that_never_finishes_is_given_up(folder: MediaFolder) -> None:
-    notes = Notes(media={"0": kept("7", ago=LONGEST_WORK + timedelta(seconds=1), is_ready=False)})
+    notes = InMemoryProgress(media={"0": kept("7", ago=LONGEST_WORK + timedelta(seconds=1), is_ready=False)})
 
     outcome, _ = publish(folder.video(), notes, WORKING)
 
@@ -192,13 +192,13 @@ def test_server_that_never_finishes_is_given_up(folder: MediaFolder) -> None:
 
 def test_file_that_comes_with_202_and_its_address_is_ready(folder: MediaFolder) -> None:
     """Pleroma and Akkoma say 202 always."""
-    outcome, _ = publish(folder.picture(), Notes(), media("7", 202), STATUS)
+    outcome, _ = publish(folder.picture(), InMemoryProgress(), media("7", 202), STATUS)
 
     assert isinstance(outcome, Published)
 
 
 def test_server_that_knows_the_old_call_only_gets_that(folder: MediaFolder) -> None:
-    step, notes = step_of(with_media(folder.picture(5), folder.picture(6))), Notes()
+    step, notes = step_of(with_media(folder.picture(5), folder.picture(6))), InMemoryProgress()
 
     first, calls = publish(step, notes, NOT_FOUND)
     second, more = publish(step, notes, media("7"), media("8"), STATUS)
@@ -210,7 +210,7 @@ def test_server_that_knows_the_old_call_only_gets_that(folder: MediaFolder) -> N
 
 
 def test_server_that_knows_neither_call_is_a_refusal(folder: MediaFolder) -> None:
-    outcome, _ = publish(folder.picture(), Notes(only_v1=True), NOT_FOUND)
+    outcome, _ = publish(folder.picture(), InMemoryProgress(only_v1=True), NOT_FOUND)
 
     assert isinstance(outcome, Rejected)
     assert outcome.code == "not_found"
@@ -238,7 +238,7 @@ def test_server_that_knows_neither_call_is_a_refusal(folder: MediaFolder) -> Non
 def test_answer_to_an_upload_says_what_to_do(
     folder: MediaFolder, said: bytes, kind: type[CallFailed], code: str
 ) -> None:
-    notes = Notes()
+    notes = InMemoryProgress()
 
     outcome, calls = publish(folder.picture(), notes, said)
 
@@ -261,7 +261,7 @@ def test_answer_about_a_file_says_what_to_do(
     folder: MediaFolder, said: bytes, kind: type[CallFailed], code: str
 ) -> None:
     before = {"media": {"0": kept("7", is_ready=False)}}
-    notes = Notes(**before)
+    notes = InMemoryProgress(**before)
 
     outcome, _ = publish(folder.video(), notes, said)
 
@@ -269,7 +269,7 @@ def test_answer_about_a_file_says_what_to_do(
 
 
 def test_file_that_cannot_be_used_is_named_with_the_servers_words(folder: MediaFolder) -> None:
-    notes = Notes(media={"0": kept("7")})
+    notes = InMemoryProgress(media={"0": kept("7")})
 
     outcome, _ = publish(step_of(with_media(folder.picture(), folder.picture())), notes, CANNOT)
 
@@ -281,7 +281,7 @@ def test_line_that_is_too_slow_says_nothing_of_the_server(folder: MediaFolder, m
     monkeypatch.setattr(shared, "LONGEST_CALL_S", 0.2)
 
     with raw_server(is_silent) as server, pytest.raises(Unavailable) as caught:
-        connector_at(server).publish(step_of(with_media(folder.picture())), progress=Notes())
+        connector_at(server).publish(step_of(with_media(folder.picture())), progress=InMemoryProgress())
 
     assert caught.value.code == "upload_timed_out"
 
@@ -290,7 +290,7 @@ def test_line_that_is_too_slow_says_nothing_of_the_server(folder: MediaFolder, m
 
 
 def test_file_that_is_gone_when_it_is_asked_for_goes_up_again_once(folder: MediaFolder) -> None:
-    step, notes = step_of(with_media(folder.video())), Notes(media={"0": kept("7", is_ready=False)})
+    step, notes = step_of(with_media(folder.video())), InMemoryProgress(media={"0": kept("7", is_ready=False)})
 
     first, _ = publish(step, notes, UNKNOWN)
     second, calls = publish(step, notes, working("8"))
@@ -313,7 +313,7 @@ def test_file_that_is_gone_when_it_is_asked_for_goes_up_again_once(folder: Media
 )
 def test_only_the_file_that_is_gone_goes_up_again_in_any_language(folder: MediaFolder, refused: bytes) -> None:
     step = step_of(with_media(folder.picture(5), folder.picture(6)))
-    notes = Notes(media={"0": kept("7"), "1": kept("8")})
+    notes = InMemoryProgress(media={"0": kept("7"), "1": kept("8")})
 
     first, calls = publish(step, notes, refused, UNKNOWN, media("8"))
     second, more = publish(step, notes, media("9"), STATUS)
@@ -325,7 +325,7 @@ def test_only_the_file_that_is_gone_goes_up_again_in_any_language(folder: MediaF
 
 
 def test_file_that_is_gone_twice_is_the_servers_refusal(folder: MediaFolder) -> None:
-    notes = Notes(media={"0": kept("7")}, media_again=True)
+    notes = InMemoryProgress(media={"0": kept("7")}, media_again=True)
 
     outcome, _ = publish(folder.picture(), notes, GONE, UNKNOWN)
 
@@ -335,7 +335,7 @@ def test_file_that_is_gone_twice_is_the_servers_refusal(folder: MediaFolder) -> 
 
 @pytest.mark.parametrize("shown", [media("7"), answer(HTML, 500), answer("{}", 401)])
 def test_status_that_is_refused_for_something_else_stays_refused(folder: MediaFolder, shown: bytes) -> None:
-    notes = Notes(media={"0": kept("7")})
+    notes = InMemoryProgress(media={"0": kept("7")})
 
     outcome, _ = publish(folder.picture(), notes, answer('{"error":"Validation failed: Text is bad"}', 422), shown)
 
@@ -344,7 +344,7 @@ def test_status_that_is_refused_for_something_else_stays_refused(folder: MediaFo
 
 
 def test_status_that_is_not_refused_asks_for_no_file(folder: MediaFolder) -> None:
-    notes = Notes(media={"0": kept("7")})
+    notes = InMemoryProgress(media={"0": kept("7")})
 
     outcome, calls = publish(folder.picture(), notes, answer('{"error":"Too many requests"}', 429))
 
@@ -354,7 +354,7 @@ def test_status_that_is_not_refused_asks_for_no_file(folder: MediaFolder) -> Non
 
 @pytest.mark.parametrize("said", [[NOT_READY], [answer('{"error":"Noch nicht fertig"}', 422), WORKING]])
 def test_file_that_is_not_ready_after_all_is_waited_for(folder: MediaFolder, said: list[bytes]) -> None:
-    step, notes = step_of(with_media(folder.video())), Notes(media={"0": kept("7")})
+    step, notes = step_of(with_media(folder.video())), InMemoryProgress(media={"0": kept("7")})
 
     first, _ = publish(step, notes, *said)
     second, calls = publish(step, notes, media("7"), STATUS)
@@ -367,7 +367,7 @@ def test_file_that_is_not_ready_after_all_is_waited_for(folder: MediaFolder, sai
 
 def test_file_that_was_kept_for_long_goes_up_again_unasked(folder: MediaFolder) -> None:
     """Older servers make the status without what they have thrown away."""
-    notes = Notes(media={"0": kept("7", ago=KEPT_FOR)}, media_again=True)
+    notes = InMemoryProgress(media={"0": kept("7", ago=KEPT_FOR)}, media_again=True)
 
     outcome, calls = publish(folder.picture(), notes, media("8"), STATUS)
 
@@ -377,7 +377,7 @@ def test_file_that_was_kept_for_long_goes_up_again_unasked(folder: MediaFolder) 
 
 def test_file_that_is_gone_after_a_doubt_is_out(folder: MediaFolder) -> None:
     """Each goes into one status only; the key that would tell is remembered for an hour."""
-    notes = Notes(media={"0": kept("7")}, maybe_out=True)
+    notes = InMemoryProgress(media={"0": kept("7")}, maybe_out=True)
 
     outcome, _ = publish(folder.picture(), notes, GONE, UNKNOWN)
 
@@ -401,7 +401,7 @@ def status(id: str, *files: str, text: str = "Look", **changes: Any) -> dict[str
     }
 
 
-def reconcile(step: Step, notes: Notes, *statuses: dict[str, Any], text: str = "Look") -> tuple[Any, int]:
+def reconcile(step: Step, notes: InMemoryProgress, *statuses: dict[str, Any], text: str = "Look") -> tuple[Any, int]:
     """What is found, and how many calls that took."""
 
     def turn(connection: RawConnection) -> None:
@@ -416,7 +416,10 @@ def reconcile(step: Step, notes: Notes, *statuses: dict[str, Any], text: str = "
 
 
 def test_status_with_our_files_is_ours_whatever_its_text_became(folder: MediaFolder) -> None:
-    step, notes = step_of(with_media(folder.picture(), folder.picture())), Notes(media={"0": kept("7"), "1": kept("8")})
+    step, notes = (
+        step_of(with_media(folder.picture(), folder.picture())),
+        InMemoryProgress(media={"0": kept("7"), "1": kept("8")}),
+    )
 
     found, calls = reconcile(step, notes, status("3", "5", "6"), status("2", "8", "7", text="Changed"), text="Other")
 
@@ -425,7 +428,10 @@ def test_status_with_our_files_is_ours_whatever_its_text_became(folder: MediaFol
 
 @pytest.mark.parametrize("files", [[], ["5"], ["5", "6", "9"]])
 def test_status_with_another_number_of_files_is_not_ours(folder: MediaFolder, files: list[str]) -> None:
-    step, notes = step_of(with_media(folder.picture(), folder.picture())), Notes(media={"0": kept("7"), "1": kept("8")})
+    step, notes = (
+        step_of(with_media(folder.picture(), folder.picture())),
+        InMemoryProgress(media={"0": kept("7"), "1": kept("8")}),
+    )
 
     found, _ = reconcile(step, notes, status("3", *files))
 
@@ -434,7 +440,9 @@ def test_status_with_another_number_of_files_is_not_ours(folder: MediaFolder, fi
 
 def test_status_with_files_of_other_ids_is_ours_by_its_text(folder: MediaFolder) -> None:
     """Forks may number them again."""
-    found, _ = reconcile(step_of(with_media(folder.picture())), Notes(media={"0": kept("7")}), status("3", "x"))
+    found, _ = reconcile(
+        step_of(with_media(folder.picture())), InMemoryProgress(media={"0": kept("7")}), status("3", "x")
+    )
 
     assert found == Found("3", "https://m.test/3")
 
@@ -442,11 +450,13 @@ def test_status_with_files_of_other_ids_is_ours_by_its_text(folder: MediaFolder)
 def test_status_that_does_not_show_its_files_is_ours_by_its_text(folder: MediaFolder) -> None:
     silent = status("3", media_attachments=None)
 
-    assert reconcile(step_of(with_media(folder.picture())), Notes(), silent)[0] == Found("3", "https://m.test/3")
+    assert reconcile(step_of(with_media(folder.picture())), InMemoryProgress(), silent)[0] == Found(
+        "3", "https://m.test/3"
+    )
 
 
 def test_status_without_text_is_not_told_by_the_number_of_its_files(folder: MediaFolder) -> None:
-    step, notes = step_of(with_media(folder.picture(), text="")), Notes(media={"0": kept("7")})
+    step, notes = step_of(with_media(folder.picture(), text="")), InMemoryProgress(media={"0": kept("7")})
 
     alike, _ = reconcile(step, notes, status("3", "5", text=""), text="")
     ours, _ = reconcile(step, notes, status("3", "5", text=""), status("2", "7", text=""), text="")
@@ -457,6 +467,6 @@ def test_status_without_text_is_not_told_by_the_number_of_its_files(folder: Medi
 
 
 def test_text_alone_notes_nothing() -> None:
-    notes = Notes()
+    notes = InMemoryProgress()
 
     assert (reconcile(step_of("Hello"), notes)[0], notes.saves) == (Absent(), [])

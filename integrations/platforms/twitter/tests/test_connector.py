@@ -24,7 +24,7 @@ from integrations.platforms.twitter import connector as module
 from integrations.platforms.twitter.connector import TwitterConnector
 from integrations.platforms.twitter.reading import first_id_of
 from mastablasta.core.outbound import Auth, Http, connections
-from tests.kit.connector_contract import Notes, step_of, text_of, thread_of
+from tests.kit.connector_contract import InMemoryProgress, step_of, text_of, thread_of
 from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, raw_server, says
 
 SINCE = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -51,9 +51,9 @@ def problem(status: int, detail: str = "", kind: str = "", title: str = "Forbidd
 DUPLICATE = problem(403, "You are not allowed to create a Tweet with duplicate content.")
 
 
-def publish(turn: Turn, content: Content | None = None, progress: Notes | None = None) -> Any:
+def publish(turn: Turn, content: Content | None = None, progress: InMemoryProgress | None = None) -> Any:
     with raw_server(turn) as server:
-        return connector_at(server).publish(step_of(content or "Hello"), progress=progress or Notes())
+        return connector_at(server).publish(step_of(content or "Hello"), progress=progress or InMemoryProgress())
 
 
 def body_of(request: bytes) -> Any:
@@ -77,7 +77,7 @@ def listed(*posts: dict[str, Any], **fields: Any) -> bytes:
 
 
 def reconcile(turn: Turn, content: Content | None = None, *sent: Published, **how: Any) -> Any:
-    asked = {"progress": Notes(), "since": SINCE, "known": frozenset[str](), **how}
+    asked = {"progress": InMemoryProgress(), "since": SINCE, "known": frozenset[str](), **how}
     with raw_server(turn) as server:
         found = connector_at(server).reconcile(step_of(content or "Hello", *sent), **asked)
     assert all(request.startswith(b"GET ") for request in server.requests)
@@ -94,7 +94,7 @@ def address(post: dict[str, Any]) -> str:
 def test_post_is_created_with_its_options() -> None:
     content = Content((Part("Grüße"),), {"reply_settings": "following", "made_with_ai": True})
     with raw_server(says(created())) as server:
-        published = connector_at(server).publish(step_of(content), progress=Notes())
+        published = connector_at(server).publish(step_of(content), progress=InMemoryProgress())
 
     head = server.requests[0].decode().partition("\r\n\r\n")[0].split("\r\n")
     assert published == Published(ID, f"{server.url}/anna/status/{ID}")
@@ -116,7 +116,7 @@ def test_reply_names_its_parent_and_says_nothing_of_who_may_reply() -> None:
         (Part("One"), Part("Two", kind="reply")), {"reply_settings": "verified", "paid_partnership": True}
     )
     with raw_server(says(created())) as server:
-        connector_at(server).publish(step_of(content, Published("7")), progress=Notes())
+        connector_at(server).publish(step_of(content, Published("7")), progress=InMemoryProgress())
 
     assert body_of(server.requests[0]) == {
         "text": "Two",
@@ -128,7 +128,7 @@ def test_reply_names_its_parent_and_says_nothing_of_who_may_reply() -> None:
 def test_body_has_no_key_that_x_does_not_know_and_no_null() -> None:
     content = Content((Part("Hello"),), {"reply_settings": None, "quote_tweet_id": "1", "nonsense": 1})
     with raw_server(says(created())) as server:
-        connector_at(server).publish(step_of(content), progress=Notes())
+        connector_at(server).publish(step_of(content), progress=InMemoryProgress())
 
     assert body_of(server.requests[0]) == {"text": "Hello"}
 
@@ -309,7 +309,7 @@ def test_window_opens_when_the_one_that_is_used_up_says(headers: dict[str, str],
 
 
 def test_duplicate_at_a_first_send_is_refused() -> None:
-    notes = Notes()
+    notes = InMemoryProgress()
 
     with pytest.raises(Rejected) as caught:
         publish(says(DUPLICATE), progress=notes)
@@ -318,7 +318,7 @@ def test_duplicate_at_a_first_send_is_refused() -> None:
 
 
 def test_duplicate_after_a_send_that_may_be_out_is_unknown_and_noted() -> None:
-    notes = Notes(maybe_out_since=SINCE.isoformat())
+    notes = InMemoryProgress(maybe_out_since=SINCE.isoformat())
 
     with pytest.raises(OutcomeUnknown) as caught:
         publish(says(DUPLICATE), progress=notes)
@@ -328,7 +328,7 @@ def test_duplicate_after_a_send_that_may_be_out_is_unknown_and_noted() -> None:
 
 
 def test_absence_is_noted_once_with_its_beginning() -> None:
-    notes = Notes()
+    notes = InMemoryProgress()
 
     looks = [reconcile(says(listed()), progress=notes, since=SINCE + timedelta(minutes=i)) for i in (0, 5)]
 
@@ -337,7 +337,7 @@ def test_absence_is_noted_once_with_its_beginning() -> None:
 
 
 def test_absence_is_no_more_believed_once_it_was_refused_as_a_duplicate() -> None:
-    notes = Notes(maybe_out_since=SINCE.isoformat(), refused_as_duplicate=True)
+    notes = InMemoryProgress(maybe_out_since=SINCE.isoformat(), refused_as_duplicate=True)
 
     with pytest.raises(Unavailable) as caught:
         reconcile(says(listed()), progress=notes)
@@ -346,7 +346,7 @@ def test_absence_is_no_more_believed_once_it_was_refused_as_a_duplicate() -> Non
 
 
 def test_look_goes_back_to_the_first_send_that_may_be_out() -> None:
-    notes, hit = Notes(maybe_out_since=SINCE.isoformat(), refused_as_duplicate=True), post(5)
+    notes, hit = InMemoryProgress(maybe_out_since=SINCE.isoformat(), refused_as_duplicate=True), post(5)
     with raw_server(says(listed(hit))) as server:
         found = connector_at(server).reconcile(
             step_of("Hello"), progress=notes, since=SINCE + timedelta(hours=1), known=frozenset()
@@ -361,7 +361,7 @@ def test_look_goes_back_to_the_first_send_that_may_be_out() -> None:
 
 def test_account_is_asked_for_its_posts_since_then_by_the_old_names() -> None:
     with raw_server(says(listed())) as server:
-        connector_at(server).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset())
+        connector_at(server).reconcile(step_of("Hello"), progress=InMemoryProgress(), since=SINCE, known=frozenset())
 
     [request] = server.requests
     assert request.split()[1].startswith(b"/2/users/7/tweets?")
@@ -378,7 +378,9 @@ def test_account_is_asked_for_its_posts_since_then_by_the_old_names() -> None:
 def test_account_is_asked_by_the_new_names_where_the_old_ones_are_refused() -> None:
     hit = post(5)
     with raw_server(says(problem(400, "…", "invalid-request", "Invalid Request"), listed(hit))) as server:
-        found = connector_at(server).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset())
+        found = connector_at(server).reconcile(
+            step_of("Hello"), progress=InMemoryProgress(), since=SINCE, known=frozenset()
+        )
 
     names = set(query_of(server.requests[1])) - {"max_results", "since_id", "exclude"}
     assert names == {"post.fields", "expansions", "media.fields"}
@@ -410,7 +412,9 @@ def test_all_pages_are_read() -> None:
     hit = post(1)
     more = listed(post(2, "Other"), meta={"result_count": 1, "next_token": "n&xt"})
     with raw_server(says(more, listed(hit))) as server:
-        found = connector_at(server).reconcile(step_of("Hello"), progress=Notes(), since=SINCE, known=frozenset())
+        found = connector_at(server).reconcile(
+            step_of("Hello"), progress=InMemoryProgress(), since=SINCE, known=frozenset()
+        )
 
     assert isinstance(found, Found)
     assert [query_of(request).get("pagination_token") for request in server.requests] == [None, "n&xt"]

@@ -23,8 +23,8 @@ from mastablasta.core.outbound import Http
 from tests.kit.connector_contract import (
     CALLBACK,
     VERIFIER,
-    Notes,
-    Visit,
+    InMemoryProgress,
+    SignedInAccount,
     consent,
     step_of,
     text_of,
@@ -43,7 +43,7 @@ def settings(sandbox: Sandbox, **changes: Any) -> None:
 
 
 def send(connector: Connector, content: str | Content, *sent: Published, **how: Any) -> Published:
-    published = connector.publish(step_of(content, *sent), progress=how.get("progress", Notes()))
+    published = connector.publish(step_of(content, *sent), progress=how.get("progress", InMemoryProgress()))
     assert isinstance(published, Published)
     return published
 
@@ -53,7 +53,7 @@ class TestTwitter(MediaContract):
 
     # --- what is sent ---
 
-    def test_options_arrive(self, anna: Visit) -> None:
+    def test_options_arrive(self, anna: SignedInAccount) -> None:
         options = {"reply_settings": "mentionedUsers", "paid_partnership": True, "made_with_ai": False}
 
         published = send(anna.connector, Content((Part("Amsel"),), options))
@@ -62,7 +62,7 @@ class TestTwitter(MediaContract):
         shown = anna.connector.http.get(f"/2/tweets/{published.remote_id}", params=fields).json()["data"]
         assert (shown["reply_settings"], shown["paid_partnership"]) == ("mentionedUsers", True)
 
-    def test_address_leads_to_the_post(self, anna: Visit) -> None:
+    def test_address_leads_to_the_post(self, anna: SignedInAccount) -> None:
         published = send(anna.connector, "Look here")
 
         with urllib.request.urlopen(published.url, timeout=10) as page:
@@ -84,7 +84,7 @@ class TestTwitter(MediaContract):
             "$TSLA costs $100",
         ],
     )
-    def test_what_is_refused_is_known_before(self, anna: Visit, text: str) -> None:
+    def test_what_is_refused_is_known_before(self, anna: SignedInAccount, text: str) -> None:
         problems = anna.connector.validate(text_of(text), anna.target)
 
         if not problems:
@@ -101,7 +101,7 @@ class TestTwitter(MediaContract):
 
         problems = berta.connector.validate(text_of(text), berta.target)
         published = send(berta.connector, text)
-        found = berta.connector.reconcile(step_of(text), progress=Notes(), since=before, known=NOTHING)
+        found = berta.connector.reconcile(step_of(text), progress=InMemoryProgress(), since=before, known=NOTHING)
 
         assert (problems, found) == ([], Found(published.remote_id, published.url))
 
@@ -115,7 +115,9 @@ class TestTwitter(MediaContract):
             ("duplicate", Rejected, "duplicate"),
         ],
     )
-    def test_refusal_says_what_is_next(self, anna: Visit, effect: str, outcome: type[CallFailed], code: str) -> None:
+    def test_refusal_says_what_is_next(
+        self, anna: SignedInAccount, effect: str, outcome: type[CallFailed], code: str
+    ) -> None:
         anna.fault(effect)
 
         with pytest.raises(outcome) as caught:
@@ -123,7 +125,7 @@ class TestTwitter(MediaContract):
 
         assert caught.value.code == code
 
-    def test_thread_that_may_not_go_on_is_rejected(self, anna: Visit) -> None:
+    def test_thread_that_may_not_go_on_is_rejected(self, anna: SignedInAccount) -> None:
         settings(anna.sandbox, self_replies=False)
         content = thread_of("One", "Two")
         root = send(anna.connector, content)
@@ -133,7 +135,7 @@ class TestTwitter(MediaContract):
 
         assert caught.value.code == "reply_not_allowed"
 
-    def test_reply_to_a_part_that_is_gone_is_rejected(self, anna: Visit) -> None:
+    def test_reply_to_a_part_that_is_gone_is_rejected(self, anna: SignedInAccount) -> None:
         content = thread_of("One", "Two")
         root = send(anna.connector, content)
         anna.connector.delete(root.remote_id)
@@ -145,7 +147,7 @@ class TestTwitter(MediaContract):
 
     # --- the guard against duplicates ---
 
-    def test_text_that_was_posted_before_is_refused(self, anna: Visit) -> None:
+    def test_text_that_was_posted_before_is_refused(self, anna: SignedInAccount) -> None:
         send(anna.connector, "Good morning")
 
         with pytest.raises(Rejected) as caught:
@@ -153,11 +155,13 @@ class TestTwitter(MediaContract):
 
         assert caught.value.code == "duplicate"
 
-    def test_duplicate_after_a_lost_answer_is_looked_for_until_it_shows(self, anna: Visit, before: datetime) -> None:
+    def test_duplicate_after_a_lost_answer_is_looked_for_until_it_shows(
+        self, anna: SignedInAccount, before: datetime
+    ) -> None:
         """The list lags, so that absence was believed; the guard tells that it was wrong. Nothing goes out twice."""
         anna.sandbox.limits(duplicates=True, lookup_lag_ms=60_000)
         anna.fault("accept_then_reset")
-        step, notes = step_of("Once only"), Notes()
+        step, notes = step_of("Once only"), InMemoryProgress()
         with pytest.raises(OutcomeUnknown):
             anna.connector.publish(step, progress=notes)
         looked = anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
@@ -172,13 +176,13 @@ class TestTwitter(MediaContract):
         [post] = anna.sandbox.posts("twitter")
         assert (looked, found) == (Absent(), Found(post["id"], found.url))  # type: ignore[union-attr]
 
-    def test_post_that_shows_late_is_absent_then_found(self, anna: Visit, before: datetime) -> None:
+    def test_post_that_shows_late_is_absent_then_found(self, anna: SignedInAccount, before: datetime) -> None:
         anna.sandbox.limits(lookup_lag_ms=60_000)
         published = send(anna.connector, "Late")
 
-        early = anna.connector.reconcile(step_of("Late"), progress=Notes(), since=before, known=NOTHING)
+        early = anna.connector.reconcile(step_of("Late"), progress=InMemoryProgress(), since=before, known=NOTHING)
         anna.sandbox.limits(lookup_lag_ms=0)
-        later = anna.connector.reconcile(step_of("Late"), progress=Notes(), since=before, known=NOTHING)
+        later = anna.connector.reconcile(step_of("Late"), progress=InMemoryProgress(), since=before, known=NOTHING)
 
         assert (early, later) == (Absent(), Found(published.remote_id, published.url))
 
@@ -195,12 +199,12 @@ class TestTwitter(MediaContract):
             "t.co is short, https://t.co/abc too",
         ],
     )
-    def test_lost_post_is_recognised_as_x_shows_it(self, anna: Visit, before: datetime, text: str) -> None:
+    def test_lost_post_is_recognised_as_x_shows_it(self, anna: SignedInAccount, before: datetime, text: str) -> None:
         anna.fault("accept_then_500")
         with pytest.raises(OutcomeUnknown):
             send(anna.connector, text)
 
-        found = anna.connector.reconcile(step_of(text), progress=Notes(), since=before, known=NOTHING)
+        found = anna.connector.reconcile(step_of(text), progress=InMemoryProgress(), since=before, known=NOTHING)
 
         assert isinstance(found, Found)
         assert found.remote_id == anna.sandbox.posts("twitter")[0]["id"]
@@ -208,7 +212,7 @@ class TestTwitter(MediaContract):
     @pytest.mark.parametrize("field_names", ["old", "new", "both"])
     @pytest.mark.parametrize("names", ["old", "new", "both"])
     def test_lost_reply_is_found_whatever_x_calls_its_fields(
-        self, anna: Visit, before: datetime, names: str, field_names: str
+        self, anna: SignedInAccount, before: datetime, names: str, field_names: str
     ) -> None:
         settings(anna.sandbox, names=names, field_names=field_names)
         anna.sandbox.limits(duplicates=False)
@@ -219,12 +223,12 @@ class TestTwitter(MediaContract):
             send(anna.connector, content, root)
 
         step, known = step_of(content, root), frozenset({root.remote_id})
-        found = anna.connector.reconcile(step, progress=Notes(), since=before, known=known)
+        found = anna.connector.reconcile(step, progress=InMemoryProgress(), since=before, known=known)
 
         assert isinstance(found, Found)
         assert found.remote_id == anna.sandbox.posts("twitter")[1]["id"]
 
-    def test_part_in_doubt_is_found_among_many(self, anna: Visit, before: datetime) -> None:
+    def test_part_in_doubt_is_found_among_many(self, anna: SignedInAccount, before: datetime) -> None:
         anna.sandbox.limits(quotas=False)
         anna.fault("accept_then_reset")
         with pytest.raises(OutcomeUnknown):
@@ -232,7 +236,7 @@ class TestTwitter(MediaContract):
         for number in range(120):
             send(anna.connector, f"Straw {number}")
 
-        found = anna.connector.reconcile(step_of("Needle"), progress=Notes(), since=before, known=NOTHING)
+        found = anna.connector.reconcile(step_of("Needle"), progress=InMemoryProgress(), since=before, known=NOTHING)
 
         assert isinstance(found, Found)
         assert found.remote_id == anna.sandbox.posts("twitter")[0]["id"]

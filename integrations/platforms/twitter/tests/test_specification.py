@@ -16,7 +16,7 @@ from integrations.platforms.twitter.oauth import SCOPES, TwitterOAuth
 from integrations.platforms.twitter.reading import QUERIES
 from integrations.platforms.twitter.tests.test_uploads import form_of as form_of_request
 from mastablasta.core.outbound import Auth, Http, connections
-from tests.kit.connector_contract import Notes, step_of
+from tests.kit.connector_contract import InMemoryProgress, step_of
 from tests.kit.raw_server import answer, raw_server, says
 from tests.specifications.shapes import JSON, MULTIPART, Sent
 from tests.specifications.tables import Request, form_of, problems_of
@@ -34,7 +34,7 @@ def bodies_of(content: Content) -> list[dict[str, Any]]:
         http = Http(server.url, auth=Auth("abc"), on_visible=lambda: None)
         connector = TwitterConnector(Target(server.url, "api.x.com", "7", "@anna"), http)
         for _ in content.parts:
-            connector.publish(step_of(content, *sent), progress=Notes())
+            connector.publish(step_of(content, *sent), progress=InMemoryProgress())
             sent.append(Published("1"))
     return [json.loads(request.partition(b"\r\n\r\n")[2]) for request in server.requests]
 
@@ -46,7 +46,7 @@ def look_up(refuse: int = 0) -> dict[str, str]:
     with raw_server(says(*said, answer('{"meta":{"result_count":0}}'))) as server:
         connector = TwitterConnector(Target(server.url, "api.x.com", "7", "@anna"), Http(server.url, auth=Auth("abc")))
         since = datetime(2026, 11, 23, tzinfo=UTC)
-        connector.reconcile(step_of("Hello"), progress=Notes(), since=since, known=frozenset())
+        connector.reconcile(step_of("Hello"), progress=InMemoryProgress(), since=since, known=frozenset())
     query = urlsplit(server.requests[-1].split()[1].decode()).query
     return {name: values[0] for name, values in parse_qs(query).items()}
 
@@ -131,7 +131,7 @@ def uploaded(folder: Path, size: int, mime_type: str, kind: str = "image") -> li
     with raw_server(says(*said, answer('{"data":{"id":"1","text":"a"}}', 201))) as server:
         http = Http(server.url, auth=Auth("abc"), on_visible=lambda: None)
         connector = TwitterConnector(Target(server.url, "api.x.com", "7", "@anna"), http)
-        notes = Notes()
+        notes = InMemoryProgress()
         for _ in ("uploaded", "asked for"):
             if not isinstance(connector.publish(step_of(Content((Part("", media=(use,)),))), progress=notes), Pending):
                 break

@@ -27,7 +27,7 @@ from integrations.platforms.twitter.connector import TwitterConnector
 from integrations.platforms.twitter.reading import first_id_of
 from integrations.platforms.twitter.uploads import CHUNK, category_of
 from mastablasta.core.outbound import Auth, Http, connections
-from tests.kit.connector_contract import Notes, step_of
+from tests.kit.connector_contract import InMemoryProgress, step_of
 from tests.kit.raw_server import RawServer, answer, raw_server, resets, says
 
 SINCE = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -65,8 +65,8 @@ def connector_at(server: RawServer) -> TwitterConnector:
     return TwitterConnector(target, Http(server.url, auth=Auth("abc"), on_visible=lambda: None))
 
 
-def publish(server: RawServer, what: Content, notes: Notes | None = None) -> Published | Pending:
-    return connector_at(server).publish(step_of(what), progress=notes or Notes())
+def publish(server: RawServer, what: Content, notes: InMemoryProgress | None = None) -> Published | Pending:
+    return connector_at(server).publish(step_of(what), progress=notes or InMemoryProgress())
 
 
 def data(**fields: Any) -> bytes:
@@ -114,7 +114,7 @@ def form_of(request: bytes) -> dict[str, bytes]:
 
 
 def test_small_picture_goes_in_one_call_and_by_its_id_into_the_post(tmp_path: Path) -> None:
-    notes = Notes()
+    notes = InMemoryProgress()
     with raw_server(says(READY, created())) as server:
         published = publish(server, content(file(tmp_path, 7)), notes)
 
@@ -129,7 +129,7 @@ def test_small_picture_goes_in_one_call_and_by_its_id_into_the_post(tmp_path: Pa
 
 
 def test_film_goes_in_segments_is_described_waited_for_and_posted(tmp_path: Path) -> None:
-    notes, what = Notes(), content(film(tmp_path, alt_text="A cat"))
+    notes, what = InMemoryProgress(), content(film(tmp_path, alt_text="A cat"))
     first = [UPLOADED, ADDED, ADDED, ADDED, working(check_after_secs=7), UPLOADED]
     with raw_server(
         says(*first, working("in_progress", check_after_secs=3), working("succeeded"), created())
@@ -207,7 +207,7 @@ def test_post_without_text_has_an_empty_one(tmp_path: Path) -> None:
 
 
 def test_one_call_sends_eight_segments_and_the_next_goes_on(tmp_path: Path) -> None:
-    notes, what = Notes(), content(film(tmp_path, 10 * CHUNK))
+    notes, what = InMemoryProgress(), content(film(tmp_path, 10 * CHUNK))
     with raw_server(says(UPLOADED, *[ADDED] * 10, READY, created())) as server:
         before = datetime.now(UTC)
         waits = publish(server, what, notes)
@@ -223,7 +223,7 @@ def test_one_call_sends_eight_segments_and_the_next_goes_on(tmp_path: Path) -> N
 
 def test_slow_line_ends_a_call_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "STRETCH", timedelta(0))
-    notes = Notes()
+    notes = InMemoryProgress()
     with raw_server(says(UPLOADED, ADDED)) as server:
         assert isinstance(publish(server, content(film(tmp_path)), notes), Pending)
 
@@ -231,7 +231,7 @@ def test_slow_line_ends_a_call_sooner(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_successor_begins_at_the_missing_segment(tmp_path: Path) -> None:
-    notes = Notes(media=[{"id": "5", "next": 2}])
+    notes = InMemoryProgress(media=[{"id": "5", "next": 2}])
     with raw_server(says(ADDED, READY, created())) as server:
         publish(server, content(film(tmp_path)), notes)
 
@@ -251,14 +251,14 @@ def test_successor_begins_at_the_missing_segment(tmp_path: Path) -> None:
 )
 def test_successor_does_what_is_next(tmp_path: Path, kept: dict[str, Any], first: str) -> None:
     with raw_server(says(READY, READY, READY, created())) as server:
-        publish(server, content(film(tmp_path, alt_text="A cat")), Notes(media=[{"id": "5", **kept}]))
+        publish(server, content(film(tmp_path, alt_text="A cat")), InMemoryProgress(media=[{"id": "5", **kept}]))
 
     assert lines(server.requests)[0] == first
 
 
 @pytest.mark.parametrize("saves", [0, 1, 2, 3, 4, 5])
 def test_worker_that_lost_its_lease_sends_nothing_more(tmp_path: Path, saves: int) -> None:
-    notes = Notes()
+    notes = InMemoryProgress()
     notes.stops_at = saves
     with raw_server(says(UPLOADED, ADDED, ADDED, ADDED, READY, READY, created())) as server, pytest.raises(LeaseLost):
         publish(server, content(film(tmp_path, alt_text="A cat")), notes)
@@ -268,7 +268,7 @@ def test_worker_that_lost_its_lease_sends_nothing_more(tmp_path: Path, saves: in
 
 
 def test_line_that_breaks_after_some_segments_is_no_failure(tmp_path: Path) -> None:
-    notes, what = Notes(), content(film(tmp_path))
+    notes, what = InMemoryProgress(), content(film(tmp_path))
     with raw_server(says(UPLOADED, ADDED, answer("", 503))) as server:
         waits = publish(server, what, notes)
 
@@ -279,7 +279,7 @@ def test_line_that_breaks_after_some_segments_is_no_failure(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("kept", [[], [{"id": "5", "next": 1}], [{"id": "5", "next": 3}], [{"id": "5", "whole": True}]])
 def test_line_that_breaks_at_once_is_unavailable(tmp_path: Path, kept: list[dict[str, Any]]) -> None:
-    notes = Notes(media=kept)
+    notes = InMemoryProgress(media=kept)
     with raw_server(resets) as server, pytest.raises(Unavailable):
         publish(server, content(film(tmp_path)), notes)
 
@@ -315,7 +315,11 @@ def test_file_that_x_cannot_use_is_rejected_in_its_words(
 ) -> None:
     failed = working("failed", **({"error": error} if error else {}))
     said = [UPLOADED, ADDED, ADDED, ADDED, failed] if is_at_once else [failed]
-    notes = Notes() if is_at_once else Notes(media=[{"id": "5", "next": 3, "whole": True, "ready": False}])
+    notes = (
+        InMemoryProgress()
+        if is_at_once
+        else InMemoryProgress(media=[{"id": "5", "next": 3, "whole": True, "ready": False}])
+    )
     with raw_server(says(*said)) as server, pytest.raises(Rejected) as caught:
         publish(server, content(film(tmp_path)), notes)
 
@@ -373,7 +377,7 @@ def test_segment_may_be_answered_with_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("said", [refused(GONE), refused("Any other words."), answer("", 413)])
 @pytest.mark.parametrize("next", [1, 3])
 def test_upload_that_x_no_longer_takes_is_begun_anew_once(tmp_path: Path, said: bytes, next: int) -> None:
-    notes, what = Notes(media=[{"id": "4", "next": next}]), content(film(tmp_path))
+    notes, what = InMemoryProgress(media=[{"id": "4", "next": next}]), content(film(tmp_path))
     with raw_server(says(said, UPLOADED, ADDED, ADDED, ADDED, READY, created())) as server:
         waits = publish(server, what, notes)
         kept = notes.data
@@ -386,7 +390,7 @@ def test_upload_that_x_no_longer_takes_is_begun_anew_once(tmp_path: Path, said: 
 
 
 def test_upload_that_x_no_longer_takes_again_is_rejected(tmp_path: Path) -> None:
-    notes = Notes(media=[{"id": "4", "next": 1}], media_begun_anew=True)
+    notes = InMemoryProgress(media=[{"id": "4", "next": 1}], media_begun_anew=True)
     with raw_server(says(refused(GONE))) as server, pytest.raises(Rejected) as caught:
         publish(server, content(film(tmp_path)), notes)
 
@@ -394,7 +398,7 @@ def test_upload_that_x_no_longer_takes_again_is_rejected(tmp_path: Path) -> None
 
 
 def test_segments_that_do_not_add_up_are_sent_anew(tmp_path: Path) -> None:
-    notes = Notes()
+    notes = InMemoryProgress()
     uneven = refused("Segments do not add up to provided total file size.")
     with raw_server(says(UPLOADED, ADDED, ADDED, ADDED, uneven)) as server:
         assert isinstance(publish(server, content(film(tmp_path)), notes), Pending)
@@ -403,7 +407,7 @@ def test_segments_that_do_not_add_up_are_sent_anew(tmp_path: Path) -> None:
 
 
 def test_media_ids_that_are_out_of_date_are_replaced_once(tmp_path: Path) -> None:
-    notes, what = Notes(media=[{"id": "4", "whole": True, "ready": True}]), content(file(tmp_path, 7))
+    notes, what = InMemoryProgress(media=[{"id": "4", "whole": True, "ready": True}]), content(file(tmp_path, 7))
     with raw_server(says(refused(IDS_REFUSED), READY, refused(IDS_REFUSED))) as server:
         waits = publish(server, what, notes)
         with pytest.raises(Rejected) as caught:
@@ -417,7 +421,7 @@ def test_media_ids_that_are_out_of_date_are_replaced_once(tmp_path: Path) -> Non
 
 
 def test_media_ids_refused_after_a_send_that_may_be_out_are_unknown(tmp_path: Path) -> None:
-    notes = Notes(media=[{"id": "4", "whole": True, "ready": True}], maybe_out_since=SINCE.isoformat())
+    notes = InMemoryProgress(media=[{"id": "4", "whole": True, "ready": True}], maybe_out_since=SINCE.isoformat())
     with raw_server(says(refused(IDS_REFUSED))) as server, pytest.raises(OutcomeUnknown) as caught:
         publish(server, content(file(tmp_path, 7)), notes)
 
@@ -426,7 +430,7 @@ def test_media_ids_refused_after_a_send_that_may_be_out_are_unknown(tmp_path: Pa
 
 
 def test_refusal_of_the_post_for_its_text_leaves_the_media(tmp_path: Path) -> None:
-    notes = Notes()
+    notes = InMemoryProgress()
     with raw_server(says(READY, refused("$.text: is too long"))) as server, pytest.raises(Rejected):
         publish(server, content(file(tmp_path, 7)), notes)
 
@@ -456,10 +460,12 @@ def listed(*posts: dict[str, Any], **types: str) -> bytes:
     return answer(json.dumps(body))
 
 
-def reconcile(said: bytes, what: Content, notes: Notes | None = None, known: frozenset[str] = frozenset()) -> Any:
+def reconcile(
+    said: bytes, what: Content, notes: InMemoryProgress | None = None, known: frozenset[str] = frozenset()
+) -> Any:
     with raw_server(says(said)) as server:
         asked = connector_at(server)
-        return asked.reconcile(step_of(what), progress=notes or Notes(), since=SINCE, known=known)
+        return asked.reconcile(step_of(what), progress=notes or InMemoryProgress(), since=SINCE, known=known)
 
 
 PICTURE = MediaUse("1", "", "image/png", 7)
@@ -473,7 +479,7 @@ UPLOAD = {"media": [{"id": "5", "whole": True, "ready": True}]}
 def test_post_with_media_is_recognised(text: str, notes: dict[str, Any]) -> None:
     hit = post(5, text.replace("&", "&amp;"), "3_5")
 
-    found = reconcile(listed(hit), content(PICTURE, text=text), Notes(**notes))
+    found = reconcile(listed(hit), content(PICTURE, text=text), InMemoryProgress(**notes))
 
     assert isinstance(found, Found)
     assert found.remote_id == hit["id"]
@@ -509,14 +515,14 @@ def test_media_are_told_apart_by_their_type(use: MediaUse, kind: str) -> None:
 def test_upload_of_ours_is_ours_whatever_came_before() -> None:
     stray, ours, later = post(1, "", "3_4"), post(2, "", "3_5"), post(3, "", "3_6")
 
-    found = reconcile(listed(later, ours, stray), content(PICTURE, text=""), Notes(**UPLOAD))
+    found = reconcile(listed(later, ours, stray), content(PICTURE, text=""), InMemoryProgress(**UPLOAD))
 
     assert found.remote_id == ours["id"]
 
 
 def test_post_without_text_and_with_other_files_is_neither_ours_nor_absent() -> None:
     with pytest.raises(Unavailable) as caught:
-        reconcile(listed(post(1, "", "3_4")), content(PICTURE, text=""), Notes(**UPLOAD))
+        reconcile(listed(post(1, "", "3_4")), content(PICTURE, text=""), InMemoryProgress(**UPLOAD))
 
     assert caught.value.code == "not_told_apart"
 
@@ -525,7 +531,7 @@ def test_post_with_the_text_and_other_files_is_ours() -> None:
     """X itself would refuse the text a second time; that it keeps the ids of uploads is not promised."""
     hit = post(1, "Look", "3_4")
 
-    assert reconcile(listed(hit), content(PICTURE), Notes(**UPLOAD)).remote_id == hit["id"]
+    assert reconcile(listed(hit), content(PICTURE), InMemoryProgress(**UPLOAD)).remote_id == hit["id"]
 
 
 def test_media_of_another_delivery_are_never_ours() -> None:
@@ -566,7 +572,9 @@ def test_long_post_with_media_is_recognised(note: str, is_link_in_note: bool) ->
 
 def test_look_up_asks_what_media_there_are() -> None:
     with raw_server(says(listed())) as server:
-        connector_at(server).reconcile(step_of(content(PICTURE)), progress=Notes(), since=SINCE, known=frozenset())
+        connector_at(server).reconcile(
+            step_of(content(PICTURE)), progress=InMemoryProgress(), since=SINCE, known=frozenset()
+        )
 
     query = parse_qs(urlsplit(server.requests[0].split()[1].decode()).query)
     assert "attachments" in query["tweet.fields"][0].split(",")

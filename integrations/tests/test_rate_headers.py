@@ -7,21 +7,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from integrations.platforms.bluesky import answers as bluesky
-from integrations.platforms.mastodon import answers as mastodon
-from integrations.platforms.twitter import answers as twitter
-from mastablasta.core.outbound import Answer
+from integrations.platforms.bluesky import errors as bluesky
+from integrations.platforms.mastodon import errors as mastodon
+from integrations.platforms.twitter import errors as twitter
+from mastablasta.core.outbound import Response
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 RESET = NOON + timedelta(minutes=10)
 EPOCH = str(int(RESET.timestamp()))
 
-Reader = Callable[[Answer], datetime | None]
+Reader = Callable[[Response], datetime | None]
 
 
-def answer(**headers: str) -> Answer:
+def answer(**headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(200, named, b"{}", "https://example.org/", visible=True, received_at=NOON)
+    return Response(200, named, b"{}", "https://example.org/", visible=True, received_at=NOON)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ import pytest
 from django.db import models
 from django.utils import timezone
 
+from accounts.credential_queries import caller_of_key, caller_of_session, caller_of_user
 from accounts.models import ApiKey, Session, User
-from accounts.proofs import caller_of_key, caller_of_session, caller_of_user
 from accounts.roles import Role, SiteRole
 from accounts.services.api_keys import digest
 from accounts.tests.factories import make_api_key, make_membership, make_session, make_user, make_workspace
-from mastablasta.core.prepared import Prepared
+from mastablasta.core.compiled_queries import CompiledQuery
 
 pytestmark = pytest.mark.django_db
 
@@ -95,7 +95,7 @@ def test_caller_of_user():
 
 
 def test_slot_that_is_no_parameter_is_a_mistake():
-    forgetful = Prepared(lambda name: User.objects.values_list("id"), name=str)
+    forgetful = CompiledQuery(lambda name: User.objects.values_list("id"), name=str)
 
     with pytest.raises(ValueError, match="name"):
         forgetful.first(name="x")

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 from mastablasta.core.outbound import connections
 from mastablasta.core.outbound.addresses import Origin, Purpose
-from mastablasta.core.outbound.answers import Answer
 from mastablasta.core.outbound.connections import Connection, TimedSocket
-from mastablasta.core.outbound.failures import Broken, CallFailed, OutcomeUnknown, Unavailable
+from mastablasta.core.outbound.errors import CallFailed, LineError, OutcomeUnknown, Unavailable
+from mastablasta.core.outbound.responses import Response
 
 REPEATABLE = frozenset({"GET", "HEAD", "DELETE"})
 MAX_BYTES = 2 * 1024 * 1024
@@ -44,7 +44,7 @@ class Call:
         return self.body is not None and not isinstance(self.body, bytes)
 
 
-def exchange(call: Call) -> Answer | CallFailed:
+def exchange(call: Call) -> Response | CallFailed:
     """Carry out the call; return its answer, whatever the status, or the failure to raise.
 
     A failure before the first byte is `Unavailable`; after it, `OutcomeUnknown` when the step was visible, else
@@ -53,30 +53,30 @@ def exchange(call: Call) -> Answer | CallFailed:
     deadline = time.monotonic() + call.timeout_s
     if not call.is_visible and call.method in REPEATABLE and not call.is_streamed and call.into is None:
         outcome = _attempt(call, deadline, at_most_idle_s=connections.OLD_S)
-        if isinstance(outcome, Answer) or not outcome.on_kept or outcome.code != "connection_reset":
+        if isinstance(outcome, Response) or not outcome.on_kept or outcome.code != "connection_reset":
             return _told(call, outcome)
         connections.drop_kept()  # the server had given up on the idle session: asking again does no harm
     return _told(call, _attempt(call, deadline, at_most_idle_s=connections.FRESH_S))
 
 
-class _Failure(Broken):
-    """Broken, and when: whether bytes had left, and whether the connection was a kept one."""
+class _Failure(LineError):
+    """A LineError, and when: whether bytes had left, and whether the connection was a kept one."""
 
-    def __init__(self, broken: Broken, *, bytes_left: bool, on_kept: bool) -> None:
+    def __init__(self, broken: LineError, *, bytes_left: bool, on_kept: bool) -> None:
         super().__init__(broken.code, broken.sentence)
         self.bytes_left = bytes_left
         self.on_kept = on_kept
 
 
-def _told(call: Call, outcome: Answer | _Failure) -> Answer | CallFailed:
-    if isinstance(outcome, Answer):
+def _told(call: Call, outcome: Response | _Failure) -> Response | CallFailed:
+    if isinstance(outcome, Response):
         return outcome
     if outcome.bytes_left and call.is_visible:
         return OutcomeUnknown(outcome.sentence, code=outcome.code)
     return Unavailable(outcome.sentence, code=outcome.code)
 
 
-def _attempt(call: Call, deadline: float, *, at_most_idle_s: float) -> Answer | _Failure:
+def _attempt(call: Call, deadline: float, *, at_most_idle_s: float) -> Response | _Failure:
     connection = connections.take(call.origin, call.purpose, at_most_idle_s=at_most_idle_s)
     on_kept = connection.sock is not None
     line: TimedSocket | None = None
@@ -93,7 +93,7 @@ def _attempt(call: Call, deadline: float, *, at_most_idle_s: float) -> Answer | 
         line.start(deadline)
         answer, is_whole = _send_and_receive(connection, call)
         return answer
-    except Broken as broken:
+    except LineError as broken:
         return _Failure(broken, bytes_left=line is not None and line.bytes_left, on_kept=on_kept)
     finally:
         if is_whole:
@@ -104,25 +104,25 @@ def _attempt(call: Call, deadline: float, *, at_most_idle_s: float) -> Answer | 
                 line.raw.close()
 
 
-def _send_and_receive(connection: Connection, call: Call) -> tuple[Answer, bool]:
+def _send_and_receive(connection: Connection, call: Call) -> tuple[Response, bool]:
     host = call.origin.host
     try:
         is_sent = _send(connection, call)
         response = _response_of(connection)
         body = _read(response, call) if call.into is None or response.status != 200 else _pass_on(response, call)
     except TimeoutError:
-        raise Broken("timed_out", f"{host} did not answer within {call.timeout_s:g} s") from None
+        raise LineError("timed_out", f"{host} did not answer within {call.timeout_s:g} s") from None
     except (OSError, http.client.IncompleteRead):
-        raise Broken("connection_reset", f"{host} broke the connection") from None
+        raise LineError("connection_reset", f"{host} broke the connection") from None
     except (http.client.HTTPException, ValueError, zlib.error):
-        raise Broken("unreadable", f"{host} answered something that is not HTTP") from None
+        raise LineError("unreadable", f"{host} answered something that is not HTTP") from None
     if response.status < 200:
-        raise Broken("unreadable", f"{host} answered with the interim status {response.status} only")
+        raise LineError("unreadable", f"{host} answered with the interim status {response.status} only")
     headers: dict[str, str] = {}
     for name, value in response.getheaders():
         key = name.lower()
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    answer = Answer(
+    answer = Response(
         status=response.status,
         headers=headers,
         body=body,
@@ -143,7 +143,7 @@ def _send(connection: Connection, call: Call) -> bool:
             raise
         return False
     except (http.client.HTTPException, ValueError):
-        raise Broken("unsendable", "the request contains what HTTP does not allow") from None
+        raise LineError("unsendable", "the request contains what HTTP does not allow") from None
     return True
 
 
@@ -168,7 +168,7 @@ def _read(response: http.client.HTTPResponse, call: Call) -> bytes:
 def _pass_on(response: http.client.HTTPResponse, call: Call) -> bytes:
     """Hand the body on block by block; what the taker raises passes through, and the connection is closed."""
     if _encoding(response) not in {"", "identity"}:
-        raise Broken("unreadable", f"{call.origin.host} compressed what was asked for as it is")
+        raise LineError("unreadable", f"{call.origin.host} compressed what was asked for as it is")
     for block in _blocks(response, call, call.max_bytes, BLOCK):
         if call.into is not None:
             call.into(block)
@@ -188,8 +188,8 @@ def _blocks(response: http.client.HTTPResponse, call: Call, limit: int, block: i
         raise http.client.IncompleteRead(b"")
 
 
-def _too_large(call: Call, limit: int) -> Broken:
-    return Broken("too_large", f"{call.origin.host} answered more than {limit} bytes")
+def _too_large(call: Call, limit: int) -> LineError:
+    return LineError("too_large", f"{call.origin.host} answered more than {limit} bytes")
 
 
 def _encoding(response: http.client.HTTPResponse) -> str:

@@ -32,7 +32,7 @@ class OutcomeUnknown(CallFailed):
     kind: ClassVar[str] = "unknown"
 
 
-class Broken(Exception):
+class LineError(Exception):
     """Inside the door: the line failed. Whether bytes had left decides what the caller is told."""
 
     def __init__(self, code: str, sentence: str) -> None:

@@ -16,7 +16,7 @@ from mastablasta.core import processes
 HAND_BACK_S = 16.0  # a drain may take 12 s to let its calls end
 
 
-class Board:
+class SharedFlags:
     """Shared memory, made before the fork; one writer a field."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Board:
 class _Worker:
     """What a worker process knows of itself."""
 
-    board: Board | None = None
+    board: SharedFlags | None = None
     forked_by = 0
     is_busy = False
     is_orphan = False
@@ -53,9 +53,9 @@ def stop_requested() -> bool:
     return _Worker.is_orphan or (_Worker.board is not None and _Worker.board.stop)
 
 
-def prepare_forks() -> Board:
+def prepare_forks() -> SharedFlags:
     """Make the board, and let every process forked from here on end with its parent. In the main process."""
-    _Worker.board = Board()
+    _Worker.board = SharedFlags()
     os.register_at_fork(before=_about_to_fork, after_in_child=_forked)
     return _Worker.board
 

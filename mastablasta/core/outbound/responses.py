@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from mastablasta.core.outbound.failures import CallFailed, OutcomeUnknown, Unavailable
+from mastablasta.core.outbound.errors import CallFailed, OutcomeUnknown, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """One answer, whatever its status. `headers` have lower-case names; `url` is without its query.
 
     `visible`: the call could have made something visible, so an answer that cannot be trusted means "unknown".

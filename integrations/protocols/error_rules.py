@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Unavailable
-from mastablasta.core.outbound import Answer
+from mastablasta.core.outbound import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class ErrorRule:
     scope: Literal["grant", "account"] = "grant"
 
     def failure(
-        self, answer: Answer, *, said: str, until: datetime, limited: Literal["account", "host"] = "account"
+        self, answer: Response, *, said: str, until: datetime, limited: Literal["account", "host"] = "account"
     ) -> CallFailed:
         """The failure to raise for `answer`. `until` and `limited`: of a RateLimited, when and for whom it ends."""
         sentence, status = self.sentence.format(said=said or f"status {answer.status}"), answer.status
@@ -37,7 +37,7 @@ class ErrorRule:
         return self.outcome(sentence, code=self.code, http_status=status)
 
 
-def common_failure(answer: Answer, *, label: str, fault_of: str = "the server") -> CallFailed | None:
+def common_failure(answer: Response, *, label: str, fault_of: str = "the server") -> CallFailed | None:
     """What every platform means by a fault of its own (5xx, 408) and by pointing elsewhere; None for other answers."""
     if answer.server_trouble or answer.status == 408:
         return answer.in_doubt(f"is a fault of {fault_of}", code="server_error")

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, RateLimited, Rejected, Unavailable
-from integrations.protocols.refusals import ErrorRule, common_failure
-from integrations.protocols.windows import bounded, epoch_reset, is_used_up, retry_at
-from mastablasta.core.outbound import Answer
+from integrations.protocols.error_rules import ErrorRule, common_failure
+from integrations.protocols.rate_headers import bounded, epoch_reset, is_used_up, retry_at
+from mastablasta.core.outbound import Response
 
 DUPLICATE = "duplicate"
 MEDIA_IDS = "media_ids_refused"
@@ -126,7 +126,7 @@ class Problem:
         return _BY_TYPE.get(self.type) or _BY_CODE.get(self.code)
 
 
-def refusal(answer: Answer) -> CallFailed:
+def error_from(answer: Response) -> CallFailed:
     """Return what to raise for an answer other than 2xx."""
     status = answer.status
     if common := common_failure(answer, label="X"):
@@ -139,7 +139,7 @@ def refusal(answer: Answer) -> CallFailed:
     return _raised(problem.meaning(status) or _BY_STATUS.get(status, _INVALID), problem, answer)
 
 
-def refusal_in(answer: Answer) -> CallFailed:
+def error_in(answer: Response) -> CallFailed:
     """Return what to raise for a 2xx that holds no result: its errors may say that nothing was done."""
     for problem in problems_in(answer.fields()):
         meaning = problem.meaning(403)
@@ -159,7 +159,7 @@ def problems_in(fields: Mapping[str, Any]) -> Iterator[Problem]:
         yield _problem(error)
 
 
-def rests_until(answer: Answer) -> datetime | None:
+def rests_until(answer: Response) -> datetime | None:
     """When the account may post again, where this was its last post in a window; None = it may go on."""
     resets = [
         epoch_reset(answer, f"{name}-reset")
@@ -169,7 +169,7 @@ def rests_until(answer: Answer) -> datetime | None:
     return max((moment for moment in resets if moment is not None), default=None)
 
 
-def open_again(answer: Answer) -> tuple[datetime, Literal["account", "host"]]:
+def open_again(answer: Response) -> tuple[datetime, Literal["account", "host"]]:
     """When the window opens that is used up, and whose it was; within a day.
 
     Source: https://docs.x.com/x-api/fundamentals/rate-limits (read 2026-11-23); the windows of 24 h as seen in answers.
@@ -203,6 +203,6 @@ def _problem(fields: Mapping[str, Any], *, said: str = "") -> Problem:
     )
 
 
-def _raised(meaning: ErrorRule, problem: Problem, answer: Answer) -> CallFailed:
+def _raised(meaning: ErrorRule, problem: Problem, answer: Response) -> CallFailed:
     until, scope = open_again(answer)
     return meaning.failure(answer, said=problem.said, until=until, limited=scope)

@@ -12,9 +12,9 @@ from uuid import UUID
 from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from accounts.callers import Caller
+from accounts.caller import Caller
 from accounts.models import ApiKey, Membership, Session, User, Workspace
-from mastablasta.core.prepared import Prepared
+from mastablasta.core.compiled_queries import CompiledQuery
 
 
 def caller_of_session(id: UUID, *, workspace: UUID | None) -> Caller | None:
@@ -81,10 +81,10 @@ def _with_user(rows: QuerySet[Any], workspace: UUID | OuterRef) -> QuerySet[Any,
     return rows.values_list(*_columns(rows.model), *of_user, *_place("user", workspace))
 
 
-_SESSION_IN_DEFAULT = Prepared(
+_SESSION_IN_DEFAULT = CompiledQuery(
     lambda session: _with_user(Session.objects.filter(pk=session), OuterRef("user__default_workspace")), session=UUID
 )
-_SESSION_IN_WORKSPACE = Prepared(
+_SESSION_IN_WORKSPACE = CompiledQuery(
     lambda session, workspace: _with_user(Session.objects.filter(pk=session), workspace), session=UUID, workspace=UUID
 )
-_KEY = Prepared(lambda sha256: _with_user(ApiKey.objects.filter(sha256=sha256), OuterRef("workspace")), sha256=str)
+_KEY = CompiledQuery(lambda sha256: _with_user(ApiKey.objects.filter(sha256=sha256), OuterRef("workspace")), sha256=str)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Rejected, Unavailable
-from integrations.protocols.refusals import common_failure
-from integrations.protocols.windows import is_used_up, retry_at
-from mastablasta.core.outbound import Answer
+from integrations.protocols.error_rules import common_failure
+from integrations.protocols.rate_headers import is_used_up, retry_at
+from mastablasta.core.outbound import Response
 
 # Texts are localised and differ between versions: the status decides, words only refine it.
 # app/controllers/concerns/api/error_handling.rb, user.rb of mastodon/mastodon (read 2026-11-23)
@@ -25,7 +25,7 @@ MEDIA_NOT_READY = "media_not_ready"
 NOT_READY = ("not finished processing", "have not finished")
 
 
-def refusal(answer: Answer) -> CallFailed:
+def error_from(answer: Response) -> CallFailed:
     """Return what to raise for an answer other than 2xx.
 
     Source: https://docs.joinmastodon.org/entities/Error/ and https://docs.joinmastodon.org/api/rate-limits/
@@ -77,7 +77,7 @@ _REJECTED = {
 }
 
 
-def error_text(answer: Answer) -> str:
+def error_text(answer: Response) -> str:
     """What the server says is wrong, for people: `error_description`, `error`, or a short text that is no page."""
     fields = answer.fields()
     for name in ("error_description", "error"):
@@ -87,7 +87,7 @@ def error_text(answer: Answer) -> str:
     return text if 0 < len(text) <= 200 and "<" not in text else ""
 
 
-def rests_until(answer: Answer) -> datetime | None:
+def rests_until(answer: Response) -> datetime | None:
     """When the account may call again, where this call was its last one in the window; None = it may go on.
 
     Source: https://docs.joinmastodon.org/api/rate-limits/ (read 2026-11-23).
@@ -95,7 +95,7 @@ def rests_until(answer: Answer) -> datetime | None:
     return _reset(answer) if is_used_up(answer, "x-ratelimit-remaining") else None
 
 
-def _reset(answer: Answer) -> datetime | None:
+def _reset(answer: Response) -> datetime | None:
     """X-RateLimit-Reset (ISO 8601), on our clock."""
     reset = time_of(answer.headers.get("x-ratelimit-reset"))
     return None if reset is None else answer.on_our_clock(reset)
@@ -118,7 +118,7 @@ def time_of(value: Any) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _is_challenge(answer: Answer) -> bool:
+def _is_challenge(answer: Response) -> bool:
     return "cf-mitigated" in answer.headers or (
         "html" in answer.headers.get("content-type", "") and "cloudflare" in answer.headers.get("server", "").lower()
     )

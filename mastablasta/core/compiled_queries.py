@@ -24,13 +24,13 @@ class _Plan:
     converters: tuple[tuple[int, tuple[Converter, ...], Any], ...]
 
 
-class Prepared:
+class CompiledQuery:
     """A `values_list` queryset, to be run with other values for its slots.
 
     `build` is called once, with a marker for each slot; a slot's type is `uuid.UUID` or `str`, and each must reach the
     SQL as a parameter of its own.
 
-        by_name = Prepared(lambda name: Post.objects.filter(content=name).values_list("id", "status"), name=str)
+        by_name = CompiledQuery(lambda name: Post.objects.filter(content=name).values_list("id", "status"), name=str)
         row = by_name.first(name="Hello")
     """
 

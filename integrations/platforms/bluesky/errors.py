@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Rejected
-from integrations.protocols.windows import epoch_reset, is_used_up, retry_at
-from mastablasta.core.outbound import Answer
+from integrations.protocols.rate_headers import epoch_reset, is_used_up, retry_at
+from mastablasta.core.outbound import Response
 
 RESET = "ratelimit-reset"
 
@@ -28,18 +28,18 @@ BLOB_GONE = "blob_gone"  # a file that was uploaded is there no more
 _REJECTED = {"PayloadTooLarge": "too_large", "BlobNotFound": BLOB_GONE, "InvalidSwap": "key_taken"}
 
 
-def error_name(answer: Answer) -> str:
+def error_name(answer: Response) -> str:
     name = answer.fields().get("error")
     return name if isinstance(name, str) else ""
 
 
-def said(answer: Answer) -> str:
+def said(answer: Response) -> str:
     """What the service says, for people."""
     message = answer.fields().get("message")
     return message[:300] if isinstance(message, str) and message else f"status {answer.status}"
 
 
-def refusal(answer: Answer) -> CallFailed:
+def error_from(answer: Response) -> CallFailed:
     """Return what to raise for an answer other than 2xx."""
     name, status = error_name(answer), answer.status
     if answer.server_trouble or status == 408:
@@ -63,6 +63,6 @@ def refusal(answer: Answer) -> CallFailed:
     return Rejected(f"Bluesky refused it: {said(answer)}", code=_REJECTED.get(name, "rejected"), http_status=status)
 
 
-def rests_until(answer: Answer) -> datetime | None:
+def rests_until(answer: Response) -> datetime | None:
     """When the account may call again, where this call was its last one in the window; None = it may go on."""
     return epoch_reset(answer, RESET) if is_used_up(answer, "ratelimit-remaining") else None
