@@ -42,5 +42,5 @@ class AdminSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
             "type": "apiKey",
             "in": "cookie",
             "name": "sessionid",
-            "description": "The browser session of somebody signed in at /admin/, with its CSRF token.",
+            "description": "The browser session of who signed in at /api-auth/login or /admin/, with its CSRF token.",
         }
