@@ -274,7 +274,8 @@ class Connector(ABC):
 
     @abstractmethod
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
-        """Make one part visible, going on where `progress` stands. The engine goes from part to part.
+        """Make one part visible, going on where `progress` stands. The engine goes from part to part: what is out
+        already is noted once, there, and no connector can forget it.
 
         A call that can make something visible is made with `visible=True`. Of a part with media it is the last one,
         when every file is uploaded, described and ready: one call of `publish` or `resume` uploads about 8 MiB, or

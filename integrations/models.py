@@ -17,11 +17,13 @@ class PlatformHost(Row):
     """One server of a platform ('mastodon.social'), with the app that we registered there and what it allows.
 
     `sign_in`: which of its platform's sign-ins people use there, by its name in the registry; "" = the only one.
-    `base_url` is how the server is reached, without a trailing slash; `host` what people call it. `failures`: calls in
+    `base_url` is how the server is reached, without a trailing slash (the simulator's have a path); `host` what people
+    call it. `failures`: calls in
     a row that it did not answer; `failed_sends`: sends in a row, whatever it answered to look-ups between them. While
     `circuit_opened_at` is set nobody sends there but `probe_account`, the next one at `probe_at`. `answers_again_at`:
-    when it began to answer, until what waited for it has been woken. `limited_until`: until then it takes no call of
-    our app, whosever account.
+    when it began to answer, until what waited for it has been woken: who hears the first answer holds this row, which
+    is locked last, and the lanes to be woken are locked first (the price: up to 2 s). `limited_until`: until then it
+    takes no call of our app, whosever account.
     """
 
     platform = models.CharField(max_length=20)
@@ -77,7 +79,8 @@ class RateBudget(models.Model):
 class Credential(Row):
     """One grant: the tokens that a person gave us at one host. Several accounts may stand on one grant.
 
-    `version` rises with every stored pair; who refreshes holds `refresh_lease` meanwhile (single flight). `expires_at`:
+    `version` rises with every stored pair; who refreshes holds `refresh_lease` meanwhile (single flight): a row lock
+    would keep a database connection waiting for a platform. `expires_at`:
     the access token's end. It is not renewed before `refresh_not_before`, nor beyond `refresh_expires_at`, a fixed end.
     """
 

@@ -291,7 +291,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 WORKERS = env.number("WORKERS", 2, at_least=1)  # how many drains a cluster runs at once
 Q_CLUSTER: dict[str, Any] = {
     "name": "mastablasta",
-    "workers": WORKERS + 2,  # drains may take all of WORKERS for a minute, a video one for long; periodic tasks go on
+    # Drains may take all of WORKERS for 50 s and a video one more for half an hour; the last keeps heartbeats and
+    # periodic tasks moving. The price: two processes, of about 5 MB of their own each.
+    "workers": WORKERS + 2,
     "queue_limit": WORKERS + 2,
     "bulk": 1,
     "poll": 0.2,

@@ -34,7 +34,8 @@ class Asset(Row):
     `facts`: what the decoder found beyond that, for the rules of platforms (inspection.py lists them). `status` is that
     of its thumbnail and `web` rendition; the original can be used from the first moment. While it is `processing`,
     `next_try_at` says when to begin, or until when a worker has it; `tries` counts beginnings.
-    `deleted_at`: gone from the library and its bytes with it; the row stays for the posts that had it.
+    `deleted_at`: gone from the library and its bytes with it; the row stays for the posts that had it, and one of
+    those that failed cannot be retried without its picture.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="assets")

@@ -130,8 +130,9 @@ class Delivery(Row):
 
     `due_at` is the promise and no retry moves it; `next_attempt_at` says when to look next. `tries` counts retries
     used, `attempt_count` every look (send, poll, question), `visible_calls` calls that could have made it visible.
-    `sent_at` is the mark: a visible step is open since then. `doubted_at`: since when nobody knows whether it is out.
-    `is_one_step`: the first call of a send is the visible one, so the claim's own commit can be the mark.
+    `sent_at` is the mark: a visible step is open since then. `doubted_at`: since when nobody knows whether it is out;
+    absence is believed by it, not by when sending began. `is_one_step`: the first call of a send is the visible one, so
+    the claim's own commit can be the mark, and SQL need not ask the connector.
     `released_at`: a person asked for it once more; the missed-post rule counts from then. `losses`: workers in a row
     that vanished with it.
     """
@@ -241,8 +242,9 @@ class Lane(models.Model):
     """The queue of one account: when to look at it again, and who holds it. Claims touch nothing else first.
 
     `ready_at` null = nothing waits. `blocked_until` = the platform asked us to stay away. `is_parked` = the account or
-    its host cannot be used. At most one delivery of an account is in flight, in due order. `window_spent`: visible
-    calls in the platform's rate window that ends at `window_ends_at`.
+    its host cannot be used; the claim passes it for nothing, and the other accounts of a dead grant are parked when
+    they are next claimed, so that a drain never waits for a second lane. At most one delivery of an account is in
+    flight, in due order. `window_spent`: visible calls in the platform's rate window that ends at `window_ends_at`.
     """
 
     account = models.OneToOneField(SocialAccount, primary_key=True, on_delete=models.CASCADE, related_name="lane")

@@ -86,6 +86,8 @@ class PostStatus(models.TextChoices):
 
 
 class AttemptKind(models.TextChoices):
+    """Every call is an attempt and shows in the audit trail; the API's `attempts` counts those that may be visible."""
+
     SEND = "send", "Send"
     POLL = "poll", "Ask whether the platform has finished"
     RECONCILE = "reconcile", "Ask whether it is out"

@@ -74,7 +74,8 @@ class ApiKeyAuthentication(BaseAuthentication):
 class AdminSessionAuthentication(SessionAuthentication):
     """The browser session of who signed in at /api-auth/login or /admin/, with its CSRF token: for the browsable API.
 
-    Without X-Workspace the workspace is meant that was chosen in that browser, checked like one that is named.
+    Without X-Workspace the workspace is meant that was chosen in that browser, checked like one that is named: programs
+    never see it, and it opens nothing. After a membership has ended its pages are 404 until another one is chosen.
     """
 
     def authenticate(self, request: Request) -> tuple[User, Caller] | None:

@@ -2,7 +2,9 @@
 
 A host that answers nobody opens its circuit: nobody calls it, nothing is charged for its silence, and one probe at a
 time finds out when it is back. A host whose sends find nobody while its look-ups are answered opens it for sends only:
-sends are counted by themselves, and only the answer to a visible call says that they get through again.
+sends are counted by themselves, and only the answer to a visible call says that they get through again. All accounts
+of a host count together; the price: three unanswered calls of one account, while nobody else posts there, close the
+host for seconds.
 `limited_until` is the other reason: it answers, and wants no call of our app.
 """
 
@@ -22,7 +24,8 @@ from mastablasta.core.time_scale import scaled
 OPENS_AFTER = 3  # silent calls in a row; fewer than one post's tries, so that a lone post waits instead of failing
 SHORTEST_PROBE_S = scaled(2)
 LONGEST_PROBE_S = scaled(60)
-# What the door says when nobody answers; a gateway's 502, 503, 504 says the same in the host's name.
+# What the door says when nobody answers; a gateway's 502, 503, 504 says the same in the host's name. A 500 is the
+# host's own, and may be about one post.
 SILENCES = frozenset(
     {"dns_failure", "connection_refused", "connect_timeout", "connection_reset", "timed_out", "tls_error"}
 )

@@ -44,6 +44,7 @@ class Ended:
 def disconnect(account: SocialAccount, *, at: datetime, force: bool = False) -> list[FieldProblem]:
     """Stop using an account and erase its tokens; its row and all that it published stay. Outside a transaction.
 
+    The tokens are gone before the platform is told, whatever it answers; a revoke that fails is not tried again.
     Posts that are promised to it stop this, unless `force`: then they wait until it is connected again. Returns what
     a person should know: [] = the platform took the access back, or it goes on for others who stand on it.
     Disconnected already = nothing is done. Raises Conflict: in_flight, unconfirmed, account_in_use.

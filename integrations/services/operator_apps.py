@@ -1,4 +1,8 @@
-"""Our apps at the platforms where an operator registers them, and so whether a platform can be connected here."""
+"""Our apps at the platforms where an operator registers them, and so whether a platform can be connected here.
+
+They are read from the settings at each use and stored nowhere: a changed secret counts at once, for refreshes too. The
+price: a grant that was given to another app ends at its next refresh.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """How long the program waits, shortened together for tests of whole processes (TIME_SCALE; 1 everywhere else).
 
 Only what the program itself decides to wait goes through here: leases, look-ups, probes, time-outs. What others
-promise (Retry-After, rates, due times) is theirs, and what a busy machine needs stays as it is.
+promise (Retry-After, rates, due times) is theirs, and what a busy machine needs stays as it is. Leases are 5 s in such
+tests: a machine that stalls for longer looks like a dead worker there.
 """
 
 from __future__ import annotations

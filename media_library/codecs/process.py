@@ -1,8 +1,9 @@
 """Decoders at arm's length: what parses a stranger's bytes runs in a process of its own, with little it may use.
 
 `run` starts a Python that hands MODULE.main() its arguments as JSON, and gives back what it returned. It has no secret
-in its environment, no more memory, time and disk than it is given, and ends with whoever started it. Nothing here needs
-Django: it starts quickly.
+in its environment, no more memory, time and disk than it is given, and ends with whoever started it: a decoder that
+crashes, loops or eats memory ends alone, and no web or worker process ever holds a picture. The price: 0.1 to 0.15 s a
+file to start it. Nothing here needs Django: it starts quickly.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The library, as far as posts have a say: deleting a file, and for which platform a form of it is."""
+"""The library, as far as posts have a say: deleting a file, and for which platform a form of it is.
+
+Deleting may have to make scheduled posts drafts again, under their lanes' lock, and the library cannot see posts.
+"""
 
 from __future__ import annotations
 

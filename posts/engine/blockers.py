@@ -1,4 +1,7 @@
-"""Why a claimed delivery is not sent now although it is due, and what becomes of it; found before any call."""
+"""Why a claimed delivery is not sent now although it is due, and what becomes of it; found before any call.
+
+In the claim's own transaction: nothing scans the backlog for what is too late, and nothing that has begun is held.
+"""
 
 from __future__ import annotations
 

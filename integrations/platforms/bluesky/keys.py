@@ -1,5 +1,7 @@
 """Record keys of our own choosing: the same part has the same key, whoever sends it and however often.
 
+Nothing is stored for it: the first call of a text is the visible one, and a doubt is settled by one look-up.
+
 A key for posts is a TID: 13 characters of a sortable base 32 that hold microseconds since 1970 (53 bits) and a clock's
 number (10 bits). Source: https://atproto.com/specs/tid (read 2026-11-23).
 """

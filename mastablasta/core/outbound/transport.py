@@ -1,4 +1,9 @@
-"""One call through the door: connect, mark, send, receive, and say in one place whether it may have been done."""
+"""One call through the door: connect, mark, send, receive, and say in one place whether it may have been done.
+
+It speaks `http.client` on a checked, pinned address, with one deadline for the whole call: 0.3 ms of CPU a call where
+requests takes 0.8 (128 threads, answers after 200 ms). The price: about 900 lines of our own. OAuth alone goes by
+requests-oauthlib, through the same door (oauth.py).
+"""
 
 from __future__ import annotations
 
