@@ -94,6 +94,15 @@ class PostTag(models.Model):
         return self.name
 
 
+class PostSearch(models.Model):
+    """A post's row in the index of the search. The database writes it, and holds beside it what only it understands."""
+
+    post = models.OneToOneField(Post, on_delete=models.CASCADE, related_name="search_row")
+
+    def __str__(self) -> str:
+        return f"index of {self.post_id}"
+
+
 class PostMedia(models.Model):
     """One use of a file in a post; the only place that names media, thread and override JSON hold none.
 

@@ -49,13 +49,6 @@ class PostQuerySet(WorkspaceScopedQuerySet["Post"]):
         found = Exists(PostMedia.objects.filter(post=OuterRef("pk")))
         return self.filter(found if has_media else ~found)
 
-    def with_words(self, words: Iterable[str]) -> Self:
-        """Whose content holds each of these, whatever their case; SQLite knows the case of ASCII letters only."""
-        found = self
-        for word in words:
-            found = found.filter(content__icontains=word)
-        return found
-
     @staticmethod
     def _has_delivery(**wanted: Any) -> Exists:
         from posts.models import Delivery

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import django_filters
-
 from mastablasta.core.api.filters import (
     Parameter,
+    SpanFilterSet,
     SpanForm,
     a_flag,
     choice,
@@ -22,7 +21,7 @@ class MediaSpans(SpanForm):
     spans = ("created",)
 
 
-class MediaFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+class MediaFilter(SpanFilterSet):
     type = Parameter(
         lambda assets, kinds: assets.of_forms(kinds),
         check=one_of(KINDS),

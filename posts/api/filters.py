@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-import django_filters
 from django.db.models import F
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from integrations.registry import PLATFORM_SLUGS
-from mastablasta.core.api.filters import Parameter, SpanForm, a_flag, an_id, choice, edge, one_of, words, zone_of_edges
+from mastablasta.core.api.filters import (
+    Parameter,
+    SpanFilterSet,
+    SpanForm,
+    a_flag,
+    an_id,
+    choice,
+    edge,
+    one_of,
+    plain_text,
+    refusal,
+    zone_of_edges,
+)
 from mastablasta.core.api.problems import fault
 from mastablasta.core.errors import Invalid
 from posts.api.serializers import PostSerializer
 from posts.models import Post, PostType
+from posts.search.matching import MOST_RANKED, matching
+from posts.search.queries import Query, Unreadable, parse
 from posts.states import PostStatus
 
 ORDER_COLUMNS = {
@@ -26,6 +39,7 @@ ORDER_COLUMNS = {
 }
 ORDERINGS = tuple(sign + name for name in ORDER_COLUMNS for sign in ("", "-"))
 FIELDS = tuple(PostSerializer().fields)
+NEWEST, RELEVANCE = "newest", "relevance"
 
 
 def _ordered(posts: Any, ordering: str) -> Any:
@@ -37,11 +51,32 @@ def _ordered(posts: Any, ordering: str) -> Any:
     return posts.order_by(order, f"{sign}id")
 
 
+def a_query(text: str) -> Query:
+    try:
+        return parse(plain_text(text))
+    except Unreadable as error:
+        raise refusal(error.code, error.sentence, **error.params) from error
+
+
+class SearchParameter(Parameter):
+    """Posts of the caller's workspace that a query finds."""
+
+    def __init__(self) -> None:
+        says = (
+            "Words that have to be in its texts or tags, whatever their case and accents. Also "
+            '"words in a row", -without, this or that, and beginning* (3 letters or more).'
+        )
+        super().__init__(lambda posts, _: posts, check=a_query, says=says)
+
+    def filter(self, qs: Any, value: Any) -> Any:
+        return qs if value is None else matching(qs, value, workspace=self.parent.request.auth.workspace.pk)
+
+
 class PostSpans(SpanForm):
     spans = ("scheduled", "created", "published")
 
 
-class PostFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+class PostFilter(SpanFilterSet):
     status = choice("status", PostStatus.values)
     platform = Parameter(
         lambda posts, slugs: posts.for_platforms(slugs),
@@ -70,11 +105,7 @@ class PostFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
         schema={"enum": ["true", "false"]},
         says="Whether any part of it has a file, for any account.",
     )
-    q = Parameter(
-        lambda posts, found: posts.with_words(found),
-        check=words,
-        says="Words that the content holds, all of them, whatever their case; each of 2 characters or more.",
-    )
+    q = SearchParameter()
     ordering = Parameter(
         _ordered,
         check=one_of(ORDERINGS),
@@ -85,6 +116,29 @@ class PostFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     class Meta:
         model = Post
         form = PostSpans
+        fields: list[str] = []
+
+
+class SearchSpans(SpanForm):
+    spans = ("date",)
+
+
+class SearchFilter(PostFilter):
+    """Filters of GET /search/posts: those of lists, with one span, in which a post was made."""
+
+    scheduled_from = scheduled_to = created_from = created_to = published_from = published_to = None  # type: ignore[assignment]  # how django-filter takes out what a base has
+    date_from = edge("created_at", "from")
+    date_to = edge("created_at", "to")
+    ordering = Parameter(
+        lambda posts, _: posts,  # the view ranks
+        check=one_of((NEWEST, RELEVANCE)),
+        schema={"enum": [NEWEST, RELEVANCE]},
+        says=f"Left out: newest first. relevance: the best of the newest {MOST_RANKED:,} that are found come first.",
+    )
+
+    class Meta:
+        model = Post
+        form = SearchSpans
         fields: list[str] = []
 
 

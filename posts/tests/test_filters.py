@@ -80,13 +80,14 @@ def test_accounts_authors_types_and_tags(client: APIClient, account: SocialAccou
     assert found(client, "tag=new") == found(client, f"tag=news&account={uuid4()}") == []
 
 
-def test_words_are_all_to_be_found_whatever_their_case(client: APIClient, account: SocialAccount) -> None:
-    for content in ("Good Morning Berlin", "good evening", "100% sure", "100 times"):
+def test_words_are_searched_as_search_does(client: APIClient, account: SocialAccount) -> None:
+    for content in ("Good Morning Berlin", "good evening", "100% sure", "Übung"):
         write(account, content)
 
     assert sorted(found(client, "q=GOOD")) == ["Good Morning Berlin", "good evening"]
     assert found(client, "q=berlin+good") == ["Good Morning Berlin"]
-    assert found(client, "q=00%25") == ["100% sure"]
+    assert found(client, "q=100%25") == ["100% sure"]
+    assert found(client, "q=UBUNG") == ["Übung"]
     assert len(found(client, "q=")) == 4
 
 
@@ -122,9 +123,8 @@ def test_spans_hold_both_their_ends(client: APIClient, account: SocialAccount, q
         ("author=me", [("author", "invalid")]),
         ("post_type=poem", [("post_type", "invalid_choice")]),
         ("tag=%00", [("tag", "nul_character")]),
-        ("q=a", [("q", "min_length")]),
-        ("q=" + "ab+" * 11, [("q", "max_length")]),
-        ("q=" + "a" * 201, [("q", "max_length")]),
+        ("q=ab*", [("q", "prefix_too_short")]),
+        ("q=" + "a" * 1001, [("q", "max_length")]),
         ("q=%00%00", [("q", "nul_character")]),
         ("q=ab&q=cd", [("q", "max_length")]),
         ("tag=x&" * 101, [("tag", "max_length")]),
@@ -132,7 +132,6 @@ def test_spans_hold_both_their_ends(client: APIClient, account: SocialAccount, q
         ("created_from=2026-02-30T00:00:00Z", [("created_from", "invalid")]),
         ("created_from=2026-02-30&timezone=UTC", [("created_from", "invalid")]),
         ("created_from=2026-01-01T00:00:00", [("created_from", "no_offset")]),
-        ("created_to=2026-01-01", [("created_to", "no_offset")]),
         ("created_to=9999-12-31&timezone=UTC", [("created_to", "overflow")]),
         ("created_to=2026-03-29T02:30:00&timezone=Europe/Berlin", [("created_to", "skipped")]),
         ("published_from=2026-01-02T00:00:00Z&published_to=2026-01-01T00:00:00Z", [("published_to", "before_from")]),

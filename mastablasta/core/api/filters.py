@@ -2,7 +2,7 @@
 
 A list's FilterSet is made of Parameters; its form is a SpanForm when it has spans (`created_from`, `created_to`):
 
-    class PostFilter(django_filters.FilterSet):
+    class PostFilter(SpanFilterSet):
         status = choice("status", PostStatus.values)
         created_from, created_to = edge("created_at", "from"), edge("created_at", "to")
         timezone = zone_of_edges()
@@ -160,18 +160,33 @@ def edge(column: str, side: str) -> Parameter:
     lookup = f"{column}__{'gte' if side == 'from' else 'lt'}"
     return Parameter(
         lambda rows, edge: rows.filter(**{lookup: edge.at}) if isinstance(edge, Edge) else rows,
-        says=f"{'From' if side == 'from' else 'Up to and with'} this time, or this day with `timezone` beside it.",
+        says=f"{'From' if side == 'from' else 'Up to and with'} this time, or this whole day.",
     )
 
 
 def zone_of_edges() -> Parameter:
-    return Parameter(lambda rows, _: rows, check=a_zone, says="IANA name, for days and for times without an offset.")
+    says = "IANA name, for days and for times without an offset; left out, days are those of your own time zone."
+    return Parameter(lambda rows, _: rows, check=a_zone, says=says)
+
+
+class SpanFilterSet(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+    """Filters with spans of time, whose days are those of who asks."""
+
+    @property
+    def form(self) -> Any:
+        form = super().form
+        form.day_zone = getattr(getattr(self.request, "user", None), "timezone", "") or "UTC"
+        return form
 
 
 class SpanForm(forms.Form):
-    """Reads the ends of `spans` with the zone beside them; "created" has the ends created_from and created_to."""
+    """Reads the ends of `spans` with the zone beside them; "created" has the ends created_from and created_to.
+
+    A day without `timezone` is one of `day_zone`, that of who asks.
+    """
 
     spans: ClassVar[Sequence[str]] = ()
+    day_zone = "UTC"
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = self.cleaned_data
@@ -188,7 +203,8 @@ class SpanForm(forms.Form):
         if not text:
             return
         try:
-            values[name] = read_edge(text, is_end=is_end, zone=values.get("timezone") or "")
+            zone = values.get("timezone") or ""
+            values[name] = read_edge(text, is_end=is_end, zone=zone, day_zone=zone or self.day_zone)
         except ValidationError as error:
             detail: Any = error.detail
             self.add_error(name, refusal(str(detail[0].code), str(detail[0])))

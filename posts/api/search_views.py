@@ -1,0 +1,78 @@
+"""Searching posts."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.base import WorkspaceScopedViewSet
+from mastablasta.core.api.problems import fault
+from mastablasta.core.api.serializers import StrictSerializer
+from posts.api.filters import FIELDS, RELEVANCE, SearchFilter, chosen_fields, is_asked, with_fields
+from posts.api.presenting import present_posts
+from posts.api.serializers import PostSerializer
+from posts.models import Post
+from posts.search.highlights import highlights, texts_of
+from posts.search.matching import best_first
+from posts.search.queries import Query, parse
+
+
+class HighlightSerializer(StrictSerializer):
+    """A passage of a post that shows what was found."""
+
+    field = serializers.CharField(help_text="As `content`, `thread.1`, `overrides.mastodon.content`, `tags.0`.")
+    text = serializers.CharField()
+    marks = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
+        help_text="Beginning and end of what was found in `text`, in characters (code points).",
+    )
+
+
+class FoundPostSerializer(PostSerializer):
+    """A post that was found."""
+
+    highlights = HighlightSerializer(many=True, required=False, help_text="With `highlight=true`.")
+
+
+class PostSearchViewSet(WorkspaceScopedViewSet):
+    """Posts by what they say."""
+
+    queryset = Post.objects.all()
+    rows_name = "posts"
+    serializer_class = FoundPostSerializer
+    filterset_class = SearchFilter
+    query_parameters: ClassVar[Any] = {
+        "list": [
+            OpenApiParameter("fields", str, description=f"Only these, separated by commas, of: {', '.join(FIELDS)}."),
+            OpenApiParameter("highlight", bool, description="Whether to show the passages that were found."),
+        ]
+    }
+
+    def narrow(self, rows: Any) -> Any:
+        return rows.kept().order_by("-created_at", "-id")
+
+    @extend_schema(summary="Search posts by their texts and tags, newest first")
+    def list(self, request: Request) -> Response:
+        fields, is_highlighted = chosen_fields(request), is_asked(request, "highlight")
+        found = self.filter_queryset(self.get_queryset())
+        query = parse(request.query_params.get("q", ""))
+        page = self.paginate_queryset(self._in_order(found, query)) or []
+        posts = present_posts(page)
+        shown = with_fields(posts, fields)
+        if is_highlighted:
+            passages = [highlights(texts_of(post), query) for post in posts]
+            shown = [{**post, "highlights": own} for post, own in zip(shown, passages, strict=True)]
+        return self.get_paginated_response(shown)
+
+    def _in_order(self, posts: Any, query: Query) -> Any:
+        if self.request.query_params.get("ordering") != RELEVANCE:
+            return posts
+        if "cursor" in self.request.query_params:
+            sentence = "What is ranked has no cursor; send offset, or leave out ordering=relevance."
+            raise ValidationError({"cursor": [fault("not_with_ordering", sentence)]})
+        return best_first(posts, query)

@@ -1,0 +1,75 @@
+"""Posts that a query finds, on either database."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from uuid import UUID
+
+from django.db import connections
+from django.db.models import Case, IntegerField, Q, When
+from django.db.models.expressions import RawSQL
+
+from posts.querysets import PostQuerySet
+from posts.search.index import workspace_token
+from posts.search.queries import Query, as_match, as_tsquery
+
+MOST_RANKED = 1000
+SQLITE_WEIGHTS = "0.0, 10.0, 4.0, 2.0, 1.0"  # workspace, content, tags, texts, comment, as PostgreSQL's A to D
+
+_POSTGRESQL = "SELECT post_id FROM posts_postsearch WHERE vector @@ %s::tsquery"
+_SQLITE = (
+    "SELECT s.post_id FROM post_search_words JOIN posts_postsearch s ON s.id = post_search_words.rowid "
+    "WHERE post_search_words MATCH %s"
+)
+
+
+def matching(posts: PostQuerySet, query: Query, *, workspace: UUID) -> PostQuerySet:
+    """Narrow the posts of a workspace to those that the query finds, in their order."""
+    if not query.groups:
+        return posts.none()
+    token = workspace_token(workspace)
+    if connections[posts.db].vendor == "postgresql":
+        return posts.filter(pk__in=RawSQL(_POSTGRESQL, [as_tsquery(query, within=token)]))
+    match = as_match(query)
+    found = [Q(pk__in=_matches(token, match.wanted))] if match.wanted else []
+    found += [~Q(pk__in=_matches(token, without)) for without in match.without]
+    return posts.filter(reduce(or_, found))
+
+
+def best_first(posts: PostQuerySet, query: Query) -> PostQuerySet:
+    """The newest MOST_RANKED of posts that the query has found, those that it fits best first.
+
+    PostgreSQL ranks by how often and where words are, SQLite also by how rare they are: the order may differ.
+    """
+    newest = list(posts.order_by("-created_at", "-id").values_list("id", flat=True)[:MOST_RANKED])
+    if not newest:
+        return posts.none()
+    ranked = _ranked(newest, query, using=posts.db) if query.wanted else newest
+    whens = (When(pk=post_id, then=number) for number, post_id in enumerate(ranked))
+    return posts.filter(pk__in=ranked).order_by(Case(*whens, output_field=IntegerField()), "-id")
+
+
+def _ranked(ids: list[UUID], query: Query, *, using: str) -> list[UUID]:
+    """These posts, best first; of equal ones, and of those that only lack what is not wanted, the newest."""
+    connection = connections[using]
+    among = ", ".join(["%s"] * len(ids))
+    given: list[UUID | str]
+    if connection.vendor == "postgresql":
+        statement = f"SELECT post_id, ts_rank(vector, %s::tsquery) FROM posts_postsearch WHERE post_id IN ({among})"
+        wanted, given = as_tsquery(query), list(ids)
+    else:
+        statement = (
+            f"SELECT s.post_id, -bm25(post_search_words, {SQLITE_WEIGHTS}) FROM post_search_words "
+            "JOIN posts_postsearch s ON s.id = post_search_words.rowid "
+            f"WHERE post_search_words MATCH %s AND s.post_id IN ({among})"
+        )
+        wanted, given = as_match(query).wanted, [post_id.hex for post_id in ids]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [wanted, *given])
+        ranks = {row[0] if isinstance(row[0], UUID) else UUID(row[0]): row[1] for row in cursor.fetchall()}
+    return sorted(ids, key=lambda post_id: -ranks.get(post_id, 0.0))  # stable: the newest of equal ones first
+
+
+def _matches(token: str, expression: str) -> RawSQL:
+    return RawSQL(_SQLITE, [f'"{token}" AND ({expression})'])

@@ -1,0 +1,284 @@
+"""GET /search/posts over HTTP: one corpus, the same answers on both databases."""
+
+# ruff: noqa: RUF001  texts in many scripts
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import Membership, Workspace
+from accounts.tests.factories import make_workspace, signed_in
+from integrations.tests.factories import make_account
+from media_library.tests.factories import make_asset
+from posts.models import Post, PostMedia, PostTag
+from posts.search.matching import matching
+from posts.search.queries import Unreadable, parse
+from posts.tests.factories import make_post
+
+pytestmark = pytest.mark.django_db
+
+CORPUS: dict[str, dict[str, Any]] = {
+    "morning": {"content": "Good morning from the harbour! Coffee is ready."},
+    "night": {"content": "Good night, harbour. No coffee now; tea."},
+    "lodz": {"content": "Łódź und Übung: ÉTÉ à la plage, naïve café"},
+    "tokyo": {"content": "東京タワーに行く、きれい"},
+    "seoul": {"content": "서울에서 만나요"},
+    "party": {"content": "🎉 party 👩🏽‍🚀 #SummerSale #2026goals"},
+    "link": {"content": "Read https://example.com/blog/post-1?utm=x now"},
+    "greek": {"content": "ΣΊΣΥΦΟΣ και ὁ λίθος"},
+    "code": {"content": "C++ or C#? it's 1.5 kg, e-mail me@example.org"},
+    "thread": {"content": "First part", "thread": ["First part", "Second chapter about whales"]},
+    "comment": {"content": "Look below", "first_comment": "Details about dolphins"},
+    "override": {"content": "General words", "overrides": {"mastodon": {"content": "Special penguin words"}}},
+    "tagged": {"content": "Nothing to see", "tags": ["Autumn Market", "news"]},
+    "two": {"content": "We go to AI at 5"},
+}
+FOUND: dict[str, set[str]] = {
+    "good": {"morning", "night"},
+    "GOOD harbour": {"morning", "night"},
+    '"good morning"': {"morning"},
+    '"morning good"': set(),
+    "good -coffee": set(),
+    "good -morning": {"night"},
+    "morning or tea": {"morning", "night"},
+    "morning or tea coffee": {"morning", "night"},
+    "tea or whales or nothing": {"night", "thread", "tagged"},
+    "lodz": {"lodz"},
+    "übung": {"lodz"},
+    "ubung ete plage": {"lodz"},
+    "NAIVE CAFE": {"lodz"},
+    "東京": {"tokyo"},
+    "タワー": {"tokyo"},
+    "京": {"tokyo"},
+    "京東": set(),
+    "서울": {"seoul"},
+    "만나": {"seoul"},
+    "🎉": {"party"},
+    "👩‍🚀": {"party"},
+    "#summersale": {"party"},
+    "2026goals": {"party"},
+    "example.com": {"link"},
+    "https://example.com/blog/post-1?utm=x": {"link"},
+    "example": {"link", "code"},
+    "post-1": {"link"},
+    "σίσυφος": {"greek"},
+    "ο λιθος": {"greek"},
+    "c": {"code"},
+    "c++": {"code"},
+    "1.5": {"code"},
+    "me@example.org": {"code"},
+    "it's": {"code"},
+    "ai": {"two"},
+    "5": {"code", "two"},
+    "we go": {"two"},
+    "whales": {"thread"},
+    '"part second"': set(),
+    "dolphins": {"comment"},
+    "penguin": {"override"},
+    '"words special"': set(),
+    '"autumn market"': {"tagged"},
+    '"market news"': set(),
+    "harb*": {"morning", "night"},
+    "sec* -part": set(),
+    "xyz*": set(),
+    "-good -harbour -coffee": set(CORPUS) - {"morning", "night"},
+    "whales or -good": set(CORPUS) - {"morning", "night"},
+    "good or -good": set(CORPUS),
+    '"good morn': set(),
+    '"good morning': {"morning"},
+    "'; DROP TABLE posts_post; --": set(),
+    "NEAR(good coffee)": set(),
+    "content:good": set(),
+    "good & morning | night": set(),
+    "!!! ??? ---": set(),
+    "w" + "0" * 32: set(),
+    "¶": set(),
+}
+
+
+def write_corpus(workspace: Workspace) -> None:
+    for name, columns in CORPUS.items():
+        texts = {column: value for column, value in columns.items() if column != "tags"}
+        post = Post.objects.create(workspace=workspace, post_options={"name": name}, **texts)
+        PostTag.objects.bulk_create(PostTag(post=post, name=tag) for tag in columns.get("tags", ()))
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return make_workspace()
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> APIClient:
+    return signed_in(Membership.objects.get(workspace=workspace).user)
+
+
+def search(client: APIClient, query: str) -> dict[str, Any]:
+    answer = client.get(f"/api/v2/search/posts?{query}")
+    assert answer.status_code == 200, answer.content
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def contents(client: APIClient, query: str) -> list[str]:
+    return [row["content"] for row in search(client, query)["posts"]]
+
+
+def test_corpus(workspace: Workspace) -> None:
+    write_corpus(workspace)
+    write_corpus(make_workspace())  # nothing of it is ever found
+
+    posts = Post.objects.filter(workspace=workspace)
+    found = {
+        query: {options["name"] for options in rows.values_list("post_options", flat=True)}
+        for query in FOUND
+        for rows in [matching(posts, parse(query), workspace=workspace.id)]
+    }
+
+    assert found == FOUND
+
+
+def test_answer_is_a_list_of_posts_newest_first(client: APIClient, workspace: Workspace) -> None:
+    for number in range(3):
+        make_post(workspace=workspace, content=f"coffee {number}")
+    make_post(content="coffee of others")
+    gone = make_post(workspace=workspace, content="coffee gone")
+    Post.objects.filter(id=gone.id).update(deleted_at=datetime.now(UTC))
+
+    found = search(client, "q=coffee&limit=2")
+
+    assert [row["content"] for row in found["posts"]] == ["coffee 2", "coffee 1"]
+    assert (found["total"], found["limit"], found["offset"]) == (3, 2, 0)
+    assert contents(client, "q=coffee&limit=2&offset=2") == ["coffee 0"]
+    assert contents(client, "q=coffee&limit=2&cursor=") == ["coffee 2", "coffee 1"]
+    assert search(client, "q=coffee")["posts"] == client.get("/api/v2/posts?q=coffee").json()["posts"]
+
+
+def test_the_missions_own_address_works_as_written(client: APIClient, workspace: Workspace) -> None:
+    account = make_account(workspace=workspace, platform="twitter")
+    wanted = make_post(accounts=[account], content="1", post_type="thread", status="published")
+    make_post(accounts=[account], content="2", post_type="thread")
+    make_post(workspace=workspace, content="3", post_type="thread", status="published")
+    old = make_post(accounts=[account], content="4", post_type="thread", status="published")
+    Post.objects.filter(id=old.id).update(created_at=datetime(2026, 1, 3, 23, 59, tzinfo=UTC))
+
+    query = "q=&platform=twitter&post_type=thread&status=published&date_from=2026-01-04"
+
+    assert [row["id"] for row in search(client, query)["posts"]] == [str(wanted.id)]
+
+
+def test_a_bare_date_is_a_whole_day_of_who_asks(client: APIClient, workspace: Workspace) -> None:
+    member = Membership.objects.get(workspace=workspace).user
+    late = make_post(workspace=workspace, content="late")
+    Post.objects.filter(id=late.id).update(created_at=datetime(2026, 3, 28, 23, 30, tzinfo=UTC))
+
+    day = "q=&date_from=2026-03-28&date_to=2026-03-28"
+    assert contents(client, day) == ["late"]
+    assert contents(client, f"{day}&timezone=Europe/Berlin") == []
+    member.timezone = "Europe/Berlin"
+    member.save()
+    assert contents(client, day) == []
+    assert contents(client, f"{day}&timezone=UTC") == ["late"]
+    listed = client.get("/api/v2/posts?created_from=2026-03-29").json()["posts"]
+    assert [row["content"] for row in listed] == ["late"]
+
+
+def test_filters_narrow_what_is_found(client: APIClient, workspace: Workspace) -> None:
+    accounts = [make_account(workspace=workspace, platform=platform) for platform in ("twitter", "bluesky")]
+    for account in accounts:
+        make_post(accounts=[account], content=f"tea {account.platform}")
+    pictured = make_post(accounts=accounts, content="tea with picture")
+    PostMedia.objects.create(post=pictured, asset=make_asset(workspace=workspace), position=0)
+
+    assert contents(client, "q=tea&platform=twitter") == ["tea with picture", "tea twitter"]
+    assert len(contents(client, "q=tea&platform=twitter&platform=bluesky")) == 3
+    assert contents(client, "q=tea&has_media=true") == ["tea with picture"]
+    assert contents(client, f"q=tea&account={accounts[1].id}&has_media=false") == ["tea bluesky"]
+
+
+def test_best_come_first_when_asked_for(client: APIClient, workspace: Workspace) -> None:
+    make_post(workspace=workspace, content="whale whale whale")
+    make_post(workspace=workspace, content="Something else", first_comment="with one whale far below")
+    make_post(workspace=workspace, content="no fish")
+
+    assert contents(client, "q=whale")[0] == "Something else"
+    assert contents(client, "q=whale&ordering=relevance") == ["whale whale whale", "Something else"]
+    assert contents(client, "q=whale&ordering=relevance&limit=1&offset=1") == ["Something else"]
+    assert contents(client, "q=-whale&ordering=relevance") == ["no fish"]
+    assert contents(client, "q=nothing&ordering=relevance") == []
+
+
+def test_passages_are_shown_on_request(client: APIClient, workspace: Workspace) -> None:
+    post = make_post(workspace=workspace, content="Café at the quay", overrides={"mastodon": {"content": "A cafe!"}})
+    PostTag.objects.create(post=post, name="cafe")
+
+    (shown,) = search(client, "q=cafe&highlight=true&fields=id")["posts"]
+
+    assert shown == {
+        "id": str(post.id),
+        "highlights": [
+            {"field": "content", "text": "Café at the quay", "marks": [[0, 4]]},
+            {"field": "tags.0", "text": "cafe", "marks": [[0, 4]]},
+            {"field": "overrides.mastodon.content", "text": "A cafe!", "marks": [[2, 6]]},
+        ],
+    }
+    assert "highlights" not in search(client, "q=cafe")["posts"][0]
+    assert search(client, "q=&highlight=true")["posts"][0]["highlights"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "code"),
+    [
+        (f"q={'x' * 4096}", "q", "max_length"),
+        ("q=ab*", "q", "prefix_too_short"),
+        ("q=a%00b", "q", "nul_character"),
+        ("q=a&q=b", "q", "max_length"),
+        ("q=a&created_from=2026-01-01", "created_from", "unknown_parameter"),
+        ("status=lost", "status", "invalid_choice"),
+        ("ordering=-created_at", "ordering", "invalid_choice"),
+        ("date_from=2026-02-30", "date_from", "invalid"),
+        ("date_from=2026-02-02&date_to=2026-02-01", "date_to", "before_from"),
+        ("highlight=maybe", "highlight", "invalid"),
+        ("fields=nothing", "fields", "unknown_field"),
+        ("q=a&ordering=relevance&cursor=", "cursor", "not_with_ordering"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name(client: APIClient, query: str, field: str, code: str) -> None:
+    answer = client.get(f"/api/v2/search/posts?{query}")
+
+    assert answer.status_code == 400
+    assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [(field, code)]
+
+
+def test_nothing_is_found_without_words(client: APIClient, workspace: Workspace) -> None:
+    make_post(workspace=workspace, content="!!!")
+
+    assert contents(client, f"q={quote('!!!')}") == []
+    assert contents(client, "q=") == contents(client, "") == ["!!!"]
+
+
+def test_no_query_breaks(workspace: Workspace) -> None:
+    chance, signs = Random(7), "ab \"-*or()|&!:<>\\'^{}東🎉\u0301\u200d\n"
+    make_post(workspace=workspace, content="nothing of that")
+
+    for _ in range(300):
+        text = "".join(chance.choice(signs) for _ in range(chance.randrange(40)))
+        with suppress(Unreadable):
+            assert matching(Post.objects.all(), parse(text), workspace=workspace.id).count() <= 1, text
+
+
+def test_number_of_queries_stays_the_same(
+    client: APIClient, workspace: Workspace, django_assert_num_queries: Any
+) -> None:
+    for number in range(5):
+        make_post(workspace=workspace, content=f"tea {number}")
+    with django_assert_num_queries(6):
+        search(client, "q=tea&limit=1")
+    with django_assert_num_queries(6):
+        search(client, "q=tea&limit=4")
