@@ -40,7 +40,7 @@ from posts.api.serializers import (
 )
 from posts.api.waiting import PREFERENCES, OutcomeSerializer, asked_wait_s, publishing_answer, told, wait_for_outcome
 from posts.models import Attempt, Delivery, Post
-from posts.services import cancellation, drafts, edits, remote_deletion, rescheduling, resolution, retries, scheduling
+from posts.services import cancellation, creation, edits, remote_deletion, rescheduling, resolution, retries, scheduling
 from posts.services.drafts import Draft
 from posts.services.validation import validate_draft
 
@@ -99,7 +99,7 @@ class PostViewSet(WorkspaceScopedViewSet):
     )
     def create(self, request: Request) -> Response:
         body = self.body(NewPostSerializer)
-        post = drafts.create_post(
+        post = creation.create_post(
             self.workspace,
             by=self.caller.user,
             draft=NewPostSerializer.draft(body),

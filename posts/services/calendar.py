@@ -146,7 +146,8 @@ def find_conflicts(
 def _account_ids(workspace: Workspace, platforms: Sequence[str], accounts: Sequence[UUID]) -> list[UUID]:
     if not platforms and not accounts:
         return list(SocialAccount.objects.in_workspace(workspace).connected().values_list("id", flat=True))
-    chosen, problems = post_content.choose_accounts(workspace, platforms, accounts)
+    choice = post_content.AccountChoice(workspace, platforms, accounts)
+    chosen, problems = post_content.choose_accounts(choice, platforms, accounts)
     post_content.raise_if_any([p for p in problems if p.code in {"unknown_account", "unknown_platform"}])
     return [account.id for account in chosen]
 

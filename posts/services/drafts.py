@@ -1,4 +1,4 @@
-"""Making posts."""
+"""What people ask for, and what becomes of it as a post: content, accounts, files, and problems with them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from unicodedata import normalize
 from uuid import UUID
 
-from django.db import transaction
-
-from accounts.models import User, Workspace
+from accounts.models import Workspace
 from integrations import registry
 from integrations.models import SocialAccount
 from integrations.validation import unknown_options
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.pasting import is_blank
+from media_library.models import Asset
 from posts.models import Post, PostTag, PostType
 from posts.services import media, post_content, scheduling
 from posts.services.media import Choices, Files
+from posts.services.post_content import AccountChoice
 
 LONGEST_CONTENT = 100_000
 NEVER_STORED = {"unknown_account", "unknown_platform", "unknown_media", "unknown_option"}
@@ -49,28 +49,34 @@ class Draft:
     timezone: str = ""
     notes: Sequence[FieldProblem] = ()
 
+    @property
+    def named_accounts(self) -> set[UUID]:
+        """The accounts that it names, in `accounts` and in overrides."""
+        return {*self.accounts, *(UUID(key) for key in self.overrides if _is_id(key))}
 
-def create_post(workspace: Workspace, *, by: User, draft: Draft, publish: bool = False, at: datetime) -> Post:
-    """Store a post with a delivery for each chosen account; schedule or publish it if asked to.
 
-    A draft keeps what its platforms would refuse as `warnings`; scheduling and publishing raise Invalid instead, with
-    every problem by platform and field, and store nothing.
-    """
-    post_content.raise_if_any([*problems_of(draft), *time_problems(draft, publish=publish, at=at)])
-    post = Post(workspace=workspace, author=by, scheduled_at=draft.scheduled_at)
-    is_draft = not publish and draft.scheduled_at is None
-    composed = compose(post, draft, goes_out=not is_draft)
-    post_content.raise_if_any([p for p in composed.problems if not is_draft or p.code in NEVER_STORED])
-    with transaction.atomic():
-        post.scheduled_at = None
-        post.save(force_insert=True)
-        set_tags(post, draft.tags)
-        if draft.media:
-            media.set_media(post, draft.media)
-        post_content.add_deliveries(post, composed.accounts, composed.files)
-        if not is_draft:
-            scheduling.schedule_deliveries(post, due_at=draft.scheduled_at or at, at=at, files=composed.files)
-    return post
+def _is_id(key: str) -> bool:
+    try:
+        return str(UUID(key)) == key
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is in the workspace of drafts: the accounts and files that they may mean, read once for all of them."""
+
+    workspace: Workspace
+    accounts: AccountChoice
+    assets: Mapping[UUID, Asset]
+
+    @classmethod
+    def of(cls, workspace: Workspace, drafts: Sequence[Draft]) -> Surroundings:
+        """Two queries, one without files."""
+        platforms = {platform for draft in drafts for platform in draft.platforms}
+        accounts = {account for draft in drafts for account in draft.named_accounts}
+        assets = media.find_assets(workspace, [draft.media for draft in drafts])
+        return cls(workspace, AccountChoice(workspace, platforms, accounts), assets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +89,10 @@ class Composed:
     warnings: list[FieldProblem]
 
 
-def compose(post: Post, draft: Draft, *, goes_out: bool) -> Composed:
-    """Write the draft's content into `post` (unsaved)."""
-    accounts, problems = post_content.choose_accounts(post.workspace, draft.platforms, draft.accounts)
+def compose(post: Post, draft: Draft, *, goes_out: bool, within: Surroundings | None = None) -> Composed:
+    """Write the draft's content into `post` (unsaved). `within`: where several are composed; None = it is read."""
+    within = within or Surroundings.of(post.workspace, [draft])
+    accounts, problems = post_content.choose_accounts(within.accounts, draft.platforms, draft.accounts)
     if goes_out and not accounts and not problems:
         message = "Name at least one platform or account to publish to."
         problems.append(FieldProblem("platforms", "required", message))
@@ -94,18 +101,18 @@ def compose(post: Post, draft: Draft, *, goes_out: bool) -> Composed:
     post.overrides = {key: dict(override) for key, override in draft.overrides.items()}
     for scope in dict.fromkeys(scope for scope, _ in draft.media if scope):
         post.overrides.setdefault(scope, {})[media.NAMES_MEDIA] = []  # the rows hold it
-    assets, against_media = media.find_assets(post.workspace, draft.media)
-    files = media.files_of(draft.media, assets)
+    files = media.files_of(draft.media, within.assets)
     post.post_type = draft.post_type
     if draft.thread and draft.post_type == PostType.STANDARD:
         post.post_type = PostType.THREAD
     post.post_options = {slug: dict(options) for slug, options in draft.post_options.items()}
     post.timezone = draft.timezone
     post.wanted_platforms = [str(p.params["platform"]) for p in problems if p.code in post_content.NOBODY_CODES]
-    problems += _override_problems(post, draft)
+    problems += _override_problems(draft, within.accounts.ids)
     problems += _unknown_options(draft, but={account.platform for account in accounts})
-    problems += [*against_media, *post_content.content_problems(post, accounts, files)]
-    warnings = [*draft.notes, *post_content.default_warnings(post.workspace, accounts, draft.accounts)]
+    problems += media.problems_with(within.workspace, draft.media, within.assets)
+    problems += post_content.content_problems(post, accounts, files)
+    warnings = [*draft.notes, *post_content.default_warnings(within.accounts, accounts, draft.accounts)]
     warnings += _unused_overrides(draft, accounts, post.wanted_platforms)
     post.warnings = as_rows([*problems, *warnings])
     return Composed(accounts, files, problems, warnings)
@@ -118,9 +125,12 @@ def as_rows(problems: Iterable[FieldProblem]) -> list[dict[str, Any]]:
 
 def set_tags(post: Post, names: Sequence[str]) -> None:
     post.tag_rows.all().delete()
-    PostTag.objects.bulk_create(
-        [PostTag(post=post, name=name) for name in dict.fromkeys(normalize("NFC", name) for name in names)]
-    )
+    PostTag.objects.bulk_create(tags_of(post, names))
+
+
+def tags_of(post: Post, names: Sequence[str]) -> list[PostTag]:
+    """These tags of the post, each once, not yet stored."""
+    return [PostTag(post=post, name=name) for name in dict.fromkeys(normalize("NFC", name) for name in names)]
 
 
 def problems_of(draft: Draft) -> list[FieldProblem]:
@@ -174,11 +184,8 @@ def time_problems(draft: Draft, *, publish: bool, at: datetime) -> list[FieldPro
     return scheduling.time_problems(draft.scheduled_at, at=at)
 
 
-def _override_problems(post: Post, draft: Draft) -> list[FieldProblem]:
-    """Overrides are for a platform, or for an account of this workspace."""
-    ids = {
-        str(key) for key in SocialAccount.objects.in_workspace(post.workspace).connected().values_list("id", flat=True)
-    }
+def _override_problems(draft: Draft, ids: Collection[str]) -> list[FieldProblem]:
+    """Overrides are for a platform, or for an account of this workspace, of which `ids` names those that are meant."""
     return [
         FieldProblem(
             f"overrides.{key}", "unknown_account", f"{key!r} is neither a platform nor an account of this workspace."

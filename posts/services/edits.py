@@ -15,6 +15,7 @@ from posts.services import drafts, media, post_content, scheduling
 from posts.services.cancellation import CANCELLABLE, cancel_deliveries
 from posts.services.drafts import Composed, Draft
 from posts.services.media import Files
+from posts.services.post_content import AccountChoice
 from posts.services.preconditions import Check, no_check, raise_if_out
 from posts.services.retries import S
 from posts.states import (
@@ -31,7 +32,8 @@ def edit_post(post: Post, draft: Draft, *, check: Check = no_check, at: datetime
     other content now.
     """
     post_content.raise_if_any(drafts.problems_of(draft))
-    chosen, _ = post_content.choose_accounts(post.workspace, draft.platforms, draft.accounts)
+    choice = AccountChoice(post.workspace, draft.platforms, draft.accounts)
+    chosen, _ = post_content.choose_accounts(choice, draft.platforms, draft.accounts)
     with transaction.atomic():
         deliveries = scheduling.lock_post(post, also=[account.id for account in chosen])
         post.refresh_from_db()

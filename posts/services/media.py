@@ -47,14 +47,19 @@ def place_field(place: Place) -> str:
 def set_media(post: Post, choices: Choices) -> None:
     """Let the post have exactly these."""
     post.media_uses.all().delete()
-    PostMedia.objects.bulk_create(
+    PostMedia.objects.bulk_create(uses_of(post, choices))
+
+
+def uses_of(post: Post, choices: Choices) -> list[PostMedia]:
+    """These choices as uses of the post, not yet stored."""
+    return [
         PostMedia(
             post=post, asset_id=one.asset_id, scope=scope, part=part, position=position, alt_text=one.alt_text,
             fit=one.fit,
         )
         for (scope, part), chosen in choices.items()
         for position, one in enumerate(chosen)
-    )  # fmt: skip
+    ]  # fmt: skip
 
 
 def choices_of(post: Post) -> dict[Place, tuple[MediaChoice, ...]]:
@@ -104,19 +109,21 @@ def _original(asset: Asset, alt_text: str | None, fit: str) -> MediaUse:
 
 
 # --- problems with it ---
-def find_assets(workspace: Workspace, choices: Choices) -> tuple[dict[UUID, Asset], list[FieldProblem]]:
-    """The chosen files by id, and problems with them wherever they go: unknown, deleted, without alt text."""
-    wanted = {one.asset_id for chosen in choices.values() for one in chosen}
-    if not wanted:
-        return {}, []
-    found = {asset.id: asset for asset in Asset.objects.in_workspace(workspace).filter(id__in=wanted)}
+def find_assets(workspace: Workspace, choices: Iterable[Choices]) -> dict[UUID, Asset]:
+    """The chosen files of this workspace by id, deleted ones too. One query, none without files."""
+    wanted = {one.asset_id for places in choices for chosen in places.values() for one in chosen}
+    return Asset.objects.in_workspace(workspace).in_bulk(wanted) if wanted else {}
+
+
+def problems_with(workspace: Workspace, choices: Choices, found: Mapping[UUID, Asset]) -> list[FieldProblem]:
+    """Problems with chosen files wherever they go: unknown, deleted, without alt text. `found`: by `find_assets`."""
     problems: list[FieldProblem] = []
     for place, chosen in choices.items():
         for position, one in enumerate(chosen):
             problem = _problem(workspace, found.get(one.asset_id), one)
             if problem is not None:
                 problems.append(replace(problem, field=f"{place_field(place)}.{position}"))
-    return found, problems
+    return problems
 
 
 def _problem(workspace: Workspace, asset: Asset | None, choice: MediaChoice) -> FieldProblem | None:

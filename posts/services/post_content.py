@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -66,18 +67,36 @@ def target_of(account: SocialAccount) -> Target:
     return Target(host.base_url, host.host, account.remote_id, account.handle, host.info, account.facts)
 
 
+class AccountChoice:
+    """The connected accounts of a workspace that drafts may mean, read in one query for all of them.
+
+    `platforms`: those whose default accounts may be meant; `accounts`: the ids that may be named.
+    """
+
+    def __init__(self, workspace: Workspace, platforms: Iterable[str], accounts: Iterable[UUID]) -> None:
+        connected = SocialAccount.objects.in_workspace(workspace).connected()
+        # Nobody here speaks to a platform: the app's secret stays where it is.
+        self.connected = connected.select_related("platform_host").defer("platform_host__client_secret_enc")
+        meant = Q(id__in=set(accounts)) | Q(platform__in=set(platforms), is_default=True)
+        self.found = list(self.connected.filter(meant).order_by("platform", "id"))
+        self.ids = frozenset(str(account.id) for account in self.found)
+        self.nobody = cache(lambda platform: _nobody(platform, self.connected))
+        self.active = cache(lambda platform: _active(platform, self.connected))
+
+
 def choose_accounts(
-    workspace: Workspace, platforms: Sequence[str], accounts: Sequence[UUID]
+    choice: AccountChoice, platforms: Sequence[str], accounts: Sequence[UUID]
 ) -> tuple[list[SocialAccount], list[FieldProblem]]:
     """The accounts that are meant, each once, and problems with them (unknown, none connected, not usable).
 
     A platform stands for its default account, unless accounts of that platform are named beside it: so what was read
     can be written back.
     """
-    connected = SocialAccount.objects.in_workspace(workspace).connected().select_related("platform_host")
-    wanted = list(
-        connected.filter(Q(id__in=accounts) | Q(platform__in=platforms, is_default=True)).order_by("platform", "id")
-    )
+    wanted = [
+        account
+        for account in choice.found
+        if account.id in set(accounts) or (account.is_default and account.platform in platforms)
+    ]
     named = {account.platform for account in wanted if account.id in set(accounts)}
     wanted = [account for account in wanted if account.id in set(accounts) or account.platform not in named]
     problems = [
@@ -96,7 +115,7 @@ def choose_accounts(
             message = f"{platform!r} is not a platform; valid: {valid}."
             problems.append(FieldProblem("platforms", "unknown_platform", message, {"valid": valid}))
         elif platform not in placed:
-            problems.append(_nobody(platform, connected))
+            problems.append(choice.nobody(platform))
     for account in wanted:
         if account.state in {AccountState.PENDING, AccountState.PAUSED}:
             message = f"The {account.platform} account {account.handle} is {account.state}; activate it first."
@@ -122,8 +141,13 @@ def _nobody(platform: str, connected: QuerySet[SocialAccount]) -> FieldProblem:
     return FieldProblem("platforms", "no_default", message, {**params, "handles": handles[:MOST_NAMED]})
 
 
+def _active(platform: str, connected: QuerySet[SocialAccount]) -> list[str]:
+    active = connected.filter(platform=platform, state=AccountState.ACTIVE)
+    return list(active.order_by("handle", "id").values_list("handle", flat=True))
+
+
 def default_warnings(
-    workspace: Workspace, chosen: Iterable[SocialAccount], accounts: Collection[UUID]
+    choice: AccountChoice, chosen: Iterable[SocialAccount], accounts: Collection[UUID]
 ) -> list[FieldProblem]:
     """Chosen defaults that have to be connected again, where an active account of their platform is at hand.
 
@@ -133,10 +157,7 @@ def default_warnings(
     for account in chosen:
         if account.state != AccountState.NEEDS_REAUTH or account.id in accounts:
             continue
-        active = SocialAccount.objects.in_workspace(workspace).filter(
-            platform=account.platform, state=AccountState.ACTIVE
-        )
-        if handles := list(active.order_by("handle", "id").values_list("handle", flat=True)):
+        if handles := choice.active(account.platform):
             label = registry.PLATFORMS[account.platform].label
             message = (
                 f"The default {label} account {account.handle} has to be connected again before this goes out; "
@@ -175,7 +196,12 @@ def problems_at(platform: str, content: Content, target: Target | None) -> list[
 
 def add_deliveries(post: Post, accounts: Iterable[SocialAccount], files: Files = NO_FILES) -> None:
     """A delivery in draft for each account."""
-    Delivery.objects.bulk_create(
+    Delivery.objects.bulk_create(deliveries_of(post, accounts, files))
+
+
+def deliveries_of(post: Post, accounts: Iterable[SocialAccount], files: Files = NO_FILES) -> list[Delivery]:
+    """A delivery in draft for each account, not yet stored."""
+    return [
         Delivery(
             post=post,
             workspace_id=post.workspace_id,
@@ -184,7 +210,7 @@ def add_deliveries(post: Post, accounts: Iterable[SocialAccount], files: Files =
             is_one_step=_is_one_step(post, account.platform, account.id, files),
         )
         for account in accounts
-    )
+    ]
 
 
 def recompute_steps(post: Post, files: Files) -> None:
@@ -203,8 +229,12 @@ def _is_one_step(post: Post, platform: str, account_id: UUID, files: Files) -> b
 
 def raise_if_any(problems: Sequence[FieldProblem]) -> None:
     """Raise Invalid with all of them, if there are any."""
-    if not problems:
-        return
+    if problems:
+        raise refusal(problems)
+
+
+def refusal(problems: Sequence[FieldProblem]) -> Invalid:
+    """One error for all of them."""
     more = len(problems) - 1
     sentence = problems[0].message + (f" (and {more} more)" if more else "")
-    raise Invalid("invalid" if more else problems[0].code, sentence, problems)
+    return Invalid("invalid" if more else problems[0].code, sentence, problems)

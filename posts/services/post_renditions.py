@@ -33,23 +33,28 @@ def require_renditions(post: Post, *, files: Files | None = None, at: datetime) 
     files = media.read_files([post.id]).get(post.id, {}) if files is None else files
     if not any(files.values()):
         return
+    waiting = post.deliveries.filter(state__in=[*WAITING, DeliveryState.BLOCKED])
+    accounts = [delivery.account for delivery in waiting.select_related("account__platform_host")]
+    require_all(required_for(post, accounts, files).values(), at=at)
+
+
+def required_for(
+    post: Post, accounts: Iterable[SocialAccount], files: Files
+) -> dict[tuple[UUID, str], RequiredRendition]:
+    """What has to be made of a post's files for these accounts, each once."""
     fields = {name: getattr(post, name) for name in post_content.CONTENT_FIELDS}
     wanted: dict[tuple[UUID, str], RequiredRendition] = {}
-    for delivery in post.deliveries.filter(state__in=[*WAITING, DeliveryState.BLOCKED]).select_related(
-        "account__platform_host"
-    ):
-        content = post_content.content_for(
-            fields, platform=delivery.platform, account_id=delivery.account_id, files=files
-        )
-        rule = registry.connector_class(delivery.platform).media_rule(
-            content.post_type, post_content.target_of(delivery.account)
-        )
+    for account in accounts:
+        content = post_content.content_for(fields, platform=account.platform, account_id=account.id, files=files)
+        rule = registry.connector_class(account.platform).media_rule(content.post_type, post_content.target_of(account))
         wanted |= {form.key: form for form in media.required_renditions(content, rule)[0]}
-    require_all(wanted.values(), at=at)
+    return wanted
 
 
 def require_all(forms: Iterable[RequiredRendition], *, at: datetime) -> None:
     forms = list(forms)
+    if not forms:
+        return
     assets = Asset.objects.kept().in_bulk([form.asset_id for form in forms])
     for form in forms:
         if form.asset_id in assets:

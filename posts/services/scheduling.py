@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from integrations.models import SocialAccount
 from mastablasta.core.errors import Conflict, FieldProblem
 from posts.models import Delivery, Post
 from posts.queue import claims
@@ -86,20 +87,27 @@ def accounts_to_come(post: Post) -> list[UUID]:
     """The accounts that `place` would give it deliveries for."""
     if not post.wanted_platforms:
         return []
-    found, _ = post_content.choose_accounts(post.workspace, post.wanted_platforms, [])
+    found, _ = _accounts_of_platforms(post)
     return [account.id for account in found]
+
+
+def _accounts_of_platforms(post: Post) -> tuple[list[SocialAccount], list[FieldProblem]]:
+    """The accounts that the platforms stand for now which had none when they were chosen."""
+    choice = post_content.AccountChoice(post.workspace, post.wanted_platforms, [])
+    return post_content.choose_accounts(choice, post.wanted_platforms, [])
 
 
 def create_missing_deliveries(post: Post) -> None:
     """Give the platforms that were chosen before they had an account their deliveries; the rules of creation hold."""
-    found, problems = post_content.choose_accounts(post.workspace, post.wanted_platforms, [])
+    found, problems = _accounts_of_platforms(post)
     chosen = {d.account_id: d.account for d in post.deliveries.select_related("account__platform_host")}
     new = [account for account in found if account.id not in chosen]
     if not chosen and not new and not problems:
         message = "Name at least one platform or account to publish to."
         problems.append(FieldProblem("platforms", "required", message))
     files = media.read_files([post.id]).get(post.id, {})
-    against_media = media.find_assets(post.workspace, media.choices_of(post))[1] if files else []
+    choices = media.choices_of(post) if files else {}
+    against_media = media.problems_with(post.workspace, choices, media.find_assets(post.workspace, [choices]))
     content = post_content.content_problems(post, [*chosen.values(), *new], files)
     post_content.raise_if_any([*problems, *against_media, *content])
     post_content.add_deliveries(post, new, files)

@@ -1,0 +1,126 @@
+"""Making posts: one or a thousand at once, in as many statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.models import User, Workspace
+from mastablasta.core.errors import FieldProblem, Invalid
+from posts.models import Delivery, Post, PostMedia, PostTag
+from posts.queue import claims
+from posts.services import drafts, media, post_content, post_renditions
+from posts.services.drafts import Composed, Draft, Surroundings
+from posts.services.media import RequiredRendition
+from posts.states import DeliveryState, PostStatus
+
+
+@dataclass(frozen=True, slots=True)
+class NewPost:
+    """A draft that is to become a post: scheduled by its time, sent now with `publish`, else kept as a draft."""
+
+    draft: Draft
+    publish: bool = False
+
+    @property
+    def goes_out(self) -> bool:
+        return self.publish or self.draft.scheduled_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a post cannot be made."""
+
+    problems: list[FieldProblem]
+
+    def as_error(self) -> Invalid:
+        return post_content.refusal(self.problems)
+
+
+def create_post(workspace: Workspace, *, by: User, draft: Draft, publish: bool = False, at: datetime) -> Post:
+    """Store a post with a delivery for each chosen account; schedule or publish it if asked to.
+
+    A draft keeps what its platforms would refuse as `warnings`; scheduling and publishing raise Invalid instead, with
+    every problem by platform and field, and store nothing.
+    """
+    (made,) = create_posts(workspace, by=by, wanted=[NewPost(draft, publish)], at=at)
+    if isinstance(made, Refused):
+        raise made.as_error()
+    return made
+
+
+def create_posts(
+    workspace: Workspace, *, by: User, wanted: Sequence[NewPost], is_atomic: bool = False, at: datetime
+) -> list[Post | Refused]:
+    """Store what can be stored of these, each as `create_post` would; the results in the same order.
+
+    `is_atomic`: where one is refused nothing is stored, and the posts that are returned do not exist.
+    """
+    within = Surroundings.of(workspace, [one.draft for one in wanted])
+    made = [_compose(one, by=by, within=within, at=at) for one in wanted]
+    good = [one for one in made if isinstance(one, _Unstored)]
+    if good and not (is_atomic and len(good) < len(made)):
+        with transaction.atomic():
+            _store(good, at=at)
+    return [one.post if isinstance(one, _Unstored) else one for one in made]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unstored:
+    post: Post
+    draft: Draft
+    composed: Composed
+    deliveries: list[Delivery]
+
+
+def _compose(new: NewPost, *, by: User, within: Surroundings, at: datetime) -> _Unstored | Refused:
+    draft = new.draft
+    problems = [*drafts.problems_of(draft), *drafts.time_problems(draft, publish=new.publish, at=at)]
+    if problems:
+        return Refused(problems)
+    post = Post(workspace=within.workspace, author=by)
+    composed = drafts.compose(post, draft, goes_out=new.goes_out, within=within)
+    problems = [one for one in composed.problems if new.goes_out or one.code in drafts.NEVER_STORED]
+    if problems:
+        return Refused(problems)
+    deliveries = post_content.deliveries_of(post, composed.accounts, composed.files)
+    if new.goes_out:
+        _promise(post, deliveries, due_at=draft.scheduled_at or at)
+    return _Unstored(post, draft, composed, deliveries)
+
+
+def _promise(post: Post, deliveries: Iterable[Delivery], *, due_at: datetime) -> None:
+    """As `scheduling.schedule_deliveries` leaves rows that are there: nobody can hold what is not stored yet."""
+    post.status, post.scheduled_at = PostStatus.SCHEDULED, due_at
+    for delivery in deliveries:
+        delivery.state, delivery.due_at, delivery.next_attempt_at = DeliveryState.QUEUED, due_at, due_at
+
+
+def _store(new: Sequence[_Unstored], *, at: datetime) -> None:
+    """Inside a transaction; nobody sees these rows before it ends, and the lanes are woken last."""
+    Post.objects.bulk_create([one.post for one in new])
+    PostTag.objects.bulk_create(chain.from_iterable(drafts.tags_of(one.post, one.draft.tags) for one in new))
+    PostMedia.objects.bulk_create(chain.from_iterable(media.uses_of(one.post, one.draft.media) for one in new))
+    deliveries = list(chain.from_iterable(one.deliveries for one in new))
+    Delivery.objects.bulk_create(deliveries)
+    forms: dict[tuple[UUID, str], RequiredRendition] = {}
+    for one in new:
+        if one.post.status == PostStatus.SCHEDULED and any(one.composed.files.values()):
+            forms |= post_renditions.required_for(one.post, one.composed.accounts, one.composed.files)
+    post_renditions.require_all(forms.values(), at=at)
+    claims.wake_lanes(_earliest(deliveries))
+
+
+def _earliest(deliveries: Iterable[Delivery]) -> dict[UUID, datetime]:
+    """When each account has something to look at for the first time, by account."""
+    due: dict[UUID, datetime] = {}
+    for delivery in deliveries:
+        at = delivery.next_attempt_at
+        if at is not None:
+            due[delivery.account_id] = min(at, due.get(delivery.account_id, at))
+    return dict(sorted(due.items()))
