@@ -251,6 +251,9 @@ OPERATIONS: dict[str, Operation] = {
     "GET /media/links/thumbnails/{asset}": Operation(Kind.PUBLIC, path={"asset": str(uuid4())}),
     "POST /media/upload": Operation(body=new_picture, is_multipart=True),
     "POST /media/from-url": Operation(body=address_of_a_picture, fixtures=("pictures_host",)),
+    "GET /search/posts": Operation(thing=draft_of, query="?q=Hello"),
+    "POST /bulk/posts/create": Operation(body=lambda workspace: {"posts": [post_for_default_account(workspace)]}),
+    "POST /bulk/posts/delete": Operation(body=lambda workspace: {"post_ids": [str(draft_of(workspace))]}),
     "GET /calendar": Operation(thing=scheduled_of, query="?from=2030-01-01&to=2030-01-31"),
     "POST /schedule/conflicts": Operation(
         body=lambda _: {"scheduled_time": "2030-01-31T09:00:00Z"}, only_reads=True

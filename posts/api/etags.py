@@ -25,8 +25,9 @@ def tagged(shown: dict[str, Any], status: int = 200, *, as_: dict[str, Any] | No
     return Response(shown, status=status, headers={"ETag": etag_of(as_ or shown), **headers})
 
 
-def created(post: Post) -> Response:
-    return tagged(present_post(post), 201, Location=f"/api/v2/posts/{post.id}")
+def created(shown: dict[str, Any]) -> Response:
+    """201 with a post as the API shows it."""
+    return tagged(shown, 201, Location=f"/api/v2/posts/{shown['id']}")
 
 
 def unchanged_since(request: Request) -> Callable[[Post], None]:

@@ -68,6 +68,26 @@ WAITING_DELIVERY = {
 }
 WAITING_POST = {**PUBLISHED_POST, "status": "scheduled", "published_at": None, "deliveries": [WAITING_DELIVERY]}
 ANOTHER_TIME = {"scheduled_time": "2030-02-01T09:00:00+01:00"}
+BULK_CREATE = {"posts": [{"content": "Good morning!", "platforms": ["mastodon"]}, {"content": "Good night!"}]}
+BULK_RESULT = {
+    "successful": [{"id": PUBLISHED_POST["id"], "content": "Good morning!"}],
+    "failed": [
+        {
+            "index": 1,
+            "id": None,
+            "error": "content is missing; write something to publish, or add media.",
+            "code": "required",
+            "details": [
+                {
+                    "field": "content",
+                    "code": "required",
+                    "message": "content is missing; write something to publish, or add media.",
+                }
+            ],
+        }
+    ],
+}
+BULK_DELETE = {"post_ids": [PUBLISHED_POST["id"]], "atomic": True}
 FOUND_OUT = {"outcome": "published", "url": URL}
 RETRIED_ONE = {"message": "Post scheduled for retry"}
 RETRIED = {

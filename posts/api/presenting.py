@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any
 from uuid import UUID
 
 from mastablasta.core.api.fields import utc_text
 from media_library.api.presenting import present_assets
 from posts.models import Attempt, Delivery, Post, PostMedia, PostTag
+from posts.services.creation import Made
+from posts.services.drafts import tags_of
 from posts.services.media import NAMES_MEDIA, Place
 from posts.services.post_content import CONTENT_FIELDS, content_for
 from posts.states import API_STATUS, CLAIMABLE, DeliveryState
@@ -37,6 +40,21 @@ def present_posts(posts: Sequence[Post], *, expands_media: bool = False) -> list
     return [_post(post, deliveries[post.id], tags[post.id], media[post.id]) for post in posts]
 
 
+def present_made(made: Made) -> dict[str, Any]:
+    """A post that was made a moment ago, from what it was made of; no query."""
+    rows = [{column: _value(delivery, column) for column in DELIVERY_COLUMNS} for delivery in made.deliveries]
+    media = {
+        place: [_use(one.asset_id, one.alt_text, one.fit) for one in chosen]
+        for place, chosen in made.draft.media.items()
+    }
+    return _post(made.post, rows, [tag.name for tag in tags_of(made.post, made.draft.tags)], media)
+
+
+def _value(delivery: Delivery, column: str) -> Any:
+    """The value of a column, of tables joined to it too."""
+    return reduce(getattr, column.split("__"), delivery)
+
+
 def present_post(post: Post, *, expands_media: bool = False) -> dict[str, Any]:
     return present_posts([post], expands_media=expands_media)[0]
 
@@ -57,9 +75,14 @@ def _media(posts: Sequence[UUID], *, expands: bool) -> Iterator[tuple[UUID, str,
         return
     columns = ("post", "scope", "part", "asset", "alt_text", "fit")
     for post_id, scope, part, asset_id, alt_text, fit in rows.values_list(*columns):
-        own = {} if alt_text is None else {"alt_text": alt_text}
-        own |= {} if fit == PostMedia.Fit.FIT else {"fit": fit}
-        yield post_id, scope, part, {"id": str(asset_id), **own} if own else str(asset_id)
+        yield post_id, scope, part, _use(asset_id, alt_text, fit)
+
+
+def _use(asset_id: UUID, alt_text: str | None, fit: str) -> Any:
+    """A file in a post: its id, or an object where this use differs from the file."""
+    own = {} if alt_text is None else {"alt_text": alt_text}
+    own |= {} if fit == PostMedia.Fit.FIT else {"fit": fit}
+    return {"id": str(asset_id), **own} if own else str(asset_id)
 
 
 def _thread(texts: Sequence[str], media: Mapping[Place, list[Any]], scope: str) -> list[Any]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from mastablasta.core.api.routers import ApiRouter
-from posts.api import calendar_views, media_views, search_views, views
+from posts.api import bulk_views, calendar_views, media_views, search_views, views
 
 router = ApiRouter()
 router.register("posts", views.PostViewSet)
@@ -9,6 +9,7 @@ router.register("posts/<uuid:id>/attempts", views.AttemptViewSet)
 router.register("deliveries", views.DeliveryViewSet)
 router.register("media", media_views.MediaViewSet)
 router.register("media/<uuid:id>/renditions", media_views.RenditionViewSet)
+router.register("bulk/posts", bulk_views.BulkPostViewSet, basename="bulk-posts")
 router.register("search/posts", search_views.PostSearchViewSet, basename="search-posts")
 router.register("calendar", calendar_views.CalendarViewSet, basename="calendar")
 router.register("schedule", calendar_views.ScheduleViewSet, basename="schedule")

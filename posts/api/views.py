@@ -26,7 +26,7 @@ from posts.api.filters import (
     is_asked,
     with_fields,
 )
-from posts.api.presenting import present_attempt, present_post, present_posts
+from posts.api.presenting import present_attempt, present_made, present_post, present_posts
 from posts.api.serializers import (
     AttemptSerializer,
     DeliverySerializer,
@@ -99,15 +99,15 @@ class PostViewSet(WorkspaceScopedViewSet):
     )
     def create(self, request: Request) -> Response:
         body = self.body(NewPostSerializer)
-        post = creation.create_post(
+        made = creation.create_post(
             self.workspace,
             by=self.caller.user,
             draft=NewPostSerializer.draft(body),
             publish=body.get("publish", False),
             at=timezone.now(),
         )
-        waited = bool(body.get("publish")) and wait_for_outcome(request, post)
-        return told(created(post), waited=waited)
+        waited = bool(body.get("publish")) and wait_for_outcome(request, made.post)
+        return told(created(present_post(made.post) if waited else present_made(made)), waited=waited)
 
     @extend_schema(summary="One post and what became of it")
     def retrieve(self, request: Request, id: UUID) -> Response:
@@ -191,7 +191,7 @@ class PostViewSet(WorkspaceScopedViewSet):
     @action(detail=True, methods=["post"])
     def duplicate(self, request: Request, id: UUID) -> Response:
         copy = rescheduling.duplicate_post(self.get_object(), by=self.caller.user, at=timezone.now())
-        return created(copy)
+        return created(present_post(copy))
 
     @extend_schema(summary="Send again what failed", request=None, responses={200: MessageSerializer})
     @action(detail=True, methods=["post"])

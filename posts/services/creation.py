@@ -33,6 +33,16 @@ class NewPost:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """A post that was stored, what it was made of, and its deliveries in the order in which the API shows them."""
+
+    post: Post
+    draft: Draft
+    composed: Composed
+    deliveries: list[Delivery]
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Why a post cannot be made."""
 
@@ -42,43 +52,34 @@ class Refused:
         return post_content.refusal(self.problems)
 
 
-def create_post(workspace: Workspace, *, by: User, draft: Draft, publish: bool = False, at: datetime) -> Post:
+def create_post(workspace: Workspace, *, by: User, draft: Draft, publish: bool = False, at: datetime) -> Made:
     """Store a post with a delivery for each chosen account; schedule or publish it if asked to.
 
     A draft keeps what its platforms would refuse as `warnings`; scheduling and publishing raise Invalid instead, with
     every problem by platform and field, and store nothing.
     """
-    (made,) = create_posts(workspace, by=by, wanted=[NewPost(draft, publish)], at=at)
+    (made,) = compose_posts(workspace, by=by, wanted=[NewPost(draft, publish)], at=at)
     if isinstance(made, Refused):
         raise made.as_error()
+    store_posts([made], at=at)
     return made
 
 
-def create_posts(
-    workspace: Workspace, *, by: User, wanted: Sequence[NewPost], is_atomic: bool = False, at: datetime
-) -> list[Post | Refused]:
-    """Store what can be stored of these, each as `create_post` would; the results in the same order.
-
-    `is_atomic`: where one is refused nothing is stored, and the posts that are returned do not exist.
-    """
+def compose_posts(workspace: Workspace, *, by: User, wanted: Sequence[NewPost], at: datetime) -> list[Made | Refused]:
+    """What would be made of these, in the same order; nothing is stored yet. Two queries, however many they are."""
     within = Surroundings.of(workspace, [one.draft for one in wanted])
-    made = [_compose(one, by=by, within=within, at=at) for one in wanted]
-    good = [one for one in made if isinstance(one, _Unstored)]
-    if good and not (is_atomic and len(good) < len(made)):
+    return [_compose(one, by=by, within=within, at=at) for one in wanted]
+
+
+def store_posts(new: Sequence[Made], *, at: datetime) -> None:
+    """Store what was composed, all of it or nothing; what is due wakes its accounts when the transaction ends."""
+    if new:
         with transaction.atomic():
-            _store(good, at=at)
-    return [one.post if isinstance(one, _Unstored) else one for one in made]
+            _store(new, at=at)
 
 
-@dataclass(frozen=True, slots=True)
-class _Unstored:
-    post: Post
-    draft: Draft
-    composed: Composed
-    deliveries: list[Delivery]
-
-
-def _compose(new: NewPost, *, by: User, within: Surroundings, at: datetime) -> _Unstored | Refused:
+def _compose(new: NewPost, *, by: User, within: Surroundings, at: datetime) -> Made | Refused:
+    """What would be stored."""
     draft = new.draft
     problems = [*drafts.problems_of(draft), *drafts.time_problems(draft, publish=new.publish, at=at)]
     if problems:
@@ -91,7 +92,7 @@ def _compose(new: NewPost, *, by: User, within: Surroundings, at: datetime) -> _
     deliveries = post_content.deliveries_of(post, composed.accounts, composed.files)
     if new.goes_out:
         _promise(post, deliveries, due_at=draft.scheduled_at or at)
-    return _Unstored(post, draft, composed, deliveries)
+    return Made(post, draft, composed, deliveries)
 
 
 def _promise(post: Post, deliveries: Iterable[Delivery], *, due_at: datetime) -> None:
@@ -101,8 +102,8 @@ def _promise(post: Post, deliveries: Iterable[Delivery], *, due_at: datetime) ->
         delivery.state, delivery.due_at, delivery.next_attempt_at = DeliveryState.QUEUED, due_at, due_at
 
 
-def _store(new: Sequence[_Unstored], *, at: datetime) -> None:
-    """Inside a transaction; nobody sees these rows before it ends, and the lanes are woken last."""
+def _store(new: Sequence[Made], *, at: datetime) -> None:
+    """Nobody sees these rows before the transaction ends, and the lanes are woken last."""
     Post.objects.bulk_create([one.post for one in new])
     PostTag.objects.bulk_create(chain.from_iterable(drafts.tags_of(one.post, one.draft.tags) for one in new))
     PostMedia.objects.bulk_create(chain.from_iterable(media.uses_of(one.post, one.draft.media) for one in new))

@@ -61,4 +61,4 @@ def duplicate_post(post: Post, *, by: User, at: datetime) -> Post:
         "platforms": list(dict.fromkeys([*draft.platforms, *lost])),
         "scheduled_at": None,
     }
-    return creation.create_post(post.workspace, by=by, draft=replace(draft, **changes), at=at)
+    return creation.create_post(post.workspace, by=by, draft=replace(draft, **changes), at=at).post

@@ -80,7 +80,7 @@ class ProblemHandler(ExceptionHandler):
         if isinstance(self.exc, DomainError):
             return problem(code, self.exc.code, _sentence(self.exc), self.exc.problems)
         if isinstance(exc, exceptions.ValidationError):
-            problems = [_field_problem(error) for error in flatten_errors(exc.detail)]
+            problems = problems_in(exc)
             return problem(code, "invalid", summary(problems), problems)
         if isinstance(exc, exceptions.UnsupportedMediaType):
             return problem(code, *_content_types(self.context["view"]))
@@ -96,6 +96,11 @@ class ProblemHandler(ExceptionHandler):
         if getattr(renderer, "format", "json") == "json":  # others show the same as a page
             response.content_type = MEDIA_TYPE
         return response
+
+
+def problems_in(error: exceptions.ValidationError) -> list[FieldProblem]:
+    """Its faults, each by its field."""
+    return [_field_problem(one) for one in flatten_errors(error.detail)]
 
 
 def _sentence(error: DomainError) -> str:
