@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
+from django.http import HttpResponseBase
+from django.utils.cache import get_conditional_response
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -23,6 +25,12 @@ def etag_of(shown: dict[str, Any]) -> str:
 def tagged(shown: dict[str, Any], status: int = 200, *, as_: dict[str, Any] | None = None, **headers: str) -> Response:
     """The answer with its ETag; `as_`: the post as it is shown elsewhere, where this answer shows it otherwise."""
     return Response(shown, status=status, headers={"ETag": etag_of(as_ or shown), **headers})
+
+
+def unless_known(request: Request, shown: dict[str, Any]) -> HttpResponseBase:
+    """The post, or 304 when the caller has just that."""
+    answer = tagged(shown)
+    return get_conditional_response(request._request, etag=answer["ETag"], response=answer) or answer
 
 
 def created(shown: dict[str, Any]) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
@@ -14,8 +15,9 @@ from rest_framework.response import Response
 
 from accounts.api.base import WorkspaceScopedViewSet
 from accounts.roles import Action
+from mastablasta.core.api.conditional import NOT_MODIFIED, SAYS
 from posts.api import validation
-from posts.api.etags import created, tagged, unchanged_since
+from posts.api.etags import created, tagged, unchanged_since, unless_known
 from posts.api.examples import OUTCOMES
 from posts.api.filters import (
     EXPAND_PARAMETER,
@@ -109,12 +111,14 @@ class PostViewSet(WorkspaceScopedViewSet):
         waited = bool(body.get("publish")) and wait_for_outcome(request, made.post)
         return told(created(present_post(made.post) if waited else present_made(made)), waited=waited)
 
-    @extend_schema(summary="One post and what became of it")
-    def retrieve(self, request: Request, id: UUID) -> Response:
+    @extend_schema(
+        summary="One post and what became of it", description=SAYS, responses={200: PostSerializer, **NOT_MODIFIED}
+    )
+    def retrieve(self, request: Request, id: UUID) -> HttpResponseBase:
         post = self.get_object()
         shown = present_post(post)
         if not expands_media(request):
-            return tagged(shown)
+            return unless_known(request, shown)
         return tagged(present_post(post, expands_media=True), as_=shown)
 
     @extend_schema(

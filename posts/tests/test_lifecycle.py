@@ -432,3 +432,14 @@ def test_every_state_is_in_the_table_and_every_move_of_the_api_is_allowed() -> N
         assert DELIVERY_MOVES.allows(source, "cancelled")
     for source in ["sending", "processing", "unknown", "unconfirmed", "published"]:
         assert not DELIVERY_MOVES.allows(source, "cancelled")
+
+
+def test_a_post_that_is_known_is_not_sent_again(client: APIClient) -> None:
+    path = create(client)["Location"]
+    etag = client.get(path)["ETag"]
+
+    known = client.get(path, headers={"If-None-Match": f'"other", {etag}'})
+
+    assert (known.status_code, known.content, known["ETag"]) == (304, b"", etag)
+    client.patch(path, {"tags": ["new"]}, format="json")
+    assert client.get(path, headers={"If-None-Match": etag}).status_code == 200
