@@ -18,8 +18,8 @@ from posts.models import Post
 
 
 def etag_of(shown: dict[str, Any]) -> str:
-    """The ETag of a post as it is shown: another one as soon as anything in it differs."""
-    return f'"{hashlib.sha256(orjson.dumps(shown)).hexdigest()[:32]}"'
+    """The ETag of a post as it is shown: another one as soon as anything in it differs, but for the order of names."""
+    return f'"{hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]}"'
 
 
 def tagged(shown: dict[str, Any], status: int = 200, *, as_: dict[str, Any] | None = None, **headers: str) -> Response:
