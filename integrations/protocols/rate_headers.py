@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from integrations.protocols.values import moment_of
 from mastablasta.core.outbound import Response
 
 DEFAULT_BLOCK = timedelta(minutes=1)
@@ -27,6 +28,12 @@ def epoch_reset(answer: Response, header: str) -> datetime | None:
     value = answer.headers.get(header, "")
     is_moment = value.isascii() and value.isdecimal() and len(value) < 12
     return answer.on_our_clock(datetime.fromtimestamp(int(value), UTC)) if is_moment else None
+
+
+def iso_reset(answer: Response, header: str) -> datetime | None:
+    """The moment that a header names as ISO 8601, on our clock; None without one."""
+    moment = moment_of(answer.headers.get(header))
+    return None if moment is None else answer.on_our_clock(moment)
 
 
 def is_used_up(answer: Response, header: str) -> bool:

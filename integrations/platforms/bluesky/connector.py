@@ -30,7 +30,7 @@ from integrations.platforms.bluesky.addresses import post_url
 from integrations.platforms.bluesky.capabilities import CAPABILITIES, MAX_BYTES, MAX_GRAPHEMES
 from integrations.platforms.bluesky.errors import BLOB_GONE, error_from, error_name, rests_until
 from integrations.platforms.bluesky.keys import record_key
-from integrations.platforms.bluesky.media import Uploads, embed_of, within
+from integrations.platforms.bluesky.media import PostMedia, embed_of, within
 from integrations.platforms.bluesky.text import facets, graphemes, has_mentions
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
@@ -87,20 +87,19 @@ class BlueskyConnector(Connector):
         """
         if not step.part.media:
             return self._put(step, self._record(step))
-        uploads = Uploads(self.http, self.target, step.part.media, progress)
-        blobs = uploads.go_on()
-        if isinstance(blobs, Pending):
-            return blobs
+        media = PostMedia(self.http, self.target, step.part.media, progress)
+        if waits := media.go_on():
+            return waits
         kept = progress.data.get("record")
-        record = {**(kept or self._record(step)), "embed": embed_of(step.part.media, blobs)}
+        record = {**(kept or self._record(step)), "embed": embed_of(step.part.media, list(media.kept.values()))}
         if record != kept:
             progress.save(record=record)
         try:
             return self._put(step, record)
         except Rejected as refused:
-            if refused.code != BLOB_GONE or not uploads.start_again():
+            if refused.code != BLOB_GONE:
                 raise
-        return self.publish(step, progress=progress)
+            return media.again(refused)
 
     def _put(self, step: Step, record: Mapping[str, Any]) -> Published:
         key = record_key(step.key)

@@ -130,10 +130,14 @@ def test_forgotten_file_is_another_reference_in_the_same_record(folder: MediaFol
     first, second = blob(size=1), blob(size=2)
     notes = InMemoryProgress()
 
-    outcome, requests = publish(folder.picture(), said(blob=first), gone, said(blob=second), WRITTEN, notes=notes)
+    use = folder.picture()
 
+    waits, before = publish(use, said(blob=first), gone, notes=notes)
+    outcome, after = publish(use, said(blob=second), WRITTEN, notes=notes)
+
+    assert isinstance(waits, Pending)
     assert isinstance(outcome, Published)
-    bodies = [json.loads(body_of(requests[number])) for number in (1, 3)]
+    bodies = [json.loads(body_of(requests[1])) for requests in (before, after)]
     assert [body["record"]["embed"]["images"][0]["image"] for body in bodies] == [first, second]
     assert [(body["rkey"], body["record"]["createdAt"]) for body in bodies] == [
         (bodies[0]["rkey"], bodies[0]["record"]["createdAt"])
