@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -29,10 +28,10 @@ from integrations.contract import (
     Target,
     TargetIdentity,
 )
-from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OperatorProblem, RateLimited, Rejected
+from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, RateLimited, Rejected
 from integrations.protocols.error_rules import ErrorRule, ErrorTable
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
-from integrations.protocols.oauth2 import OAuth2Flow
+from integrations.protocols.oauth2 import OperatorAppFlow
 from integrations.protocols.uploads import Uploads, ids_in
 from integrations.protocols.values import id_in, moment_of, object_in, text_in
 from integrations.registry import Entry, SignInEntry
@@ -224,15 +223,16 @@ def _checked(url: str) -> str:
     return url
 
 
-class ExampleOAuth(OAuth2Flow):
+class ExampleOAuth(OperatorAppFlow):
     """Gives one page, with a token of its own; a revocation ends all that a person granted."""
 
     revoke_ends = "person"
     scope_separator = ","
-
-    @classmethod
-    def address_of(cls, instance: str) -> str:
-        return "https://graph.example.com"
+    label = "Example"
+    address = "https://graph.example.com"
+    console = "https://example.com/apps"
+    app_settings = "EXAMPLE_ID and EXAMPLE_SECRET"
+    token_path = "/oauth/token"
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -242,23 +242,8 @@ class ExampleOAuth(OAuth2Flow):
     def consent_page(self) -> str:
         return f"{self.http.base_url}/oauth/authorize"
 
-    @property
-    def token_url(self) -> str:
-        return f"{self.http.base_url}/oauth/token"
-
-    def host_info(self) -> Mapping[str, Any]:
-        return {}
-
-    def register(self, *, redirect_uri: str) -> ClientApp:
-        raise OperatorProblem("The operator registers the app.", code="app_not_registered")
-
-    def check_exchange(self, answer: Response) -> None:
-        if not answer.is_ok:
-            raise ExchangeRefused("Example refused the sign-in.", http_status=answer.status)
-
-    def check_refresh(self, answer: Response) -> None:
-        if not answer.is_ok:
-            raise NeedsReconnect("Example ended the sign-in.", http_status=answer.status, can_refresh=False)
+    def meaning(self, answer: Response) -> CallFailed:
+        return error_from(answer)
 
     def revoke(self, app: ClientApp, *, token: str) -> None:
         answer = self.http.with_auth(auth_of(token, app)).delete("/me/permissions")
@@ -277,6 +262,5 @@ class ExampleOAuth(OAuth2Flow):
 class ExampleSideOAuth(ExampleOAuth):
     """Another app, at another host."""
 
-    @classmethod
-    def address_of(cls, instance: str) -> str:
-        return "https://side.example.com"
+    address = "https://side.example.com"
+    app_settings = "EXAMPLE_SIDE_ID and EXAMPLE_SIDE_SECRET"
