@@ -8,10 +8,8 @@ from datetime import datetime
 from typing import Literal
 
 from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Unavailable
-from integrations.protocols.rate_headers import retry_at
+from integrations.protocols.rate_headers import RateWindows, Whose
 from mastablasta.core.outbound import Response
-
-Whose = Literal["account", "host"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class ErrorTable:
 
     `label`: who refuses, as sentences name it. `by_words`: statuses, words in small letters, and what any of these mean
     in an answer with such a status; the first that fit count. `by_code`: by the codes or names that the platform gives.
-    `otherwise`: what is in none of them.
+    `otherwise`: what is in none of them. `windows`: how it tells when it takes calls again.
     """
 
     label: str
@@ -53,6 +51,7 @@ class ErrorTable:
     by_status: Mapping[int, ErrorRule]
     by_code: Mapping[str | int, ErrorRule] = field(default_factory=dict)
     by_words: tuple[tuple[Collection[int], tuple[str, ...], ErrorRule], ...] = ()
+    windows: RateWindows = field(default_factory=RateWindows)
 
     def rule_of(self, status: int, *, codes: Iterable[str | int] = (), said: str = "") -> ErrorRule | None:
         """What the platform's own words and codes mean; None = its status has to tell."""
@@ -62,24 +61,14 @@ class ErrorTable:
                 return rule
         return next((self.by_code[code] for code in codes if code in self.by_code), None)
 
-    def failure(
-        self,
-        answer: Response,
-        *,
-        codes: Iterable[str | int] = (),
-        said: str = "",
-        until: datetime | None = None,
-        limited: Whose = "account",
-    ) -> CallFailed:
-        """Return what to raise for an answer other than 2xx.
-
-        `until`, `limited`: when the window opens that is used up, and whose it is; None = as Retry-After says.
-        """
+    def failure(self, answer: Response, *, codes: Iterable[str | int] = (), said: str = "") -> CallFailed:
+        """Return what to raise for an answer other than 2xx."""
         if common := common_failure(answer, label=self.label):
             return common
         rule = self.rule_of(answer.status, codes=codes, said=said)
         rule = rule or self.by_status.get(answer.status, self.otherwise)
-        return rule.failure(answer, said=said, until=until or retry_at(answer), limited=limited)
+        until, limited = self.windows.opens_at(answer)
+        return rule.failure(answer, said=said, until=until, limited=limited)
 
 
 def common_failure(answer: Response, *, label: str) -> CallFailed | None:

@@ -13,7 +13,7 @@ from integrations.contract import CannotTell, MediaUse, Pending, Target
 from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.protocols.error_rules import ErrorRule, ErrorTable, common_failure
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
-from integrations.protocols.rate_headers import epoch_reset, is_used_up, iso_reset, retry_at
+from integrations.protocols.rate_headers import RateWindows, epoch_reset, iso_reset, retry_at
 from integrations.protocols.uploads import Uploads, file_of, ids_in, timeout_s
 from integrations.protocols.values import id_in, moment_of, object_in, objects_in, text_in
 from mastablasta.core.outbound import Http, Response
@@ -63,9 +63,32 @@ def test_moment_of_another_clock_is_told_on_ours() -> None:
     assert iso_reset(answer(x_reset=(slow + MINUTE).isoformat(), date=date), "x-reset") == NOON + MINUTE
 
 
-def test_window_is_used_up_when_nothing_is_left() -> None:
-    assert is_used_up(answer(x_left=" 0 "), "x-left")
-    assert not any(is_used_up(answer(x_left=value), "x-left") for value in ("", "1", "00", "none"))
+WINDOWS = RateWindows({"x-hour": "account", "x-app": "host"}, iso_reset)
+HOUR, APP = NOON + timedelta(minutes=30), NOON + timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("headers", "rests_until", "opens_at"),
+    [
+        ({}, None, (NOON + MINUTE, "account")),
+        ({"x_hour_remaining": " 0 ", "x_hour_reset": HOUR}, HOUR, (HOUR, "account")),
+        ({"x_hour_reset": HOUR}, None, (HOUR, "account")),
+        ({"x_hour_remaining": "1", "x_hour_reset": HOUR}, None, (NOON + MINUTE, "account")),
+        ({"x_hour_remaining": "0", "x_hour_reset": "soon"}, None, (NOON + MINUTE, "account")),
+        (
+            {"x_hour_remaining": "0", "x_hour_reset": HOUR, "x_app_remaining": "0", "x_app_reset": APP},
+            HOUR,
+            (APP, "host"),
+        ),
+        ({"x_hour_remaining": "0", "x_hour_reset": HOUR, "retry_after": "5"}, HOUR, (NOON + MINUTE / 12, "account")),
+    ],
+)
+def test_window_that_is_used_up_says_who_waits_and_for_how_long(
+    headers: dict[str, Any], rests_until: datetime | None, opens_at: tuple[datetime, str]
+) -> None:
+    said = answer(**{name: value if isinstance(value, str) else value.isoformat() for name, value in headers.items()})
+
+    assert (WINDOWS.rests_until(said), WINDOWS.opens_at(said)) == (rests_until, opens_at)
 
 
 # --- errors ---

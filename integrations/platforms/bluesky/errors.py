@@ -6,15 +6,12 @@ answers of the reference server (read 2026-11-23).
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Rejected
 from integrations.protocols.error_rules import ErrorRule, ErrorTable
-from integrations.protocols.rate_headers import epoch_reset, is_used_up, retry_at
+from integrations.protocols.rate_headers import RateWindows
 from integrations.protocols.values import text_in
 from mastablasta.core.outbound import Response
 
-RESET = "ratelimit-reset"
 BLOB_GONE = "blob_gone"  # a file that was uploaded is there no more
 # A fresh token may help: https://docs.bsky.app/docs/api/com-atproto-server-refresh-session
 TOKEN_REFUSED = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired", "BadJwt"})
@@ -44,7 +41,9 @@ _TABLE = ErrorTable(
     },
     by_status={429: _TOO_MANY},
     otherwise=ErrorRule(Rejected, "rejected", "Bluesky refused it: {said}"),
+    windows=RateWindows({"ratelimit": "account"}),
 )
+rests_until = _TABLE.windows.rests_until
 
 
 def error_name(answer: Response) -> str:
@@ -59,13 +58,7 @@ def said(answer: Response) -> str:
 def error_from(answer: Response) -> CallFailed:
     """Return what to raise for an answer other than 2xx."""
     name = error_name(answer) or ("AuthMissing" if answer.status == 401 else "")
-    until = retry_at(answer, epoch_reset(answer, RESET))
-    failure = _TABLE.failure(answer, codes=[name], said=said(answer), until=until)
+    failure = _TABLE.failure(answer, codes=[name], said=said(answer))
     if not name and isinstance(failure, Rejected):
         return answer.in_doubt("does not come from a Bluesky service", code="unreadable")
     return failure
-
-
-def rests_until(answer: Response) -> datetime | None:
-    """When the account may call again, where this call was its last one in the window; None = it may go on."""
-    return epoch_reset(answer, RESET) if is_used_up(answer, "ratelimit-remaining") else None

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Rejected, Unavailable
 from integrations.protocols.error_rules import ErrorRule, ErrorTable
-from integrations.protocols.rate_headers import is_used_up, iso_reset, retry_at
+from integrations.protocols.rate_headers import RateWindows, iso_reset
 from integrations.protocols.values import text_in
 from mastablasta.core.outbound import Response
 
 MEDIA_NOT_READY = "media_not_ready"
-RESET = "x-ratelimit-reset"  # https://docs.joinmastodon.org/api/rate-limits/ (read 2026-11-23)
 
 # Texts are localised and differ between versions: the status decides, words only refine it.
 # https://docs.joinmastodon.org/entities/Error/; app/controllers/concerns/api/error_handling.rb, user.rb of
@@ -29,7 +26,7 @@ _TABLE = ErrorTable(
     label="The server",
     by_words=(
         ({400}, ("bearer token",), _TOKEN_REFUSED),  # text/html: Takahe 0.11
-        ({403}, ("outside the authorized scopes", "insufficient_scope"), _SCOPE_MISSING),
+        ({403}, ("outside the authorized scopes", "insufficient_scope", "out_of_scope"), _SCOPE_MISSING),
         ({403}, ("login is currently disabled", "confirmed e", "pending approval", "suspended"), _LOCKED),
         ({422}, ("not finished",), _NOT_READY),
     ),
@@ -43,13 +40,15 @@ _TABLE = ErrorTable(
         429: ErrorRule(RateLimited, "rate_limited", "The server asks to wait."),
     },
     otherwise=ErrorRule(Rejected, "rejected", "{said}"),
+    windows=RateWindows({"x-ratelimit": "account"}, iso_reset),  # https://docs.joinmastodon.org/api/rate-limits/
 )
+rests_until = _TABLE.windows.rests_until
 
 
 def error_from(answer: Response) -> CallFailed:
     """Return what to raise for an answer other than 2xx."""
     said = error_text(answer) or f"The server refused it with status {answer.status}."
-    return _TABLE.failure(answer, said=said, until=retry_at(answer, iso_reset(answer, RESET)))
+    return _TABLE.failure(answer, said=said)
 
 
 def error_text(answer: Response) -> str:
@@ -58,8 +57,3 @@ def error_text(answer: Response) -> str:
         return said[:300]
     text = answer.text.strip()
     return text if len(text) <= 200 and "<" not in text else ""
-
-
-def rests_until(answer: Response) -> datetime | None:
-    """When the account may call again, where this call was its last one in the window; None = it may go on."""
-    return iso_reset(answer, RESET) if is_used_up(answer, "x-ratelimit-remaining") else None

@@ -24,25 +24,19 @@ from integrations.contract import (
 )
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.twitter.addresses import post_url
-from integrations.platforms.twitter.capabilities import (
-    CAPABILITIES,
-    MAX_CASHTAGS,
-    MAX_WEIGHTED,
-    MAX_WEIGHTED_SUBSCRIBED,
-)
+from integrations.platforms.twitter.capabilities import CAPABILITIES, MAX_CASHTAGS, MAX_SUBSCRIBED, MAX_WEIGHTED
 from integrations.platforms.twitter.errors import DUPLICATE, MEDIA_IDS, error_from, error_in, problems_in, rests_until
 from integrations.platforms.twitter.reading import (
     QUERIES,
     first_id_of,
+    has_upload,
     is_in_place,
-    is_upload_of,
-    media_keys,
+    is_made_of,
     media_types,
     own_post,
-    shown_text,
 )
 from integrations.platforms.twitter.text import cashtags, comparable, has_invalid_characters, weighted_length
-from integrations.platforms.twitter.uploads import PostMedia, type_of
+from integrations.platforms.twitter.uploads import PostMedia
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
 from integrations.protocols.uploads import ids_in
 from integrations.protocols.values import object_in, text_in
@@ -83,7 +77,7 @@ class TwitterConnector(Connector):
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:
         """Weighted characters; an account with a paid subscription may write long posts."""
         subscription = str(target.facts.get("subscription_type") or "None") if target else "None"
-        limit = MAX_WEIGHTED if subscription == "None" else MAX_WEIGHTED_SUBSCRIBED
+        limit = MAX_WEIGHTED if subscription == "None" else MAX_SUBSCRIBED
         return Measure(weighted_length(content.parts[index].text), limit)
 
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
@@ -132,7 +126,7 @@ class TwitterConnector(Connector):
         answer = self.http.delete(f"/2/tweets/{quote(remote_id, safe='')}")
         if answer.is_ok:
             fields = answer.fields()
-            is_gone = any(problem.type == "resource-not-found" for problem in problems_in(fields))
+            is_gone = any("resource-not-found" in problem.codes for problem in problems_in(fields))
             if not is_gone and object_in(fields, "data").get("deleted") is not True:
                 raise error_in(answer)
         elif answer.status != 404:
@@ -153,17 +147,9 @@ class TwitterConnector(Connector):
         Raises Unavailable when one without text has others: X keeps the ids of uploads, but does not promise it, and
         no text tells them apart.
         """
-        wanted, types = comparable(step.part.text), [type_of(use) for use in step.part.media]
-        in_place = [post for post in posts if is_in_place(post.shown, step)]
-
-        def is_ours(post: OwnPost) -> bool:
-            return is_upload_of(media_keys(post.shown), uploaded)
-
-        def is_alike(post: OwnPost) -> bool:
-            return _are_alike(types, post.shown["media_types"]) and shown_text(post.shown) == wanted
-
-        found = first_match(in_place, is_ours, is_alike)
-        if found and uploaded and not wanted and not is_ours(found):
+        in_place = [post for post in posts if is_in_place(post, step)]
+        found = first_match(in_place, lambda post: has_upload(post, uploaded), lambda post: is_made_of(post, step.part))
+        if found and uploaded and not comparable(step.part.text) and not has_upload(found, uploaded):
             raise Unavailable("The account has a post like this one, with other files.", code="not_told_apart")
         return found.found if found else Absent()
 
@@ -208,11 +194,6 @@ def _equal_parts(content: Content) -> list[FieldProblem]:
             message = f"X refuses the same text twice; {part.field} equals {twin}. Change one of them."
             problems.append(FieldProblem(part.field, "duplicate_text", message, {"same_as": twin}))
     return problems
-
-
-def _are_alike(wanted: Sequence[str], shown: Sequence[str | None]) -> bool:
-    """Whether a post carries as many media of the same types, as far as X tells them."""
-    return len(wanted) == len(shown) and all(seen in {None, ours} for ours, seen in zip(wanted, shown, strict=True))
 
 
 def _body(step: Step, media_ids: Sequence[str]) -> dict[str, Any]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, RateLimited, Rejected, Unavailable
-from integrations.protocols.error_rules import ErrorRule, ErrorTable, Whose
-from integrations.protocols.rate_headers import bounded, epoch_reset, retry_at
+from integrations.protocols.error_rules import ErrorRule, ErrorTable
+from integrations.protocols.rate_headers import RateWindows
 from integrations.protocols.values import objects_in, text_in
 from mastablasta.core.outbound import Response
 
@@ -98,7 +97,10 @@ _TABLE = ErrorTable(
         429: _TOO_MANY,
     },
     otherwise=_INVALID,
+    # https://docs.x.com/x-api/fundamentals/rate-limits (read 2026-11-23); the windows of 24 h as seen in answers
+    windows=RateWindows({"x-rate-limit": "account", "x-user-limit-24hour": "account", "x-app-limit-24hour": "host"}),
 )
+rests_until = _TABLE.windows.rests_until
 # Statuses that mean the same whoever gives them; the others only as a problem, since gateways give pages of their own.
 _PLAIN = frozenset({401, 402, 413, 429})
 # What in a 2xx without a result says that nothing was done; and what may also mean that a new post cannot be shown.
@@ -111,18 +113,17 @@ _NOT_SHOWN = frozenset({_NOT_FOUND, _NOT_PERMITTED})
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that X says is wrong, in any of its shapes. `type` is the last part of it, "" for about:blank."""
+    """One thing that X says is wrong, in any of its shapes. `codes`: the last part of its type, and its number."""
 
-    type: str = ""
+    codes: tuple[str | int, ...] = ()
     said: str = ""
-    code: int = 0
 
 
 def error_from(answer: Response) -> CallFailed:
     """Return what to raise for an answer other than 2xx."""
-    problem = next(problems_in(answer.fields()), None)
-    failure = _raised(problem or Problem(), answer)
-    if problem is None and isinstance(failure, Rejected) and answer.status not in _PLAIN:
+    problem = next(problems_in(answer.fields()), Problem())
+    failure = _TABLE.failure(answer, codes=problem.codes, said=problem.said)
+    if not problem.codes and isinstance(failure, Rejected) and answer.status not in _PLAIN:
         sentence = "Something in front of X refused the call with a page of its own."
         return Unavailable(sentence, code="gateway", http_status=answer.status)
     return failure
@@ -131,9 +132,9 @@ def error_from(answer: Response) -> CallFailed:
 def error_in(answer: Response) -> CallFailed:
     """Return what to raise for a 2xx that holds no result: its errors may say that nothing was done."""
     for problem in problems_in(answer.fields()):
-        rule = _TABLE.rule_of(403, codes=(problem.type, problem.code), said=problem.said)
+        rule = _TABLE.rule_of(403, codes=problem.codes, said=problem.said)
         if rule in _REFUSES or (rule in _NOT_SHOWN and not answer.visible):
-            return rule.failure(answer, said=problem.said, until=retry_at(answer))
+            return rule.failure(answer, said=problem.said, until=answer.received_at)
     return answer.in_doubt("does not hold what was asked for", code="no_result")
 
 
@@ -145,36 +146,7 @@ def problems_in(fields: Mapping[str, Any]) -> Iterator[Problem]:
     yield from map(_problem, inner)
 
 
-def rests_until(answer: Response) -> datetime | None:
-    """When the account may post again, where this was its last post in a window; None = it may go on."""
-    return max((reset for reset, whose in _used_up(answer, untold="") if whose == "account"), default=None)
-
-
-def _used_up(answer: Response, *, untold: str) -> list[tuple[datetime, Whose]]:
-    """When the windows open that are used up, and whose they are. `untold`: what is left where X does not tell.
-
-    Source: https://docs.x.com/x-api/fundamentals/rate-limits (read 2026-11-23); the windows of 24 h as seen in answers.
-    """
-    windows: tuple[tuple[str, Whose], ...]
-    windows = (("x-rate-limit", "account"), ("x-user-limit-24hour", "account"), ("x-app-limit-24hour", "host"))
-    return [
-        (reset, whose)
-        for name, whose in windows
-        if answer.headers.get(f"{name}-remaining", untold).strip() == "0"
-        and (reset := epoch_reset(answer, f"{name}-reset")) is not None
-    ]
-
-
 def _problem(fields: Mapping[str, Any], *, said: str = "") -> Problem:
     kind, code = text_in(fields, "type"), fields.get("code")
-    return Problem(
-        type=kind.rpartition("/")[2] if "/" in kind else "",
-        said=f"{text_in(fields, 'detail', 'message', 'title')} {said}".strip()[:300],
-        code=code if isinstance(code, int) else 0,
-    )
-
-
-def _raised(problem: Problem, answer: Response) -> CallFailed:
-    until, whose = max(_used_up(answer, untold="0"), default=(retry_at(answer), "account"))
-    codes = (problem.type, problem.code)
-    return _TABLE.failure(answer, codes=codes, said=problem.said, until=bounded(answer, until), limited=whose)
+    codes = kind.rpartition("/")[2], code if isinstance(code, int) else 0
+    return Problem(codes, f"{text_in(fields, 'detail', 'message', 'title')} {said}".strip()[:300])

@@ -6,12 +6,13 @@ Sources: https://api.x.com/2/openapi.json, 2.166 of 2026-08-06 and 2.167 of 2026
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from integrations.contract import Step
-from integrations.platforms.twitter.text import comparable_shown
+from integrations.contract import Part, Step
+from integrations.platforms.twitter.text import comparable, comparable_shown
+from integrations.platforms.twitter.uploads import type_of
 from integrations.protocols.lookback import OwnPost
 from integrations.protocols.values import id_in, object_in, objects_in, text_in
 
@@ -42,20 +43,49 @@ def first_id_of(moment: datetime) -> int:
 
 
 def own_post(post: Any, *, types: Mapping[str, str], url: str) -> OwnPost | None:
-    """A post as it is listed, with the types of its media, in order, as `media_types`; None for anything else.
+    """A post as it is listed; None for anything else.
 
-    `types`: by the media's keys; `url`: of a post, without its id.
+    `types`: what each of the media is, by its key. `url`: of a post, without its id.
     """
     remote_id = text_in(post, "id")
     if not (remote_id.isascii() and remote_id.isdigit()) or not isinstance(post.get("text"), str):
         return None
     made_at = EPOCH + timedelta(milliseconds=int(remote_id) >> _NUMBER_BITS)
-    shown = {**post, "media_types": [types.get(key) for key in media_keys(post)]}
-    return OwnPost(remote_id, f"{url}{remote_id}", made_at, shown)
+    return OwnPost(
+        remote_id, f"{url}{remote_id}", made_at, {**post, "media": {key: types.get(key) for key in _keys(post)}}
+    )
 
 
-def shown_text(post: Mapping[str, Any]) -> str:
-    """The whole text of a post, to be compared with `comparable(…)` of ours; without the link to its media."""
+def is_in_place(post: OwnPost, step: Step) -> bool:
+    """Whether it answers what this part is to answer; nothing, if it is the root."""
+    shown = post.shown
+    for reference in objects_in(shown, "referenced_posts" if "referenced_posts" in shown else "referenced_tweets"):
+        if reference.get("type") == "replied_to":
+            return step.parent is not None and id_in(reference) == step.parent.remote_id
+    conversation = id_in(shown, "conversation_id") or post.remote_id
+    return conversation == (step.sent[0].remote_id if step.sent else post.remote_id)
+
+
+def has_upload(post: OwnPost, ids: Collection[str]) -> bool:
+    """Whether it carries one of these uploads: the part after `_` of a key is the upload's id."""
+    return any(key.rpartition("_")[2] in ids for key in post.shown["media"])
+
+
+def is_made_of(post: OwnPost, part: Part) -> bool:
+    """Whether it has the part's text, and as many media of the same types, as far as X tells them."""
+    wanted, shown = [type_of(use) for use in part.media], post.shown["media"].values()
+    is_alike = len(wanted) == len(shown) and all(seen in {None, ours} for ours, seen in zip(wanted, shown, strict=True))
+    return is_alike and _text_of(post.shown) == comparable(part.text)
+
+
+def media_types(read: Mapping[str, Any]) -> dict[str, str]:
+    """What each of the media is that the posts of an answer carry, by its key."""
+    media = objects_in(object_in(read, "includes"), "media")
+    return {str(item.get("media_key")): str(item.get("type")) for item in media}
+
+
+def _text_of(post: Mapping[str, Any]) -> str:
+    """The whole text, to be compared with `comparable(…)` of ours; without the link to its media."""
     note = post.get("note_post") or object_in(post, "note_tweet")
     whole = note if text_in(note, "text") else post
     links: dict[str, str] = {}
@@ -66,32 +96,12 @@ def shown_text(post: Mapping[str, Any]) -> str:
     return comparable_shown(whole["text"], links)
 
 
-def media_types(read: Mapping[str, Any]) -> dict[str, str]:
-    """What each of the media is that the posts of an answer carry, by its key."""
-    media = objects_in(object_in(read, "includes"), "media")
-    return {str(item.get("media_key")): str(item.get("type")) for item in media}
-
-
-def media_keys(post: Mapping[str, Any]) -> list[str]:
-    """The keys of what a post carries, in order; the part after `_` is the id of the upload."""
+def _keys(post: Mapping[str, Any]) -> list[str]:
+    """The keys of the media that a post carries, in order."""
     keys = object_in(post, "attachments").get("media_keys")
     if not isinstance(keys, list):
         keys = [url.get("media_key") for url in _urls(post)]
-    return list(dict.fromkeys(key for key in keys if isinstance(key, str)))
-
-
-def is_upload_of(keys: Iterable[str], ids: Collection[str]) -> bool:
-    return any(key.rpartition("_")[2] in ids for key in keys)
-
-
-def is_in_place(post: Mapping[str, Any], step: Step) -> bool:
-    """Whether a post answers what this part is to answer; nothing, if it is the root."""
-    references = objects_in(post, "referenced_posts" if "referenced_posts" in post else "referenced_tweets")
-    for reference in references:
-        if reference.get("type") == "replied_to":
-            return step.parent is not None and id_in(reference) == step.parent.remote_id
-    conversation = id_in(post, "conversation_id") or post["id"]
-    return conversation == (step.sent[0].remote_id if step.sent else post["id"])
+    return [key for key in keys if isinstance(key, str)]
 
 
 def _urls(holder: Mapping[str, Any]) -> list[Mapping[str, Any]]:

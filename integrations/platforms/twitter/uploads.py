@@ -22,14 +22,14 @@ CHECK_S, LONGEST_CHECK_S = 5, 60
 MEDIA_FAILED = "media_failed"
 
 # What X calls a file when it is uploaded, and when it shows it.
-IMAGE, ANIMATION, VIDEO = "tweet_image", "tweet_gif", "tweet_video"
-TYPES = {IMAGE: "photo", ANIMATION: "animated_gif", VIDEO: "video"}
+IMAGE = "tweet_image"
+TYPES = {IMAGE: "photo", "tweet_gif": "animated_gif", "tweet_video": "video"}
 
 
 def category_of(use: MediaUse) -> str:
     if use.mime_type.startswith("video/"):
-        return VIDEO
-    return ANIMATION if use.kind == "animation" else IMAGE
+        return "tweet_video"
+    return "tweet_gif" if use.kind == "animation" else IMAGE
 
 
 def type_of(use: MediaUse) -> str:
