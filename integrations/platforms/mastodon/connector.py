@@ -36,6 +36,7 @@ from mastablasta.core.media_rules import MediaRule
 PAGE = 40
 MOST_PAGES = 25
 MOST_SOURCES = 60
+URL = ("url", "uri")  # the first may be null at odd servers
 
 
 class MastodonConnector(Connector):
@@ -46,8 +47,7 @@ class MastodonConnector(Connector):
     @classmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
         problems = general_problems(content, cls.capabilities, cls.media_rule(content.post_type, target))
-        where = target.host if target else cls.capabilities.label
-        return problems + cls.length_problems(content, target, where=where)
+        return problems + cls.length_problems(content, target, where=target.host if target else cls.capabilities.label)
 
     @classmethod
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:
@@ -85,7 +85,7 @@ class MastodonConnector(Connector):
         status = answer.json()
         if not id_in(status):
             raise answer.in_doubt("names no id of the new status", code="no_id")
-        return Published(id_in(status), _url_of(status), rests_until=rests_until(answer))
+        return Published(id_in(status), text_in(status, *URL), rests_until=rests_until(answer))
 
     def reconcile(
         self, step: Step, *, progress: Progress, since: datetime, known: frozenset[str]
@@ -103,19 +103,19 @@ class MastodonConnector(Connector):
 
     def delete(self, remote_id: str) -> None:
         """Source: https://docs.joinmastodon.org/methods/statuses/#delete (read 2026-11-23)."""
-        answer = self.http.delete(f"/api/v1/statuses/{_quoted(remote_id)}")
+        answer = self.http.delete(f"/api/v1/statuses/{quote(remote_id, safe='')}")
         if not answer.is_ok and answer.status not in {404, 410}:
             raise error_from(answer)
 
     def _look_for(self, step: Step, media_ids: Sequence[str], posts: Sequence[OwnPost]) -> Found | Absent | CannotTell:
         """A status with our very files is ours; else the oldest with our text, and as many files, in this place."""
-        text = step.part.text
         alike = [post for post in posts if _is_alike(post.shown, step)]
         if ours := first_match(alike, lambda post: bool(media_ids) and _files_of(post.shown) == sorted(media_ids)):
             return ours.found
-        likely_first = sorted(alike, key=lambda post: _words_in(post.shown) != words_of(text))
-        found = first_match(likely_first[:MOST_SOURCES], lambda post: self._has_text(post.shown, text))
-        if found and not words_of(text):
+        words = words_of(step.part.text)
+        alike.sort(key=lambda post: comparable_shown(text_in(post.shown, "content")) != words)  # likely ones first
+        found = first_match(alike[:MOST_SOURCES], lambda post: self._has_text(post.shown, step.part.text))
+        if found and not words:
             return CannotTell("a status without text, with as many files, could be it")
         if found:
             return found.found
@@ -124,7 +124,7 @@ class MastodonConnector(Connector):
     def _page(self, cursor: str | None) -> Page:
         """Source: https://docs.joinmastodon.org/methods/accounts/#statuses (read 2026-11-23)."""
         params = {"limit": PAGE, "exclude_reblogs": "true", **({"max_id": cursor} if cursor else {})}
-        answer = self.http.get(f"/api/v1/accounts/{_quoted(self.target.remote_id)}/statuses", params=params)
+        answer = self.http.get(f"/api/v1/accounts/{quote(self.target.remote_id, safe='')}/statuses", params=params)
         if not answer.is_ok:
             raise error_from(answer)
         posts = posts_in(answer, answer.json(), _own_post)
@@ -135,18 +135,18 @@ class MastodonConnector(Connector):
 
         Source: https://docs.joinmastodon.org/methods/statuses/#source (read 2026-11-23).
         """
-        answer = self.http.get(f"/api/v1/statuses/{_quoted(str(status['id']))}/source")
+        answer = self.http.get(f"/api/v1/statuses/{quote(id_in(status), safe='')}/source")
         if answer.status in {401, 429} or answer.server_trouble:
             raise error_from(answer)
         source = answer.fields().get("text") if answer.is_ok else None
         if isinstance(source, str):
             return comparable(source) == comparable(text)
-        return _words_in(status) == words_of(text)
+        return comparable_shown(text_in(status, "content")) == words_of(text)
 
 
 def _own_post(status: Any) -> OwnPost | None:
     made_at = moment_of(status.get("created_at")) if id_in(status) else None
-    return OwnPost(id_in(status), _url_of(status), made_at, status) if made_at else None
+    return OwnPost(id_in(status), text_in(status, *URL), made_at, status) if made_at else None
 
 
 def _is_alike(status: Mapping[str, Any], step: Step) -> bool:
@@ -164,15 +164,3 @@ def _files_of(status: Mapping[str, Any]) -> list[str] | None:
     """The ids of its files, sorted; None at a server that does not show them."""
     files = objects_in(status, "media_attachments")
     return sorted(id_in(file) for file in files) if isinstance(status.get("media_attachments"), list) else None
-
-
-def _words_in(status: Mapping[str, Any]) -> str:
-    return comparable_shown(text_in(status, "content"))
-
-
-def _url_of(status: Mapping[str, Any]) -> str:
-    return text_in(status, "url", "uri")  # `url` may be null at odd servers
-
-
-def _quoted(remote_id: str) -> str:
-    return quote(remote_id, safe="")

@@ -71,14 +71,14 @@ def media_rule_of(limits: Mapping[str, Any]) -> MediaRule | None:
     taken = limits.get("mime_types") or (*PICTURES, GIF, MP4)
     pictures = tuple(mime_type for mime_type in PICTURES if mime_type in taken)
     image_bytes, video_bytes = most["image_size_limit"] - 1, most["video_size_limit"] - 1  # "must be less than"
-    image_pixels, video_pixels = most["image_matrix_limit"], most["video_matrix_limit"]
-    gif = ImageRule((GIF,), image_bytes, max_pixels=min(image_pixels, GIF_MATRIX_LIMIT))
+    pixels, video_pixels = most["image_matrix_limit"], most["video_matrix_limit"]
+    gif = ImageRule((GIF,), image_bytes, max_pixels=min(pixels, GIF_MATRIX_LIMIT))
     video = VideoRule((MP4,), video_bytes, max_pixels=video_pixels, max_fps=most["video_frame_rate_limit"])
     silent = ImageRule((MP4,), video_bytes, max_pixels=video_pixels)
     return MediaRule(
         url=URL,
         read=READ,
-        images=ImageRule(pictures, image_bytes, max_pixels=image_pixels) if pictures else None,
+        images=ImageRule(pictures, image_bytes, max_pixels=pixels) if pictures else None,
         animations=gif if GIF in taken else silent if MP4 in taken else None,
         videos=video if MP4 in taken else None,
         max_images=most["max_media_attachments"],

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from integrations.contract import MediaUse, Pending
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected
 from integrations.platforms.mastodon.errors import MEDIA_NOT_READY, error_from, error_text
-from integrations.protocols.uploads import Kept, Uploads, file_of
+from integrations.protocols.uploads import Uploads, file_of
 from integrations.protocols.values import id_in
 from mastablasta.core.outbound import Response
 
@@ -35,7 +35,7 @@ class StatusMedia(Uploads):
     def is_whole(self, position: int, use: MediaUse) -> bool:  # noqa: ARG002
         """Whether the server has the file, and will for a while."""
         kept = self.kept.get(position)
-        return kept is not None and datetime.now(UTC) - _uploaded_at(kept) < KEPT_FOR
+        return kept is not None and datetime.now(UTC) - datetime.fromisoformat(kept["at"]) < KEPT_FOR
 
     def send(self, position: int, use: MediaUse) -> Pending | None:
         """Upload one file with its alt text."""
@@ -47,9 +47,8 @@ class StatusMedia(Uploads):
             return Pending(datetime.now(UTC))
         if answer.status == 422 or (answer.status == 500 and PROCESSING_ERROR in error_text(answer).lower()):
             raise _unusable(answer, position)
-        remote_id = _named_in(answer)
         is_ready = answer.status != 202 or bool(answer.fields().get("url"))  # some servers say 202 always
-        self.keep(position, id=remote_id, at=datetime.now(UTC).isoformat(), is_ready=is_ready)
+        self.keep(position, id=_named_in(answer), at=datetime.now(UTC).isoformat(), is_ready=is_ready)
         return None
 
     def ask(self, position: int, use: MediaUse) -> Pending | None:  # noqa: ARG002
@@ -95,7 +94,7 @@ class StatusMedia(Uploads):
         return self.http.get(f"{V1}/{quote(str(self.kept[position]['id']), safe='')}")
 
     def _wait_for(self, positions: Collection[int]) -> Pending:
-        pending = self.wait(since=max(_uploaded_at(self.kept[position]) for position in positions))
+        pending = self.wait(since=max(datetime.fromisoformat(self.kept[position]["at"]) for position in positions))
         if any(self.kept[position]["is_ready"] for position in positions):
             self.keep(*positions, is_ready=False)
         return pending
@@ -115,7 +114,3 @@ def _unusable(answer: Response, position: int) -> Rejected:
     said = error_text(answer) or "it does not say why."
     sentence = f"The server cannot use file {position + 1}: {said}"
     return Rejected(sentence, code="media_failed", http_status=answer.status)
-
-
-def _uploaded_at(kept: Kept) -> datetime:
-    return datetime.fromisoformat(str(kept["at"]))

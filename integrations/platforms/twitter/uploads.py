@@ -108,10 +108,11 @@ class PostMedia(Uploads):
     def _is_ready(self, data: Mapping[str, Any]) -> bool:
         """Whether X has finished with a file, else note how long it wants to be left alone. Raises Rejected."""
         info = object_in(data, "processing_info")
-        if info.get("state") == "failed":
+        state = "succeeded" if data.get("processing_info") is None else info.get("state")
+        if state == "failed":
             said = text_in(info.get("error"), "message", "name") or "it does not say why"
             raise Rejected(f"X cannot use this file: {said[:300]}", code=MEDIA_FAILED)
-        if not info or info.get("state") == "succeeded":
+        if state == "succeeded":
             return True
         seconds = info.get("check_after_secs")
         wait_s = seconds if isinstance(seconds, int) else CHECK_S
@@ -124,15 +125,12 @@ class PostMedia(Uploads):
         if not answer.is_ok:
             raise _refusal(answer)
         data = answer.fields().get("data")
-        if isinstance(data, dict) and (_is_id(data.get("id")) or not names_id):
+        remote_id = text_in(data, "id")
+        if isinstance(data, dict) and (not names_id or (remote_id.isascii() and remote_id.isdigit())):
             return data
         if answer.body or names_id:
             raise error_in(answer)
         return {}
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isdigit()
 
 
 def _refusal(answer: Response) -> CallFailed:
