@@ -20,6 +20,7 @@ _SCOPE_MISSING = ErrorRule(
     NeedsReconnect, "scope_missing", "The account was connected without the permission that this needs."
 )
 _LOCKED = ErrorRule(NeedsReconnect, "account_locked", "The server does not let the account in: {said}")
+_NOT_READY = ErrorRule(Unavailable, MEDIA_NOT_READY, "The server is still processing the media.")
 _NOT_FOUND = ErrorRule(Rejected, "not_found", "{said}")
 _TABLE = ErrorTable(
     label="The server",
@@ -27,11 +28,7 @@ _TABLE = ErrorTable(
         ({400}, ("bearer token",), _TOKEN_REFUSED),  # text/html: Takahe 0.11
         ({403}, ("outside the authorized scopes", "insufficient_scope", "out_of_scope"), _SCOPE_MISSING),
         ({403}, ("login is currently disabled", "confirmed e", "pending approval", "suspended"), _LOCKED),
-        (
-            {422},
-            ("not finished",),
-            ErrorRule(Unavailable, MEDIA_NOT_READY, "The server is still processing the media."),
-        ),
+        ({422}, ("not finished",), _NOT_READY),
     ),
     by_status={
         401: _TOKEN_REFUSED,

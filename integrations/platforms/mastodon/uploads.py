@@ -19,7 +19,6 @@ from mastablasta.core.outbound import Response
 V2, V1 = "/api/v2/media", "/api/v1/media"
 UNKNOWN_CALL = {404, 405, 501}
 GONE = {404, 410}
-
 KEPT_FOR = timedelta(hours=12)  # servers throw away after a day what no status has
 PROCESSING_ERROR = "error processing"  # app/controllers/api/v1/media_controller.rb (read 2026-11-28)
 
