@@ -16,7 +16,7 @@ from integrations.contract import MediaUse, Pending, Progress, Target
 from integrations.errors import CallFailed, NeedsReconnect, Rejected, Unavailable
 from integrations.platforms.bluesky.addresses import own_did, video_service_of
 from integrations.platforms.bluesky.capabilities import MAX_IN_IMAGES
-from integrations.platforms.bluesky.errors import error_from
+from integrations.platforms.bluesky.errors import error_from, error_name
 from integrations.protocols.uploads import Kept, Uploads, file_of
 from integrations.protocols.values import object_in, text_in
 from mastablasta.core.media_rules import MediaRule
@@ -35,8 +35,9 @@ class PostMedia(Uploads):
     """Each file is kept as the reference to it, as the service gave it.
 
     Beside them in `progress`, `job`: the video that is worked on, by its `id`, and `since` when; without `id` it has to
-    be sent once more. A file that was gone when the record was written goes straight into the repository, also a video:
-    the video service would only name the file that is gone.
+    be sent once more. Two kinds of video go straight into the repository, as pictures do: one that was gone when the
+    record was written, since the video service would only name the file that is gone, and one of a service that has no
+    video methods (`no_video_methods`), as a PDS on its own.
     """
 
     kept_as = "blobs"
@@ -53,12 +54,19 @@ class PostMedia(Uploads):
         if len(self.media) > 1 and any(map(is_video, self.media)):
             sentence = "Bluesky takes one video in a post, or pictures; leave the others out."
             raise Rejected(sentence, code="too_many_media")
-        is_again = self.progress.data.get(self.again_as)
-        blob = self._video(use) if is_video(use) and not is_again else self._upload(use)
+        try:
+            blob = self._video(use) if is_video(use) and not self._goes_straight else self._upload(use)
+        except _NoVideoMethods:
+            self.progress.save(no_video_methods=True)
+            blob = self._upload(use)
         if isinstance(blob, Pending):
             return blob
         self.keep(position, **blob)
         return None
+
+    @property
+    def _goes_straight(self) -> bool:
+        return any(self.progress.data.get(name) for name in (self.again_as, "no_video_methods"))
 
     def _upload(self, use: MediaUse) -> Kept:
         """Source: https://docs.bsky.app/docs/api/com-atproto-repo-upload-blob (read 2026-11-23)."""
@@ -85,7 +93,7 @@ class PostMedia(Uploads):
         )
         status = _job_in(answer)
         if not status.get("jobId"):
-            raise _video_refusal(answer)
+            raise _video_refusal(_with_method(answer))
         job = {**job, "id": str(status["jobId"]), "since": datetime.now(UTC).isoformat()}
         self.progress.save(job=job)
         return self._outcome(job, status)
@@ -118,7 +126,7 @@ class PostMedia(Uploads):
         """Ask before so many bytes leave. Source:
         https://docs.bsky.app/docs/api/app-bsky-video-get-upload-limits (read 2026-11-23).
         """
-        answer = self._video_service(UPLOAD_LIMITS, self.video_did).get(f"/xrpc/{UPLOAD_LIMITS}")
+        answer = _with_method(self._video_service(UPLOAD_LIMITS, self.video_did).get(f"/xrpc/{UPLOAD_LIMITS}"))
         if answer.server_trouble or answer.status in {408, 429}:
             raise error_from(answer)
         said = answer.fields() if answer.is_ok else {}  # whoever does not say it says it at the upload
@@ -138,11 +146,26 @@ class PostMedia(Uploads):
         expires = int((datetime.now(UTC) + TOKEN_LIVES).timestamp())
         answer = self.http.get(f"/xrpc/{SERVICE_AUTH}", params={"aud": audience, "lxm": method, "exp": expires})
         if not answer.is_ok:
-            raise error_from(answer)
+            raise error_from(_with_method(answer))
         token = text_in(answer.fields(), "token")
         if not token:
             raise answer.in_doubt("holds no token", code="unreadable")
         return self.http.elsewhere(self.video_address).with_auth(Auth(token))
+
+
+class _NoVideoMethods(Exception):
+    """The service does not know a method that videos need."""
+
+
+def _with_method(answer: Response) -> Response:
+    """The answer, of whatever kind. Raises _NoVideoMethods where a service says that it has no such method: by itself,
+    through the AppView behind it, or by a page of the proxy before it. Its own trouble is none of these.
+
+    Source: ResponseType in packages/xrpc of https://github.com/bluesky-social/atproto (read 2026-11-28).
+    """
+    if (answer.status, error_name(answer)) in {(501, "MethodNotImplemented"), (404, "XRPCNotSupported"), (404, "")}:
+        raise _NoVideoMethods
+    return answer
 
 
 def is_video(use: MediaUse) -> bool:
