@@ -23,21 +23,23 @@ Kept = dict[str, Any]
 class Uploads(ABC):
     """The files of one part. Call `go_on` until it gives None: then the platform has them all, ready to be used.
 
-    A platform says how a file gets further (`send`, `ask`) and when it is whole. What it keeps of each, JSON with its
-    `id` in it, stands by position under `kept_as` in the step's progress, so that a successor goes on there, and is
-    forgotten with the part. `again_as`: says there that files were sent once more. `chunk_bytes`: how much of a file
-    one call sends at most; `at_once_bytes`: how much one `go_on` sends, or one call if that is more. How often the
-    platform is asked whether it has finished, and for how long: `shortest_wait`, `longest_wait`, `longest_work`.
+    A platform says how a file gets further (`send`, `poll`) and when it is uploaded. What is kept of each, JSON with
+    its `id` in it, stands by position under `progress_key` in the step's progress, so that a successor goes on there;
+    it is forgotten with the part. `again_key` says there that files were uploaded once more. An object is made for one
+    `go_on`.
+    `chunk_bytes`: how much of a file one call sends at most. `at_once_bytes`: how much one `go_on` sends, or one call
+    if that is more. `shortest_wait`, `longest_wait`, `longest_processing`: how often the platform is asked whether it
+    has finished, and for how long.
     """
 
-    kept_as: ClassVar[str] = "media"
-    again_as: ClassVar[str] = "media_again"
-    is_kept_as_list: ClassVar[bool] = False
+    progress_key: ClassVar[str] = "media"
+    again_key: ClassVar[str] = "media_again"
+    keeps_list: ClassVar[bool] = False
     chunk_bytes: ClassVar[int] = sys.maxsize
     at_once_bytes: ClassVar[int] = 8 << 20
     shortest_wait: ClassVar[timedelta] = timedelta(seconds=1)
     longest_wait: ClassVar[timedelta] = timedelta(seconds=15)
-    longest_work: ClassVar[timedelta] = timedelta(minutes=10)
+    longest_processing: ClassVar[timedelta] = timedelta(minutes=10)
 
     def __init__(self, http: Http, target: Target, media: Sequence[MediaUse], progress: Progress) -> None:
         self.http = http
@@ -45,25 +47,24 @@ class Uploads(ABC):
         self.media = media
         self.progress = progress
         self.sent_bytes = 0
-        self.has_moved = False
-        """Whether this `go_on` has kept something new."""
+        self.has_progressed = False  # has kept something new
 
     # --- what a platform says ---
 
-    def is_whole(self, position: int, use: MediaUse) -> bool:  # noqa: ARG002
+    def is_uploaded(self, position: int, use: MediaUse) -> bool:  # noqa: ARG002
         """Whether nothing of this file is left to be sent."""
         return position in self.kept
 
     @abstractmethod
     def send(self, position: int, use: MediaUse) -> Pending | None:
-        """Make the next call for a file that is not whole, and `keep` what came of it; Pending = no more for now."""
+        """Make the next call for a file that is not uploaded, and `keep` what came of it; Pending = no more for now."""
 
-    def ask(self, position: int, use: MediaUse) -> Pending | None:  # noqa: ARG002
-        """Find out whether the platform has finished with a file that is whole; None = it has."""
+    def poll(self, position: int, use: MediaUse) -> Pending | None:  # noqa: ARG002
+        """Find out whether the platform has finished with a file that is uploaded; None = it has."""
         return None
 
     def is_lost(self, refused: Rejected) -> bool:  # noqa: ARG002
-        """Whether a refusal says that what was sent is there no more, so that all is sent once more."""
+        """Whether a refusal says that what was uploaded is there no more, so that all is uploaded once more."""
         return False
 
     # --- what is the same everywhere ---
@@ -77,50 +78,49 @@ class Uploads(ABC):
         try:
             return self._go_on(begun_at=datetime.now(UTC))
         except Unavailable:
-            if not self.has_moved:
+            if not self.has_progressed:
                 raise
             return Pending(datetime.now(UTC) + AFTER_BROKEN_LINE)
         except Rejected as refused:
             if not self.is_lost(refused):
                 raise
-            return self.again(refused)
+            return self.upload_again(refused)
 
     def _go_on(self, *, begun_at: datetime) -> Pending | None:
         for position, use in enumerate(self.media):
-            while not self.is_whole(position, use):
+            while not self.is_uploaded(position, use):
                 is_enough = self.sent_bytes + min(use.size, self.chunk_bytes) > self.at_once_bytes
                 is_late = datetime.now(UTC) - begun_at >= LONGEST_STRETCH
-                if (self.sent_bytes and is_enough) or (self.has_moved and is_late):
+                if (self.sent_bytes and is_enough) or (self.has_progressed and is_late):
                     return Pending(datetime.now(UTC))
                 if waits := self.send(position, use):
                     return waits
         for position, use in enumerate(self.media):
-            if waits := self.ask(position, use):
+            if waits := self.poll(position, use):
                 return waits
         return None
 
-    def again(self, failure: CallFailed, *, lost: Collection[int] | None = None) -> Pending:
-        """Forget what the platform has no more, to send it again: the files at `lost`, or all. Raises `failure` the
-        second time."""
-        if self.progress.data.get(self.again_as):
+    def upload_again(self, failure: CallFailed, *, lost: Collection[int] | None = None) -> Pending:
+        """Forget what the platform has no more: the files at `lost`, or all. Raises `failure` the second time."""
+        if self.progress.data.get(self.again_key):
             raise failure
         left = {} if lost is None else {position: kept for position, kept in self.kept.items() if position not in lost}
-        self._save(left, **{self.again_as: True})
+        self._save(left, **{self.again_key: True})
         return Pending(datetime.now(UTC))
 
     def wait(self, *, since: datetime) -> Pending:
-        """Come back for a file that the platform works on since then: soon at first, then less and less often.
+        """Come back for a file that the platform has worked on since then: soon at first, then less and less often.
 
         Raises Rejected when it has worked for too long.
         """
         worked = datetime.now(UTC) - since
-        if worked > self.longest_work:
-            minutes = self.longest_work // timedelta(minutes=1)
+        if worked > self.longest_processing:
+            minutes = self.longest_processing // timedelta(minutes=1)
             sentence = f"The platform has not finished with the file within {minutes} minutes."
             raise Rejected(sentence, code="processing_timeout")
         return Pending(datetime.now(UTC) + min(max(worked, self.shortest_wait), self.longest_wait))
 
-    def carry(
+    def transfer(
         self, size: int, path_or_url: str, *, http: Http | None = None, method: str = "POST", **how: Any
     ) -> Response:
         """Make the call that carries `size` bytes of a file, at another host if `http` says so.
@@ -138,7 +138,7 @@ class Uploads(ABC):
     @property
     def kept(self) -> dict[int, Kept]:
         """What is kept of the files, by their positions."""
-        return kept_in(self.progress.data, self.kept_as)
+        return kept_in(self.progress.data, self.progress_key)
 
     def keep(self, *positions: int, **values: Any) -> None:
         """Add `values` (JSON) to what is kept of these files, durably."""
@@ -147,13 +147,13 @@ class Uploads(ABC):
 
     def _save(self, kept: Mapping[int, Kept], **more: Any) -> None:
         in_order = {str(position): kept[position] for position in sorted(kept)}
-        self.progress.save(**{self.kept_as: list(in_order.values()) if self.is_kept_as_list else in_order}, **more)
-        self.has_moved = True
+        self.progress.save(**{self.progress_key: list(in_order.values()) if self.keeps_list else in_order}, **more)
+        self.has_progressed = True
 
 
-def kept_in(progress: Mapping[str, Any], kept_as: str = Uploads.kept_as) -> dict[int, Kept]:
+def kept_in(progress: Mapping[str, Any], progress_key: str = Uploads.progress_key) -> dict[int, Kept]:
     """What a step's progress holds of its files, by their positions, in order."""
-    stored = progress.get(kept_as) or {}
+    stored = progress.get(progress_key) or {}
     by_position = enumerate(stored) if isinstance(stored, list) else stored.items()
     return dict(sorted((int(position), kept) for position, kept in by_position))
 

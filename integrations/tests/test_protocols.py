@@ -170,7 +170,7 @@ class Uploaded(Uploads):
     chunk_bytes = 4 << 20
     said: ClassVar[list[Exception | None]] = []
 
-    def is_whole(self, position: int, use: MediaUse) -> bool:
+    def is_uploaded(self, position: int, use: MediaUse) -> bool:
         return int(self.kept.get(position, {}).get("bytes", 0)) >= use.size
 
     def send(self, position: int, use: MediaUse) -> None:
@@ -223,7 +223,7 @@ def test_files_that_are_lost_are_sent_again_once() -> None:
     uploads_of(progress, 1, 1).go_on()
     uploaded = uploads_of(progress, 1, 1)
 
-    waits = uploaded.again(gone, lost=[0])
+    waits = uploaded.upload_again(gone, lost=[0])
 
     assert isinstance(waits, Pending)
     assert (ids_in(progress.data), progress.data["media_again"]) == (["id-1"], True)

@@ -168,7 +168,7 @@ class ExampleMedia(Uploads):
     chunk_bytes = at_once_bytes = CHUNK
     shortest_wait = longest_wait = timedelta(milliseconds=10)
 
-    def is_whole(self, position: int, use: MediaUse) -> bool:
+    def is_uploaded(self, position: int, use: MediaUse) -> bool:
         return bool(self.kept.get(position, {}).get("whole"))
 
     def send(self, position: int, use: MediaUse) -> None:
@@ -188,7 +188,7 @@ class ExampleMedia(Uploads):
             self.progress.save_secret(**{f"session_{position}": _checked(str(fields["upload_url"]))})
         self.keep(position, id=id_in(fields), begun_at=datetime.now(UTC).isoformat(), whole=bool(use.url))
 
-    def ask(self, position: int, use: MediaUse) -> Pending | None:
+    def poll(self, position: int, use: MediaUse) -> Pending | None:
         kept = self.kept[position]
         if kept.get("ready"):
             return None
@@ -209,7 +209,7 @@ class ExampleMedia(Uploads):
             offset = int(arrived.rpartition("-")[2]) + 1 if arrived else 0
             file = File("video.mp4", use.mime_type, path=use.path, offset=offset, length=CHUNK)
             span = {"Content-Range": f"bytes {offset}-{offset + file.size - 1}/{use.size}"}
-            answer = self.carry(file.size, session, http=http, method="PUT", data=file, headers=span)
+            answer = self.transfer(file.size, session, http=http, method="PUT", data=file, headers=span)
         if answer.status not in {201, 308}:
             raise error_from(answer)
         self.keep(position, whole=answer.status == 201)

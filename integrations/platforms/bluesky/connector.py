@@ -100,7 +100,7 @@ class BlueskyConnector(Connector):
         except Rejected as refused:
             if refused.code != BLOB_GONE:
                 raise
-            return media.again(refused)
+            return media.upload_again(refused)
 
     def _put(self, step: Step, record: Mapping[str, Any]) -> Published:
         key = record_key(step.key)

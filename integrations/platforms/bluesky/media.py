@@ -40,10 +40,10 @@ class PostMedia(Uploads):
     video methods (`no_video_methods`), as a PDS on its own.
     """
 
-    kept_as = "blobs"
-    again_as = "again"
+    progress_key = "blobs"
+    again_key = "again"
     shortest_wait, longest_wait = timedelta(seconds=2), timedelta(seconds=5)
-    longest_work = timedelta(hours=1)
+    longest_processing = timedelta(hours=1)
 
     def __init__(self, http: Http, target: Target, media: Sequence[MediaUse], progress: Progress) -> None:
         super().__init__(http, target, media, progress)
@@ -55,7 +55,7 @@ class PostMedia(Uploads):
             sentence = "Bluesky takes one video in a post, or pictures; leave the others out."
             raise Rejected(sentence, code="too_many_media")
         try:
-            blob = self._video(use) if is_video(use) and not self._goes_straight else self._upload(use)
+            blob = self._video(use) if is_video(use) and not self._skips_service else self._upload(use)
         except _NoVideoMethods:
             self.progress.save(no_video_methods=True)
             blob = self._upload(use)
@@ -65,12 +65,12 @@ class PostMedia(Uploads):
         return None
 
     @property
-    def _goes_straight(self) -> bool:
-        return any(self.progress.data.get(name) for name in (self.again_as, "no_video_methods"))
+    def _skips_service(self) -> bool:
+        return any(self.progress.data.get(name) for name in (self.again_key, "no_video_methods"))
 
     def _upload(self, use: MediaUse) -> Kept:
         """Source: https://docs.bsky.app/docs/api/com-atproto-repo-upload-blob (read 2026-11-23)."""
-        answer = self.carry(use.size, f"/xrpc/{UPLOAD_BLOB}", data=file_of(use))
+        answer = self.transfer(use.size, f"/xrpc/{UPLOAD_BLOB}", data=file_of(use))
         if not answer.is_ok:
             raise error_from(answer)
         blob = _blob_in(answer.fields())
@@ -84,7 +84,7 @@ class PostMedia(Uploads):
         if job.get("id"):
             return self._ask(job)
         self._check_allowed(use)
-        answer = self.carry(
+        answer = self.transfer(
             use.size,
             f"/xrpc/{UPLOAD_VIDEO}",
             http=self._video_service(UPLOAD_BLOB, self.did),

@@ -31,7 +31,7 @@ class StatusMedia(Uploads):
     """Each file is kept as {id, at (when it was uploaded), is_ready}. Nothing is visible before a status has it; what
     no status gets, the server throws away."""
 
-    def is_whole(self, position: int, use: MediaUse) -> bool:  # noqa: ARG002
+    def is_uploaded(self, position: int, use: MediaUse) -> bool:  # noqa: ARG002
         """Whether the server has the file, and will for a while."""
         kept = self.kept.get(position)
         return kept is not None and datetime.now(UTC) - datetime.fromisoformat(kept["at"]) < KEPT_FOR
@@ -40,7 +40,7 @@ class StatusMedia(Uploads):
         """Upload one file with its alt text."""
         path = V1 if self.progress.data.get(ONLY_V1) else V2
         fields = {"description": use.alt_text} if use.alt_text else {}
-        answer = self.carry(use.size, path, data=fields, files={"file": file_of(use)})
+        answer = self.transfer(use.size, path, data=fields, files={"file": file_of(use)})
         if answer.status in UNKNOWN_CALL and path == V2:
             self.progress.save(**{ONLY_V1: True})
             return Pending(datetime.now(UTC))
@@ -50,7 +50,7 @@ class StatusMedia(Uploads):
         self.keep(position, id=_named_in(answer), at=datetime.now(UTC).isoformat(), is_ready=is_ready)
         return None
 
-    def ask(self, position: int, use: MediaUse) -> Pending | None:  # noqa: ARG002
+    def poll(self, position: int, use: MediaUse) -> Pending | None:  # noqa: ARG002
         """Ask whether the server has finished with a file, unless it has just said that it begins.
 
         Source: https://docs.joinmastodon.org/methods/media/#get (read 2026-11-28).
@@ -61,7 +61,7 @@ class StatusMedia(Uploads):
         if answer is None or answer.status == 206:
             return self._wait_for([position])
         if answer.status in GONE:
-            return self.again(error_from(answer), lost=[position])
+            return self.upload_again(error_from(answer), lost=[position])
         if answer.status == 422:
             raise _unusable(answer, position)
         _named_in(answer)
@@ -87,7 +87,7 @@ class StatusMedia(Uploads):
             raise OutcomeUnknown(sentence, code="media_taken", http_status=failure.http_status) from failure
         if not gone and not working:
             raise failure
-        return self.again(failure, lost=gone) if gone else self._wait_for(working)
+        return self.upload_again(failure, lost=gone) if gone else self._wait_for(working)
 
     def _shown(self, position: int) -> Response:
         return self.http.get(f"{V1}/{quote(str(self.kept[position]['id']), safe='')}")

@@ -96,7 +96,7 @@ class TwitterConnector(Connector):
             return Published(remote_id, self._url(remote_id), rests_until=rests_until(answer))
         failure = self._in_view_of_doubt(error_in(answer) if answer.is_ok else error_from(answer), progress)
         if failure.code == MEDIA_IDS and isinstance(failure, Rejected):
-            return media.again(failure)
+            return media.upload_again(failure)
         raise failure
 
     def reconcile(

@@ -42,8 +42,8 @@ class PostMedia(Uploads):
     X may refuse to go on with what an earlier call began, in many words: then it is begun again.
     """
 
-    again_as = "media_begun_anew"
-    is_kept_as_list = True
+    again_key = "media_begun_anew"
+    keeps_list = True
     chunk_bytes = CHUNK
 
     def __init__(self, http: Http, target: Target, media: Sequence[MediaUse], progress: Progress) -> None:
@@ -51,12 +51,12 @@ class PostMedia(Uploads):
         self._is_resumed = bool(self.kept)
         self._wait: timedelta | None = None
 
-    def is_whole(self, position: int, use: MediaUse) -> bool:
+    def is_uploaded(self, position: int, use: MediaUse) -> bool:
         kept = self.kept.get(position, {})
         return bool(kept.get("whole")) and (bool(kept.get("described")) or not use.alt_text)
 
     def is_lost(self, refused: Rejected) -> bool:
-        is_old = self._is_resumed and not self.has_moved and refused.code != MEDIA_FAILED
+        is_old = self._is_resumed and not self.has_progressed and refused.code != MEDIA_FAILED
         return is_old or refused.code == MEDIA_GONE
 
     def send(self, position: int, use: MediaUse) -> None:
@@ -75,7 +75,7 @@ class PostMedia(Uploads):
             data = self._call(f"upload/{kept['id']}/finalize", json={})
             self.keep(position, whole=True, ready=self._is_ready(data))
 
-    def ask(self, position: int, use: MediaUse) -> Pending | None:  # noqa: ARG002
+    def poll(self, position: int, use: MediaUse) -> Pending | None:  # noqa: ARG002
         """Ask how far X is with it, unless it has just said when that is worth while."""
         kept = self.kept[position]
         if not kept.get("ready") and self._wait is None:
@@ -121,7 +121,7 @@ class PostMedia(Uploads):
 
     def _call(self, path: str, *, size: int = 0, names_id: bool = True, **how: Any) -> Mapping[str, Any]:
         """Make one call and return its `data`; X may leave an answer empty that names nothing."""
-        answer = self.carry(size, f"/2/media/{path}", timeout_s=CHUNK_S, **how)
+        answer = self.transfer(size, f"/2/media/{path}", timeout_s=CHUNK_S, **how)
         if not answer.is_ok:
             raise _refusal(answer)
         data = answer.fields().get("data")

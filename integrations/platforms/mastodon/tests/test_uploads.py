@@ -171,7 +171,7 @@ def test_video_is_asked_for_until_it_is_ready(folder: MediaFolder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("age_s", "wait_s"), [(0.2, 1), (3, 3), (8, 8), (60, 15), (StatusMedia.longest_work.total_seconds() - 5, 15)]
+    ("age_s", "wait_s"), [(0.2, 1), (3, 3), (8, 8), (60, 15), (StatusMedia.longest_processing.total_seconds() - 5, 15)]
 )
 def test_server_is_asked_less_and_less_often(folder: MediaFolder, age_s: float, wait_s: float) -> None:
     notes = InMemoryProgress(media={"0": kept("7", ago=timedelta(seconds=age_s), is_ready=False)})
@@ -184,7 +184,7 @@ def test_server_is_asked_less_and_less_often(folder: MediaFolder, age_s: float, 
 
 def test_server_that_never_finishes_is_given_up(folder: MediaFolder) -> None:
     notes = InMemoryProgress(
-        media={"0": kept("7", ago=StatusMedia.longest_work + timedelta(seconds=1), is_ready=False)}
+        media={"0": kept("7", ago=StatusMedia.longest_processing + timedelta(seconds=1), is_ready=False)}
     )
 
     outcome, _ = publish(folder.video(), notes, WORKING)
