@@ -80,13 +80,13 @@ class OAuth2Flow(OAuthFlow):
 class OperatorAppFlow(OAuth2Flow):
     """The same at a platform that has one host, which says nothing of itself, and where the operator registers our app.
 
-    `label`, `address`: the platform's name, and its host's base URL. `console`: where apps are registered.
+    `label`, `default_host`: the platform's name, and its host's base URL. `console`: where apps are registered.
     `app_settings`: which settings hold ours, for people. `token_path`, `revoke_path`: below the base URL.
     Refusals are read as RFC 6749 and 7009 have them; where a platform says them otherwise it overrides the checks.
     """
 
     label: ClassVar[str]
-    address: ClassVar[str]
+    default_host: ClassVar[str]
     console: ClassVar[str]
     app_settings: ClassVar[str]
     token_path: ClassVar[str]
@@ -104,7 +104,7 @@ class OperatorAppFlow(OAuth2Flow):
     def address_of(cls, instance: str) -> str:
         if instance.strip():
             raise Refused(f"{cls.label} has one server; leave this out")
-        return cls.address
+        return cls.default_host
 
     @property
     def token_url(self) -> str:

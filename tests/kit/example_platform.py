@@ -229,7 +229,7 @@ class ExampleOAuth(OperatorAppFlow):
     revoke_ends = "person"
     scope_separator = ","
     label = "Example"
-    address = "https://graph.example.com"
+    default_host = "https://graph.example.com"
     console = "https://example.com/apps"
     app_settings = "EXAMPLE_ID and EXAMPLE_SECRET"
     token_path = "/oauth/token"
@@ -262,5 +262,5 @@ class ExampleOAuth(OperatorAppFlow):
 class ExampleSideOAuth(ExampleOAuth):
     """Another app, at another host."""
 
-    address = "https://side.example.com"
+    default_host = "https://side.example.com"
     app_settings = "EXAMPLE_SIDE_ID and EXAMPLE_SIDE_SECRET"

@@ -26,7 +26,7 @@ class TwitterOAuth(OperatorAppFlow):
 
     client_auth = "basic"
     label = "X"
-    address = API
+    default_host = API
     console = "https://developer.x.com"
     app_settings = "TWITTER_CLIENT_ID and TWITTER_CLIENT_SECRET"
     token_path = "/2/oauth2/token"  # noqa: S105  a path
