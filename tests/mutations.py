@@ -113,8 +113,8 @@ MUTATIONS = (
     Mutation(
         "published on a 2xx without id",
         "integrations/platforms/mastodon/connector.py",
-        "        if status is None:",
-        "        if status is None and (status := {'remote_id': 'unknown', 'url': ''}) is None:",
+        "        if not id_in(status):",
+        "        if not id_in(status) and status is None:",
         ("integrations/platforms/mastodon/tests/test_connector.py::test_success_without_an_id_is_unknown",),
     ),
     Mutation(

@@ -9,8 +9,19 @@ from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from integrations.contract import ClientApp, OAuthFlow, Tokens
-from integrations.errors import CallFailed, OperatorProblem, RateLimited, Unavailable
-from mastablasta.core.outbound import OAuthSession, Response
+from integrations.errors import (
+    CallFailed,
+    ExchangeRefused,
+    NeedsReconnect,
+    OperatorProblem,
+    RateLimited,
+    Unavailable,
+)
+from integrations.protocols.values import text_in
+from mastablasta.core.outbound import OAuthSession, Refused, Response
+
+# Our app's own fault, to the token endpoint: https://www.rfc-editor.org/rfc/rfc6749#section-5.2 (read 2026-11-23)
+APP_REFUSED = frozenset({"invalid_client", "unauthorized_client"})
 
 
 class OAuth2Flow(OAuthFlow):
@@ -64,6 +75,100 @@ class OAuth2Flow(OAuthFlow):
         if self.client_auth == "basic":
             client = {"auth": (app.client_id, app.client_secret)}
         return tokens_of(session.refresh_token(self.token_url, refresh_token=refresh_token, **client))
+
+
+class OperatorAppFlow(OAuth2Flow):
+    """The same at a platform that has one host, which says nothing of itself, and where the operator registers our app.
+
+    `label`, `default_host`: the platform's name, and its host's base URL. `console`: where apps are registered.
+    `app_settings`: which settings hold ours, for people. `token_path`, `revoke_path`: below the base URL.
+    Refusals are read as RFC 6749 and 7009 have them; where a platform says them otherwise it overrides the checks.
+    """
+
+    label: ClassVar[str]
+    default_host: ClassVar[str]
+    console: ClassVar[str]
+    app_settings: ClassVar[str]
+    token_path: ClassVar[str]
+    revoke_path: ClassVar[str] = ""
+
+    @abstractmethod
+    def meaning(self, answer: Response) -> CallFailed:
+        """What any other call would mean by this refusal."""
+
+    def is_ended(self, answer: Response) -> bool:
+        """Whether a refused refresh says that the grant is dead."""
+        return error_of(answer) == "invalid_grant"
+
+    @classmethod
+    def address_of(cls, instance: str) -> str:
+        if instance.strip():
+            raise Refused(f"{cls.label} has one server; leave this out")
+        return cls.default_host
+
+    @property
+    def token_url(self) -> str:
+        return f"{self.http.base_url}{self.token_path}"
+
+    def host_info(self) -> Mapping[str, Any]:
+        return {}
+
+    def register(self, *, redirect_uri: str) -> ClientApp:  # noqa: ARG002  there is nothing to register
+        sentence = f"The operator of this server has to register an app at {self.console} first."
+        raise OperatorProblem(sentence, code="app_not_registered")
+
+    def revoke(self, app: ClientApp, *, token: str) -> None:
+        session = OAuthSession(app.client_id, check=self._check_revoke)
+        url, app_keys = f"{self.http.base_url}{self.revoke_path}", (app.client_id, app.client_secret)
+        session.post(url, data={"token": token}, auth=app_keys, withhold_token=True)
+
+    def check_exchange(self, answer: Response) -> None:
+        if answer.is_ok:
+            return
+        self._check_app(answer)
+        if answer.status in {400, 401, 403}:
+            sentence = f"{self.label} refused the sign-in: {_description(answer)}"
+            raise ExchangeRefused(sentence, http_status=answer.status)
+        raise self._for_now(answer)
+
+    def check_refresh(self, answer: Response) -> None:
+        if answer.is_ok:
+            return
+        self._check_app(answer)
+        if self.is_ended(answer):
+            sentence = f"{self.label} ended the account's sign-in."
+            raise NeedsReconnect(sentence, code="invalid_grant", http_status=answer.status, can_refresh=False)
+        raise self._for_now(answer)
+
+    def _check_revoke(self, answer: Response) -> None:
+        if answer.is_ok:
+            return
+        self._check_app(answer)
+        if answer.status != 400:  # 400: it has ended already
+            raise self._for_now(answer)
+
+    def _check_app(self, answer: Response) -> None:
+        error = error_of(answer)
+        if answer.status in {400, 401, 403} and error in APP_REFUSED:
+            sentence = f"{self.label} does not know this server's app by its keys; look at {self.app_settings}."
+            raise OperatorProblem(sentence, code=error, http_status=answer.status)
+
+    def _for_now(self, answer: Response) -> CallFailed:
+        """What a refusal means that says nothing of the grant: it may be otherwise in a moment."""
+        failure = for_tokens(self.meaning(answer))
+        if answer.server_trouble or isinstance(failure, OperatorProblem | RateLimited):
+            return failure
+        sentence = f"{self.label} did not take our request for a token: {_description(answer)}"
+        return Unavailable(sentence, code=error_of(answer) or "token_request_refused", http_status=answer.status)
+
+
+def error_of(answer: Response) -> str:
+    """The name of an error, as token endpoints give it."""
+    return text_in(answer.fields(), "error")
+
+
+def _description(answer: Response) -> str:
+    return text_in(answer.fields(), "error_description")[:300] or f"status {answer.status}"
 
 
 def tokens_of(token: Mapping[str, Any]) -> Tokens:

@@ -99,7 +99,7 @@ def test_video_goes_up_in_stretches_and_on_from_where_it_stands(
 
     [video] = sandbox.files.values()
     assert (bytes(video["data"]), len(sandbox.rows), page.marks) == (path.read_bytes(), 1, 1)
-    assert first.secrets == {"media_0_session"}
+    assert first.secrets == {"session_0"}
     chunks = [call for call in sandbox.calls if call["operation"] == "chunk"]
     assert {(call["authorization"], call["query"].get("proof")) for call in chunks} == {("OAuth page-anna", None)}
 

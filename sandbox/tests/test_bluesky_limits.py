@@ -162,4 +162,5 @@ def test_settings_are_checked(control: Control) -> None:
         "video_processing_ms": 250,
         "video_failure": "",
         "flat_jobs": True,
+        "no_video_methods": "",
     }

@@ -184,3 +184,29 @@ def test_service_tokens_are_looked_at(bluesky: Service, amy: Session) -> None:
 
 def test_unknown_job(bluesky: Service) -> None:
     assert seen(bluesky.get("app.bsky.video.getJobStatus", jobId="nobody"))[:2] == (404, "JobNotFound")
+
+
+@pytest.mark.parametrize(
+    ("setting", "refusal"),
+    [
+        ("not_implemented", (501, "MethodNotImplemented")),
+        ("not_supported", (404, "XRPCNotSupported")),
+    ],
+)
+def test_service_on_its_own_has_no_video_methods(
+    control: Control, bluesky: Service, amy: Session, setting: str, refusal: tuple[int, str]
+) -> None:
+    control.put("instance", platform="bluesky", no_video_methods=setting)
+
+    answers = [amy.call("GET", LIMITS), amy.send_video(), bluesky.get("app.bsky.video.getJobStatus", jobId="1")]
+
+    assert [seen(answer)[:2] for answer in answers] == [refusal] * 3
+    assert amy.call("POST", UPLOAD, data=MP4, headers={"Content-Type": "video/mp4"}).status_code == 200
+
+
+def test_proxy_of_a_service_may_say_it_with_a_page(control: Control, amy: Session) -> None:
+    control.put("instance", platform="bluesky", no_video_methods="html_404")
+
+    answer = amy.call("GET", LIMITS)
+
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (404, "text/html")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -29,10 +28,12 @@ from integrations.contract import (
     Target,
     TargetIdentity,
 )
-from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OperatorProblem, RateLimited, Rejected
-from integrations.protocols.error_rules import ErrorRule, common_failure
-from integrations.protocols.oauth2 import OAuth2Flow
-from integrations.protocols.rate_headers import retry_at
+from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, RateLimited, Rejected
+from integrations.protocols.error_rules import ErrorRule, ErrorTable
+from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
+from integrations.protocols.oauth2 import OperatorAppFlow
+from integrations.protocols.uploads import Uploads, ids_in
+from integrations.protocols.values import id_in, moment_of, object_in, text_in
 from integrations.registry import Entry, SignInEntry
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
@@ -59,13 +60,18 @@ MEDIA = MediaRule(
     videos=VideoRule(("video/mp4",), 1_000_000_000),
     by_url=("image",),
 )
-_RULES: Mapping[int, ErrorRule] = {
-    100: ErrorRule(Rejected, "rejected", "Example refused it: {said}"),
-    190: ErrorRule(NeedsReconnect, "token_refused", "Example no longer accepts the page's token.", scope="account"),
-    200: ErrorRule(OperatorProblem, "proof_refused", "Example does not know this server's app: {said}"),
-    404: ErrorRule(Rejected, "not_found", "Example does not have it: {said}"),
-    429: ErrorRule(RateLimited, "rate_limited", "Example asks to wait."),
-}
+_TABLE = ErrorTable(
+    label="Example",
+    by_code={
+        190: ErrorRule(NeedsReconnect, "token_refused", "Example no longer accepts the page's token.", scope="account"),
+        200: ErrorRule(OperatorProblem, "proof_refused", "Example does not know this server's app: {said}"),
+    },
+    by_status={
+        404: ErrorRule(Rejected, "not_found", "Example does not have it: {said}"),
+        429: ErrorRule(RateLimited, "rate_limited", "Example asks to wait."),
+    },
+    otherwise=ErrorRule(Rejected, "rejected", "Example refused it: {said}"),
+)
 
 
 def auth_of(token: str, app: ClientApp) -> Auth:
@@ -77,12 +83,8 @@ def auth_of(token: str, app: ClientApp) -> Auth:
 
 def error_from(answer: Response) -> CallFailed:
     """What to raise for an answer other than 2xx."""
-    if common := common_failure(answer, label="Example"):
-        return common
-    error = answer.fields().get("error")
-    error = error if isinstance(error, dict) else {}
-    rule = _RULES.get(error.get("code", answer.status)) or _RULES.get(answer.status) or _RULES[100]
-    return rule.failure(answer, said=str(error.get("message") or ""), until=retry_at(answer))
+    error = object_in(answer.fields(), "error")
+    return _TABLE.failure(answer, codes=[error.get("code", 0)], said=text_in(error, "message"))
 
 
 class ExampleConnector(Connector):
@@ -113,21 +115,17 @@ class ExampleConnector(Connector):
 
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
         """Bring its files up, wait for them, and make the post: the only visible call."""
-        media = list(enumerate(step.part.media))
-        for position, use in media:
-            self._begin(f"media_{position}", use, progress)
-        if not all(self._is_ready(f"media_{position}", use, progress) for position, use in media):
-            return Pending(datetime.now(UTC) + timedelta(milliseconds=10))
-        body: dict[str, Any] = {"text": step.part.text}
+        media = ExampleMedia(self.http, self.target, step.part.media, progress)
+        if waits := media.go_on():
+            return waits
+        body: dict[str, Any] = {"text": step.part.text, "media": ids_in(progress.data)}
         if step.parent is not None:
             body["reply_to"] = step.parent.remote_id
-        if step.part.media:
-            body["media"] = [progress.data[f"media_{position}"] for position in range(len(step.part.media))]
         answer = self.http.post(f"/{self.target.remote_id}/posts", json=body, visible=True)
         if not answer.is_ok:
             raise error_from(answer)
-        remote_id = answer.fields().get("id")
-        if not isinstance(remote_id, str):
+        remote_id = id_in(answer.fields())
+        if not remote_id:
             raise answer.in_doubt("names no post", code="no_id")
         return Published(remote_id, f"https://example.com/{remote_id}")
 
@@ -137,29 +135,46 @@ class ExampleConnector(Connector):
         """The oldest post of the page that has this text in this place; a person's own posts cannot be looked up."""
         if self.target.facts.get("kind") == "person":
             return CannotTell("Example shows nobody a person's posts")
+        posts = own_posts(self._page, since=since, known=known, most_pages=1)
+        if isinstance(posts, CannotTell):
+            return posts
+        wanted = (step.part.text, step.parent.remote_id if step.parent else None, len(step.part.media))
+        found = first_match(
+            posts, lambda post: (post.shown["text"], post.shown["reply_to"], len(post.shown["media"])) == wanted
+        )
+        return found.found if found else Absent()
+
+    def _page(self, cursor: str | None) -> Page:
+        """All posts at once."""
         answer = self.http.get(f"/{self.target.remote_id}/posts")
         if not answer.is_ok:
             raise error_from(answer)
-        rows = answer.fields().get("data")
-        if not isinstance(rows, list):
-            raise answer.in_doubt("is no list of posts", code="unreadable")
-        parent = step.parent.remote_id if step.parent else None
-        for row in reversed(rows):
-            is_place = row["reply_to"] == parent and row["id"] not in known
-            is_alike = is_place and len(row["media"]) == len(step.part.media)
-            if is_alike and row["text"] == step.part.text and datetime.fromisoformat(row["made_at"]) >= since:
-                return Found(row["id"], f"https://example.com/{row['id']}")
-        return Absent()
+        return posts_in(answer, answer.fields().get("data"), _own_post), None
 
     def delete(self, remote_id: str) -> None:
         answer = self.http.delete(f"/posts/{remote_id}")
         if not answer.is_ok and answer.status != 404:
             raise error_from(answer)
 
-    # --- files ---
-    def _begin(self, name: str, use: MediaUse, progress: Progress) -> None:
-        """Name one file to the platform: where it can fetch it, or how large it will be."""
-        if name in progress.data:
+
+def _own_post(row: Any) -> OwnPost | None:
+    made_at = moment_of(row.get("made_at")) if id_in(row) else None
+    return OwnPost(id_in(row), f"https://example.com/{row['id']}", made_at, row) if made_at else None
+
+
+class ExampleMedia(Uploads):
+    """Each file is kept as {id, whole, ready}; the addresses of upload sessions beside them, as secrets."""
+
+    chunk_bytes = at_once_bytes = CHUNK
+    shortest_wait = longest_wait = timedelta(milliseconds=10)
+
+    def is_uploaded(self, position: int, use: MediaUse) -> bool:
+        return bool(self.kept.get(position, {}).get("whole"))
+
+    def send(self, position: int, use: MediaUse) -> None:
+        """Name the file to the platform, by where it can fetch it or how large it will be; then send it."""
+        if position in self.kept:
+            self._send_stretch(position, use)
             return
         said = {"url": use.url} if use.url else {"size": use.size}
         said |= {"mime_type": use.mime_type, "alt_text": use.alt_text}
@@ -167,58 +182,57 @@ class ExampleConnector(Connector):
         if not answer.is_ok:
             raise error_from(answer)
         fields = answer.fields()
-        if not fields.get("id"):
+        if not id_in(fields):
             raise answer.in_doubt("names no file", code="unreadable")
         if "upload_url" in fields:
-            progress.save_secret(**{f"{name}_session": self._checked(str(fields["upload_url"]))})
-        progress.save(**{name: str(fields["id"])})
+            self.progress.save_secret(**{f"session_{position}": _checked(str(fields["upload_url"]))})
+        self.keep(position, id=id_in(fields), begun_at=datetime.now(UTC).isoformat(), whole=bool(use.url))
 
-    def _is_ready(self, name: str, use: MediaUse, progress: Progress) -> bool:
-        """Bring one file further; True = the platform has it, and has finished with it."""
-        if progress.data.get(f"{name}_ready"):
-            return True
-        if not use.url and not self._is_uploaded(name, use, progress):
-            return False
-        answer = self.http.get(f"/media/{progress.data[name]}")
+    def poll(self, position: int, use: MediaUse) -> Pending | None:
+        kept = self.kept[position]
+        if kept.get("ready"):
+            return None
+        answer = self.http.get(f"/media/{kept['id']}")
         if not answer.is_ok:
             raise error_from(answer)
         if answer.fields().get("status") != "finished":
-            return False
-        progress.save(**{f"{name}_ready": True})
-        return True
+            return self.wait(since=datetime.fromisoformat(kept["begun_at"]))
+        self.keep(position, ready=True)
+        return None
 
-    def _is_uploaded(self, name: str, use: MediaUse, progress: Progress) -> bool:
+    def _send_stretch(self, position: int, use: MediaUse) -> None:
         """Send one stretch from where the platform says that it stands."""
-        http, session = self.http.with_scheme("OAuth"), str(progress.data[f"{name}_session"])
-        asked = http.put(session, data=b"", headers={"Content-Range": f"bytes */{use.size}"})
-        if asked.status == 308:
-            arrived = asked.headers.get("range", "")  # bytes=0-999; none = nothing has arrived
+        http, session = self.http.with_scheme("OAuth"), str(self.progress.data[f"session_{position}"])
+        answer = http.put(session, data=b"", headers={"Content-Range": f"bytes */{use.size}"})
+        if answer.status == 308:
+            arrived = answer.headers.get("range", "")  # bytes=0-999; none = nothing has arrived
             offset = int(arrived.rpartition("-")[2]) + 1 if arrived else 0
-            length = min(CHUNK, use.size - offset)
-            span = f"bytes {offset}-{offset + length - 1}/{use.size}"
-            file = File("video.mp4", use.mime_type, path=use.path, offset=offset, length=length)
-            asked = http.put(session, data=file, headers={"Content-Range": span})
-        if asked.status not in {201, 308}:
-            raise error_from(asked)
-        return asked.status == 201
-
-    def _checked(self, url: str) -> str:
-        """The session's address, which has to be one that the token may go to."""
-        parts = urlsplit(url)
-        if f"{parts.scheme}://{parts.netloc}" not in UPLOAD_ORIGINS:
-            raise OperatorProblem("Example names a strange address to upload to.", code="strange_origin")
-        return url
+            file = File("video.mp4", use.mime_type, path=use.path, offset=offset, length=CHUNK)
+            span = {"Content-Range": f"bytes {offset}-{offset + file.size - 1}/{use.size}"}
+            answer = self.transfer(file.size, session, http=http, method="PUT", data=file, headers=span)
+        if answer.status not in {201, 308}:
+            raise error_from(answer)
+        self.keep(position, whole=answer.status == 201)
 
 
-class ExampleOAuth(OAuth2Flow):
+def _checked(url: str) -> str:
+    """The session's address, which has to be one that the token may go to."""
+    parts = urlsplit(url)
+    if f"{parts.scheme}://{parts.netloc}" not in UPLOAD_ORIGINS:
+        raise OperatorProblem("Example names a strange address to upload to.", code="strange_origin")
+    return url
+
+
+class ExampleOAuth(OperatorAppFlow):
     """Gives one page, with a token of its own; a revocation ends all that a person granted."""
 
     revoke_ends = "person"
     scope_separator = ","
-
-    @classmethod
-    def address_of(cls, instance: str) -> str:
-        return "https://graph.example.com"
+    label = "Example"
+    default_host = "https://graph.example.com"
+    console = "https://example.com/apps"
+    app_settings = "EXAMPLE_ID and EXAMPLE_SECRET"
+    token_path = "/oauth/token"
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -228,23 +242,8 @@ class ExampleOAuth(OAuth2Flow):
     def consent_page(self) -> str:
         return f"{self.http.base_url}/oauth/authorize"
 
-    @property
-    def token_url(self) -> str:
-        return f"{self.http.base_url}/oauth/token"
-
-    def host_info(self) -> Mapping[str, Any]:
-        return {}
-
-    def register(self, *, redirect_uri: str) -> ClientApp:
-        raise OperatorProblem("The operator registers the app.", code="app_not_registered")
-
-    def check_exchange(self, answer: Response) -> None:
-        if not answer.is_ok:
-            raise ExchangeRefused("Example refused the sign-in.", http_status=answer.status)
-
-    def check_refresh(self, answer: Response) -> None:
-        if not answer.is_ok:
-            raise NeedsReconnect("Example ended the sign-in.", http_status=answer.status, can_refresh=False)
+    def meaning(self, answer: Response) -> CallFailed:
+        return error_from(answer)
 
     def revoke(self, app: ClientApp, *, token: str) -> None:
         answer = self.http.with_auth(auth_of(token, app)).delete("/me/permissions")
@@ -263,6 +262,5 @@ class ExampleOAuth(OAuth2Flow):
 class ExampleSideOAuth(ExampleOAuth):
     """Another app, at another host."""
 
-    @classmethod
-    def address_of(cls, instance: str) -> str:
-        return "https://side.example.com"
+    default_host = "https://side.example.com"
+    app_settings = "EXAMPLE_SIDE_ID and EXAMPLE_SIDE_SECRET"

@@ -92,6 +92,23 @@ def go_on(anna: SignedInAccount, step: Step, notes: InMemoryProgress) -> Publish
     raise AssertionError("it is never out")
 
 
+class Struck(InMemoryProgress):
+    """Lets a fault strike the next call once so much has been kept."""
+
+    def __init__(self, anna: SignedInAccount, effect: str, *, after: int) -> None:
+        super().__init__()
+        self.anna, self.effect, self.after = anna, effect, after
+        self._strike()
+
+    def save(self, **values: Any) -> None:
+        super().save(**values)
+        self._strike()
+
+    def _strike(self) -> None:
+        if len(self.saves) == self.after:
+            self.anna.fault(self.effect, operation="upload")
+
+
 class MediaContract(ConnectorContract):
     """Subclass it in the platform's tests instead of ConnectorContract."""
 
@@ -187,6 +204,20 @@ class MediaContract(ConnectorContract):
         go_on(anna, step, notes)
 
         assert (lost, self.media(anna)) == ((0, []), [[row(use)]])
+
+    def test_line_that_breaks_after_the_first_file_is_no_failure(
+        self, anna: SignedInAccount, folder: MediaFolder
+    ) -> None:
+        if self.rule_of(anna).max_images < 2:
+            pytest.skip("the platform takes one picture")
+        uses = [folder.picture(5), folder.picture(6)]
+        step, notes = step_of(with_media(*uses)), Struck(anna, "status_503", after=1)
+
+        waits = anna.connector.publish(step, progress=notes)
+        go_on(anna, step, notes)
+
+        assert isinstance(waits, Pending)
+        assert (self.media(anna), anna.calls("upload")) == ([[row(use) for use in uses]], 3)
 
     @pytest.mark.parametrize("kind", ["image", "video"])
     def test_killed_between_any_two_steps_it_goes_on_from_there(

@@ -30,8 +30,9 @@ from integrations.platforms.bluesky.addresses import post_url
 from integrations.platforms.bluesky.capabilities import CAPABILITIES, MAX_BYTES, MAX_GRAPHEMES
 from integrations.platforms.bluesky.errors import BLOB_GONE, error_from, error_name, rests_until
 from integrations.platforms.bluesky.keys import record_key
-from integrations.platforms.bluesky.media import Uploads, embed_of, within
+from integrations.platforms.bluesky.media import PostMedia, embed_of, within
 from integrations.platforms.bluesky.text import facets, graphemes, has_mentions
+from integrations.protocols.values import object_in, text_in
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
@@ -87,31 +88,24 @@ class BlueskyConnector(Connector):
         """
         if not step.part.media:
             return self._put(step, self._record(step))
-        uploads = Uploads(self.http, self.target, step.part.media, progress)
-        blobs = uploads.go_on()
-        if isinstance(blobs, Pending):
-            return blobs
+        media = PostMedia(self.http, self.target, step.part.media, progress)
+        if waits := media.go_on():
+            return waits
         kept = progress.data.get("record")
-        record = {**(kept or self._record(step)), "embed": embed_of(step.part.media, blobs)}
+        record = {**(kept or self._record(step)), "embed": embed_of(step.part.media, list(media.kept.values()))}
         if record != kept:
             progress.save(record=record)
         try:
             return self._put(step, record)
         except Rejected as refused:
-            if refused.code != BLOB_GONE or not uploads.start_again():
+            if refused.code != BLOB_GONE:
                 raise
-        return self.publish(step, progress=progress)
+            return media.upload_again(refused)
 
     def _put(self, step: Step, record: Mapping[str, Any]) -> Published:
         key = record_key(step.key)
-        body = {
-            "repo": self.target.remote_id,
-            "collection": POSTS,
-            "rkey": key,
-            "record": record,
-            "swapRecord": None,
-        }
-        answer = self.http.post(PUT, json=body, visible=True)
+        place = {"repo": self.target.remote_id, "collection": POSTS, "rkey": key}
+        answer = self.http.post(PUT, json={**place, "record": record, "swapRecord": None}, visible=True)
         if answer.is_ok:
             uri, cid = _reference(answer.fields())
             if not uri:
@@ -157,10 +151,9 @@ class BlueskyConnector(Connector):
         if answer.is_ok:
             read = answer.json()
             uri, cid = _reference(read)
-            value = read.get("value") if isinstance(read, dict) else None
-            if not uri or not isinstance(value, Mapping):
+            if not uri or not object_in(read, "value"):
                 raise answer.in_doubt("is not a record", code="unreadable")
-            if value.get("text") != step.part.text:
+            if object_in(read, "value").get("text") != step.part.text:
                 raise _SomethingElse
             return Found(uri, post_url(self.target.base_url, self.target.remote_id, key), {"cid": cid})
         if error_name(answer) == "RecordNotFound" or _is_old_not_found(answer):
@@ -190,8 +183,8 @@ class BlueskyConnector(Connector):
         """Source: https://docs.bsky.app/docs/api/com-atproto-identity-resolve-handle (read 2026-11-23)."""
         answer = self.http.get(RESOLVE, params={"handle": handle})
         if answer.is_ok:
-            did = answer.fields().get("did")
-            return did if isinstance(did, str) and did.startswith("did:") else None
+            did = text_in(answer.fields(), "did")
+            return did if did.startswith("did:") else None
         failure: CallFailed = error_from(answer)
         if isinstance(failure, Rejected):
             return None
@@ -207,10 +200,8 @@ class _SomethingElse(Rejected):
 
 def _reference(read: Any) -> tuple[str, str]:
     """The `uri` and `cid` of an answer; "" where it has none."""
-    fields = read if isinstance(read, Mapping) else {}
-    uri, cid = fields.get("uri"), fields.get("cid")
-    is_whole = isinstance(uri, str) and uri.startswith("at://") and isinstance(cid, str) and bool(cid)
-    return (str(uri), str(cid)) if is_whole else ("", "")
+    uri, cid = text_in(read, "uri"), text_in(read, "cid")
+    return (uri, cid) if uri.startswith("at://") and cid else ("", "")
 
 
 def _ref(part: SentPart) -> dict[str, str]:

@@ -6,63 +6,59 @@ answers of the reference server (read 2026-11-23).
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Rejected
-from integrations.protocols.rate_headers import epoch_reset, is_used_up, retry_at
+from integrations.protocols.error_rules import ErrorRule, ErrorTable
+from integrations.protocols.rate_headers import RateWindows
+from integrations.protocols.values import text_in
 from mastablasta.core.outbound import Response
 
-RESET = "ratelimit-reset"
-
+BLOB_GONE = "blob_gone"  # a file that was uploaded is there no more
 # A fresh token may help: https://docs.bsky.app/docs/api/com-atproto-server-refresh-session
 TOKEN_REFUSED = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired", "BadJwt"})
-# Only the person can help.
-_ACCOUNT: dict[str, tuple[str, str]] = {
-    "AccountTakedown": ("account_taken_down", "The service has taken the account down."),
-    "AccountDeactivated": ("account_deactivated", "The account is deactivated; activate it in its app."),
-    "AccountSuspended": ("account_suspended", "The service has suspended the account."),
-    "AccountNotFound": ("account_moved", "The account is no longer at this service; connect it at its new one."),
-}
 
-BLOB_GONE = "blob_gone"  # a file that was uploaded is there no more
-_REJECTED = {"PayloadTooLarge": "too_large", "BlobNotFound": BLOB_GONE, "InvalidSwap": "key_taken"}
+_TOKEN_REFUSED = ErrorRule(
+    NeedsReconnect, "token_refused", "The service no longer accepts the account's session.", can_refresh=True
+)
+_TOO_MANY = ErrorRule(RateLimited, "rate_limited", "The service asks to wait.")
+_TABLE = ErrorTable(
+    label="The service",
+    by_code={
+        **dict.fromkeys(TOKEN_REFUSED, _TOKEN_REFUSED),
+        "RateLimitExceeded": _TOO_MANY,
+        # Only the person can help.
+        "AccountTakedown": ErrorRule(NeedsReconnect, "account_taken_down", "The service has taken the account down."),
+        "AccountDeactivated": ErrorRule(
+            NeedsReconnect, "account_deactivated", "The account is deactivated; activate it in its app."
+        ),
+        "AccountSuspended": ErrorRule(NeedsReconnect, "account_suspended", "The service has suspended the account."),
+        "AccountNotFound": ErrorRule(
+            NeedsReconnect, "account_moved", "The account is no longer at this service; connect it at its new one."
+        ),
+        "ScopeMissingError": ErrorRule(NeedsReconnect, "scope_missing", "The session lacks a permission: {said}"),
+        "PayloadTooLarge": ErrorRule(Rejected, "too_large", "Bluesky refused it: {said}"),
+        "BlobNotFound": ErrorRule(Rejected, BLOB_GONE, "Bluesky refused it: {said}"),
+        "InvalidSwap": ErrorRule(Rejected, "key_taken", "Bluesky refused it: {said}"),
+    },
+    by_status={429: _TOO_MANY},
+    otherwise=ErrorRule(Rejected, "rejected", "Bluesky refused it: {said}"),
+    windows=RateWindows({"ratelimit": "account"}),
+)
+rests_until = _TABLE.windows.rests_until
 
 
 def error_name(answer: Response) -> str:
-    name = answer.fields().get("error")
-    return name if isinstance(name, str) else ""
+    return text_in(answer.fields(), "error")
 
 
 def said(answer: Response) -> str:
     """What the service says, for people."""
-    message = answer.fields().get("message")
-    return message[:300] if isinstance(message, str) and message else f"status {answer.status}"
+    return text_in(answer.fields(), "message")[:300] or f"status {answer.status}"
 
 
 def error_from(answer: Response) -> CallFailed:
     """Return what to raise for an answer other than 2xx."""
-    name, status = error_name(answer), answer.status
-    if answer.server_trouble or status == 408:
-        return answer.in_doubt("is a fault of the service", code="server_error")
-    if status == 429 or name == "RateLimitExceeded":
-        return RateLimited(
-            "The service asks to wait.", until=retry_at(answer, epoch_reset(answer, RESET)), http_status=status
-        )
-    if name in _ACCOUNT:
-        code, sentence = _ACCOUNT[name]
-        return NeedsReconnect(sentence, code=code, http_status=status, can_refresh=False)
-    if name in TOKEN_REFUSED or (status == 401 and not name):
-        return NeedsReconnect(
-            "The service no longer accepts the account's session.", code="token_refused", http_status=status
-        )
-    if name == "ScopeMissingError":
-        sentence = f"The session lacks a permission: {said(answer)}"
-        return NeedsReconnect(sentence, code="scope_missing", http_status=status, can_refresh=False)
-    if not name:
+    name = error_name(answer) or ("AuthMissing" if answer.status == 401 else "")
+    failure = _TABLE.failure(answer, codes=[name], said=said(answer))
+    if not name and isinstance(failure, Rejected):
         return answer.in_doubt("does not come from a Bluesky service", code="unreadable")
-    return Rejected(f"Bluesky refused it: {said(answer)}", code=_REJECTED.get(name, "rejected"), http_status=status)
-
-
-def rests_until(answer: Response) -> datetime | None:
-    """When the account may call again, where this call was its last one in the window; None = it may go on."""
-    return epoch_reset(answer, RESET) if is_used_up(answer, "ratelimit-remaining") else None
+    return failure

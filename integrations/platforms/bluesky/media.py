@@ -16,8 +16,9 @@ from integrations.contract import MediaUse, Pending, Progress, Target
 from integrations.errors import CallFailed, NeedsReconnect, Rejected, Unavailable
 from integrations.platforms.bluesky.addresses import own_did, video_service_of
 from integrations.platforms.bluesky.capabilities import MAX_IN_IMAGES
-from integrations.platforms.bluesky.errors import error_from
-from integrations.protocols.uploads import file_of, is_enough, timeout_s
+from integrations.platforms.bluesky.errors import error_from, error_name
+from integrations.protocols.uploads import Kept, Uploads, file_of
+from integrations.protocols.values import object_in, text_in
 from mastablasta.core.media_rules import MediaRule
 from mastablasta.core.outbound import Auth, Http, Response
 
@@ -28,70 +29,48 @@ JOB_STATUS = "app.bsky.video.getJobStatus"
 UPLOAD_LIMITS = "app.bsky.video.getUploadLimits"
 
 TOKEN_LIVES = timedelta(minutes=30)
-ASKS_AGAIN = timedelta(seconds=2), timedelta(seconds=5)  # in the first half minute, and then
-LONGEST_JOB = timedelta(hours=1)
-
-Blob = dict[str, Any]
 
 
-class Uploads:
-    """The files of one part. What is uploaded stands in `progress`, so that a crash loses at most one call.
+class PostMedia(Uploads):
+    """Each file is kept as the reference to it, as the service gave it.
 
-    `blobs`: the reference to each file as the service gave it, by position. `job`: the video that is worked on, by its
-    `id`, and `since` when; without `id` it has to be sent once more. `again`: a file was gone when the record was
-    written.
+    Beside them in `progress`, `job`: the video that is worked on, by its `id`, and `since` when; without `id` it has to
+    be sent once more. Two kinds of video go straight into the repository, as pictures do: one that was gone when the
+    record was written, since the video service would only name the file that is gone, and one of a service that has no
+    video methods (`no_video_methods`), as a PDS on its own.
     """
 
+    progress_key = "blobs"
+    again_key = "again"
+    shortest_wait, longest_wait = timedelta(seconds=2), timedelta(seconds=5)
+    longest_processing = timedelta(hours=1)
+
     def __init__(self, http: Http, target: Target, media: Sequence[MediaUse], progress: Progress) -> None:
-        self.http = http
-        self.target = target
-        self.media = media
-        self.progress = progress
+        super().__init__(http, target, media, progress)
         self.did = str(target.info.get("did") or own_did(target.base_url))
+        self.video_address, self.video_did = video_service_of(target.base_url, self.did)
 
-    def go_on(self) -> list[Blob] | Pending:
-        """Upload what is missing, a bounded amount of it; return the references to all, in order, once they are there.
-
-        Raises Rejected (also for a video that could not be processed), Unavailable, RateLimited, NeedsReconnect.
-        """
-        if len(self.media) > 1 and any(is_video(use) for use in self.media):
-            raise Rejected(
-                "Bluesky takes one video in a post, or pictures; leave the others out.", code="too_many_media"
-            )
-        sent = 0
-        for position, use in enumerate(self.media):
-            if str(position) in self._blobs:
-                continue
-            if is_enough(sent, use):
-                return Pending(datetime.now(UTC))
-            blob = self._video(use) if is_video(use) and not self._is_again else self._upload(use)
-            if isinstance(blob, Pending):
-                return blob
-            self.progress.save(blobs={**self._blobs, str(position): blob})
-            sent += use.size
-        return [self._blobs[str(position)] for position in range(len(self.media))]
-
-    def start_again(self) -> bool:
-        """Forget what is uploaded, since it is there no more; False = that was so once before.
-
-        A video goes straight into the repository then: the video service would only name the file that is gone.
-        """
-        if self._is_again:
-            return False
-        self.progress.save(blobs={}, job=None, again=True)
-        return True
+    def send(self, position: int, use: MediaUse) -> Pending | None:
+        if len(self.media) > 1 and any(map(is_video, self.media)):
+            sentence = "Bluesky takes one video in a post, or pictures; leave the others out."
+            raise Rejected(sentence, code="too_many_media")
+        try:
+            blob = self._video(use) if is_video(use) and not self._skips_service else self._upload(use)
+        except _NoVideoMethods:
+            self.progress.save(no_video_methods=True)
+            blob = self._upload(use)
+        if isinstance(blob, Pending):
+            return blob
+        self.keep(position, **blob)
+        return None
 
     @property
-    def _blobs(self) -> Mapping[str, Blob]:
-        return self.progress.data.get("blobs") or {}
+    def _skips_service(self) -> bool:
+        return any(self.progress.data.get(name) for name in (self.again_key, "no_video_methods"))
 
-    @property
-    def _is_again(self) -> bool:
-        return bool(self.progress.data.get("again"))
-
-    def _upload(self, use: MediaUse) -> Blob:
+    def _upload(self, use: MediaUse) -> Kept:
         """Source: https://docs.bsky.app/docs/api/com-atproto-repo-upload-blob (read 2026-11-23)."""
-        answer = self.http.post(f"/xrpc/{UPLOAD_BLOB}", data=file_of(use), timeout_s=timeout_s(use))
+        answer = self.transfer(use.size, f"/xrpc/{UPLOAD_BLOB}", data=file_of(use))
         if not answer.is_ok:
             raise error_from(answer)
         blob = _blob_in(answer.fields())
@@ -100,28 +79,28 @@ class Uploads:
         return blob
 
     # --- videos ---
-    def _video(self, use: MediaUse) -> Blob | Pending:
+    def _video(self, use: MediaUse) -> Kept | Pending:
         job = self.progress.data.get("job") or {}
         if job.get("id"):
             return self._ask(job)
         self._check_allowed(use)
-        answer = self._video_service(UPLOAD_BLOB, self.did).post(
+        answer = self.transfer(
+            use.size,
             f"/xrpc/{UPLOAD_VIDEO}",
+            http=self._video_service(UPLOAD_BLOB, self.did),
             params={"did": self.target.remote_id, "name": file_of(use).filename},
             data=file_of(use),
-            timeout_s=timeout_s(use),
         )
         status = _job_in(answer)
         if not status.get("jobId"):
-            raise _video_refusal(answer)
+            raise _video_refusal(_with_method(answer))
         job = {**job, "id": str(status["jobId"]), "since": datetime.now(UTC).isoformat()}
         self.progress.save(job=job)
         return self._outcome(job, status)
 
-    def _ask(self, job: Mapping[str, Any]) -> Blob | Pending:
+    def _ask(self, job: Mapping[str, Any]) -> Kept | Pending:
         """Source: https://docs.bsky.app/docs/api/app-bsky-video-get-job-status (read 2026-11-23)."""
-        address, _ = video_service_of(self.target.base_url, self.did)
-        answer = self.http.elsewhere(address).get(f"/xrpc/{JOB_STATUS}", params={"jobId": job["id"]})
+        answer = self.http.elsewhere(self.video_address).get(f"/xrpc/{JOB_STATUS}", params={"jobId": job["id"]})
         if answer.is_ok:
             status = _job_in(answer)
             if not status.get("state") and _blob_in(status) is None:
@@ -134,25 +113,20 @@ class Uploads:
         self.progress.save(job={"is_second": True})
         return Pending(datetime.now(UTC))
 
-    def _outcome(self, job: Mapping[str, Any], status: Mapping[str, Any]) -> Blob | Pending:
+    def _outcome(self, job: Mapping[str, Any], status: Mapping[str, Any]) -> Kept | Pending:
         """A file that is named counts, whatever else is said: what exists already comes with an error."""
         if (blob := _blob_in(status)) is not None:
             return blob
         if status.get("state") == "JOB_STATE_FAILED":
-            code = str(status.get("failureCode") or "processing_failed")
+            code = text_in(status, "failureCode") or "processing_failed"
             raise Rejected(f"Bluesky could not use the video: {_why(status)}", code=code[:60])
-        worked = datetime.now(UTC) - datetime.fromisoformat(str(job["since"]))
-        if worked > LONGEST_JOB:
-            sentence = "Bluesky has not finished with the video within an hour."
-            raise Rejected(sentence, code="processing_timeout")
-        return Pending(datetime.now(UTC) + ASKS_AGAIN[worked > timedelta(seconds=30)])
+        return self.wait(since=datetime.fromisoformat(str(job["since"])))
 
     def _check_allowed(self, use: MediaUse) -> None:
         """Ask before so many bytes leave. Source:
         https://docs.bsky.app/docs/api/app-bsky-video-get-upload-limits (read 2026-11-23).
         """
-        _, did = video_service_of(self.target.base_url, self.did)
-        answer = self._video_service(UPLOAD_LIMITS, did).get(f"/xrpc/{UPLOAD_LIMITS}")
+        answer = _with_method(self._video_service(UPLOAD_LIMITS, self.video_did).get(f"/xrpc/{UPLOAD_LIMITS}"))
         if answer.server_trouble or answer.status in {408, 429}:
             raise error_from(answer)
         said = answer.fields() if answer.is_ok else {}  # whoever does not say it says it at the upload
@@ -172,19 +146,33 @@ class Uploads:
         expires = int((datetime.now(UTC) + TOKEN_LIVES).timestamp())
         answer = self.http.get(f"/xrpc/{SERVICE_AUTH}", params={"aud": audience, "lxm": method, "exp": expires})
         if not answer.is_ok:
-            raise error_from(answer)
-        token = answer.fields().get("token")
-        if not isinstance(token, str) or not token:
+            raise error_from(_with_method(answer))
+        token = text_in(answer.fields(), "token")
+        if not token:
             raise answer.in_doubt("holds no token", code="unreadable")
-        address, _ = video_service_of(self.target.base_url, self.did)
-        return self.http.elsewhere(address).with_auth(Auth(token))
+        return self.http.elsewhere(self.video_address).with_auth(Auth(token))
+
+
+class _NoVideoMethods(Exception):
+    """The service does not know a method that videos need."""
+
+
+def _with_method(answer: Response) -> Response:
+    """The answer, of whatever kind. Raises _NoVideoMethods where a service says that it has no such method: by itself,
+    through the AppView behind it, or by a page of the proxy before it. Its own trouble is none of these.
+
+    Source: ResponseType in packages/xrpc of https://github.com/bluesky-social/atproto (read 2026-11-28).
+    """
+    if (answer.status, error_name(answer)) in {(501, "MethodNotImplemented"), (404, "XRPCNotSupported"), (404, "")}:
+        raise _NoVideoMethods
+    return answer
 
 
 def is_video(use: MediaUse) -> bool:
     return use.mime_type.startswith("video/")
 
 
-def embed_of(media: Sequence[MediaUse], blobs: Sequence[Blob]) -> dict[str, Any]:
+def embed_of(media: Sequence[MediaUse], blobs: Sequence[Kept]) -> dict[str, Any]:
     """What a post's record shows: one video, or pictures. Source: lexicons/app/bsky/embed (read 2026-11-23)."""
     first = media[0]
     if is_video(first):
@@ -216,26 +204,21 @@ def _aspect(use: MediaUse) -> dict[str, Any]:
     return {"aspectRatio": {"width": use.width, "height": use.height}} if use.width and use.height else {}
 
 
-def _blob_in(fields: Mapping[str, Any]) -> Blob | None:
+def _blob_in(fields: Mapping[str, Any]) -> Kept | None:
     """The reference under `blob`, which goes into records unchanged; None where there is none."""
-    blob = fields.get("blob")
-    ref = blob.get("ref") if isinstance(blob, dict) else None
-    return blob if isinstance(ref, Mapping) and isinstance(ref.get("$link"), str) else None
+    blob = object_in(fields, "blob")
+    return dict(blob) if text_in(blob.get("ref"), "$link") else None
 
 
-def _job_in(answer: Response) -> dict[str, Any]:
+def _job_in(answer: Response) -> Mapping[str, Any]:
     """The state of a job: the lexicon has it under `jobStatus`, the live service at the top."""
     fields = answer.fields()
-    inner = fields.get("jobStatus")
-    return inner if isinstance(inner, dict) else fields
+    return object_in(fields, "jobStatus") or fields
 
 
 def _why(status: Mapping[str, Any]) -> str:
     """What the service says, for people."""
-    for name in ("message", "error"):
-        if isinstance(said := status.get(name), str) and said:
-            return said[:300]
-    return "it does not say why."
+    return text_in(status, "message", "error")[:300] or "it does not say why."
 
 
 def _video_refusal(answer: Response) -> CallFailed:

@@ -14,6 +14,7 @@ from integrations.errors import ExchangeRefused, NeedsReconnect, RateLimited, Un
 from integrations.platforms.bluesky.addresses import SERVICE, identifier_of, pages_of
 from integrations.platforms.bluesky.errors import TOKEN_REFUSED, error_from, error_name, said
 from integrations.protocols.oauth2 import for_tokens, web_address
+from integrations.protocols.values import object_in, objects_in, text_in
 from mastablasta.core.outbound import Auth, Response, split_url
 
 CREATE = "/xrpc/com.atproto.server.createSession"
@@ -39,10 +40,10 @@ class BlueskySignIn(PasswordSignIn):
     def host_info(self) -> Mapping[str, Any]:
         """Source: https://docs.bsky.app/docs/api/com-atproto-server-describe-server (read 2026-11-23)."""
         answer = self.http.get(DESCRIBE)
-        did = answer.fields().get("did")
+        did = text_in(answer.fields(), "did")
         if answer.server_trouble or answer.status == 429:
             raise for_tokens(error_from(answer))
-        if not answer.is_ok or not isinstance(did, str) or not did.startswith("did:"):
+        if not answer.is_ok or not did.startswith("did:"):
             sentence = "There is no Bluesky service at this address."
             raise Unavailable(sentence, code="not_this_platform", http_status=answer.status)
         limit = answer.fields().get("blobUploadLimit")
@@ -81,15 +82,15 @@ class BlueskySignIn(PasswordSignIn):
         if not answer.is_ok:
             raise error_from(answer)
         session = answer.fields()
-        did, handle = session.get("did"), session.get("handle")
-        if not isinstance(did, str) or not did.startswith("did:") or not isinstance(handle, str):
+        did, handle = text_in(session, "did"), text_in(session, "handle")
+        if not did.startswith("did:") or not handle:
             raise answer.in_doubt("names no account", code="unreadable")
         profile = http.get(PROFILE, params={"actor": did})
         shown = profile.fields() if profile.is_ok else {}
         target = TargetIdentity(
             remote_id=did,
             handle=f"@{handle}"[:255],
-            name=str(shown.get("displayName") or handle)[:255],
+            name=(text_in(shown, "displayName") or handle)[:255],
             avatar_url=web_address(shown.get("avatar")),
             facts={
                 "url": f"{pages_of(self.http.base_url)}/profile/{did}",
@@ -118,17 +119,15 @@ def _refused_sign_in(answer: Response) -> Exception:
 
 def _tokens(answer: Response) -> Tokens:
     fields = answer.fields()
-    access, refresh = fields.get("accessJwt"), fields.get("refreshJwt")
-    if not isinstance(access, str) or not isinstance(refresh, str) or not access or not refresh:
+    access, refresh = text_in(fields, "accessJwt"), text_in(fields, "refreshJwt")
+    if not access or not refresh:
         raise Unavailable(f"the answer of {answer.url} holds no session: {said(answer)}", code="unreadable")
     return Tokens(access, refresh, answer.received_at + ACCESS_LIVES, ("com.atproto.appPass",))
 
 
 def _home_of(session: Mapping[str, Any]) -> str:
     """The address of the account's own server, where its document names one; "" = where it signed in."""
-    document = session.get("didDoc")
-    services = document.get("service") if isinstance(document, Mapping) else None
-    for service in services if isinstance(services, list) else ():
-        if isinstance(service, Mapping) and str(service.get("id", "")).endswith("#atproto_pds"):
+    for service in objects_in(object_in(session, "didDoc"), "service"):
+        if text_in(service, "id").endswith("#atproto_pds"):
             return web_address(service.get("serviceEndpoint")).rstrip("/")
     return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
-from integrations.platforms.mastodon.limits import MAX_CHARACTERS, URL, media_rule_of
+from integrations.platforms.mastodon.limits import STOCK, URL, media_rule_of
 
 READ = "2026-11-23"
 INSTANCE = Source(URL, READ)
@@ -19,7 +19,7 @@ CAPABILITIES = Capabilities(
     slug="mastodon",
     label="Mastodon",
     post_types=("standard", "thread"),
-    text=TextLimit(limit=MAX_CHARACTERS, unit="graphemes", source=INSTANCE, is_stock=True),
+    text=TextLimit(limit=STOCK["max_characters"], unit="graphemes", source=INSTANCE, is_stock=True),
     reconcile="exact",
     way="native_key",
     settle_s=5,

@@ -6,18 +6,18 @@ app/models/concerns/attachmentable.rb of mastodon/mastodon (read 2026-11-28).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from integrations.contract import Target
+from integrations.protocols.values import object_in
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 URL = "https://docs.joinmastodon.org/entities/Instance/#configuration"
 READ = "2026-11-28"
-MAX_CHARACTERS = 500
-CHARACTERS_PER_URL = 23
 STOCK: Mapping[str, int] = {
-    "max_characters": MAX_CHARACTERS,
-    "characters_reserved_per_url": CHARACTERS_PER_URL,
+    "max_characters": 500,
+    "characters_reserved_per_url": 23,
     "max_media_attachments": 4,
     "description_limit": 1_500,
     "image_size_limit": 16_777_216,
@@ -39,23 +39,24 @@ def limits_of(instance: Mapping[str, Any]) -> dict[str, Any]:
     `mime_types`: what it takes as media, [] = it does not say. Pleroma and Akkoma have theirs at the top, by names of
     their own.
     """
-    configuration = _mapping(instance.get("configuration"))
-    statuses, media = _mapping(configuration.get("statuses")), _mapping(configuration.get("media_attachments"))
-    upload_limit = instance.get("upload_limit")
+    configuration = object_in(instance, "configuration")
+    media = object_in(configuration, "media_attachments")
     said = {
         "max_characters": instance.get("max_toot_chars"),
         "max_media_attachments": instance.get("max_media_attachments"),
         "description_limit": instance.get("description_limit"),
-        "image_size_limit": upload_limit,
-        "video_size_limit": upload_limit,
-        **statuses,
+        "image_size_limit": instance.get("upload_limit"),
+        "video_size_limit": instance.get("upload_limit"),
+        **object_in(configuration, "statuses"),
         **media,
     }
-    least = {"max_media_attachments": 0}
-    limits: dict[str, Any] = {
-        name: _count(said.get(name), stock, least=least.get(name, 1)) for name, stock in STOCK.items()
-    }
+    limits = {name: said[name] if _is_limit(name, said.get(name)) else stock for name, stock in STOCK.items()}
     return {**limits, "mime_types": _mime_types(media.get("supported_mime_types"))}
+
+
+def limit_at(target: Target | None, name: str) -> int:
+    """The limit of this name at the target's server; None = a stock one."""
+    return int(object_in(target.info, "limits").get(name, STOCK[name])) if target else STOCK[name]
 
 
 def media_rule_of(limits: Mapping[str, Any]) -> MediaRule | None:
@@ -65,42 +66,29 @@ def media_rule_of(limits: Mapping[str, Any]) -> MediaRule | None:
     server, but comes as a GIF, and by the limits of pictures.
     """
     most = {name: int(limits.get(name, stock)) for name, stock in STOCK.items()}
+    if not most["max_media_attachments"]:
+        return None
     taken = limits.get("mime_types") or (*PICTURES, GIF, MP4)
     pictures = tuple(mime_type for mime_type in PICTURES if mime_type in taken)
     image_bytes, video_bytes = most["image_size_limit"] - 1, most["video_size_limit"] - 1  # "must be less than"
-    if not most["max_media_attachments"]:
-        return None
+    pixels, video_pixels = most["image_matrix_limit"], most["video_matrix_limit"]
+    gif = ImageRule((GIF,), image_bytes, max_pixels=min(pixels, GIF_MATRIX_LIMIT))
+    video = VideoRule((MP4,), video_bytes, max_pixels=video_pixels, max_fps=most["video_frame_rate_limit"])
+    silent = ImageRule((MP4,), video_bytes, max_pixels=video_pixels)
     return MediaRule(
         url=URL,
         read=READ,
-        images=ImageRule(pictures, image_bytes, max_pixels=most["image_matrix_limit"]) if pictures else None,
-        animations=_animations(taken, image_bytes, most) or _silent_videos(taken, video_bytes, most),
-        videos=VideoRule(
-            (MP4,), video_bytes, max_pixels=most["video_matrix_limit"], max_fps=most["video_frame_rate_limit"]
-        )
-        if MP4 in taken
-        else None,
+        images=ImageRule(pictures, image_bytes, max_pixels=pixels) if pictures else None,
+        animations=gif if GIF in taken else silent if MP4 in taken else None,
+        videos=video if MP4 in taken else None,
         max_images=most["max_media_attachments"],
         alt_text_limit=most["description_limit"],
     )
 
 
-def _animations(taken: Iterable[str], max_bytes: int, most: Mapping[str, int]) -> ImageRule | None:
-    pixels = min(most["image_matrix_limit"], GIF_MATRIX_LIMIT)
-    return ImageRule((GIF,), max_bytes, max_pixels=pixels) if GIF in taken else None
-
-
-def _silent_videos(taken: Iterable[str], max_bytes: int, most: Mapping[str, int]) -> ImageRule | None:
-    return ImageRule((MP4,), max_bytes, max_pixels=most["video_matrix_limit"]) if MP4 in taken else None
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _count(value: Any, stock: int, *, least: int) -> int:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and least <= value <= LARGEST
-    return value if is_count else stock
+def _is_limit(name: str, value: Any) -> bool:
+    least = 0 if name == "max_media_attachments" else 1
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= LARGEST
 
 
 def _mime_types(value: Any) -> list[str]:

@@ -14,7 +14,7 @@ MEDIA = Source("https://docs.x.com/x-api/media/quickstart/best-practices", READ)
 PRICING = Source("https://docs.x.com/x-api/getting-started/pricing", READ)
 
 MAX_WEIGHTED = 280
-MAX_WEIGHTED_SUBSCRIBED = 25_000
+MAX_SUBSCRIBED = 25_000
 MAX_CASHTAGS = 1  # but for Enterprise
 
 POST_MEDIA = MediaRule(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -23,25 +24,22 @@ from integrations.contract import (
 )
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.twitter.addresses import post_url
-from integrations.platforms.twitter.capabilities import (
-    CAPABILITIES,
-    MAX_CASHTAGS,
-    MAX_WEIGHTED,
-    MAX_WEIGHTED_SUBSCRIBED,
-)
+from integrations.platforms.twitter.capabilities import CAPABILITIES, MAX_CASHTAGS, MAX_SUBSCRIBED, MAX_WEIGHTED
 from integrations.platforms.twitter.errors import DUPLICATE, MEDIA_IDS, error_from, error_in, problems_in, rests_until
 from integrations.platforms.twitter.reading import (
     QUERIES,
     first_id_of,
+    has_upload,
     is_in_place,
-    is_posts,
-    is_upload_of,
-    media_keys,
+    is_made_of,
     media_types,
-    shown_text,
+    own_post,
 )
 from integrations.platforms.twitter.text import cashtags, comparable, has_invalid_characters, weighted_length
-from integrations.platforms.twitter.uploads import Uploads, begin_anew, ids_in, type_of
+from integrations.platforms.twitter.uploads import PostMedia
+from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
+from integrations.protocols.uploads import ids_in
+from integrations.protocols.values import object_in, text_in
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.outbound import Response
@@ -79,7 +77,7 @@ class TwitterConnector(Connector):
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:
         """Weighted characters; an account with a paid subscription may write long posts."""
         subscription = str(target.facts.get("subscription_type") or "None") if target else "None"
-        limit = MAX_WEIGHTED if subscription == "None" else MAX_WEIGHTED_SUBSCRIBED
+        limit = MAX_WEIGHTED if subscription == "None" else MAX_SUBSCRIBED
         return Measure(weighted_length(content.parts[index].text), limit)
 
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
@@ -89,16 +87,16 @@ class TwitterConnector(Connector):
         refusal like others; after a send that may have got through it is the hint that it did (see `reconcile`). So is
         the refusal of media ids, each of which goes into one post; after a first send they are out of date.
         """
-        waits = Uploads(self.http, step.part.media, progress).go_on()
-        if waits is not None:
+        media = PostMedia(self.http, self.target, step.part.media, progress)
+        if waits := media.go_on():
             return waits
         answer = self.http.post("/2/tweets", json=_body(step, ids_in(progress.data)), visible=True)
-        remote_id = _created_id(answer) if answer.is_ok else ""
+        remote_id = text_in(object_in(answer.json(), "data"), "id") if answer.is_ok else ""
         if remote_id:
             return Published(remote_id, self._url(remote_id), rests_until=rests_until(answer))
         failure = self._in_view_of_doubt(error_in(answer) if answer.is_ok else error_from(answer), progress)
         if failure.code == MEDIA_IDS and isinstance(failure, Rejected):
-            return begin_anew(progress, failure, at=answer.received_at)
+            return media.upload_again(failure)
         raise failure
 
     def reconcile(
@@ -112,7 +110,9 @@ class TwitterConnector(Connector):
         """
         noted = progress.data.get(MAYBE_OUT_SINCE)
         maybe_out_since = min(since, datetime.fromisoformat(noted)) if noted else since
-        looked = self._look_for(step, ids_in(progress.data), since=maybe_out_since, known=known)
+        page = partial(self._page, since=maybe_out_since)
+        posts = own_posts(page, since=maybe_out_since, known=known, most_pages=MOST_PAGES)
+        looked = posts if isinstance(posts, CannotTell) else self._look_for(step, ids_in(progress.data), posts)
         if not isinstance(looked, Absent):
             return looked
         if progress.data.get(REFUSED_AS_DUPLICATE):
@@ -126,9 +126,8 @@ class TwitterConnector(Connector):
         answer = self.http.delete(f"/2/tweets/{quote(remote_id, safe='')}")
         if answer.is_ok:
             fields = answer.fields()
-            data = fields.get("data")
-            is_gone = any(problem.type == "resource-not-found" for problem in problems_in(fields))
-            if not is_gone and not (isinstance(data, dict) and data.get("deleted") is True):
+            is_gone = any("resource-not-found" in problem.codes for problem in problems_in(fields))
+            if not is_gone and object_in(fields, "data").get("deleted") is not True:
                 raise error_in(answer)
         elif answer.status != 404:
             raise error_from(answer)
@@ -142,62 +141,34 @@ class TwitterConnector(Connector):
         sentence = f"X {what}: what was sent before seems to have got through."
         return OutcomeUnknown(sentence, code=failure.code, http_status=failure.http_status)
 
-    def _look_for(
-        self, step: Step, uploaded: Collection[str], *, since: datetime, known: frozenset[str]
-    ) -> Found | Absent | CannotTell:
+    def _look_for(self, step: Step, uploaded: Collection[str], posts: Sequence[OwnPost]) -> Found | Absent:
         """Of posts that are alike, the one with the files that we uploaded.
 
         Raises Unavailable when one without text has others: X keeps the ids of uploads, but does not promise it, and
         no text tells them apart.
         """
-        wanted, first_id = comparable(step.part.text), first_id_of(since)
-        types = [type_of(use) for use in step.part.media]
-        ours: list[int] = []
-        alike: list[int] = []
-        try:
-            for post, known_types in self._own_posts(first_id):
-                if int(post["id"]) <= first_id or post["id"] in known or not is_in_place(post, step):
-                    continue
-                keys = media_keys(post)
-                if is_upload_of(keys, uploaded):
-                    ours.append(int(post["id"]))
-                elif shown_text(post) == wanted and _are_alike(types, [known_types.get(key) for key in keys]):
-                    alike.append(int(post["id"]))
-        except _CannotLook as reason:
-            return CannotTell(str(reason))
-        if alike and not ours and not wanted and uploaded:
+        in_place = [post for post in posts if is_in_place(post, step)]
+        found = first_match(in_place, lambda post: has_upload(post, uploaded), lambda post: is_made_of(post, step.part))
+        if found and uploaded and not comparable(step.part.text) and not has_upload(found, uploaded):
             raise Unavailable("The account has a post like this one, with other files.", code="not_told_apart")
-        if not ours and not alike:
-            return Absent()
-        remote_id = str(min(ours or alike))  # of two equal ones, ours was made right after the mark
-        return Found(remote_id, self._url(remote_id))
+        return found.found if found else Absent()
 
-    def _own_posts(self, first_id: int) -> Iterator[tuple[Mapping[str, Any], Mapping[str, str]]]:
-        """The account's posts after `first_id`, newest first, each with the types of media by key. Raises _CannotLook.
+    def _page(self, cursor: str | None, *, since: datetime) -> Page | CannotTell:
+        """The account's posts. Not its search, which lags.
 
-        Not its search, which lags. Source: https://docs.x.com/x-api/users/get-posts (read 2026-11-23).
+        Source: https://docs.x.com/x-api/users/get-posts (read 2026-11-23).
         """
-        params: dict[str, Any] = {"max_results": PAGE, "since_id": str(first_id), "exclude": "retweets"}
-        for _ in range(MOST_PAGES):
-            read = self._page(params)
-            types = media_types(read)
-            yield from ((post, types) for post in read.get("data") or ())
-            meta = read.get("meta")
-            next_token = meta.get("next_token") if isinstance(meta, dict) else None
-            if not next_token:
-                return
-            params["pagination_token"] = str(next_token)
-        raise _CannotLook(f"more than {PAGE * MOST_PAGES} posts since then")
-
-    def _page(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        answer = self._asked(params)
-        read = answer.fields()
-        if answer.is_ok and (is_posts(read.get("data")) or ("data" not in read and isinstance(read.get("meta"), dict))):
-            return read
-        failure = error_in(answer) if answer.is_ok else error_from(answer)
-        if isinstance(failure, Rejected):
-            raise _CannotLook(failure.message)
-        raise failure
+        params = {"max_results": PAGE, "since_id": str(first_id_of(since)), "exclude": "retweets"}
+        answer = self._asked(params | ({"pagination_token": cursor} if cursor else {}))
+        fields = answer.fields()
+        listed = fields.get("data", [] if isinstance(fields.get("meta"), dict) else None)
+        if not answer.is_ok or not isinstance(listed, list):
+            failure = error_in(answer) if answer.is_ok else error_from(answer)
+            if isinstance(failure, Rejected):
+                return CannotTell(failure.message)
+            raise failure
+        read = partial(own_post, types=media_types(fields), url=self._url(""))
+        return posts_in(answer, listed, read), text_in(fields.get("meta"), "next_token") or None
 
     def _asked(self, params: Mapping[str, Any]) -> Response:
         """The answer to the first query that X understands: its names changed once without notice."""
@@ -210,10 +181,6 @@ class TwitterConnector(Connector):
 
     def _url(self, remote_id: str) -> str:
         return post_url(self.target.base_url, self.target.handle, remote_id)
-
-
-class _CannotLook(Exception):
-    pass
 
 
 def _equal_parts(content: Content) -> list[FieldProblem]:
@@ -229,11 +196,6 @@ def _equal_parts(content: Content) -> list[FieldProblem]:
     return problems
 
 
-def _are_alike(wanted: Sequence[str], shown: Sequence[str | None]) -> bool:
-    """Whether a post carries as many media of the same types, as far as X tells them."""
-    return len(wanted) == len(shown) and all(seen in {None, ours} for ours, seen in zip(wanted, shown, strict=True))
-
-
 def _body(step: Step, media_ids: Sequence[str]) -> dict[str, Any]:
     """What X is sent: only keys that it knows, and none that is null, since it refuses both."""
     offered: Mapping[str, Any] = CAPABILITIES.options["properties"]
@@ -246,10 +208,3 @@ def _body(step: Step, media_ids: Sequence[str]) -> dict[str, Any]:
     if step.parent is not None:
         body["reply"] = {"in_reply_to_tweet_id": step.parent.remote_id}
     return body
-
-
-def _created_id(answer: Response) -> str:
-    read = answer.json()
-    data = read.get("data") if isinstance(read, dict) else None
-    remote_id = data.get("id") if isinstance(data, dict) else None
-    return remote_id if isinstance(remote_id, str) else ""

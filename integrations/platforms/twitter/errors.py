@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, RateLimited, Rejected, Unavailable
-from integrations.protocols.error_rules import ErrorRule, common_failure
-from integrations.protocols.rate_headers import bounded, epoch_reset, is_used_up, retry_at
+from integrations.protocols.error_rules import ErrorRule, ErrorTable
+from integrations.protocols.rate_headers import RateWindows
+from integrations.protocols.values import objects_in, text_in
 from mastablasta.core.outbound import Response
 
 DUPLICATE = "duplicate"
@@ -46,59 +46,61 @@ _MEDIA_GONE = ErrorRule(Rejected, MEDIA_GONE, "X does not have the file that was
 _VIDEO_TOO_LONG = ErrorRule(Rejected, "media_too_long", "X does not take so long a video from this account: {said}")
 _TOO_LARGE = ErrorRule(Rejected, "too_large", "It is too large for X.")
 
-# The last part of a problem's `type`; its host has been api.twitter.com and api.x.com.
-_BY_TYPE: Mapping[str, ErrorRule] = {
-    "client-forbidden": _CLIENT_FORBIDDEN,  # client-not-enrolled, official-client-forbidden
-    "credits": _NO_CREDITS,
-    "credits-depleted": _NO_CREDITS,
-    "disallowed-resource": _NOT_PERMITTED,
-    "invalid-request": _INVALID,
-    "not-authorized-for-resource": _NOT_PERMITTED,
-    "oauth1-permissions": _APP_READ_ONLY,
-    "resource-not-found": _NOT_FOUND,
-    "resource-unavailable": _NOT_FOUND,
-    "unsupported-authentication": _WRONG_TOKEN,
-    "usage-capped": _USAGE_CAPPED,
-    "user-suspended": _LOCKED,
-}
-# Words in what a 401 or 403 says, the first that fit; of a 400, which is about the content, only what rejects it.
-_BY_WORDS: tuple[tuple[str, ErrorRule], ...] = (
-    ("duplicate content", _DUPLICATE),
-    ("cashtag", _CASHTAGS),
-    ("media ids are invalid", _MEDIA_IDS),
-    ("invalid media id", _MEDIA_IDS),
-    ("badrequest: not found", _MEDIA_GONE),
-    ("segments do not add up", _MEDIA_GONE),
-    ("video longer than", _VIDEO_TOO_LONG),
-    ("deleted or not visible", _PARENT_GONE),
-    ("reply to", _REPLY),
-    ("mentioned or otherwise engaged", _REPLY),
-    ("suspended", _LOCKED),
-    ("account is locked", _LOCKED),
-    ("temporarily locked", _LOCKED),
-    ("required scope", _SCOPE_MISSING),
+_DENIED = frozenset({401, 403})
+_ANY = _DENIED | {400}  # which is about the content: only what rejects it counts
+_TABLE = ErrorTable(
+    label="X",
+    by_words=(
+        (_ANY, ("duplicate content",), _DUPLICATE),
+        (_ANY, ("cashtag",), _CASHTAGS),
+        (_ANY, ("media ids are invalid", "invalid media id"), _MEDIA_IDS),
+        (_ANY, ("badrequest: not found", "segments do not add up"), _MEDIA_GONE),
+        (_ANY, ("video longer than",), _VIDEO_TOO_LONG),
+        (_ANY, ("deleted or not visible",), _PARENT_GONE),
+        (_ANY, ("reply to", "mentioned or otherwise engaged"), _REPLY),
+        (_DENIED, ("suspended", "account is locked", "temporarily locked"), _LOCKED),
+        (_DENIED, ("required scope",), _SCOPE_MISSING),
+    ),
+    by_code={
+        # The last part of a problem's `type`; its host has been api.twitter.com and api.x.com.
+        "client-forbidden": _CLIENT_FORBIDDEN,  # client-not-enrolled, official-client-forbidden
+        "credits": _NO_CREDITS,
+        "credits-depleted": _NO_CREDITS,
+        "disallowed-resource": _NOT_PERMITTED,
+        "invalid-request": _INVALID,
+        "not-authorized-for-resource": _NOT_PERMITTED,
+        "oauth1-permissions": _APP_READ_ONLY,
+        "resource-not-found": _NOT_FOUND,
+        "resource-unavailable": _NOT_FOUND,
+        "unsupported-authentication": _WRONG_TOKEN,
+        "usage-capped": _USAGE_CAPPED,
+        "user-suspended": _LOCKED,
+        # Codes of version 1.1, which some gateways still give:
+        # https://docs.x.com/x-api/fundamentals/response-codes-and-errors
+        32: _TOKEN_REFUSED,
+        64: _LOCKED,
+        88: _TOO_MANY,
+        89: _TOKEN_REFUSED,
+        185: _TOO_MANY,  # the account's own limit, in portions of half an hour
+        186: _INVALID,  # too long
+        187: _DUPLICATE,
+        261: _APP_READ_ONLY,
+        324: _MEDIA_IDS,
+        326: _LOCKED,
+    },
+    by_status={
+        401: _TOKEN_REFUSED,
+        402: _NO_CREDITS,
+        403: _NOT_PERMITTED,
+        404: _NOT_FOUND,
+        413: _TOO_LARGE,
+        429: _TOO_MANY,
+    },
+    otherwise=_INVALID,
+    # https://docs.x.com/x-api/fundamentals/rate-limits (read 2026-11-23); the windows of 24 h as seen in answers
+    windows=RateWindows({"x-rate-limit": "account", "x-user-limit-24hour": "account", "x-app-limit-24hour": "host"}),
 )
-# Codes of version 1.1, which some gateways still give: https://docs.x.com/x-api/fundamentals/response-codes-and-errors
-_BY_CODE: Mapping[int, ErrorRule] = {
-    32: _TOKEN_REFUSED,
-    64: _LOCKED,
-    88: _TOO_MANY,
-    89: _TOKEN_REFUSED,
-    185: _TOO_MANY,  # the account's own limit, in portions of half an hour
-    186: _INVALID,  # too long
-    187: _DUPLICATE,
-    261: _APP_READ_ONLY,
-    324: _MEDIA_IDS,
-    326: _LOCKED,
-}
-_BY_STATUS: Mapping[int, ErrorRule] = {
-    401: _TOKEN_REFUSED,
-    402: _NO_CREDITS,
-    403: _NOT_PERMITTED,
-    404: _NOT_FOUND,
-    413: _TOO_LARGE,
-    429: _TOO_MANY,
-}
+rests_until = _TABLE.windows.rests_until
 # Statuses that mean the same whoever gives them; the others only as a problem, since gateways give pages of their own.
 _PLAIN = frozenset({401, 402, 413, 429})
 # What in a 2xx without a result says that nothing was done; and what may also mean that a new post cannot be shown.
@@ -111,98 +113,40 @@ _NOT_SHOWN = frozenset({_NOT_FOUND, _NOT_PERMITTED})
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that X says is wrong, in any of its shapes. `type` is the last part of it, "" for about:blank."""
+    """One thing that X says is wrong, in any of its shapes. `codes`: the last part of its type, and its number."""
 
-    type: str = ""
+    codes: tuple[str | int, ...] = ()
     said: str = ""
-    code: int = 0
-
-    def meaning(self, status: int) -> ErrorRule | None:
-        """What it means by its own words; None = its status has to say."""
-        words = self.said.lower()
-        for hint, meaning in _BY_WORDS:
-            if hint in words and (status in {401, 403} or (status == 400 and meaning.outcome is Rejected)):
-                return meaning
-        return _BY_TYPE.get(self.type) or _BY_CODE.get(self.code)
 
 
 def error_from(answer: Response) -> CallFailed:
     """Return what to raise for an answer other than 2xx."""
-    status = answer.status
-    if common := common_failure(answer, label="X"):
-        return common
-    problem = next(problems_in(answer.fields()), None)
-    if problem is None and status not in _PLAIN:
+    problem = next(problems_in(answer.fields()), Problem())
+    failure = _TABLE.failure(answer, codes=problem.codes, said=problem.said)
+    if not problem.codes and isinstance(failure, Rejected) and answer.status not in _PLAIN:
         sentence = "Something in front of X refused the call with a page of its own."
-        return Unavailable(sentence, code="gateway", http_status=status)
-    problem = problem or Problem()
-    return _raised(problem.meaning(status) or _BY_STATUS.get(status, _INVALID), problem, answer)
+        return Unavailable(sentence, code="gateway", http_status=answer.status)
+    return failure
 
 
 def error_in(answer: Response) -> CallFailed:
     """Return what to raise for a 2xx that holds no result: its errors may say that nothing was done."""
     for problem in problems_in(answer.fields()):
-        meaning = problem.meaning(403)
-        if meaning in _REFUSES or (meaning in _NOT_SHOWN and not answer.visible):
-            return _raised(meaning, problem, answer)
+        rule = _TABLE.rule_of(403, codes=problem.codes, said=problem.said)
+        if rule in _REFUSES or (rule in _NOT_SHOWN and not answer.visible):
+            return rule.failure(answer, said=problem.said, until=answer.received_at)
     return answer.in_doubt("does not hold what was asked for", code="no_result")
 
 
 def problems_in(fields: Mapping[str, Any]) -> Iterator[Problem]:
     """The problem that a body is, and those in its `errors`."""
-    errors = fields.get("errors")
-    inner = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    inner = objects_in(fields, "errors")
     if isinstance(fields.get("title"), str) or isinstance(fields.get("detail"), str):
-        messages = " ".join(str(error["message"]) for error in inner if isinstance(error.get("message"), str))
-        yield _problem(fields, said=messages)
-    for error in inner:
-        yield _problem(error)
-
-
-def rests_until(answer: Response) -> datetime | None:
-    """When the account may post again, where this was its last post in a window; None = it may go on."""
-    resets = [
-        epoch_reset(answer, f"{name}-reset")
-        for name, scope in _WINDOWS
-        if scope == "account" and is_used_up(answer, f"{name}-remaining")
-    ]
-    return max((moment for moment in resets if moment is not None), default=None)
-
-
-def open_again(answer: Response) -> tuple[datetime, Literal["account", "host"]]:
-    """When the window opens that is used up, and whose it was; within a day.
-
-    Source: https://docs.x.com/x-api/fundamentals/rate-limits (read 2026-11-23); the windows of 24 h as seen in answers.
-    """
-    windows: list[tuple[datetime, Literal["account", "host"]]] = []
-    for name, scope in _WINDOWS:
-        moment = epoch_reset(answer, f"{name}-reset")
-        if moment is not None and answer.headers.get(f"{name}-remaining", "0") == "0":
-            windows.append((moment, scope))
-    until, scope = max(windows, default=(retry_at(answer), "account"))
-    return bounded(answer, until), scope
-
-
-_WINDOWS: tuple[tuple[str, Literal["account", "host"]], ...] = (
-    ("x-rate-limit", "account"),
-    ("x-user-limit-24hour", "account"),
-    ("x-app-limit-24hour", "host"),
-)
+        yield _problem(fields, said=" ".join(filter(None, (text_in(error, "message") for error in inner))))
+    yield from map(_problem, inner)
 
 
 def _problem(fields: Mapping[str, Any], *, said: str = "") -> Problem:
-    kind, code = fields.get("type"), fields.get("code")
-    for name in ("detail", "message", "title"):
-        if isinstance(fields.get(name), str) and fields[name]:
-            said = f"{fields[name]} {said}".strip()
-            break
-    return Problem(
-        type=kind.rpartition("/")[2] if isinstance(kind, str) and "/" in kind else "",
-        said=said[:300],
-        code=code if isinstance(code, int) else 0,
-    )
-
-
-def _raised(meaning: ErrorRule, problem: Problem, answer: Response) -> CallFailed:
-    until, scope = open_again(answer)
-    return meaning.failure(answer, said=problem.said, until=until, limited=scope)
+    kind, code = text_in(fields, "type"), fields.get("code")
+    codes = kind.rpartition("/")[2], code if isinstance(code, int) else 0
+    return Problem(codes, f"{text_in(fields, 'detail', 'message', 'title')} {said}".strip()[:300])

@@ -6,12 +6,15 @@ Sources: https://api.x.com/2/openapi.json, 2.166 of 2026-08-06 and 2.167 of 2026
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from integrations.contract import Step
-from integrations.platforms.twitter.text import comparable_shown
+from integrations.contract import Part, Step
+from integrations.platforms.twitter.text import comparable, comparable_shown
+from integrations.platforms.twitter.uploads import type_of
+from integrations.protocols.lookback import OwnPost
+from integrations.protocols.values import id_in, object_in, objects_in, text_in
 
 # What a look-up asks for: by the old names first, and by the new ones of a server that refuses those.
 QUERIES: tuple[Mapping[str, str], ...] = (
@@ -39,82 +42,67 @@ def first_id_of(moment: datetime) -> int:
     return max(0, ((moment - EPOCH) // timedelta(milliseconds=1)) << _NUMBER_BITS)
 
 
-def is_posts(read: Any) -> bool:
-    return isinstance(read, list) and all(
-        isinstance(post, dict)
-        and isinstance(post.get("id"), str)
-        and post["id"].isascii()
-        and post["id"].isdigit()
-        and isinstance(post.get("text"), str)
-        for post in read
+def own_post(post: Any, *, types: Mapping[str, str], url: str) -> OwnPost | None:
+    """A post as it is listed; None for anything else.
+
+    `types`: what each of the media is, by its key. `url`: of a post, without its id.
+    """
+    remote_id = text_in(post, "id")
+    if not (remote_id.isascii() and remote_id.isdigit()) or not isinstance(post.get("text"), str):
+        return None
+    made_at = EPOCH + timedelta(milliseconds=int(remote_id) >> _NUMBER_BITS)
+    return OwnPost(
+        remote_id, f"{url}{remote_id}", made_at, {**post, "media": {key: types.get(key) for key in _keys(post)}}
     )
 
 
-def shown_text(post: Mapping[str, Any]) -> str:
-    """The whole text of a post, to be compared with `comparable(…)` of ours; without the link to its media."""
-    note = _either(post, "note_post", "note_tweet")
-    whole = note if isinstance(note, Mapping) and isinstance(note.get("text"), str) else post
-    links: dict[str, str] = {}
-    for url in (*_urls(post), *_urls(whole)):
-        leads_to = str(url.get("expanded_url") or url["url"])
-        links[url["url"]] = "" if url.get("media_key") or _is_part_of(leads_to, post) else leads_to
-    return comparable_shown(whole["text"], links)
+def is_in_place(post: OwnPost, step: Step) -> bool:
+    """Whether it answers what this part is to answer; nothing, if it is the root."""
+    shown = post.shown
+    for reference in objects_in(shown, "referenced_posts" if "referenced_posts" in shown else "referenced_tweets"):
+        if reference.get("type") == "replied_to":
+            return step.parent is not None and id_in(reference) == step.parent.remote_id
+    conversation = id_in(shown, "conversation_id") or post.remote_id
+    return conversation == (step.sent[0].remote_id if step.sent else post.remote_id)
+
+
+def has_upload(post: OwnPost, ids: Collection[str]) -> bool:
+    """Whether it carries one of these uploads: the part after `_` of a key is the upload's id."""
+    return any(key.rpartition("_")[2] in ids for key in post.shown["media"])
+
+
+def is_made_of(post: OwnPost, part: Part) -> bool:
+    """Whether it has the part's text, and as many media of the same types, as far as X tells them."""
+    wanted, shown = [type_of(use) for use in part.media], post.shown["media"].values()
+    is_alike = len(wanted) == len(shown) and all(seen in {None, ours} for ours, seen in zip(wanted, shown, strict=True))
+    return is_alike and _text_of(post.shown) == comparable(part.text)
 
 
 def media_types(read: Mapping[str, Any]) -> dict[str, str]:
     """What each of the media is that the posts of an answer carry, by its key."""
-    includes = read.get("includes")
-    media = includes.get("media") if isinstance(includes, Mapping) else None
-    return {
-        str(item.get("media_key")): str(item.get("type"))
-        for item in (media if isinstance(media, list) else ())
-        if isinstance(item, Mapping)
-    }
+    media = objects_in(object_in(read, "includes"), "media")
+    return {str(item.get("media_key")): str(item.get("type")) for item in media}
 
 
-def media_keys(post: Mapping[str, Any]) -> list[str]:
-    """The keys of what a post carries, in order; the part after `_` is the id of the upload."""
-    attachments = post.get("attachments")
-    keys = attachments.get("media_keys") if isinstance(attachments, Mapping) else None
+def _text_of(post: Mapping[str, Any]) -> str:
+    """The whole text, to be compared with `comparable(…)` of ours; without the link to its media."""
+    note = post.get("note_post") or object_in(post, "note_tweet")
+    whole = note if text_in(note, "text") else post
+    links: dict[str, str] = {}
+    for url in (*_urls(post), *_urls(whole)):
+        leads_to = str(url.get("expanded_url") or url["url"])
+        is_of_media = url.get("media_key") or f"/status/{post['id']}/" in leads_to
+        links[url["url"]] = "" if is_of_media else leads_to
+    return comparable_shown(whole["text"], links)
+
+
+def _keys(post: Mapping[str, Any]) -> list[str]:
+    """The keys of the media that a post carries, in order."""
+    keys = object_in(post, "attachments").get("media_keys")
     if not isinstance(keys, list):
         keys = [url.get("media_key") for url in _urls(post)]
-    return list(dict.fromkeys(key for key in keys if isinstance(key, str)))
-
-
-def is_upload_of(keys: Iterable[str], ids: Collection[str]) -> bool:
-    return any(key.rpartition("_")[2] in ids for key in keys)
+    return [key for key in keys if isinstance(key, str)]
 
 
 def _urls(holder: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    entities = holder.get("entities")
-    urls = entities.get("urls") if isinstance(entities, Mapping) else None
-    return [
-        url
-        for url in (urls if isinstance(urls, list) else ())
-        if isinstance(url, Mapping) and isinstance(url.get("url"), str)
-    ]
-
-
-def _is_part_of(address: str, post: Mapping[str, Any]) -> bool:
-    return f"/status/{post['id']}/" in address
-
-
-def is_in_place(post: Mapping[str, Any], step: Step) -> bool:
-    """Whether a post answers what this part is to answer; nothing, if it is the root."""
-    replied_to = _replied_to(post)
-    if replied_to is not None:
-        return step.parent is not None and replied_to == step.parent.remote_id
-    conversation = str(post.get("conversation_id") or post["id"])
-    return conversation == (step.sent[0].remote_id if step.sent else post["id"])
-
-
-def _replied_to(post: Mapping[str, Any]) -> str | None:
-    references = _either(post, "referenced_posts", "referenced_tweets")
-    for reference in references if isinstance(references, list) else ():
-        if isinstance(reference, dict) and reference.get("type") == "replied_to":
-            return str(reference.get("id"))
-    return None
-
-
-def _either(post: Mapping[str, Any], new: str, old: str) -> Any:
-    return post[new] if new in post else post.get(old)
+    return [url for url in objects_in(object_in(holder, "entities"), "urls") if isinstance(url.get("url"), str)]

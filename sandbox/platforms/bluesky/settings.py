@@ -16,6 +16,7 @@ FAILURES = (
     "pds_upload_unsupported_blob_size",
     "generic_failure",
 )
+NO_METHOD = ("not_implemented", "not_supported", "html_404")
 
 
 @dataclass(slots=True)
@@ -32,7 +33,8 @@ class Settings:
     `unconfirmed`: handles without a confirmed address, who may upload no video; `daily_videos`: how many others may.
     `video_processing_ms`: how long one is worked on. `video_failure`: the `failureCode` of all that are uploaded from
     now on; "" = they come out well. `flat_jobs`: uploadVideo answers the job's status bare, as the live service does,
-    or under `jobStatus`, as its lexicon says.
+    or under `jobStatus`, as its lexicon says. `no_video_methods`: how a service answers app.bsky.video.* that does not
+    have them, as a PDS on its own; "" = it has them.
     """
 
     taken_down: list[str] = field(default_factory=list)
@@ -50,6 +52,7 @@ class Settings:
     video_processing_ms: int = 250
     video_failure: str = ""
     flat_jobs: bool = True
+    no_video_methods: str = ""
 
 
 def handles(name: str, value: Any) -> list[str]:
@@ -74,4 +77,5 @@ SETTING_CHECKS: Mapping[str, Check] = {
     "video_processing_ms": whole(0, MAX),
     "video_failure": one_of(("", *FAILURES)),
     "flat_jobs": flag,
+    "no_video_methods": one_of(("", *NO_METHOD)),
 }

@@ -1,6 +1,7 @@
 """The video service, https://video.bsky.app: takes a video, works on it, and puts it into its owner's repository.
 
-Here it is at the service's own address and has its DID. The file comes out as it went in.
+Here it is at the service's own address and has its DID, unless the service is without one. The file comes out as it
+went in.
 Sources: https://docs.bsky.app/docs/tutorials/video, the lexicons of app.bsky.video, and answers of the live service,
 https://github.com/bluesky-social/atproto/issues/3097 (read 2026-11-23).
 """
@@ -19,7 +20,7 @@ from sandbox.platforms.bluesky.queries import params
 from sandbox.platforms.bluesky.server import ROUTES, Bluesky
 from sandbox.quotas import Quota
 from sandbox.routing import Operation
-from sandbox.wire import Answer, Request, json_answer
+from sandbox.wire import Answer, Refused, Request, html_answer, json_answer
 
 LIMITS = "app.bsky.video.getUploadLimits"
 DAY_S = 86_400
@@ -41,6 +42,7 @@ def upload(server: Bluesky, request: Request) -> Answer:
     """Begin to work on a video. The same one again, unless it failed, is 409 with the job of the first time, which
     says the file only when it is asked.
     """
+    check_has_methods(server)
     account = server.served(request, UPLOAD, server.did)
     query = params(request, "did", "name")
     if query["did"] != account.did:
@@ -68,6 +70,7 @@ def upload(server: Bluesky, request: Request) -> Answer:
 @ROUTES.add("GET", "/xrpc/app.bsky.video.getJobStatus", Operation.UPLOAD)
 def job_status(server: Bluesky, request: Request) -> Answer:
     """Say how far it is; whoever knows the job may ask."""
+    check_has_methods(server)
     job = server.jobs.get(params(request, "jobId")["jobId"])
     if job is None:
         raise errors.refuse(404, "JobNotFound", "job not found")
@@ -78,6 +81,7 @@ def job_status(server: Bluesky, request: Request) -> Answer:
 # https://docs.bsky.app/docs/api/app-bsky-video-get-upload-limits
 @ROUTES.add("GET", f"/xrpc/{LIMITS}", Operation.OTHER)
 def upload_limits(server: Bluesky, request: Request) -> Answer:
+    check_has_methods(server)
     account = server.served(request, LIMITS, server.did)
     why = refusal(server, account, request.at_ms)
     if why is not None:
@@ -95,6 +99,17 @@ def playlist(server: Bluesky, request: Request) -> Answer:
     source = f"{server.site.url}/xrpc/com.atproto.sync.getBlob?{query}"
     text = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{source}\n#EXT-X-ENDLIST\n"
     return Answer(200, text.encode(), b"application/vnd.apple.mpegurl")
+
+
+def check_has_methods(server: Bluesky) -> None:
+    """Raises Refused as a service without them answers: by itself, through its AppView, or its proxy does."""
+    match server.options.no_video_methods:
+        case "not_implemented":
+            raise Refused(server.no_such_route())
+        case "not_supported":
+            raise errors.refuse(404, "XRPCNotSupported", "XRPCNotSupported")
+        case "html_404":
+            raise Refused(html_answer(404, "<html><head><title>404 Not Found</title></head></html>"))
 
 
 def videos(server: Bluesky) -> Quota:

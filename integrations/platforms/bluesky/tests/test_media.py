@@ -130,10 +130,14 @@ def test_forgotten_file_is_another_reference_in_the_same_record(folder: MediaFol
     first, second = blob(size=1), blob(size=2)
     notes = InMemoryProgress()
 
-    outcome, requests = publish(folder.picture(), said(blob=first), gone, said(blob=second), WRITTEN, notes=notes)
+    use = folder.picture()
 
+    waits, before = publish(use, said(blob=first), gone, notes=notes)
+    outcome, after = publish(use, said(blob=second), WRITTEN, notes=notes)
+
+    assert isinstance(waits, Pending)
     assert isinstance(outcome, Published)
-    bodies = [json.loads(body_of(requests[number])) for number in (1, 3)]
+    bodies = [json.loads(body_of(requests[1])) for requests in (before, after)]
     assert [body["record"]["embed"]["images"][0]["image"] for body in bodies] == [first, second]
     assert [(body["rkey"], body["record"]["createdAt"]) for body in bodies] == [
         (bodies[0]["rkey"], bodies[0]["record"]["createdAt"])
@@ -292,6 +296,67 @@ def test_limits_that_nobody_tells_are_no_limits(folder: MediaFolder, reply: byte
     outcome, _ = publish(folder.video(), TOKEN, reply, TOKEN, job())
 
     assert isinstance(outcome, Pending)
+
+
+NO_METHOD = {
+    "not_implemented": said(501, error="MethodNotImplemented", message="Method Not Implemented"),
+    "not_supported": said(404, error="XRPCNotSupported", message="XRPCNotSupported"),
+    "html_404": answer("<html><title>404 Not Found</title></html>", 404, content_type="text/html"),
+}
+
+
+@pytest.mark.parametrize("reply", NO_METHOD.values(), ids=NO_METHOD)
+@pytest.mark.parametrize("before", [[], [TOKEN], [TOKEN, ALLOWED], [TOKEN, ALLOWED, TOKEN]], ids=len)
+def test_service_without_video_methods_takes_a_video_as_a_file(
+    folder: MediaFolder, before: list[bytes], reply: bytes
+) -> None:
+    use, made = folder.video(), blob("video/mp4")
+
+    outcome, requests = publish(use, *before, reply, said(blob=made), WRITTEN)
+
+    upload, write = requests[-2:]
+    assert isinstance(outcome, Published)
+    assert (path_of(upload), body_of(upload)) == ("com.atproto.repo.uploadBlob", mp4())
+    assert {"Authorization: Bearer abc", "Content-Type: video/mp4"} < set(head_of(upload))
+    assert json.loads(body_of(write))["record"]["embed"]["video"] == made
+
+
+def test_service_is_asked_once_for_its_video_methods(folder: MediaFolder) -> None:
+    """A line that breaks at the upload does not send the video to them once more."""
+    use, notes = folder.video(), InMemoryProgress()
+    broken = said(502, error="UpstreamFailure", message="")
+
+    with pytest.raises(Unavailable):
+        publish(use, TOKEN, ALLOWED, TOKEN, NO_METHOD["not_implemented"], broken, notes=notes)
+    outcome, requests = publish(use, said(blob=blob("video/mp4")), WRITTEN, notes=notes)
+
+    assert isinstance(outcome, Published)
+    assert path_of(requests[0]) == "com.atproto.repo.uploadBlob"
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        (said(500, error="InternalServerError", message=""), Unavailable),
+        (said(502, error="UpstreamFailure", message=""), Unavailable),
+        (said(503, error="NotEnoughResources", message=""), Unavailable),
+        (said(501, error="InternalServerError", message=""), Unavailable),
+        (answer("<html>", 501, content_type="text/html"), Unavailable),
+        (answer("<html>", 502, content_type="text/html"), Unavailable),
+        (said(429, error="RateLimitExceeded", message=""), RateLimited),
+        (said(404, error="NotFound", message="did not resolve"), Rejected),
+        (answer("<html>", 403, content_type="text/html"), Unavailable),
+    ],
+)
+def test_trouble_of_a_video_service_is_no_reason_to_go_round_it(
+    folder: MediaFolder, reply: bytes, outcome: type[CallFailed]
+) -> None:
+    notes = InMemoryProgress()
+
+    with raw_server(says(TOKEN, ALLOWED, TOKEN, reply)) as server, pytest.raises(outcome):
+        connector_at(server).publish(step_of(content(folder.video())), progress=notes)
+
+    assert (len(server.requests), notes.saves) == (4, [])
 
 
 def test_job_that_is_not_known_any_more_is_begun_again_once(folder: MediaFolder) -> None:

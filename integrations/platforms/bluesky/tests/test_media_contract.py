@@ -117,6 +117,21 @@ def test_video_arrives_through_the_video_service(
     assert (anna.calls("publish"), paths(anna, UPLOAD_VIDEO), paths(anna, UPLOAD_BLOB)) == (1, 1, 0)
 
 
+@pytest.mark.parametrize("how", ["not_implemented", "not_supported", "html_404"])
+@pytest.mark.parametrize("kind", ["video", "animation"])
+def test_service_without_the_video_methods_takes_the_video_as_a_file(
+    anna: SignedInAccount, folder: MediaFolder, kind: str, how: str
+) -> None:
+    anna.sandbox.instance("bluesky", no_video_methods=how)
+    use = folder.video(kind=kind, alt_text="A bird sings")
+
+    published = publish(anna, use)
+
+    shown = embed(anna, published)
+    assert (seen(anna), shown["$type"], shown["alt"]) == ([row(use)], "app.bsky.embed.video", "A bird sings")
+    assert (anna.calls("publish"), paths(anna, UPLOAD_VIDEO), paths(anna, UPLOAD_BLOB)) == (1, 0, 1)
+
+
 def test_parts_of_a_thread_have_media_of_their_own(anna: SignedInAccount, folder: MediaFolder) -> None:
     uses = [folder.picture(1), folder.video(), folder.picture(2)]
     thread = Content(

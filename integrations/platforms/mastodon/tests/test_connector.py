@@ -126,6 +126,7 @@ REFUSALS: list[tuple[int, str, dict[str, str], type[CallFailed], str]] = [
     (401, '{"error":"The access token was revoked"}', {}, NeedsReconnect, "token_refused"),
     (401, HTML, {"content_type": "text/html"}, NeedsReconnect, "token_refused"),
     (403, '{"error":"This action is outside the authorized scopes"}', {}, NeedsReconnect, "scope_missing"),
+    (403, '{"error":"out_of_scope"}', {}, NeedsReconnect, "scope_missing"),  # Takahe
     (403, '{"error":"Your login is currently disabled"}', {}, NeedsReconnect, "account_locked"),
     (403, '{"error":"Your login is missing a confirmed e-mail address"}', {}, NeedsReconnect, "account_locked"),
     (403, '{"error":"This action is not allowed"}', {}, Rejected, "not_permitted"),

@@ -12,8 +12,9 @@ import pytest
 from integrations.contract import Absent, CannotTell, Content, Found, MediaUse, Part, Pending, Published, Step, Target
 from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.platforms.mastodon.connector import MastodonConnector
-from integrations.platforms.mastodon.uploads import KEPT_FOR, LONGEST_WORK, ids_in
+from integrations.platforms.mastodon.uploads import KEPT_FOR, StatusMedia
 from integrations.protocols import uploads as shared
+from integrations.protocols.uploads import ids_in
 from mastablasta.core.outbound import Auth, Http, connections
 from tests.kit.connector_contract import InMemoryProgress, step_of
 from tests.kit.media_contract import MediaFolder, with_media
@@ -137,7 +138,7 @@ def test_ids_are_kept_in_the_order_of_their_files() -> None:
 
 
 def test_large_files_are_several_calls_of_the_engine(folder: MediaFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared, "AT_ONCE_BYTES", 150)
+    monkeypatch.setattr(StatusMedia, "at_once_bytes", 150)
     uses = tuple(folder.use(b"\x89PNG" + bytes(96), "image/png") for _ in range(2))
     step, notes = step_of(with_media(*uses)), InMemoryProgress()
 
@@ -170,7 +171,7 @@ def test_video_is_asked_for_until_it_is_ready(folder: MediaFolder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("age_s", "wait_s"), [(0.2, 1), (3, 3), (8, 8), (60, 15), (LONGEST_WORK.total_seconds() - 5, 15)]
+    ("age_s", "wait_s"), [(0.2, 1), (3, 3), (8, 8), (60, 15), (StatusMedia.longest_processing.total_seconds() - 5, 15)]
 )
 def test_server_is_asked_less_and_less_often(folder: MediaFolder, age_s: float, wait_s: float) -> None:
     notes = InMemoryProgress(media={"0": kept("7", ago=timedelta(seconds=age_s), is_ready=False)})
@@ -182,7 +183,9 @@ def test_server_is_asked_less_and_less_often(folder: MediaFolder, age_s: float, 
 
 
 def test_server_that_never_finishes_is_given_up(folder: MediaFolder) -> None:
-    notes = InMemoryProgress(media={"0": kept("7", ago=LONGEST_WORK + timedelta(seconds=1), is_ready=False)})
+    notes = InMemoryProgress(
+        media={"0": kept("7", ago=StatusMedia.longest_processing + timedelta(seconds=1), is_ready=False)}
+    )
 
     outcome, _ = publish(folder.video(), notes, WORKING)
 

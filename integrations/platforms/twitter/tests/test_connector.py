@@ -424,7 +424,7 @@ def test_list_without_end_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_PAGES", 2)
     more = listed(post(2, "Other"), meta={"result_count": 1, "next_token": "n"})
 
-    assert reconcile(says(more)) == CannotTell("more than 200 posts since then")
+    assert reconcile(says(more)) == CannotTell("the account has more posts since then than 2 pages show")
 
 
 LONG = "word " * 100

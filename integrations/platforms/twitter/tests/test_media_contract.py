@@ -17,6 +17,7 @@ from integrations.errors import NeedsReconnect, OperatorProblem, OutcomeUnknown,
 from integrations.platforms.twitter import oauth
 from integrations.platforms.twitter.uploads import CHUNK
 from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, visit
+from tests.kit.media_contract import Struck
 from tests.world import Sandbox
 
 NOTHING: frozenset[str] = frozenset()
@@ -84,23 +85,6 @@ def go_on(anna: SignedInAccount, step: Step, notes: InMemoryProgress, *, patienc
             return answer
         time.sleep(max(0.0, min(0.05, (answer.check_at - datetime.now(UTC)).total_seconds())))
     raise AssertionError("it never came to an end")
-
-
-class Struck(InMemoryProgress):
-    """Lets a fault strike the next call once so much has been kept."""
-
-    def __init__(self, anna: SignedInAccount, effect: str, *, after: int) -> None:
-        super().__init__()
-        self.anna, self.effect, self.after = anna, effect, after
-        self._strike()
-
-    def save(self, **values: Any) -> None:
-        super().save(**values)
-        self._strike()
-
-    def _strike(self) -> None:
-        if len(self.saves) == self.after:
-            self.anna.fault(self.effect, operation="upload")
 
 
 # --- what arrives ---

@@ -22,10 +22,10 @@ from integrations.errors import (
     Rejected,
     Unavailable,
 )
-from integrations.platforms.twitter import uploads
 from integrations.platforms.twitter.connector import TwitterConnector
 from integrations.platforms.twitter.reading import first_id_of
 from integrations.platforms.twitter.uploads import CHUNK, category_of
+from integrations.protocols import uploads
 from mastablasta.core.outbound import Auth, Http, connections
 from tests.kit.connector_contract import InMemoryProgress, step_of
 from tests.kit.raw_server import RawServer, answer, raw_server, resets, says
@@ -222,7 +222,7 @@ def test_one_call_sends_eight_segments_and_the_next_goes_on(tmp_path: Path) -> N
 
 
 def test_slow_line_ends_a_call_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "STRETCH", timedelta(0))
+    monkeypatch.setattr(uploads, "LONGEST_STRETCH", timedelta(0))
     notes = InMemoryProgress()
     with raw_server(says(UPLOADED, ADDED)) as server:
         assert isinstance(publish(server, content(film(tmp_path)), notes), Pending)

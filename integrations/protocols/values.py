@@ -1,0 +1,40 @@
+"""What an answer holds, read without trust: a platform may leave out anything, or say it in another shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+
+def object_in(holder: Any, name: str) -> Mapping[str, Any]:
+    """The object under `name`; {} where there is none."""
+    value = holder.get(name) if isinstance(holder, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def objects_in(holder: Any, name: str) -> list[Mapping[str, Any]]:
+    """The objects of the list under `name`; [] where there is none."""
+    value = holder.get(name) if isinstance(holder, Mapping) else None
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def text_in(holder: Any, *names: str) -> str:
+    """The text under the first of `names` that has one; "" where none has."""
+    values = [holder.get(name) for name in names] if isinstance(holder, Mapping) else []
+    return next((value for value in values if isinstance(value, str) and value), "")
+
+
+def id_in(holder: Any, name: str = "id") -> str:
+    """The id under `name`, which may be a number; "" where there is none."""
+    value = holder.get(name) if isinstance(holder, Mapping) else None
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def moment_of(value: Any) -> datetime | None:
+    """An ISO 8601 time, of UTC where it names no zone; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
