@@ -228,6 +228,15 @@ class Connector(ABC):
         return Auth(token)
 
     @classmethod
+    def capabilities_at(cls, target: Target | None) -> Capabilities:  # noqa: ARG003
+        """What holds for this account, where one platform has several sets of rules: by sign-in, kind or host. Pure.
+
+        `target` None = the stock rules, `capabilities`, which are everybody's here. Rates and `settle_s` are the same
+        for all accounts of a platform.
+        """
+        return cls.capabilities
+
+    @classmethod
     @abstractmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
         """Return what the platform would refuse; [] = fine. Pure. `target` None = stock limits.
@@ -236,12 +245,12 @@ class Connector(ABC):
         """
 
     @classmethod
-    def measure(cls, content: Content, index: int, target: Target | None) -> Measure:  # noqa: ARG003
+    def measure(cls, content: Content, index: int, target: Target | None) -> Measure:
         """Measure the text of part `index` as the platform counts it. Pure. `target` None = stock limits.
 
         This one counts code points; a platform that counts otherwise says so here, and its `validate` asks here.
         """
-        return Measure(len(content.parts[index].text), cls.capabilities.text.limit)
+        return Measure(len(content.parts[index].text), cls.capabilities_at(target).text.limit)
 
     @classmethod
     def length_problems(cls, content: Content, target: Target | None, *, where: str) -> list[FieldProblem]:
@@ -259,12 +268,12 @@ class Connector(ABC):
         ]
 
     @classmethod
-    def media_rule(cls, post_type: str, target: Target | None) -> MediaRule | None:  # noqa: ARG003
+    def media_rule(cls, post_type: str, target: Target | None) -> MediaRule | None:
         """What one part of a post of this type may carry there; None = no media. Pure. `target` None = stock limits.
 
         A thread's parts carry what a standard post does, unless the platform says otherwise.
         """
-        media = cls.capabilities.media
+        media = cls.capabilities_at(target).media
         return media.get(post_type) or (media.get("standard") if post_type == "thread" else None)
 
     @classmethod

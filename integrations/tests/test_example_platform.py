@@ -137,3 +137,17 @@ def test_end_of_a_pages_token_is_about_that_page_alone(page: SignedInAccount, sa
         page.connector.publish(step_of("Hello"), progress=InMemoryProgress())
 
     assert (caught.value.scope, caught.value.can_refresh) == ("account", False)
+
+
+def test_accounts_of_one_platform_may_have_other_rules(page: SignedInAccount) -> None:
+    main = page.connector.target
+    side = replace(main, base_url=example_platform.SIDE_HOST)
+    connector = type(page.connector)
+    long, thread = Content((Part("x" * 201),)), Content((Part("One"), Part("Two")), post_type="thread")
+
+    assert [connector.validate(one, main) for one in (long, thread)] == [[], []]
+    assert [[p.code for p in connector.validate(one, side)] for one in (long, thread)] == [
+        ["too_long"],
+        ["post_type_not_supported"],
+    ]
+    assert connector.validate(long, None) == []

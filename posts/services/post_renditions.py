@@ -83,7 +83,7 @@ def _rules(slug: str, target: Target | None) -> list[MediaRule]:
     if not registry.is_built(slug):
         return []
     connector = registry.connector_class(slug)
-    rules = [connector.media_rule(post_type, target) for post_type in connector.capabilities.post_types]
+    rules = [connector.media_rule(post_type, target) for post_type in connector.capabilities_at(target).post_types]
     return [rule for rule in dict.fromkeys(rules) if rule is not None]
 
 

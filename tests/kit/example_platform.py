@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -41,6 +42,7 @@ from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 from mastablasta.core.outbound import Auth, File, Response
 
 SOURCE = Source("https://example.com/docs", "2026-11-28")
+SIDE_HOST = "https://side.example.com"
 CHUNK = 1_000
 UPLOAD_ORIGINS: list[str] = []  # of the server that a test runs
 
@@ -109,8 +111,16 @@ class ExampleConnector(Connector):
         return auth_of(token, app)
 
     @classmethod
+    def capabilities_at(cls, target: Target | None) -> Capabilities:
+        """Accounts of the side host write less and have no threads."""
+        if target is None or target.base_url != SIDE_HOST:
+            return cls.capabilities
+        return replace(cls.capabilities, post_types=("standard",), text=TextLimit(200, "characters", SOURCE))
+
+    @classmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
-        problems = general_problems(content, cls.capabilities, cls.media_rule(content.post_type, target))
+        rule = cls.media_rule(content.post_type, target)
+        problems = general_problems(content, cls.capabilities_at(target), rule)
         return problems + cls.length_problems(content, target, where="Example")
 
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
@@ -262,5 +272,5 @@ class ExampleOAuth(OperatorAppFlow):
 class ExampleSideOAuth(ExampleOAuth):
     """Another app, at another host."""
 
-    default_host = "https://side.example.com"
+    default_host = SIDE_HOST
     app_settings = "EXAMPLE_SIDE_ID and EXAMPLE_SIDE_SECRET"

@@ -52,7 +52,8 @@ class BlueskyConnector(Connector):
 
     @classmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
-        problems = general_problems(content, cls.capabilities, cls.media_rule(content.post_type, target))
+        rule = cls.media_rule(content.post_type, target)
+        problems = general_problems(content, cls.capabilities_at(target), rule)
         too_long = cls.length_problems(content, target, where="Bluesky")
         named = {problem.field for problem in too_long}
         for part in content.parts:

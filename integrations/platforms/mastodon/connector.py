@@ -46,7 +46,8 @@ class MastodonConnector(Connector):
 
     @classmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
-        problems = general_problems(content, cls.capabilities, cls.media_rule(content.post_type, target))
+        rule = cls.media_rule(content.post_type, target)
+        problems = general_problems(content, cls.capabilities_at(target), rule)
         return problems + cls.length_problems(content, target, where=target.host if target else cls.capabilities.label)
 
     @classmethod

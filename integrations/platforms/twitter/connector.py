@@ -60,7 +60,8 @@ class TwitterConnector(Connector):
 
     @classmethod
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
-        problems = general_problems(content, cls.capabilities, cls.media_rule(content.post_type, target))
+        rule = cls.media_rule(content.post_type, target)
+        problems = general_problems(content, cls.capabilities_at(target), rule)
         problems += cls.length_problems(content, target, where="X")
         for part in content.parts:
             if has_invalid_characters(part.text):
