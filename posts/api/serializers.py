@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -320,8 +320,13 @@ class EditedPostSerializer(LocalTimeSerializer):
     updated_at = serializers.DateTimeField(read_only=True)
 
     @staticmethod
-    def draft(body: dict[str, Any], *, onto: Draft | None = None) -> Draft:
-        """What the checked body asks for, in the service's words; what it leaves out is as in `onto`."""
+    def draft(body: dict[str, Any], *, onto: Draft | None = None, platforms: Collection[str] = ()) -> Draft:
+        """What the checked body asks for, in the service's words; what it leaves out is as in `onto`.
+
+        `platforms`: those that the post of `onto` goes to.
+        """
+        if onto is not None:
+            body = _changes(body, onto, platforms)
         own = {"publish", "scheduled_time", "media", "thread", "overrides"}
         fields = {name: value for name, value in body.items() if name not in own}
         if "scheduled_time" in body:
@@ -339,6 +344,21 @@ class EditedPostSerializer(LocalTimeSerializer):
         if "accounts" in fields and "platforms" not in fields:
             fields["platforms"] = []
         return replace(onto, **fields, media={**_left(onto, body), **_chosen(body)})
+
+
+def _changes(body: dict[str, Any], onto: Draft, platforms: Collection[str]) -> dict[str, Any]:
+    """A partial edit without what is so already, where saying it anew would take away what goes with it.
+
+    A text takes the place of a thread, platforms that of accounts, and accounts that of platforms.
+    """
+    same = set()
+    if "thread" not in body and onto.thread and body.get("content") == onto.thread[0]:
+        same.add("content")
+    if "accounts" not in body and set(body.get("platforms", ())) == set(platforms):
+        same.add("platforms")
+    if "platforms" not in body and set(body.get("accounts", ())) == set(onto.accounts):
+        same.add("accounts")
+    return {name: value for name, value in body.items() if name not in same}
 
 
 def _texts(override: dict[str, Any]) -> dict[str, Any]:

@@ -130,7 +130,12 @@ def set_tags(post: Post, names: Sequence[str]) -> None:
 
 def tags_of(post: Post, names: Sequence[str]) -> list[PostTag]:
     """These tags of the post, each once, not yet stored."""
-    return [PostTag(post=post, name=name) for name in dict.fromkeys(normalize("NFC", name) for name in names)]
+    return [PostTag(post=post, name=name) for name in tag_names(names)]
+
+
+def tag_names(names: Sequence[str]) -> list[str]:
+    """The names as they are stored: composed (NFC), each once."""
+    return list(dict.fromkeys(normalize("NFC", name) for name in names))
 
 
 def problems_of(draft: Draft) -> list[FieldProblem]:
