@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -114,13 +114,8 @@ def compose(post: Post, draft: Draft, *, goes_out: bool, within: Surroundings | 
     problems += post_content.content_problems(post, accounts, files)
     warnings = [*draft.notes, *post_content.default_warnings(within.accounts, accounts, draft.accounts)]
     warnings += _unused_overrides(draft, accounts, post.wanted_platforms)
-    post.warnings = as_rows([*problems, *warnings])
+    post.warnings = post_content.as_rows([*problems, *warnings])
     return Composed(accounts, files, problems, warnings)
-
-
-def as_rows(problems: Iterable[FieldProblem]) -> list[dict[str, Any]]:
-    """As a post keeps its warnings."""
-    return [{"field": p.field, "code": p.code, "message": p.message, "params": dict(p.params)} for p in problems]
 
 
 def set_tags(post: Post, names: Sequence[str]) -> None:

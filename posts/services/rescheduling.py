@@ -44,7 +44,7 @@ def reschedule_post(
         if timezone:
             Post.objects.filter(id=post.id).update(timezone=timezone)
         if notes:
-            Post.objects.filter(id=post.id).update(warnings=drafts.as_rows(notes))
+            Post.objects.filter(id=post.id).update(warnings=post_content.as_rows(notes))
         scheduling.schedule_deliveries(post, due_at=scheduled_at, at=at)
     post.refresh_from_db()
     return post
