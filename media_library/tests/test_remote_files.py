@@ -70,6 +70,22 @@ def at(server: RawServer, path: str) -> str:
     return f"https://{HOST}:{server.port}{path}"
 
 
+def test_other_words_for_the_same_bytes_are_said_to_be_dropped(client, authority):
+    data = photo()
+    with pictures(authority, says(answer(data))) as server:
+        first, second, third = (
+            client.post(URL, {"url": at(server, f"/{name}.jpg"), **words}).json()
+            for name, words in (("a", {"alt_text": "A"}), ("b", {}), ("c", {"alt_text": "C", "filename": "c.jpg"}))
+        )
+
+    assert (first["warnings"], second["warnings"]) == ([], [])
+    assert [(one["field"], one["code"]) for one in third["warnings"]] == [
+        ("alt_text", "already_there"),
+        ("filename", "already_there"),
+    ]
+    assert (third["alt_text"], third["filename"]) == ("A", "a.jpg")
+
+
 def redirect(to: str, status: int = 302) -> bytes:
     return answer(b"", status, location=to)
 
