@@ -13,7 +13,7 @@ from accounts.models import User
 from integrations.models import SocialAccount
 from mastablasta.core.errors import Conflict, FieldProblem
 from posts.models import Delivery, Post
-from posts.services import creation, drafts, post_content, scheduling
+from posts.services import creation, post_content, scheduling
 from posts.services.edits import draft_of
 from posts.services.preconditions import raise_if_out, raise_if_under_way
 from posts.services.retries import S
