@@ -335,10 +335,13 @@ class EditedPostSerializer(LocalTimeSerializer):
             fields["thread"] = [part.text for part in body["thread"]]
         if "overrides" in body:
             fields["overrides"] = {key: _texts(override) for key, override in body["overrides"].items()}
+        fields["named_in_thread"] = _named_in_thread(body)
         if onto is None:
             return Draft(**fields, media=_chosen(body))
         if "content" in fields and "thread" not in fields:
             fields["thread"] = []
+        if fields.get("thread") and "content" not in fields:
+            fields["content"] = ""
         if "platforms" in fields and "accounts" not in fields:
             fields["accounts"] = []
         if "accounts" in fields and "platforms" not in fields:
@@ -349,7 +352,7 @@ class EditedPostSerializer(LocalTimeSerializer):
 def _changes(body: dict[str, Any], onto: Draft, platforms: Collection[str]) -> dict[str, Any]:
     """A partial edit without what is so already, where saying it anew would take away what goes with it.
 
-    A text takes the place of a thread, platforms that of accounts, and accounts that of platforms.
+    A text takes the place of a thread and a thread that of a text, platforms that of accounts and accounts theirs.
     """
     same = set()
     if "thread" not in body and onto.thread and body.get("content") == onto.thread[0]:
@@ -384,6 +387,15 @@ def _chosen(body: dict[str, Any]) -> dict[Place, tuple[MediaChoice, ...]]:
         if scope and own:  # an override that names media has its own, maybe none
             found.setdefault((scope, 0), ())
     return found
+
+
+def _named_in_thread(body: dict[str, Any]) -> list[str]:
+    """The scopes whose first files are named as those of a thread's first part, and there alone."""
+    return [
+        scope
+        for scope, said in (("", body), *body.get("overrides", {}).items())
+        if "media" not in said and any(part.media for part in said.get("thread", ())[:1])
+    ]
 
 
 def _left(onto: Draft, body: dict[str, Any]) -> dict[Place, tuple[MediaChoice, ...]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from unicodedata import normalize
@@ -32,7 +32,8 @@ class Draft:
 
     `thread`: the texts of its parts; then `content` is empty or equals the first. `overrides`: by platform or account
     id, any of `content`, `thread` and `first_comment`. `media`: by scope and part; a scope of an override that has any
-    place has media of its own, maybe none. `notes`: what whoever reads the draft has to warn of.
+    place has media of its own, maybe none. `named_in_thread`: scopes whose first files were named in the thread, where
+    problems name them too. `notes`: what whoever reads the draft has to warn of.
     """
 
     content: str = ""
@@ -47,6 +48,7 @@ class Draft:
     tags: Sequence[str] = ()
     scheduled_at: datetime | None = None
     timezone: str = ""
+    named_in_thread: Collection[str] = ()
     notes: Sequence[FieldProblem] = ()
 
     @property
@@ -112,6 +114,7 @@ def compose(post: Post, draft: Draft, *, goes_out: bool, within: Surroundings | 
     problems += _unknown_options(draft, but={account.platform for account in accounts})
     problems += media.problems_with(within.workspace, draft.media, within.assets)
     problems += post_content.content_problems(post, accounts, files)
+    problems = as_named(draft, problems)
     warnings = [*draft.notes, *post_content.default_warnings(within.accounts, accounts, draft.accounts)]
     warnings += _unused_overrides(draft, accounts, post.wanted_platforms)
     post.warnings = post_content.as_rows([*problems, *warnings])
@@ -165,7 +168,23 @@ def problems_of(draft: Draft) -> list[FieldProblem]:
         if not registry.is_platform(platform):
             message = f"{platform!r} is not a platform; valid: {', '.join(registry.PLATFORM_SLUGS)}."
             problems.append(FieldProblem(f"post_options.{platform}", "unknown_platform", message))
-    return problems
+    return as_named(draft, problems)
+
+
+def as_named(draft: Draft, problems: Iterable[FieldProblem]) -> list[FieldProblem]:
+    """The problems with the first files of a thread by the names under which they were given."""
+    in_thread = [(f"overrides.{scope}." if scope else "") for scope in draft.named_in_thread]
+    return [
+        next(
+            (
+                replace(one, field=f"{before}thread.0.{one.field.removeprefix(before)}")
+                for before in in_thread
+                if one.field == f"{before}media" or one.field.startswith(f"{before}media.")
+            ),
+            one,
+        )
+        for one in problems
+    ]
 
 
 def _has_media(draft: Draft, name: str) -> bool:

@@ -106,6 +106,7 @@ def _meaning(draft: Draft, deliveries: Sequence[Delivery]) -> Draft:
         accounts=sorted(set(draft.accounts)),
         post_type=PostType.THREAD if is_thread else draft.post_type,
         tags=(),
+        named_in_thread=(),
         notes=(),
     )
 
