@@ -180,6 +180,8 @@ def test_filter_by_day(client, workspace):
         ("type=audio", "type", "invalid_choice"),
         ("used=maybe", "used", "invalid_choice"),
         ("q=a", "q", "min_length"),
+        ("q=%C3%BC", "q", "min_length"),
+        ("q=1", "q", "min_length"),
         ("created_from=yesterday", "created_from", "invalid"),
         ("created_from=2026-02-02T00:00:00Z&created_to=2026-02-01T00:00:00Z", "created_to", "before_from"),
         ("kind=image", "kind", "unknown_parameter"),
