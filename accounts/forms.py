@@ -7,12 +7,11 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator
 from django.utils import timezone
 
 from accounts.emails import one_form
 from accounts.models import User
-from accounts.passwords import MOST
+from accounts.passwords import MOST, MostPrepared
 from accounts.services.sign_in import end_all_sessions
 from mastablasta.core.zones import zone_names
 
@@ -38,7 +37,7 @@ class NewPersonForm(PersonForm, BaseUserCreationForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["password1"].validators.append(MaxLengthValidator(MOST))
+        self.fields["password1"].validators.append(MostPrepared(MOST))
 
 
 class NewPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # generic in the stubs only
@@ -46,7 +45,7 @@ class NewPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # gen
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["password1"].validators.append(MaxLengthValidator(MOST))
+        self.fields["password1"].validators.append(MostPrepared(MOST))
 
     def save(self, commit: bool = True) -> User:
         user: User = super().save(commit)

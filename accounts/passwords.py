@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator, MinLengthValidator
 
 from accounts.models import User
 from accounts.spelling import prepared
 from mastablasta.core.errors import FieldProblem, Invalid, summary
 
 LEAST, MOST = 8, 128  # characters
+
+
+class MostPrepared(MaxLengthValidator):
+    """At most so many characters in the form that is hashed, however many keys it took."""
+
+    def clean(self, x: Any) -> int:
+        return len(prepared(x))
+
+
+class LeastPrepared(MinLengthValidator):
+    """At least so many characters in the form that is hashed."""
+
+    def clean(self, x: Any) -> int:
+        return len(prepared(x))
 
 
 class NoControlCharacters:

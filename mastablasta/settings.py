@@ -7,6 +7,7 @@ Development is the default: SQLite under MASTABLASTA_HOME, secrets made there on
 from __future__ import annotations
 
 import base64
+import logging
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -151,6 +152,8 @@ INSTALLED_APPS = [
     "posts",
     "analytics",
 ]
+# What came of a request is told by its status; failures of the program have a line of their own (request_failed).
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = DJANGO_STRUCTLOG_STATUS_5XX_LOG_LEVEL = logging.INFO
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -49,7 +49,7 @@ class AssetQuerySet(WorkspaceScopedQuerySet["Asset"]):
         """Those whose name or alt text holds every word, whatever its case."""
         rows = self
         for word in words:
-            rows = rows.filter(Q(filename__icontains=word) | Q(alt_text__icontains=word))
+            rows = rows.filter(Q(filename__holds=word) | Q(alt_text__holds=word))
         return rows
 
 

@@ -89,8 +89,8 @@ MUTATIONS = (
     Mutation(
         "len(text) for the count",
         "integrations/platforms/mastodon/text.py",
-        "    return sum(1 for _ in _GRAPHEME.finditer(spoiler_text + text))",
-        "    return len(spoiler_text + text)",
+        "    return sum(1 for _ in _GRAPHEME.finditer(whole))",
+        "    return len(whole)",
         ("integrations/platforms/mastodon/tests/test_text.py::test_text_counts",),
     ),
     Mutation(

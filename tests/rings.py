@@ -40,6 +40,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     ),
     "mastablasta/ops/clock.py": ("mastablasta/tests/test_clock.py",),
     "mastablasta/core/migrations/0002_queue_index.py": ("mastablasta/core/tests/test_jobs.py",),
+    "mastablasta/core/lookups.py": ("media_library/tests/test_library.py",),
     "mastablasta/core/models.py": ("mastablasta/core/tests/test_heartbeats.py", "mastablasta/tests/test_metrics.py"),
     "mastablasta/core/state_triggers.py": ("posts/tests/test_states.py",),
     "mastablasta/core/compiled_queries.py": ("accounts/tests/test_authentication.py",),

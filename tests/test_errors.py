@@ -383,6 +383,18 @@ def test_crash_is_logged_under_its_request_id_and_nothing_leaves(api, path):
     assert failed[0]["exc_info"]
 
 
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [("invalid", "info"), ("unreachable", "info"), ("no-room", "warning"), ("crash", "error")],
+)
+def test_a_refusal_is_no_failure_of_the_program(api, name, level):
+    with capture_logs() as lines:
+        api.get(f"/api/v2/raising/{name}")
+
+    assert max((line["log_level"] for line in lines), key=["info", "warning", "error"].index) == level
+    assert [line for line in lines if "exc_info" in line] == [one for one in lines if one["event"] == "request_failed"]
+
+
 @pytest.mark.parametrize(("path", "status"), [("/pages/crash", 500), ("/pages/denied", 403), ("/nowhere", 404)])
 def test_pages_outside_the_api_are_djangos_own(api, path, status):
     response = api.get(path)

@@ -10,17 +10,19 @@ from rest_framework import serializers
 from accounts.api import examples
 from accounts.emails import one_form
 from accounts.models import ApiKey, User, Workspace
-from accounts.passwords import LEAST, MOST
+from accounts.passwords import LEAST, MOST, LeastPrepared, MostPrepared
 from accounts.roles import Role, SiteRole
 from mastablasta.core.api.fields import OffsetDateTimeField, ZoneNameField
 from mastablasta.core.api.serializers import StrictModelSerializer, StrictSerializer
 
 
 class PasswordField(serializers.CharField):
-    """A new password; blanks at its ends belong to it."""
+    """A password as it was typed; blanks at its ends belong to it. It is measured in its one form."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(trim_whitespace=False, min_length=LEAST, max_length=MOST, write_only=True, **options)
+    def __init__(self, *, min_length: int = 0, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, write_only=True, **options)
+        self.min_length, self.max_length = min_length, MOST
+        self.validators += [MostPrepared(MOST), *([LeastPrepared(min_length)] if min_length else [])]
 
 
 class AddressField(serializers.EmailField):
@@ -67,13 +69,13 @@ class TokensSerializer(serializers.Serializer[Any]):
 
 class RegistrationSerializer(StrictSerializer):
     email = AddressField(max_length=254)
-    password = PasswordField()
+    password = PasswordField(min_length=LEAST)
     name = serializers.CharField(max_length=150, allow_blank=True, default="")
 
 
 class CredentialsSerializer(StrictSerializer):
     email = serializers.CharField(max_length=254)
-    password = serializers.CharField(trim_whitespace=False, max_length=MOST, write_only=True)
+    password = PasswordField()
 
 
 class RefreshSerializer(StrictSerializer):
@@ -91,8 +93,8 @@ class SignOutSerializer(StrictSerializer):
 class PasswordChangeSerializer(StrictSerializer):
     request_example = examples.PASSWORDS
 
-    current_password = serializers.CharField(trim_whitespace=False, max_length=MOST, write_only=True)
-    new_password = PasswordField()
+    current_password = PasswordField()
+    new_password = PasswordField(min_length=LEAST)
 
 
 class WorkspaceSerializer(StrictModelSerializer):

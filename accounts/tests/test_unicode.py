@@ -17,6 +17,7 @@ from django.core.validators import validate_email
 from django.test import Client
 from rest_framework.test import APIClient
 
+from accounts.emails import one_form
 from accounts.models import User
 from accounts.roles import SiteRole
 from accounts.spelling import prepared
@@ -56,6 +57,30 @@ def test_password_that_differs_in_case_or_width_is_another() -> None:
 
     assert sign_in("ada@example.test", "Analytical-engine").status_code == 401
     assert sign_in("ada@example.test", "\uff41nalytical-engine").status_code == 401
+
+
+def test_a_long_password_is_as_long_in_every_spelling() -> None:
+    syllables = "한글 " * 42  # 126 characters, 294 by letters
+    assert register("ada@example.test", syllables).status_code == 201
+
+    assert sign_in("ada@example.test", unicodedata.normalize("NFD", syllables)).status_code == 200
+    assert register("eva@example.test", unicodedata.normalize("NFD", syllables)).status_code == 201
+    for too_long in (syllables + "abc", unicodedata.normalize("NFD", syllables + "abc")):
+        [fault] = register("bob@example.test", too_long).json()["errors"]
+        assert (fault["field"], fault["code"], fault["params"]["limit"]) == ("password", "max_length", 128)
+
+
+def test_a_short_password_is_as_short_in_every_spelling() -> None:
+    [fault] = register("ada@example.test", unicodedata.normalize("NFD", "äöüßäöü")).json()["errors"]
+
+    assert (fault["field"], fault["code"]) == ("password", "min_length")
+
+
+@pytest.mark.parametrize(
+    "address", ["ada@b\u00fccher.example", "Ada@EXAMPLE.test", "ada@\uff25\uff38.test", "ada@XN--BCHER-KVA.example"]
+)
+def test_the_one_form_is_its_own(address: str) -> None:
+    assert one_form(one_form(address)) == one_form(address)
 
 
 def test_password_is_changed_in_either_spelling() -> None:

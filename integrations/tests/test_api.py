@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
+from structlog.testing import capture_logs
 
 from accounts.models import User, Workspace
 from accounts.roles import Role
@@ -350,6 +351,25 @@ def test_sentence_about_an_instance_names_its_field_once(owner: User, instance: 
 
     assert problem["errors"][0]["field"] == "instance"
     assert problem["detail"].count("instance: ") == 1
+
+
+@pytest.mark.parametrize("instance", ["a b", "localhost", "https://nowhere.invalid", "mastodn.invalid", "10.0.0.1"])
+def test_a_slip_in_an_instance_is_no_error_of_ours(owner: User, instance: str) -> None:
+    with capture_logs() as lines:
+        answer = signed_in(owner).get("/api/v2/oauth/mastodon/authorize", {"instance": instance})
+
+    assert answer.status_code in {400, 502}
+    assert [line for line in lines if line["log_level"] != "info" or "exc_info" in line] == []
+
+
+def test_an_instance_that_is_silent_is_no_error_of_ours(owner: User, sandbox: Sandbox) -> None:
+    sandbox.fault("mastodon", "other", "status_503", times=9)
+
+    with capture_logs() as lines:
+        answer = signed_in(owner).get("/api/v2/oauth/mastodon/authorize", {"instance": f"{sandbox.url}/mastodon/"})
+
+    assert (answer.status_code, answer.json()["code"]) == (502, "instance_unreachable")
+    assert [line for line in lines if line["log_level"] != "info" or "exc_info" in line] == []
 
 
 @pytest.mark.parametrize("platform", ["mastodon", "bluesky", "twitter"])

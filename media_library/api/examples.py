@@ -25,7 +25,7 @@ PICTURE: dict[str, Any] = {
     "created_at": "2030-01-31T07:58:12.031000Z",
     "updated_at": "2030-01-31T07:58:13.207000Z",
 }
-NEW_PICTURE = {**PICTURE, "status": "processing", "used": False, "updated_at": PICTURE["created_at"]}
+NEW_PICTURE = {**PICTURE, "status": "processing", "used": False, "updated_at": PICTURE["created_at"], "warnings": []}
 USED_PICTURE = {
     **PICTURE,
     "used_by": [

@@ -41,7 +41,7 @@ class MediaFilter(SpanFilterSet):
     q = Parameter(
         lambda assets, found: assets.with_words(found),
         check=words,
-        says="Words in its name or alt text, all of them, whatever their case; each of 2 characters or more.",
+        says="Words in its name or alt text, all of them in any case; each of 2 characters or more, or one of CJK.",
     )
 
     class Meta:

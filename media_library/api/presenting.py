@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from rest_framework.response import Response
 
 from mastablasta.core.api.fields import utc_text
+from mastablasta.core.errors import FieldProblem
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import links
 
@@ -25,9 +26,11 @@ def present_asset(asset: Asset) -> dict[str, Any]:
     return present_assets([asset])[0]
 
 
-def created(asset: Asset) -> Response:
-    """The answer to whoever brought a file: 201 and where it is; one query."""
-    return Response(present_asset(asset), status=201, headers={"Location": f"/api/v2/media/{asset.id}"})
+def created(asset: Asset, *, warnings: Iterable[FieldProblem] = ()) -> Response:
+    """The answer to whoever brought a file: 201 and where it is, and what of their words was dropped; one query."""
+    said = [{"field": w.field, "code": w.code, "message": w.message, "params": dict(w.params)} for w in warnings]
+    headers = {"Location": f"/api/v2/media/{asset.id}"}
+    return Response({**present_asset(asset), "warnings": said}, status=201, headers=headers)
 
 
 def present_with_uses(asset: Asset) -> dict[str, Any]:

@@ -47,10 +47,21 @@ class MediaSerializer(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField()
 
 
+class MediaWarningSerializer(serializers.Serializer[Any]):
+    """Words that came with a file and were dropped: the same bytes were there before, with words of their own."""
+
+    field = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField(help_text="What was kept, and how to change it.")
+    params = serializers.DictField()
+
+
 class NewMediaSerializer(MediaSerializer):
     """A file that was just uploaded."""
 
     example = examples.NEW_PICTURE
+
+    warnings = MediaWarningSerializer(many=True)
 
 
 class UseSerializer(serializers.Serializer[Any]):
@@ -91,6 +102,7 @@ class EditedMediaSerializer(StrictSerializer):
     status_reason = serializers.CharField(read_only=True)
     used = serializers.BooleanField(read_only=True)
     used_by = UseSerializer(many=True, read_only=True)
+    warnings = MediaWarningSerializer(many=True, read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
 

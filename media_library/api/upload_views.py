@@ -54,21 +54,18 @@ class MediaUpload(WorkspaceView):
 
     @extend_schema(
         summary="Upload a picture or video",
-        description="The same bytes again give the same item.",
+        description="The same bytes again give the same item; `warnings` say which words that came with them it "
+        "does not have.",
         request={"multipart/form-data": UploadSerializer},
         responses={201: NewMediaSerializer},
     )
     def post(self, request: Request) -> Response:
         body = self.body(UploadSerializer)
+        words = {"filename": body["file"].filename, "alt_text": body.get("alt_text", "")}
         asset = intake.take(
-            body["file"].incoming,
-            workspace=self.workspace,
-            by=self.caller.user,
-            filename=body["file"].filename,
-            alt_text=body.get("alt_text", ""),
-            at=timezone.now(),
+            body["file"].incoming, workspace=self.workspace, by=self.caller.user, **words, at=timezone.now()
         )
-        return created(asset)
+        return created(asset, warnings=intake.dropped_words(asset, **words))
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)

@@ -34,7 +34,7 @@ from media_library.api.serializers import (
 )
 from media_library.formats import FORMATS
 from media_library.models import Asset, Rendition
-from media_library.services import edits, links, remote_files
+from media_library.services import edits, intake, links, remote_files
 
 
 class MediaViewSet(WorkspaceScopedViewSet):
@@ -88,15 +88,11 @@ class MediaViewSet(WorkspaceScopedViewSet):
     @action(detail=False, methods=["post"], url_path="from-url", is_one_transaction=False)  # another host is waited for
     def from_url(self, request: Request) -> Response:
         body = self.body(FromUrlSerializer)
+        words = {"filename": body.get("filename", ""), "alt_text": body.get("alt_text", "")}
         asset = remote_files.fetch_from_url(
-            body["url"],
-            workspace=self.workspace,
-            by=self.caller.user,
-            filename=body.get("filename", ""),
-            alt_text=body.get("alt_text", ""),
-            at=timezone.now(),
+            body["url"], workspace=self.workspace, by=self.caller.user, **words, at=timezone.now()
         )
-        return created(asset)
+        return created(asset, warnings=intake.dropped_words(asset, **words))
 
 
 class RenditionViewSet(WorkspaceScopedViewSet):

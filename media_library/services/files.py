@@ -16,11 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+import structlog
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage, storages
 
 from mastablasta.core.errors import NotThere, Unreachable
+
+log = structlog.get_logger(__name__)
 
 BLOCK = 512 * 1024
 
@@ -116,7 +119,7 @@ def part(stored_name: str, *, start: int, length: int) -> Part:
     try:
         file = default_storage.open(stored_name, "rb")
     except FileNotFoundError as error:
-        raise _lost() from error
+        raise _lost(stored_name) from error
     file.seek(start)
     return Part(file, length)
 
@@ -130,7 +133,7 @@ def content(stored_name: str) -> bytes:
         with default_storage.open(stored_name, "rb") as file:
             return bytes(file.read())
     except FileNotFoundError as error:
-        raise _lost() from error
+        raise _lost(stored_name) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,22 +194,24 @@ def _from_s3(stored_name: str, *ranges: str) -> Any:
         return storage.bucket.Object(_key(storage, stored_name)).get(**which)["Body"]
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] in {404, 416}:
-            raise _lost() from error
-        raise _silent() from error
+            raise _lost(stored_name) from error
+        raise _silent(stored_name) from error
     except BotoCoreError as error:
-        raise _silent() from error
+        raise _silent(stored_name) from error
 
 
 def _key(storage: Any, stored_name: str) -> str:
     return f"{storage.location}/{stored_name}".lstrip("/")
 
 
-def _lost() -> NotThere:
+def _lost(stored_name: str) -> NotThere:
+    log.warning("file_lost", stored_name=stored_name)
     sentence = "The bytes of this file are lost; upload it again, and tell the operator of this server."
     return NotThere("file_lost", sentence)
 
 
-def _silent() -> Unreachable:
+def _silent(stored_name: str) -> Unreachable:
+    log.warning("storage_unreachable", stored_name=stored_name, exc_info=True)
     return Unreachable(
         "storage_unreachable", "The storage of files does not answer just now; try again a little later."
     )

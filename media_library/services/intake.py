@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from unicodedata import normalize
 
 import structlog
 from django.conf import settings
@@ -18,6 +19,8 @@ from media_library.inspection import Inspected, inspect
 from media_library.models import Asset
 from media_library.services import files, wakeups
 from media_library.services.incoming import AROUND, Incoming, no_room, refuse_what_is_announced
+
+LONGEST_QUOTED = 100
 
 log = structlog.get_logger(__name__)
 
@@ -110,6 +113,29 @@ def store(
     if kept.id != asset.id:
         files.discard([asset.stored_name])
     return kept
+
+
+def dropped_words(asset: Asset, *, alt_text: str = "", filename: str = "") -> list[FieldProblem]:
+    """Which of the words that came with a file its asset does not have, since the same bytes were there before.
+
+    "" = nothing was said.
+    """
+    given = {"alt_text": normalize("NFC", alt_text), "filename": filenames.clean(filename)}
+    return [
+        FieldProblem(
+            name,
+            "already_there",
+            f"This file is in the library already and keeps its {name} “{_shortened(kept)}”; "
+            f"PATCH /api/v2/media/{asset.id} changes it.",
+            {"kept": kept},
+        )
+        for name, words in given.items()
+        if words and normalize("NFC", kept := getattr(asset, name)) != words
+    ]
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= LONGEST_QUOTED else f"{words[:LONGEST_QUOTED]}…"
 
 
 def let_go() -> None:

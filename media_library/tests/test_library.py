@@ -147,12 +147,20 @@ def test_filter_by_use_and_status(client, workspace):
 
 @pytest.mark.parametrize(
     ("words", "found"),
-    [("sun", ["one", "Sunset"]), ("SUN%20sea", ["one"]), ("100%25", ["100% ok"]), ("noon", [])],
+    [
+        ("sun", ["one", "Sunset"]),
+        ("SUN%20sea", ["one"]),
+        ("100%25", ["100% ok"]),
+        ("noon", []),
+        ("%C3%BCber", ["ÜBER"]),
+        ("%E6%B5%B7", ["ÜBER"]),
+    ],
 )
 def test_search_in_names_and_alt_texts(client, workspace, words, found):
     make_asset(workspace=workspace, filename="Sunset")
     make_asset(workspace=workspace, filename="one", alt_text="The sun over the Sea")
     make_asset(workspace=workspace, filename="100% ok")
+    make_asset(workspace=workspace, filename="ÜBER", alt_text="日本の海")
 
     assert sorted(names(client.get(f"{URL}?q={words}"))) == sorted(found)
 
@@ -172,6 +180,8 @@ def test_filter_by_day(client, workspace):
         ("type=audio", "type", "invalid_choice"),
         ("used=maybe", "used", "invalid_choice"),
         ("q=a", "q", "min_length"),
+        ("q=%C3%BC", "q", "min_length"),
+        ("q=1", "q", "min_length"),
         ("created_from=yesterday", "created_from", "invalid"),
         ("created_from=2026-02-02T00:00:00Z&created_to=2026-02-01T00:00:00Z", "created_to", "before_from"),
         ("kind=image", "kind", "unknown_parameter"),

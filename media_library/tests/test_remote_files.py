@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
+from structlog.testing import capture_logs
 
 from accounts.tests.factories import make_workspace, signed_in
 from mastablasta.core.outbound import addresses, connections
@@ -68,6 +69,22 @@ def pictures(authority: Authority, *turns: Any) -> Any:
 
 def at(server: RawServer, path: str) -> str:
     return f"https://{HOST}:{server.port}{path}"
+
+
+def test_other_words_for_the_same_bytes_are_said_to_be_dropped(client, authority):
+    data = photo()
+    with pictures(authority, says(answer(data))) as server:
+        first, second, third = (
+            client.post(URL, {"url": at(server, f"/{name}.jpg"), **words}).json()
+            for name, words in (("a", {"alt_text": "A"}), ("b", {}), ("c", {"alt_text": "C", "filename": "c.jpg"}))
+        )
+
+    assert (first["warnings"], second["warnings"]) == ([], [])
+    assert [(one["field"], one["code"]) for one in third["warnings"]] == [
+        ("alt_text", "already_there"),
+        ("filename", "already_there"),
+    ]
+    assert (third["alt_text"], third["filename"]) == ("A", "a.jpg")
 
 
 def redirect(to: str, status: int = 302) -> bytes:
@@ -186,6 +203,17 @@ def test_silent_host_is_given_up(client, authority, monkeypatch):
 
     assert (refused.status_code, refused.json()["code"]) == (502, "not_fetched")
     assert everything() == before
+
+
+@pytest.mark.parametrize(
+    "url", ["https://no.such.host.example/a.jpg", "http//pictures.example/a.jpg", "a.jpg", "https://"]
+)
+def test_a_slip_in_the_address_is_no_error_of_ours(client, url):
+    with capture_logs() as lines:
+        refused = client.post(URL, {"url": url})
+
+    assert refused.status_code in {400, 502}
+    assert [line for line in lines if line["log_level"] != "info" or "exc_info" in line] == []
 
 
 def test_unknown_names_are_refused(client):

@@ -103,6 +103,7 @@ def test_original_is_kept_byte_for_byte(client, workspace, extension):
         "used": False,
         "created_at": utc_text(asset.created_at),
         "updated_at": utc_text(asset.updated_at),
+        "warnings": [],
     }
     assert answer.headers["Location"] == f"/api/v2/media/{asset.id}"
     assert asset.stored_name == f"{workspace.members.get().id}/{asset.id.hex}.{extension}"
@@ -156,9 +157,9 @@ def test_same_bytes_are_the_same_item_in_a_workspace(client, workspace):
     elsewhere = upload(signed_in(make_workspace().members.get()), data)
 
     assert [one.status_code for one in (first, second, third, elsewhere)] == [201] * 4
-    changed = {"alt_text": "A beach", "updated_at": second.json()["updated_at"]}
-    assert second.json() == {**first.json(), **changed}  # it had none
-    assert third.json() == second.json()
+    changed = {"alt_text": "A beach", "updated_at": second.json()["updated_at"], "warnings": []}
+    assert {**second.json(), "warnings": []} == {**first.json(), **changed}  # it had none
+    assert {**third.json(), "warnings": []} == {**second.json(), "warnings": []}
     assert elsewhere.json()["id"] != first.json()["id"]
     assert (Asset.objects.count(), len(everything() - before)) == (2, 1)
 
@@ -404,6 +405,50 @@ def test_quota_counts_what_is_kept_in_this_workspace(client, workspace, settings
     settings.MEDIA_QUOTA_BYTES = len(data)
 
     assert upload(client, data).status_code == 201
+
+
+# --- words that the same bytes have already ---
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"alt_text": "The sea"}, [("alt_text", "A beach")]),
+        ({"name": "sea.jpg"}, [("filename", "beach.jpg")]),
+        ({"name": "sea.jpg", "alt_text": "The sea"}, [("alt_text", "A beach"), ("filename", "beach.jpg")]),
+        ({"alt_text": "A beach"}, []),
+        ({"alt_text": " A beach "}, []),
+        ({"alt_text": ""}, []),
+        ({}, []),
+    ],
+)
+def test_other_words_for_the_same_bytes_are_said_to_be_dropped(client, given, kept):
+    data = photo()
+    first = upload(client, data, alt_text="A beach").json()
+
+    again = upload(client, data, **given)
+
+    assert again.status_code == 201
+    assert {**again.json(), "warnings": []} == first
+    warnings = again.json()["warnings"]
+    assert [(one["field"], one["code"], one["params"]["kept"]) for one in warnings] == [
+        (field, "already_there", words) for field, words in kept
+    ]
+    for warning in warnings:
+        change = client.patch(f"/api/v2/media/{first['id']}", {warning["field"]: "Other"}, format="json")
+        assert f"PATCH /api/v2/media/{first['id']}" in warning["message"]
+        assert (change.status_code, change.json()[warning["field"]]) == (200, "Other")
+
+
+def test_words_of_the_same_bytes_in_another_unicode_form_are_the_same(client):
+    data = photo()
+    upload(client, data, alt_text="U\u0308bung")
+
+    assert upload(client, data, alt_text="\u00dcbung").json()["warnings"] == []
+
+
+def test_what_an_upload_answered_may_be_sent_back(client):
+    answered = upload(client, photo()).json()
+
+    assert client.patch(f"/api/v2/media/{answered['id']}", answered, format="json").status_code == 200
 
 
 # --- again with the same key ---

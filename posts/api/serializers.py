@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -320,8 +320,13 @@ class EditedPostSerializer(LocalTimeSerializer):
     updated_at = serializers.DateTimeField(read_only=True)
 
     @staticmethod
-    def draft(body: dict[str, Any], *, onto: Draft | None = None) -> Draft:
-        """What the checked body asks for, in the service's words; what it leaves out is as in `onto`."""
+    def draft(body: dict[str, Any], *, onto: Draft | None = None, platforms: Collection[str] = ()) -> Draft:
+        """What the checked body asks for, in the service's words; what it leaves out is as in `onto`.
+
+        `platforms`: those that the post of `onto` goes to.
+        """
+        if onto is not None:
+            body = _changes(body, onto, platforms)
         own = {"publish", "scheduled_time", "media", "thread", "overrides"}
         fields = {name: value for name, value in body.items() if name not in own}
         if "scheduled_time" in body:
@@ -330,15 +335,33 @@ class EditedPostSerializer(LocalTimeSerializer):
             fields["thread"] = [part.text for part in body["thread"]]
         if "overrides" in body:
             fields["overrides"] = {key: _texts(override) for key, override in body["overrides"].items()}
+        fields["named_in_thread"] = _named_in_thread(body)
         if onto is None:
             return Draft(**fields, media=_chosen(body))
         if "content" in fields and "thread" not in fields:
             fields["thread"] = []
+        if fields.get("thread") and "content" not in fields:
+            fields["content"] = ""
         if "platforms" in fields and "accounts" not in fields:
             fields["accounts"] = []
         if "accounts" in fields and "platforms" not in fields:
             fields["platforms"] = []
         return replace(onto, **fields, media={**_left(onto, body), **_chosen(body)})
+
+
+def _changes(body: dict[str, Any], onto: Draft, platforms: Collection[str]) -> dict[str, Any]:
+    """A partial edit without what is so already, where saying it anew would take away what goes with it.
+
+    A text takes the place of a thread and a thread that of a text, platforms that of accounts and accounts theirs.
+    """
+    same = set()
+    if "thread" not in body and onto.thread and body.get("content") == onto.thread[0]:
+        same.add("content")
+    if "accounts" not in body and set(body.get("platforms", ())) == set(platforms):
+        same.add("platforms")
+    if "platforms" not in body and set(body.get("accounts", ())) == set(onto.accounts):
+        same.add("accounts")
+    return {name: value for name, value in body.items() if name not in same}
 
 
 def _texts(override: dict[str, Any]) -> dict[str, Any]:
@@ -364,6 +387,15 @@ def _chosen(body: dict[str, Any]) -> dict[Place, tuple[MediaChoice, ...]]:
         if scope and own:  # an override that names media has its own, maybe none
             found.setdefault((scope, 0), ())
     return found
+
+
+def _named_in_thread(body: dict[str, Any]) -> list[str]:
+    """The scopes whose first files are named as those of a thread's first part, and there alone."""
+    return [
+        scope
+        for scope, said in (("", body), *body.get("overrides", {}).items())
+        if "media" not in said and any(part.media for part in said.get("thread", ())[:1])
+    ]
 
 
 def _left(onto: Draft, body: dict[str, Any]) -> dict[Place, tuple[MediaChoice, ...]]:

@@ -140,7 +140,8 @@ class PostViewSet(WorkspaceScopedViewSet):
     def partial_update(self, request: Request, id: UUID) -> Response:
         post = self.get_object()
         body = self.body(EditedPostSerializer, partial=True)
-        return self._edit(post, EditedPostSerializer.draft(body, onto=edits.draft_of(post)))
+        draft = EditedPostSerializer.draft(body, onto=edits.draft_of(post), platforms=edits.platforms_of(post))
+        return self._edit(post, draft)
 
     def _edit(self, post: Post, draft: Draft) -> Response:
         edited = edits.edit_post(post, draft, check=unchanged_since(self.request), at=timezone.now())

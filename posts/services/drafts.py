@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from unicodedata import normalize
@@ -32,7 +32,8 @@ class Draft:
 
     `thread`: the texts of its parts; then `content` is empty or equals the first. `overrides`: by platform or account
     id, any of `content`, `thread` and `first_comment`. `media`: by scope and part; a scope of an override that has any
-    place has media of its own, maybe none. `notes`: what whoever reads the draft has to warn of.
+    place has media of its own, maybe none. `named_in_thread`: scopes whose first files were named in the thread, where
+    problems name them too. `notes`: what whoever reads the draft has to warn of.
     """
 
     content: str = ""
@@ -47,6 +48,7 @@ class Draft:
     tags: Sequence[str] = ()
     scheduled_at: datetime | None = None
     timezone: str = ""
+    named_in_thread: Collection[str] = ()
     notes: Sequence[FieldProblem] = ()
 
     @property
@@ -112,15 +114,11 @@ def compose(post: Post, draft: Draft, *, goes_out: bool, within: Surroundings | 
     problems += _unknown_options(draft, but={account.platform for account in accounts})
     problems += media.problems_with(within.workspace, draft.media, within.assets)
     problems += post_content.content_problems(post, accounts, files)
+    problems = as_named(draft, problems)
     warnings = [*draft.notes, *post_content.default_warnings(within.accounts, accounts, draft.accounts)]
     warnings += _unused_overrides(draft, accounts, post.wanted_platforms)
-    post.warnings = as_rows([*problems, *warnings])
+    post.warnings = post_content.as_rows([*problems, *warnings])
     return Composed(accounts, files, problems, warnings)
-
-
-def as_rows(problems: Iterable[FieldProblem]) -> list[dict[str, Any]]:
-    """As a post keeps its warnings."""
-    return [{"field": p.field, "code": p.code, "message": p.message, "params": dict(p.params)} for p in problems]
 
 
 def set_tags(post: Post, names: Sequence[str]) -> None:
@@ -130,7 +128,12 @@ def set_tags(post: Post, names: Sequence[str]) -> None:
 
 def tags_of(post: Post, names: Sequence[str]) -> list[PostTag]:
     """These tags of the post, each once, not yet stored."""
-    return [PostTag(post=post, name=name) for name in dict.fromkeys(normalize("NFC", name) for name in names)]
+    return [PostTag(post=post, name=name) for name in tag_names(names)]
+
+
+def tag_names(names: Sequence[str]) -> list[str]:
+    """The names as they are stored: composed (NFC), each once."""
+    return list(dict.fromkeys(normalize("NFC", name) for name in names))
 
 
 def problems_of(draft: Draft) -> list[FieldProblem]:
@@ -165,7 +168,23 @@ def problems_of(draft: Draft) -> list[FieldProblem]:
         if not registry.is_platform(platform):
             message = f"{platform!r} is not a platform; valid: {', '.join(registry.PLATFORM_SLUGS)}."
             problems.append(FieldProblem(f"post_options.{platform}", "unknown_platform", message))
-    return problems
+    return as_named(draft, problems)
+
+
+def as_named(draft: Draft, problems: Iterable[FieldProblem]) -> list[FieldProblem]:
+    """The problems with the first files of a thread by the names under which they were given."""
+    in_thread = [(f"overrides.{scope}." if scope else "") for scope in draft.named_in_thread]
+    return [
+        next(
+            (
+                replace(one, field=f"{before}thread.0.{one.field.removeprefix(before)}")
+                for before in in_thread
+                if one.field == f"{before}media" or one.field.startswith(f"{before}media.")
+            ),
+            one,
+        )
+        for one in problems
+    ]
 
 
 def _has_media(draft: Draft, name: str) -> bool:

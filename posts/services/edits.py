@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from posts.models import Delivery, Post
+from posts.models import Delivery, Post, PostType
 from posts.queue import claims
 from posts.services import drafts, media, post_content, scheduling
 from posts.services.cancellation import CANCELLABLE, cancel_deliveries
@@ -25,22 +25,25 @@ from posts.states import (
 
 
 def edit_post(post: Post, draft: Draft, *, check: Check = no_check, at: datetime) -> Post:
-    """Replace what the post says, where and when it goes. Tags may always change.
+    """Replace what the post says, where and when it goes. Tags may always change, and what is so already is no change.
 
     `check` gets the locked post before anything is changed, and may raise. Raises Conflict `already_out` once anything
     of it is out or uncertain, Invalid as creating it would. What failed or was refused gets a new generation: it is
     other content now.
     """
-    post_content.raise_if_any(drafts.problems_of(draft))
     choice = AccountChoice(post.workspace, draft.platforms, draft.accounts)
     chosen, _ = post_content.choose_accounts(choice, draft.platforms, draft.accounts)
     with transaction.atomic():
         deliveries = scheduling.lock_post(post, also=[account.id for account in chosen])
         post.refresh_from_db()
         check(post)
-        if replace(draft, tags=(), notes=()) == replace(draft_of(post), tags=()):
+        current = draft_of(post)
+        if _meaning(draft, deliveries) == _meaning(current, deliveries):
+            if drafts.tag_names(draft.tags) == current.tags:
+                return post
             drafts.set_tags(post, draft.tags)
             return _touched(post, at=at)
+        post_content.raise_if_any(drafts.problems_of(draft))
         raise_if_out(deliveries, remedy="duplicate it to publish another text")
         if draft.scheduled_at is not None and draft.scheduled_at != post.scheduled_at:
             post_content.raise_if_any(scheduling.time_problems(draft.scheduled_at, at=at))
@@ -78,6 +81,33 @@ def draft_of(post: Post) -> Draft:
         tags=list(post.tag_rows.order_by("id").values_list("name", flat=True)),
         scheduled_at=post.scheduled_at,
         timezone=post.timezone,
+    )
+
+
+def platforms_of(post: Post) -> set[str]:
+    """The platforms that the post goes to, or is to go to once they have an account."""
+    return {*post.deliveries.values_list("platform", flat=True), *post.wanted_platforms}
+
+
+def _meaning(draft: Draft, deliveries: Sequence[Delivery]) -> Draft:
+    """The draft in one form of many, without its tags: equal for what makes no difference to the post.
+
+    `deliveries` are those of the post: a platform beside an account of it that the post goes to adds none.
+    """
+    platform_of = {delivery.account_id: delivery.platform for delivery in deliveries}
+    placed = {platform_of[account_id] for account_id in draft.accounts if account_id in platform_of}
+    is_first_part = bool(draft.thread) and draft.content == draft.thread[0]
+    is_thread = bool(draft.thread) and draft.post_type == PostType.STANDARD
+    return replace(
+        draft,
+        content="" if is_first_part else draft.content,
+        thread=tuple(draft.thread),
+        platforms=sorted(set(draft.platforms) - placed),
+        accounts=sorted(set(draft.accounts)),
+        post_type=PostType.THREAD if is_thread else draft.post_type,
+        tags=(),
+        named_in_thread=(),
+        notes=(),
     )
 
 

@@ -21,6 +21,11 @@ from posts.services.media import NO_FILES, Files
 
 NOBODY_CODES = frozenset({"no_account", "no_default"})
 MOST_NAMED = 5
+_REMEDIES: dict[str, str] = {
+    AccountState.PENDING: "is pending; activate it",
+    AccountState.PAUSED: "is paused; activate it",
+    AccountState.NEEDS_REAUTH: "has to be connected again; do that",
+}
 CONTENT_FIELDS = ("content", "post_type", "post_options", "overrides", "thread", "first_comment")
 
 
@@ -119,25 +124,34 @@ def choose_accounts(
     for account in wanted:
         if account.state in {AccountState.PENDING, AccountState.PAUSED}:
             message = f"The {account.platform} account {account.handle} is {account.state}; activate it first."
+            if account.id not in set(accounts) and (handles := choice.active(account.platform)):
+                which = "is active: name it" if len(handles) == 1 else "are active: name one"
+                message += f" {_listed(handles)} {which} in `accounts` instead."
             problems.append(FieldProblem("accounts", "account_not_active", message, {"account_id": str(account.id)}))
     return wanted, problems
 
 
 def _nobody(platform: str, connected: QuerySet[SocialAccount]) -> FieldProblem:
-    """Why a platform stands for no account: none is connected, or none of them is the default."""
+    """Why a platform stands for no account: none is connected, or none of them is the default.
+
+    Those that are active are named, and others only where there is none.
+    """
     params = {"platform": platform}
     others = list(connected.filter(platform=platform).order_by("handle", "id"))
     if not others:
         message = f"No {platform} account is connected in this workspace; connect one first."
         return FieldProblem("platforms", "no_account", message, params)
+    active = [account for account in others if account.state == AccountState.ACTIVE]
     label = registry.PLATFORMS[platform].label
-    handles = [account.handle for account in others]
+    handles = [account.handle for account in active or others]
     message = (
         f"The {label} account {handles[0]} is not the default; name it in `accounts`, or make it the default."
         if len(handles) == 1
         else f"None of the {label} accounts {_listed(handles)} is the default; "
         "name one in `accounts`, or make one the default."
     )
+    if not active:
+        message += "".join(f" {account.handle} {_REMEDIES[account.state]} first." for account in others[:MOST_NAMED])
     return FieldProblem("platforms", "no_default", message, {**params, "handles": handles[:MOST_NAMED]})
 
 
@@ -167,6 +181,11 @@ def default_warnings(
             params = {"platform": account.platform, "account_id": str(account.id)}
             warnings.append(FieldProblem("platforms", "default_needs_reauth", message, params))
     return warnings
+
+
+def as_rows(problems: Iterable[FieldProblem]) -> list[dict[str, Any]]:
+    """As a post keeps its warnings."""
+    return [{"field": p.field, "code": p.code, "message": p.message, "params": dict(p.params)} for p in problems]
 
 
 def _listed(handles: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from accounts.models import User
 from integrations.models import SocialAccount
 from mastablasta.core.errors import Conflict, FieldProblem
 from posts.models import Delivery, Post
-from posts.services import creation, drafts, post_content, scheduling
+from posts.services import creation, post_content, scheduling
 from posts.services.edits import draft_of
 from posts.services.preconditions import raise_if_out, raise_if_under_way
 from posts.services.retries import S
@@ -44,7 +44,7 @@ def reschedule_post(
         if timezone:
             Post.objects.filter(id=post.id).update(timezone=timezone)
         if notes:
-            Post.objects.filter(id=post.id).update(warnings=drafts.as_rows(notes))
+            Post.objects.filter(id=post.id).update(warnings=post_content.as_rows(notes))
         scheduling.schedule_deliveries(post, due_at=scheduled_at, at=at)
     post.refresh_from_db()
     return post

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from integrations.models import SocialAccount
+from integrations.states import AccountState
 from mastablasta.core.errors import Conflict, FieldProblem
 from posts.models import Delivery, Post
 from posts.queue import claims
 from posts.services import media, post_content, post_renditions
 from posts.services.media import Files
+from posts.services.post_content import AccountChoice
 from posts.states import IN_FLIGHT_OR_UNCERTAIN, OUT, WAITING, DeliveryState, PostStatus
 
 FARTHEST = timedelta(days=5 * 366)
@@ -87,19 +90,19 @@ def accounts_to_come(post: Post) -> list[UUID]:
     """The accounts that `place` would give it deliveries for."""
     if not post.wanted_platforms:
         return []
-    found, _ = _accounts_of_platforms(post)
+    found, _ = post_content.choose_accounts(_platforms_of(post), post.wanted_platforms, [])
     return [account.id for account in found]
 
 
-def _accounts_of_platforms(post: Post) -> tuple[list[SocialAccount], list[FieldProblem]]:
-    """The accounts that the platforms stand for now which had none when they were chosen."""
-    choice = post_content.AccountChoice(post.workspace, post.wanted_platforms, [])
-    return post_content.choose_accounts(choice, post.wanted_platforms, [])
+def _platforms_of(post: Post) -> AccountChoice:
+    """The accounts that the platforms may stand for now which had none when they were chosen."""
+    return AccountChoice(post.workspace, post.wanted_platforms, [])
 
 
 def create_missing_deliveries(post: Post) -> None:
     """Give the platforms that were chosen before they had an account their deliveries; the rules of creation hold."""
-    found, problems = _accounts_of_platforms(post)
+    choice = _platforms_of(post)
+    found, problems = post_content.choose_accounts(choice, post.wanted_platforms, [])
     chosen = {d.account_id: d.account for d in post.deliveries.select_related("account__platform_host")}
     new = [account for account in found if account.id not in chosen]
     if not chosen and not new and not problems:
@@ -111,5 +114,14 @@ def create_missing_deliveries(post: Post) -> None:
     content = post_content.content_problems(post, [*chosen.values(), *new], files)
     post_content.raise_if_any([*problems, *against_media, *content])
     post_content.add_deliveries(post, new, files)
-    post.wanted_platforms, post.warnings = [], []
+    warnings = post_content.as_rows(post_content.default_warnings(choice, new, accounts=()))
+    post.wanted_platforms, post.warnings = [], [*_still_true(post.warnings, chosen), *warnings]
     post.save(update_fields=["wanted_platforms", "warnings"])
+
+
+def _still_true(warnings: Iterable[dict[str, Any]], chosen: Mapping[UUID, SocialAccount]) -> list[dict[str, Any]]:
+    """What was warned of defaults that still have to be connected again."""
+    dead = {str(account.id) for account in chosen.values() if account.state == AccountState.NEEDS_REAUTH}
+    return [
+        row for row in warnings if row["code"] == "default_needs_reauth" and row["params"].get("account_id") in dead
+    ]

@@ -81,11 +81,12 @@ def validate_draft(workspace: Workspace, *, draft: Draft, publish: bool = False,
     for account in composed.accounts:
         content = post_content.content_for(fields, platform=account.platform, account_id=account.id, files=files)
         own = [p for p in problems if p.code == "account_not_active" and p.params["account_id"] == str(account.id)]
-        previews.append(_preview(account.platform, account.id, content, post_content.target_of(account), own))
+        preview = _preview(account.platform, account.id, content, post_content.target_of(account), own)
+        previews.append(_as_named(draft, preview))
     for platform in post.wanted_platforms:
         content = post_content.content_for(fields, platform=platform, account_id=NOBODY, files=files)
         own = [p for p in problems if p.code in post_content.NOBODY_CODES and p.params["platform"] == platform]
-        preview = _preview(platform, None, content, None, own)
+        preview = _as_named(draft, _preview(platform, None, content, None, own))
         previews.append(preview)
         of_platform = {"platform": platform, "account_id": None}
         known = {(p.field, p.code) for p in problems if p.code == "unknown_option"}  # is said of drafts whoever sends
@@ -96,6 +97,10 @@ def validate_draft(workspace: Workspace, *, draft: Draft, publish: bool = False,
         ]
     previews.sort(key=lambda one: (one.platform, str(one.account_id)))
     return Verdict(tuple(problems), tuple(composed.warnings), tuple(previews))
+
+
+def _as_named(draft: Draft, preview: Preview) -> Preview:
+    return replace(preview, problems=tuple(drafts.as_named(draft, preview.problems)))
 
 
 def _preview(

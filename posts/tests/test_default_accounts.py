@@ -71,9 +71,13 @@ def test_trial_says_so_too_and_measures(client: APIClient, workspace: Workspace)
     assert [one["code"] for one in verdict["platforms"]["mastodon"][0]["problems"]] == ["no_default", "too_long"]
 
 
-@pytest.mark.parametrize("state", ["paused", "pending"])
+@pytest.mark.parametrize(
+    ("state", "remedy"),
+    [("paused", "is paused; activate it"), ("pending", "is pending; activate it"),
+     ("needs_reauth", "has to be connected again; do that")],
+)  # fmt: skip
 def test_accounts_that_are_not_active_are_none_to_choose_from(
-    client: APIClient, workspace: Workspace, state: str
+    client: APIClient, workspace: Workspace, state: str, remedy: str
 ) -> None:
     account(workspace, "@anna", state=state)
 
@@ -81,7 +85,74 @@ def test_accounts_that_are_not_active_are_none_to_choose_from(
 
     assert (fault["code"], fault["message"]) == (
         "no_default",
-        "The Mastodon account @anna is not the default; name it in `accounts`, or make it the default.",
+        "The Mastodon account @anna is not the default; name it in `accounts`, or make it the default. "
+        f"@anna {remedy} first.",
+    )
+
+
+def test_active_ones_alone_are_named_where_there_are_any(client: APIClient, workspace: Workspace) -> None:
+    account(workspace, "@anna", state="paused"), account(workspace, "@bert"), account(workspace, "@carl")
+
+    [fault] = create(client, scheduled_time=LATER).json()["errors"]
+
+    assert fault["params"]["handles"] == ["@bert", "@carl"]
+    assert fault["message"] == (
+        "None of the Mastodon accounts @bert and @carl is the default; name one in `accounts`, or make one the default."
+    )
+
+
+@pytest.mark.parametrize("how", ["schedule", "publish", "publish a draft", "validate", "edit"])
+def test_two_of_x_and_no_default_are_said_wherever_it_is_to_go_out(
+    client: APIClient, workspace: Workspace, how: str
+) -> None:
+    for handle in ("anna", "bert"):
+        make_account(workspace=workspace, platform="twitter", handle=handle, is_default=False)
+    body = {"content": "Hello", "platforms": ["twitter"]}
+    if how == "schedule":
+        faults = client.post("/api/v2/posts", {**body, "scheduled_time": LATER}).json()["errors"]
+    elif how == "publish":
+        faults = client.post("/api/v2/posts", {**body, "publish": True}).json()["errors"]
+    elif how == "validate":
+        faults = client.post("/api/v2/posts/validate", body).json()["problems"]
+    else:
+        path = f"/api/v2/posts/{client.post('/api/v2/posts', body).json()['id']}"
+        answer = client.patch(path, {"scheduled_time": LATER}) if how == "edit" else client.post(f"{path}/publish")
+        faults = answer.json()["errors"]
+
+    [fault] = faults
+    assert (fault["field"], fault["code"], fault["params"]["handles"]) == ("platforms", "no_default", ["anna", "bert"])
+
+
+def test_default_to_be_connected_again_is_said_of_what_waited_for_a_default_too(
+    client: APIClient, workspace: Workspace
+) -> None:
+    anna, _ = account(workspace, "@anna"), account(workspace, "@bert")
+    post = create(client).json()
+    SocialAccount.objects.filter(id=anna.id).update(is_default=True, state="needs_reauth")
+
+    assert client.post(f"/api/v2/posts/{post['id']}/publish").status_code == 202
+
+    warnings = client.get(f"/api/v2/posts/{post['id']}").json()["warnings"]
+    assert [(one["code"], one["params"]["account_id"]) for one in warnings] == [("default_needs_reauth", str(anna.id))]
+
+
+def test_warning_of_a_draft_stays_with_what_is_published(client: APIClient, workspace: Workspace) -> None:
+    account(workspace, "@anna", is_default=True, state="needs_reauth"), account(workspace, "@bert")
+    post = create(client).json()
+
+    client.post(f"/api/v2/posts/{post['id']}/publish")
+
+    assert client.get(f"/api/v2/posts/{post['id']}").json()["warnings"] == post["warnings"] != []
+
+
+def test_default_that_is_paused_names_the_active_ones(client: APIClient, workspace: Workspace) -> None:
+    account(workspace, "@anna", is_default=True, state="paused"), account(workspace, "@bert")
+
+    [fault] = create(client, scheduled_time=LATER).json()["errors"]
+
+    assert (fault["code"], fault["message"]) == (
+        "account_not_active",
+        "The mastodon account @anna is paused; activate it first. @bert is active: name it in `accounts` instead.",
     )
 
 

@@ -92,6 +92,26 @@ def test_words_are_searched_as_search_does(client: APIClient, account: SocialAcc
 
 
 @pytest.mark.parametrize(
+    ("query", "content"),
+    [
+        ("übung", "ÜBUNG macht den Meister"),
+        ("ÜBUNG", "eine übung"),
+        ("straße", "die Straße"),
+        ("ΚΑΛΗΜΕΡΑ", "καλημερα"),
+        ("σίσυφος", "ΣΊΣΥΦΟΣ"),
+        ("привет", "ПРИВЕТ"),
+        ("猫", "吾輩は猫である"),
+        ("ね", "そうだね"),
+    ],
+)
+def test_words_are_found_in_every_script(client: APIClient, account: SocialAccount, query: str, content: str) -> None:
+    write(account, content)
+    write(account, "something else, 100 times")
+
+    assert found(client, f"q={quote(query)}") == [content]
+
+
+@pytest.mark.parametrize(
     ("query", "contents"),
     [
         ("scheduled_from=2026-03-28T09:00:00Z", ["nine", "ten"]),

@@ -101,6 +101,54 @@ def test_what_is_said_twice_must_be_the_same(client: APIClient, workspace: Works
     assert (refused.status_code, faults(refused)) == (400, [("media", "contradiction")])
 
 
+UNKNOWN = "01a22479-0000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"thread": [{"content": "A", "media": [UNKNOWN]}, "B"]}, "thread.0.media.0"),
+        ({"thread": ["A", {"content": "B", "media": [UNKNOWN]}]}, "thread.1.media.0"),
+        ({"thread": ["A", "B"], "media": [UNKNOWN]}, "media.0"),
+        ({"thread": [{"content": "A", "media": [UNKNOWN]}], "media": [UNKNOWN]}, "media.0"),
+        (
+            {"content": "A", "overrides": {"mastodon": {"thread": [{"content": "A", "media": [UNKNOWN]}, "B"]}}},
+            "overrides.mastodon.thread.0.media.0",
+        ),
+        ({"content": "A", "overrides": {"mastodon": {"media": [UNKNOWN]}}}, "overrides.mastodon.media.0"),
+    ],
+)
+@pytest.mark.parametrize("how", ["create", "validate", "put", "patch"])
+def test_a_file_is_named_where_it_was_given(
+    client: APIClient, workspace: Workspace, account: SocialAccount, said: dict[str, Any], field: str, how: str
+) -> None:
+    if how == "validate":
+        verdict = client.post("/api/v2/posts/validate", {"platforms": ["mastodon"], **said}, format="json").json()
+        assert [(one["field"], one["code"]) for one in verdict["problems"]] == [(field, "unknown_media")]
+        return
+    if how == "create":
+        refused = create(client, **said)
+    else:
+        path = f"/api/v2/posts/{created(client, content='Old')['id']}"
+        refused = getattr(client, how)(path, said, format="json")
+
+    assert (refused.status_code, faults(refused)) == (400, [(field, "unknown_media")])
+
+
+def test_what_a_platform_does_not_take_is_named_where_it_was_given(
+    client: APIClient, workspace: Workspace, account: SocialAccount
+) -> None:
+    files = [str(make_asset(workspace=workspace).id) for _ in range(5)]
+    thread = [{"content": "A", "media": files}, "B"]
+
+    draft = created(client, thread=thread)
+    verdict = client.post("/api/v2/posts/validate", {"platforms": ["mastodon"], "thread": thread}, format="json").json()
+
+    assert [one["field"] for one in draft["warnings"]] == ["thread.0.media"]
+    assert [one["field"] for one in verdict["problems"]] == ["thread.0.media"]
+    assert [one["field"] for one in verdict["platforms"]["mastodon"][0]["problems"]] == ["thread.0.media"]
+
+
 def test_expanded_files_are_whole_and_may_be_sent_back(
     client: APIClient, workspace: Workspace, account: SocialAccount
 ) -> None:

@@ -1,26 +1,31 @@
 """How Mastodon counts and compares text.
 
-Source: https://docs.joinmastodon.org/user/posting/#text and StatusLengthValidator of the server (read 2026-11-23).
+Source: StatusLengthValidator, Extractor and Account::MENTION_RE of https://github.com/mastodon/mastodon (read
+2026-11-28), of which https://docs.joinmastodon.org/user/posting/#text is the short form.
 """
 
 from __future__ import annotations
 
 import html
 import unicodedata
+from collections.abc import Iterator
 
 import regex
 
-# A link counts as one fixed length when the server would make a link of it: http(s), a name with a top-level domain.
-# What ends a sentence or closes a bracket is not part of it.
-_URL = regex.compile(
-    r"""https?://(?:[\p{L}\p{N}_](?:[\p{L}\p{N}_-]*[\p{L}\p{N}_])?\.)+[\p{L}]{2,}(?::\d{1,5})?
-        (?:[/?\#](?:[^\s<>"]*[^\s<>".,;:!?)\]}'])?)?""",
-    regex.VERBOSE | regex.IGNORECASE,
+from integrations.platforms.mastodon.links import find_links
+
+MAX_DOMAIN = 253
+
+_WORD = r"\p{L}\p{M}\p{Nd}\p{Pc}"
+_LATIN = (
+    r"\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u024F\u0253\u0254\u0256\u0257\u0259\u025B\u0263\u0268\u026F\u0272\u0289"
+    r"\u028B\u02BB\u0300-\u036F\u1E00-\u1EFF"
 )
-_REMOTE_MENTION = regex.compile(
-    r"(?<![\p{L}\p{N}_/=])@([\p{L}\p{N}_]+(?:[\p{L}\p{N}_.-]*[\p{L}\p{N}_])?)@[\p{L}\p{N}.:-]*[\p{L}\p{N}]",
-    regex.IGNORECASE,
+_MENTION = regex.compile(
+    rf"(?<![=/{_WORD}])(?P<user>@[A-Za-z0-9_]+(?:[.-]+[A-Za-z0-9_]+)*)(?:@(?P<domain>[{_WORD}]+(?:[.-]+[{_WORD}]+)*))?"
 )
+_NOT_AFTER_MENTION = regex.compile(rf"[@\uFF20{_LATIN}]|://")
+_STRIPPED = "\0\t\n\v\f\r "  # what Ruby's `strip` takes off; the server does so before it counts
 _GRAPHEME = regex.compile(r"\X")
 _BREAK = regex.compile(r"<br\s*/?>|</p>\s*<p[^>]*>|</li>\s*<li[^>]*>", regex.IGNORECASE)
 _TAG = regex.compile(r"<[^>]*>")
@@ -29,9 +34,29 @@ _TAG = regex.compile(r"<[^>]*>")
 def counted_length(text: str, *, spoiler_text: str = "", characters_per_url: int = 23) -> int:
     """Return the length as the server counts it: graphemes of warning and text, a link as a fixed length, a mention
     of somebody on another server without that server's name."""
-    text = _URL.sub("x" * characters_per_url, unicodedata.normalize("NFC", text))
-    text = _REMOTE_MENTION.sub(r"@\1", text)
-    return sum(1 for _ in _GRAPHEME.finditer(spoiler_text + text))
+    text = text.strip(_STRIPPED)
+    pieces, at = [spoiler_text.strip(_STRIPPED)], 0
+    for start, end, counted in _counted_differently(text, "x" * characters_per_url):
+        pieces += [text[at:start], counted]
+        at = end
+    whole = "".join([*pieces, text[at:]])
+    return sum(1 for _ in _GRAPHEME.finditer(whole))
+
+
+def _counted_differently(text: str, link: str) -> Iterator[tuple[int, int, str]]:
+    """Start and end of each link and mention, and what is counted for it. Of two that overlap the first counts."""
+    found = sorted([*((start, end, link) for start, end in find_links(text)), *_mentions(text)])
+    at = 0
+    for start, end, counted in found:
+        if start >= at:
+            yield start, end, counted
+            at = end
+
+
+def _mentions(text: str) -> Iterator[tuple[int, int, str]]:
+    for match in _MENTION.finditer(text):
+        if not _NOT_AFTER_MENTION.match(text, match.end()) and len(match["domain"] or "") <= MAX_DOMAIN:
+            yield match.start(), match.end(), match["user"]
 
 
 def comparable(text: str) -> str:
@@ -47,4 +72,4 @@ def comparable_shown(content_html: str) -> str:
 
 def words_of(text: str) -> str:
     """The text with single spaces and mentions without their server, as it can be read off HTML."""
-    return " ".join(_REMOTE_MENTION.sub(r"@\1", comparable(text)).split())
+    return " ".join(_MENTION.sub(r"\g<user>", comparable(text)).split())

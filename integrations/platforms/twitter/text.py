@@ -23,7 +23,9 @@ _HEAVY = regex.compile(r"[^\u0000-\u10FF\u2000-\u200D\u2010-\u201F\u2032-\u2037]
 # An emoji counts as one however long its sequence is. These are Unicode's own rules for sequences, so that those made
 # after twitter-text count alike; a sequence that nobody has drawn yet counts as one too.
 # https://unicode.org/reports/tr51/#EBNF_and_Regex (read 2026-11-23)
-_COLOURED = r"[\p{Emoji_Presentation}&&[\U00010000-\U0010FFFF]--\p{Regional_Indicator}--\U0001F004]"
+_COLOURED = (
+    r"[\p{Emoji_Presentation}&&[\U00010000-\U0010FFFF]--\p{Regional_Indicator}--[\U0001F004\U0001F21A\U0001F22F]]"
+)
 _PICTURE = (
     r"(?:\p{Emoji_Modifier_Base}\uFE0F?\p{Emoji_Modifier}"
     rf"|{_COLOURED}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import UnreadablePostError
@@ -35,6 +36,8 @@ from mastablasta.core.errors import (
 
 if TYPE_CHECKING:  # DRF imports this module while it imports its views
     from rest_framework.views import APIView
+
+log = structlog.get_logger(__name__)
 
 STATUS: dict[type[DomainError], int] = {
     Invalid: status.HTTP_400_BAD_REQUEST,
@@ -89,6 +92,13 @@ class ProblemHandler(ExceptionHandler):
             return problem(code, usual_code, sentence)
         detail = cast(exceptions.ErrorDetail, exc.detail)
         return problem(code, str(detail.code), str(detail))
+
+    def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
+        """A refusal is an answer and no failure of the program; only of a full disk its operator has to hear."""
+        if not isinstance(self.exc, DomainError):
+            super().report_exception(exc, response)
+        elif isinstance(self.exc, NoRoom):
+            log.warning("request_refused", code=self.exc.code, detail=self.exc.detail)
 
     def get_response(self, exc: exceptions.APIException, data: dict[str, Any]) -> Response:
         response = Response(data, status=exc.status_code, headers=self.get_headers(exc))

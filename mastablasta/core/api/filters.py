@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import django_filters
+import regex
 from django import forms
 from drf_spectacular.drainage import set_override
 from rest_framework.exceptions import ValidationError
@@ -27,6 +28,7 @@ from mastablasta.core.api.date_ranges import Edge, read_edge
 from mastablasta.core.api.problems import Code
 from mastablasta.core.zones import zone_names
 
+_WORD_BY_ITSELF = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]")
 SHORTEST_WORD, LONGEST_QUERY, MOST_WORDS, MOST_VALUES = 2, 200, 10, 100
 
 
@@ -75,8 +77,8 @@ def words(text: str) -> list[str]:
     if len(found) > MOST_WORDS:
         raise refusal("max_length", f"At most {MOST_WORDS} words.", limit=MOST_WORDS, actual=len(found))
     for word in found:
-        if len(word) < SHORTEST_WORD:
-            sentence = f"{word!r} is too short; a word has at least {SHORTEST_WORD} characters."
+        if len(word) < SHORTEST_WORD and not _WORD_BY_ITSELF.match(word):
+            sentence = f"{word!r} is too short; a word has at least {SHORTEST_WORD} letters, or one character of CJK."
             raise refusal("min_length", sentence, limit=SHORTEST_WORD, actual=len(word))
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import regex
 
+from sandbox.platforms.mastodon.links import ACCENTS, find_links
 from sandbox.quotas import Quota
 from sandbox.routing import Operation
 
@@ -46,41 +47,43 @@ SCOPES = frozenset(
     }
 )
 
-# A link counts when no word, @, # or $ stands right before it and its host has a dot (localhost is no link);
-# closing punctuation does not belong to it.
-_LINK = r"""
-    (?<![\p{L}\p{N}@\uFF20$\#\uFF03_/])
-    https?://
-    (?:[\p{L}\p{N}](?:[\p{L}\p{N}_-]*[\p{L}\p{N}])?\.)+
-    (?:xn--[a-z0-9-]+|\p{L}{2,})
-    (?::[0-9]{1,5})?
-    (?=[/?\#]|[^\p{L}\p{N}_@-]|$)
-    (?:/(?:[^\s<>()?]|\([^\s<>()]*\))*(?<![!*"'「」;:,.$%\[\]~&|@]))?
-    (?:\?[^\s<>"'「」]*[\p{L}\p{N}_&=\#/-])?
-"""
-# https://docs.joinmastodon.org/user/posting/#mentions: a mention counts without its server.
-_MENTION = r"""
-    (?<![\p{L}\p{N}_/])
-    @(?P<user>[a-z0-9_]+(?:[a-z0-9_.-]+[a-z0-9_]+)?)
-    @[\p{L}\p{N}_](?:[\p{L}\p{N}_.-]*[\p{L}\p{N}_])?
-    (?![@\uFF20]|://)
-"""
-_COUNTED_DIFFERENTLY = regex.compile(f"(?P<link>{_LINK})|{_MENTION}", regex.VERBOSE | regex.IGNORECASE)
+# Account::MENTION_RE, and what may not follow upon it: `end_mention_match` of twitter-text.
+WORD = r"\p{Letter}\p{Mark}\p{Decimal_Number}\p{Connector_Punctuation}"
+_MENTION = regex.compile(
+    rf"(?<![=/{WORD}])@(?P<user>[a-zA-Z0-9_]+([.-]+[a-zA-Z0-9_]+)*)(@(?P<domain>[{WORD}]+([.-]+[{WORD}]+)*))?"
+)
+_NO_MENTION_BEFORE = regex.compile(rf"[@\uff20]|[{ACCENTS}]|://")
+LONGEST_DOMAIN = 253
+
+STRIPPED = "\x00\t\n\v\f\r "  # by Ruby's String#strip
 _GRAPHEME = regex.compile(r"\X")
 
 
 def counted_length(text: str, spoiler_text: str, characters_per_url: int) -> int:
     """Return the length in grapheme clusters as the server counts it against `max_characters`.
 
-    Source: https://docs.joinmastodon.org/user/posting/ (read 2026-11-23).
+    Source: StatusLengthValidator of https://github.com/mastodon/mastodon; Status strips both texts before (read
+    2026-11-28).
     """
-    if "://" in text or "@" in text:
-        placeholder = "x" * characters_per_url
-        text = _COUNTED_DIFFERENTLY.sub(lambda found: placeholder if found["link"] else f"@{found['user']}", text)
-    whole = spoiler_text + text
+    whole = spoiler_text.strip(STRIPPED) + countable_text(text.strip(STRIPPED), "x" * characters_per_url)
     if whole.isascii() and "\r" not in whole:
         return len(whole)
     return sum(1 for _ in _GRAPHEME.finditer(whole))
+
+
+def countable_text(text: str, placeholder: str) -> str:
+    """Return the text with the placeholder for each link, and each mention without its server."""
+    entities = [(start, end, placeholder) for start, end in find_links(text)]
+    for found in _MENTION.finditer(text) if "@" in text else ():
+        is_mention = _NO_MENTION_BEFORE.match(text, found.end()) is None
+        if is_mention and len(found["domain"] or "") <= LONGEST_DOMAIN:
+            entities.append((found.start(), found.end(), f"@{found['user']}"))
+    counted, last = "", 0
+    for start, end, replacement in sorted(entities, key=lambda entity: entity[0]):
+        if start >= last:  # what overlaps an earlier one is none
+            counted += text[last:start] + replacement
+            last = end
+    return counted + text[last:]
 
 
 def covers(granted: tuple[str, ...], *sufficient: str) -> bool:

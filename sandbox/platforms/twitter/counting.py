@@ -17,9 +17,11 @@ URL_LENGTH = 23
 EMOJI_LENGTH = 2
 
 _HEAVY = regex.compile(r"[^\u0000-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]")
+# Beyond the first plane X leaves U+FE0F out of an emoji that is shown in colour by itself, but for three of them.
 _PICTURE = (
-    r"(?:[\p{Extended_Pictographic}&&\p{Emoji_Presentation}]\p{Emoji_Modifier}?"
-    r"|[\p{Extended_Pictographic}--\p{Emoji_Presentation}--[\u00a9\u00ae]](?:\ufe0f|\p{Emoji_Modifier})?)"
+    r"(?:\p{Emoji_Modifier_Base}\ufe0f?\p{Emoji_Modifier}"
+    r"|[\p{Extended_Pictographic}&&\p{Emoji_Presentation}&&[\U00010000-\U0010ffff]--[\U0001f004\U0001f21a\U0001f22f]]"
+    r"|[\p{Extended_Pictographic}--[\u00a9\u00ae]](?:\ufe0f|\p{Emoji_Modifier})?)"
 )
 _EMOJI = regex.compile(
     rf"""

@@ -40,7 +40,7 @@ def test_the_official_example() -> None:
     [
         ("plain", []),
         ("see example.com.", [("link", "example.com")]),
-        ("(see https://example.com/a_(b))", [("link", "https://example.com/a_(b))")]),
+        ("(see https://example.com/a_(b))", [("link", "https://example.com/a_(b)")]),
         ("(https://example.com)", [("link", "https://example.com")]),
         ("file.nosuchtld and 1.2.3", []),
         ("mail me@example.com", []),
@@ -50,6 +50,17 @@ def test_the_official_example() -> None:
         ("# nothing", []),
         ("@ada.bsky.social: hi", [("mention", "@ada.bsky.social")]),
         ("@ada", []),
+        ("@ada.bsky.social@mastodon.social", []),
+        ("l\u2019@ada.bsky.social a dit", [("mention", "@ada.bsky.social")]),
+        (".@ada.bsky.social", [("mention", "@ada.bsky.social")]),
+        ("\u300c@ada.bsky.social\u3092\u898b\u3066\u300d", [("mention", "@ada.bsky.social")]),
+        ("@ada.TEST", [("mention", "@ada.TEST")]),
+        ("foo_@ada.bsky.social", []),
+        ("jos\u00e9@ada.bsky.social", []),
+        ("foo\u00ad@ada.bsky.social", []),
+        ("@ada.bsky.social\u0301 hi", []),
+        ("@ada.com.\u307f\u3093\u306a", []),
+        ("https://example.com/@ada.bsky.social", [("link", "https://example.com/@ada.bsky.social")]),
         ("https://example.com/#tag", [("link", "https://example.com/#tag")]),
         ("日本 #タグ", [("tag", "#タグ")]),
         ("#" + "x" * 65, []),
@@ -65,13 +76,29 @@ def test_bare_domains_lead_to_https() -> None:
     assert facet["features"][0]["uri"] == "https://example.com/a"
 
 
+def test_tags_are_in_one_unicode_form() -> None:
+    [facet] = facets("#u\u0308bung", did_of=DIDS.get)
+
+    assert facet["features"][0]["tag"] == "\u00fcbung"
+    assert facet["index"] == {"byteStart": 0, "byteEnd": 8}
+
+
+def test_a_cashtag_is_a_tag_in_capitals() -> None:
+    [facet] = facets("up: $aapl!", did_of=DIDS.get)
+
+    assert facet["features"][0] == {"$type": "app.bsky.richtext.facet#tag", "tag": "$AAPL"}
+    assert facet["index"] == {"byteStart": 4, "byteEnd": 9}
+
+
 def test_nobody_is_mentioned_who_is_not_there() -> None:
     assert has_mentions("@ada.bsky.social")
     assert facets("@ada.bsky.social", did_of=lambda _: None) == []
 
 
 def test_long_texts_take_no_time() -> None:
-    for text in ("a." * 5_000, "@a" * 5_000, "#" * 10_000, "https://" * 2_000, "(" * 10_000):
+    long = ["a." * 5_000, "@a" * 5_000, "#" * 10_000, "https://" * 2_000, "(" * 10_000, f"#{'!' * 9_000}a"]
+    long += ['https://a.com/x"' * 700, "\u00ad" * 9_000 + "a.co", "a.co\u00ad" * 2_000, f"https://{'a@' * 5_000}"]
+    for text in long:
         facets(text, did_of=lambda _: None)
 
 

@@ -1,0 +1,39 @@
+"""Looking for words in text, alike on both databases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.backends.signals import connection_created
+from django.db.models import CharField, TextField
+from django.db.models.lookups import IContains
+
+UPPER = "UPPER_IN_EVERY_SCRIPT"
+
+
+class Holds(IContains):
+    """`column__holds="word"`: the word is in the text, whatever its case. SQLite itself knows that of ASCII only."""
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        column, column_params = self.process_lhs(compiler, connection)
+        word, word_params = self.process_rhs(compiler, connection)
+        sql = f"{UPPER}({column}) LIKE {UPPER}({word}) ESCAPE '\\'"
+        return sql, [*column_params, *word_params]
+
+
+def upper(text: str | None) -> str | None:
+    """Capitals as PostgreSQL makes them: letter by letter, so `ß`, which has none of its own, stays."""
+    if text is None or text.isascii():
+        return text and text.upper()
+    return "".join(capital if len(capital := letter.upper()) == 1 else letter for letter in text)
+
+
+def _teach_sqlite(*, connection: Any, **_: Any) -> None:
+    if connection.vendor == "sqlite":
+        connection.connection.create_function(UPPER, 1, upper, deterministic=True)
+
+
+def register() -> None:
+    for field in (CharField, TextField):
+        field.register_lookup(Holds, lookup_name="holds")
+    connection_created.connect(_teach_sqlite)
