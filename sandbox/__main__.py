@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 import uvicorn
 
@@ -40,7 +41,9 @@ def main() -> int:
         default=os.environ.get("SANDBOX_PORT") or str(DEFAULT_PORT),
         help=f"on 127.0.0.1 (default: SANDBOX_PORT, else {DEFAULT_PORT}; 0 picks a free one)",
     )
-    port: int = parser.parse_args().port
+    parser.add_argument("--forget", action="store_true", help="begin with an empty world, whatever was kept")
+    given = parser.parse_args()
+    port: int = given.port
     try:
         listener = listen(port)
     except OSError as exc:
@@ -51,11 +54,16 @@ def main() -> int:
         return 1
 
     allow_many_connections()
-    spare_the_old()
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    home = os.environ.get("MASTABLASTA_HOME")
+    sandbox = Sandbox(origin, Path(home) / "sandbox" if home else None)
+    if given.forget:
+        sandbox.store.forget()
+    sandbox.store.load()
+    spare_the_old()
     print(f"sandbox: {origin}", flush=True)
     config = uvicorn.Config(
-        Sandbox(origin),
+        sandbox,
         interface="asgi3",
         http=Connection,
         loop="uvloop",
@@ -68,7 +76,8 @@ def main() -> int:
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
     )
-    PromptServer(config).run(sockets=[listener])
+    PromptServer(config, sandbox.store.look).run(sockets=[listener])
+    sandbox.store.save()
     return 0
 
 

@@ -21,6 +21,7 @@ from sandbox.platforms import PLATFORMS
 from sandbox.routing import Operation, Route
 from sandbox.server import CONNECTION, Connection
 from sandbox.specimens import Specimens
+from sandbox.store import Store
 from sandbox.wire import (
     Answer,
     BodyTooLarge,
@@ -40,17 +41,20 @@ from sandbox.world import World
 class Sandbox:
     """Everything that is at one origin."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, folder: Path | None = None) -> None:
         self.world = World(origin, PLATFORMS)
+        self.store = Store(self.world, folder)
         self.specimens = Specimens(Path(path)) if (path := os.environ.get("SANDBOX_SPECIMENS")) else None
         self.pages = Starlette(
-            routes=[*feed_routes(self.world), control_routes(self.world)], exception_handlers=json_errors
+            routes=[*feed_routes(self.world), control_routes(self.world, self.store)], exception_handlers=json_errors
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         name, slash, rest = path[1:].partition("/")
         platform = self.world.site(name)
+        if platform is not None or scope["method"] not in ("GET", "HEAD"):
+            self.world.touch()
         if platform is None:
             await self.pages(scope, receive, send)
         else:

@@ -17,6 +17,7 @@ from sandbox.json_api import answer, json_body, long_answer, read_body, read_que
 from sandbox.platform import Platform
 from sandbox.routing import Operation
 from sandbox.rows import is_account, person_row, post_row
+from sandbox.store import Store
 from sandbox.world import World
 
 DAY_MS = 86_400_000
@@ -39,9 +40,9 @@ METRICS = (
 EFFECT_FIELDS = {"retry_after": {"rate_limited"}, "ms": {"slow", "processing"}}
 
 
-def control_routes(world: World) -> Mount:
+def control_routes(world: World, store: Store) -> Mount:
     """Return the routes under /_control."""
-    control = Control(world)
+    control = Control(world, store)
     return Mount(
         "/_control",
         routes=[
@@ -61,8 +62,9 @@ def control_routes(world: World) -> Mount:
 
 
 class Control:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, store: Store) -> None:
         self.world = world
+        self.store = store
         self.platform_check = one_of(world.platforms.keys())
 
     async def state(self, request: Request) -> Response:
@@ -126,17 +128,19 @@ class Control:
         )
         platform = self.running(rule)
         if rule["effect"] in AT_ONCE:
-            return answer(self.end_tokens(rule))
+            return answer(self.do_at_once(rule))
         refuse_unfit(rule, platform)
         return answer(self.world.faults.add(rule_of(rule)).as_row())
 
-    def end_tokens(self, order: dict[str, Any]) -> dict[str, Any]:
-        is_revoked = order["effect"] == "revoke_token"
+    def do_at_once(self, order: dict[str, Any]) -> dict[str, Any]:
         sites = [
             platform.site
             for platform in self.world.sites_of(order["platform"])
             if order.get("instance") in (None, platform.site.name)
         ]
+        if order["effect"] == "forget_apps":
+            return {**order, "apps": sum(site.forget_apps() for site in sites)}
+        is_revoked = order["effect"] == "revoke_token"
         return {**order, "tokens": sum(site.end_tokens(is_revoked=is_revoked) for site in sites)}
 
     async def clear_faults(self, request: Request) -> Response:
@@ -146,6 +150,7 @@ class Control:
     async def reset(self, request: Request) -> Response:
         await read_body(request, {})
         self.world.forget_everything()
+        self.store.forget()
         return answer({"reset": True})
 
     async def set_latency(self, request: Request) -> Response:

@@ -54,7 +54,7 @@ EFFECTS = {
     "processing": Effect(True, Reply.OWN, frozenset({"ms"}), is_delay=True),
 }
 VENDOR = Effect(False, Reply.VENDOR)
-AT_ONCE = frozenset({"expire_token", "revoke_token"})
+AT_ONCE = frozenset({"expire_token", "revoke_token", "forget_apps"})
 ANY = "any"
 
 

@@ -16,7 +16,7 @@ from sandbox.fields import Check
 from sandbox.records import Person, Post
 from sandbox.routing import Operation, Route, Routes
 from sandbox.wire import Answer, Refused, Request, UnreadableBody, html_answer, json_answer
-from sandbox.world import Site
+from sandbox.world import Site, set_values, values_of
 
 BAD_GATEWAY_PAGE = (
     "<!DOCTYPE html><html><head><title>502 Bad gateway</title></head><body>"
@@ -38,6 +38,8 @@ class Platform(ABC):
     max_body_bytes: ClassVar[int] = 1 << 30
     options: Any = None
     """An object that has an attribute for every one of `setting_checks`."""
+    kept_names: ClassVar[tuple[str, ...]] = ("options", "meter")
+    """The attributes that outlive the process, beside the site's."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -83,6 +85,15 @@ class Platform(ABC):
         """Take over changes that `setting_checks` has passed."""
         for name, value in changes.items():
             setattr(self.options, name, value)
+
+    def kept(self) -> dict[str, Any]:
+        """Return what outlives the process, beside the site."""
+        return values_of(self, self.kept_names)
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Take over what `kept` returned, and what follows from its settings."""
+        set_values(self, kept)
+        self.change_settings({})
 
     @abstractmethod
     def post_url(self, post: Post) -> str: ...

@@ -7,6 +7,7 @@ import logging
 import resource
 import socket
 import struct
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -43,7 +44,15 @@ class Connection(HttpToolsProtocol):
 
 
 class PromptServer(uvicorn.Server):
-    """Ends with exit code 0 on SIGTERM and SIGINT, dropping whatever is open."""
+    """Ends with exit code 0 on SIGTERM and SIGINT, dropping whatever is open; calls `look` ten times a second."""
+
+    def __init__(self, config: uvicorn.Config, look: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.look = look
+
+    async def on_tick(self, counter: int) -> bool:
+        self.look()
+        return await super().on_tick(counter)
 
     def handle_exit(self, _sig: int, _frame: FrameType | None) -> None:
         self.should_exit = True

@@ -1,4 +1,4 @@
-"""Everything that exists outside: per site its people, apps, tokens, posts and media, all in memory.
+"""Everything that exists outside: per site its people, apps, tokens, posts and media.
 
 A site is one server of one platform. Most platforms have one (`/twitter`); of those that federate there can
 be more under names of their own (`/mastodon` and `/mastodon-fork` are two sites of the platform `mastodon`).
@@ -10,9 +10,10 @@ import gc
 import secrets
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from sandbox.clock import now_ms
@@ -71,9 +72,15 @@ class Files:
     def find(self, site: str, media_id: str) -> bytes | None:
         return self._files.get((site, media_id))
 
+    def names(self) -> list[tuple[str, str]]:
+        """Return the site and the id of each file, the oldest first."""
+        return list(self._files)
+
 
 class Site:
     """The memory of one server of one platform."""
+
+    KEPT = ("ids", "people", "people_by_id", "apps", "codes", "tokens", "refresh_tokens", "media", "posts")
 
     def __init__(self, world: World, slug: str, name: str) -> None:
         self.world = world
@@ -168,6 +175,12 @@ class Site:
                 token.is_expired = True
         return len(self.tokens)
 
+    def forget_apps(self) -> int:
+        """Know none of the apps that registered here any more, as after a clean-up of unused ones; return how many."""
+        forgotten = len(self.apps)
+        self.apps.clear()
+        return forgotten
+
 
 class World:
     """All sites, and what holds for all of them."""
@@ -175,6 +188,8 @@ class World:
     def __init__(self, origin: str, platforms: Mapping[str, type[Platform]]) -> None:
         self.origin = origin
         self.platforms = platforms
+        self.touched_at = 0.0
+        """When it may have changed for the last time, by the monotonic clock."""
         self._post_numbers = 0
         self.forget_everything()
 
@@ -187,6 +202,35 @@ class World:
         self.posts: dict[int, Post] = {}
         self.sites: dict[str, Platform] = {}
         gc.collect()
+
+    def touch(self) -> None:
+        """Note that it may change now."""
+        self.touched_at = monotonic()
+
+    def kept(self) -> dict[str, Any]:
+        """Return what outlives the process: all but the journal and the faults that wait."""
+        sites = {
+            name: {"site": values_of(platform.site, Site.KEPT), "platform": platform.kept()}
+            for name, platform in self.sites.items()
+        }
+        return {
+            "post_numbers": self._post_numbers,
+            "limits": self.limits,
+            "latency_ms": self.latency_ms,
+            "posts": self.posts,
+            "sites": sites,
+        }
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Be as the world was of which `kept` was taken; what it says of a platform that is no more is left out."""
+        self._post_numbers, self.limits, self.latency_ms = kept["post_numbers"], kept["limits"], kept["latency_ms"]
+        for name, of_site in kept["sites"].items():
+            platform = self.site(name)
+            if platform is None:
+                continue
+            set_values(platform.site, of_site["site"])
+            platform.restore(of_site["platform"])
+        self.posts = {number: post for number, post in kept["posts"].items() if post.site in self.sites}
 
     def next_post_number(self) -> int:
         """Return a number that puts posts of all sites in the order in which they came."""
@@ -207,3 +251,12 @@ class World:
 
     def sites_of(self, slug: str) -> list[Platform]:
         return [running for running in self.sites.values() if running.site.slug == slug]
+
+
+def values_of(thing: object, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(thing, name) for name in names}
+
+
+def set_values(thing: object, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(thing, name, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -92,7 +93,8 @@ class Sandbox:
 @contextmanager
 def running_sandbox(port: int) -> Iterator[Sandbox]:
     """Start a simulator on `port`; it ends with the block."""
-    process = subprocess.Popen([sys.executable, "-m", "sandbox", "--port", str(port)], cwd=ROOT)
+    forgetful = {name: value for name, value in os.environ.items() if name != "MASTABLASTA_HOME"}
+    process = subprocess.Popen([sys.executable, "-m", "sandbox", "--port", str(port)], cwd=ROOT, env=forgetful)
     try:
         world = Sandbox(f"http://127.0.0.1:{port}")
         until = time.monotonic() + 60  # a busy machine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -35,11 +36,12 @@ PNG = make_png()
 
 
 def start(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    """Start the simulator; its first line of output says where it listens."""
+    """Start the simulator, without anything kept unless `env` says where; its first line says where it listens."""
+    forgetful = {name: value for name, value in os.environ.items() if name != "MASTABLASTA_HOME"}
     return subprocess.Popen(
         [sys.executable, "-m", "sandbox", *arguments],
         cwd=ROOT,
-        env=env,
+        env=forgetful if env is None else env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -31,6 +31,9 @@ class Bluesky(Platform):
     handle_pattern = HANDLE
     setting_checks = SETTING_CHECKS
     vendor_effects = errors.EFFECTS
+    kept_names = (
+        *Platform.kept_names, "accounts", "accounts_by_did", "refresh_jtis", "refreshes", "service_tokens", "jobs",
+    )  # fmt: skip
     max_body_bytes = VIDEO_MAX_BYTES  # what uploadBlob takes is less, and a setting
 
     def __init__(self, site: Site) -> None:

@@ -52,6 +52,7 @@ class StockDialect:
     remembers_keys = True
     has_quotas = True
     has_metadata = True
+    has_app_tokens = True
     processes_media = True
     unknown_client_status = 401
     bad_redirect_status = 400
@@ -129,6 +130,7 @@ class TakaheDialect(StockDialect):
     remembers_keys = False
     has_quotas = False
     has_metadata = False
+    has_app_tokens = False
     processes_media = False
     unknown_client_status = 400
     bad_redirect_status = 401

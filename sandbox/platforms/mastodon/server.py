@@ -45,6 +45,7 @@ class Mastodon(Platform):
             code_ttl_s=self.options.code_ttl_s,
             token_ttl_s=self.options.token_ttl_s if rotates else None,
             has_refresh=rotates,
+            has_app_tokens=self.dialect.has_app_tokens,
         )
 
     @property

@@ -130,6 +130,7 @@ class Twitter(Platform):
     handle_pattern = re.compile(r"[A-Za-z0-9_]{1,15}")
     setting_checks = SETTING_CHECKS
     vendor_effects = problems.EFFECTS
+    kept_names = (*Platform.kept_names, "sent_ms")
     max_body_bytes = 5_000_000
 
     def __init__(self, site: Site) -> None:
@@ -157,6 +158,11 @@ class Twitter(Platform):
     def change_settings(self, changes: dict[str, Any]) -> None:
         super().change_settings(changes)
         self.oauth.policy = self._policy()
+
+    def kept(self) -> dict[str, Any]:
+        """Uploads that are not complete end with the process, as those that take too long do."""
+        complete = {media_id: session for media_id, session in self.uploads.items() if session.media is not None}
+        return {**super().kept(), "uploads": complete}
 
     def carry_out(self, route: Route[Any] | None, request: Request) -> Answer:
         answer = super().carry_out(route, request)
