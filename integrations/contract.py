@@ -430,6 +430,14 @@ class OAuthFlow(SignIn):
     def register(self, *, redirect_uri: str) -> ClientApp:
         """Register our app at the host. Platforms where an operator does that raise OperatorProblem."""
 
+    def knows_app(self, app: ClientApp) -> bool:  # noqa: ARG002
+        """Whether the host still knows our registration; True where it cannot say, and where none is ever forgotten.
+
+        Asked before a person is sent there: what the host has forgotten is registered again. Raises Unavailable and
+        RateLimited when it does not answer now.
+        """
+        return True
+
     @abstractmethod
     def authorize_url(self, app: ClientApp, *, redirect_uri: str, state: str, challenge: str) -> str:
         """The address that the person's browser goes to. `challenge` is PKCE's, S256."""

@@ -122,14 +122,14 @@ def _store_account(
         remote_id=target.remote_id,
         state=AccountState.PENDING,
     )
-    state, is_default = _place_in_line(account, is_only=is_only)
+    account.handle = target.handle
+    state, is_default = _place_in_line(account, is_only=is_only, at=at)
     if account.state != state:
         ACCOUNT_MOVES.check(account.state, state)
     account.state_reason = account.state_reason if state == AccountState.PAUSED else ""
     account.state, account.is_default = state, is_default
     account.credential = credential
     account.kind = target.kind
-    account.handle = target.handle
     account.display_name = target.name
     account.avatar_url = target.avatar_url
     account.facts = dict(target.facts)
@@ -140,8 +140,12 @@ def _store_account(
     return account
 
 
-def _place_in_line(account: SocialAccount, *, is_only: bool) -> tuple[AccountState, bool]:
-    """The state that a sign-in gives an account, and whether it is the default then."""
+def _place_in_line(account: SocialAccount, *, is_only: bool, at: datetime) -> tuple[AccountState, bool]:
+    """The state that a sign-in gives an account, and whether it is the default then.
+
+    A host that was set up anew gives the same name to another account, and the one before it is dead: its place as the
+    default is taken over.
+    """
     was_in_use = account.state not in {AccountState.PENDING, AccountState.DISCONNECTED}
     if was_in_use:
         # Who signs in again for their pages does not set those going that somebody paused.
@@ -150,4 +154,7 @@ def _place_in_line(account: SocialAccount, *, is_only: bool) -> tuple[AccountSta
     if not is_only:
         return AccountState.PENDING, False
     of_workspace = SocialAccount.objects.filter(workspace=account.workspace_id)
-    return AccountState.ACTIVE, not of_workspace.default_for(account.platform).exclude(pk=account.pk).exists()
+    others = of_workspace.default_for(account.platform).exclude(pk=account.pk)
+    namesake = others.filter(platform_host=account.platform_host, handle__iexact=account.handle)
+    namesake.filter(kind=SocialAccount.Kind.PERSON).update(is_default=False, updated_at=at)
+    return AccountState.ACTIVE, not others.exists()

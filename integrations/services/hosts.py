@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db.models import Q
 
@@ -18,6 +19,8 @@ from integrations.services.operator_apps import operators_app
 from mastablasta.core.errors import DomainError, Invalid, NotThere, Unreachable
 from mastablasta.core.outbound import Refused
 from mastablasta.core.pasting import pasted
+
+log = structlog.get_logger(__name__)
 
 INFO_LIFETIME = timedelta(hours=24)
 
@@ -106,17 +109,18 @@ def reach(
 
 
 def our_app(host: PlatformHost, flow: OAuthFlow, *, redirect_uri: str, at: datetime) -> ClientApp:
-    """Return our registration at the host: the operator's, or our own, made again when redirect URI or scopes changed.
+    """Return our registration at the host, by which a person can be sent there now.
 
-    Of several that register at once the first one counts for all. Raises Invalid (also platform_not_configured),
-    Unreachable.
+    It is the operator's, or our own: made again when redirect URI or scopes changed, and when the host has forgotten
+    it. One that does not answer to that question is taken to know it. Of several that register at once the first one
+    counts for all. Raises Invalid (also platform_not_configured), Unreachable.
     """
     if (app := operators_app(host.platform, host.sign_in)) is not None:
         if not app.client_id:
             raise _not_configured(host)
         return app
     scopes = " ".join(flow.scopes)
-    if _is_registered(host, redirect_uri, scopes):
+    if _is_registered(host, redirect_uri, scopes) and _is_known(host, flow):
         return app_of(host)
     try:
         app = flow.register(redirect_uri=redirect_uri)
@@ -211,6 +215,17 @@ def _not_configured(host: PlatformHost) -> Invalid:
     names = " and ".join(registry.sign_in_entry(host.platform, host.sign_in).app_settings or ())
     sentence = f"{label} is not set up on this server; its operator has to set {names}."
     return Invalid("platform_not_configured", sentence)
+
+
+def _is_known(host: PlatformHost, flow: OAuthFlow) -> bool:
+    try:
+        is_known = flow.knows_app(app_of(host))
+    except CallFailed as failure:
+        log.info("app_not_checked", platform=host.platform, host=host.host, code=failure.code)
+        return True
+    if not is_known:
+        log.warning("app_forgotten", platform=host.platform, host=host.host)
+    return is_known
 
 
 def _is_registered(host: PlatformHost, redirect_uri: str, scopes: str) -> bool:

@@ -17,6 +17,7 @@ from accounts.roles import Role
 from accounts.tests.factories import make_member
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
 from integrations.services import hosts, oauth_connect, tokens
+from integrations.services.account_check import check_account
 from integrations.states import AccountState, CredentialState
 from integrations.tests.conftest import at_once
 from integrations.tests.factories import connect, make_account, make_host, make_oauth_state
@@ -392,6 +393,117 @@ def test_app_that_the_host_forgot_is_registered_anew(sandbox: Sandbox, workspace
     assert refusal_of({"code": "c", "state": "s"}) == "exchange_failed"
     assert PlatformHost.objects.get().client_id == ""
     assert connect(sandbox, "anna", workspace=workspace).state == "active"
+
+
+# --- an app that the host forgot ---
+
+
+def client_id_of(started: oauth_connect.Started) -> str:
+    return parse_qs(urlsplit(started.url).query)["client_id"][0]
+
+
+def test_app_that_the_host_forgot_is_registered_again_before_a_person_is_sent_there(
+    sandbox: Sandbox, workspace: Workspace, owner: User
+) -> None:
+    forgotten = client_id_of(start(workspace, owner))
+    sandbox.reset()
+
+    account = connect(sandbox, "anna", workspace=workspace, user=owner)
+
+    assert account.state == "active"
+    assert PlatformHost.objects.get().client_id != forgotten
+    paths = [call["path"] for call in sandbox.requests("mastodon")]
+    assert paths.count("/mastodon/api/v1/apps") == 1
+
+
+def test_app_whose_secret_the_host_no_longer_takes_is_registered_again(
+    sandbox: Sandbox, workspace: Workspace, owner: User
+) -> None:
+    start(workspace, owner)
+    PlatformHost.objects.update(client_secret_enc="another")
+
+    assert connect(sandbox, "anna", workspace=workspace, user=owner).state == "active"
+
+
+def test_app_is_forgotten_while_a_person_is_away(sandbox: Sandbox, workspace: Workspace, owner: User) -> None:
+    query = consent(start(workspace, owner).url, "anna")
+    sandbox.fault("mastodon", "any", "forget_apps")
+
+    assert refusal_of(query) == "exchange_failed"
+    assert connect(sandbox, "anna", workspace=workspace, user=owner).state == "active"
+
+
+def test_accounts_survive_that_the_host_forgot_the_app(sandbox: Sandbox, workspace: Workspace, owner: User) -> None:
+    anna = connect(sandbox, "anna", workspace=workspace, user=owner)
+    sandbox.fault("mastodon", "any", "forget_apps")
+
+    connect(sandbox, "bert", workspace=workspace, user=owner)
+
+    anna.refresh_from_db()
+    check_account(anna, at=timezone.now())
+    assert (anna.state, anna.is_default) == ("active", True)
+    assert set(Credential.objects.values_list("state", flat=True)) == {"live"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_who_find_the_app_forgotten_one_registration_counts(
+    sandbox: Sandbox, workspace: Workspace, owner: User
+) -> None:
+    start(workspace, owner)
+    sandbox.fault("mastodon", "any", "forget_apps")
+
+    started = at_once(4, lambda _: start(workspace, owner))
+
+    assert {client_id_of(one) for one in started} == {PlatformHost.objects.get().client_id}
+
+
+@pytest.mark.parametrize("effect", ["status_500", "status_503", "html_502", "garbage_200", "reset_before"])
+def test_host_that_does_not_say_is_taken_to_know_the_app(
+    sandbox: Sandbox, workspace: Workspace, owner: User, effect: str
+) -> None:
+    known = client_id_of(start(workspace, owner))
+    sandbox.fault("mastodon", "token", effect, times=9)
+
+    assert client_id_of(start(workspace, owner)) == known
+
+
+def test_host_that_gives_apps_no_tokens_is_taken_to_know_the_app(
+    sandbox: Sandbox, workspace: Workspace, owner: User
+) -> None:
+    sandbox.instance("mastodon", dialect="takahe")
+    known = client_id_of(start(workspace, owner))
+
+    assert client_id_of(start(workspace, owner)) == known
+
+
+# --- the default of an account that is dead ---
+
+
+def test_account_of_a_host_that_began_anew_takes_over_the_default(sandbox: Sandbox, workspace: Workspace) -> None:
+    dead = connect(sandbox, "anna", workspace=workspace)
+    connect(sandbox, "bert", workspace=workspace)
+    sandbox.reset()
+    sandbox.accounts("mastodon", "somebody-else")
+
+    anew = connect(sandbox, "anna", workspace=workspace)
+
+    dead.refresh_from_db()
+    assert dead.remote_id != anew.remote_id
+    assert (dead.is_default, anew.is_default) == (False, True)
+
+
+@pytest.mark.parametrize("other", [{"handle": "bert"}, {"instance": "mastodon-fork"}])
+def test_account_of_another_name_or_host_takes_over_nothing(
+    sandbox: Sandbox, workspace: Workspace, settings: Settings, other: dict[str, str]
+) -> None:
+    first = connect(sandbox, "anna", workspace=workspace)
+    where = f"{sandbox.url}/{other.get('instance', 'mastodon')}"
+    settings.PLATFORM_BASE_URLS = {"mastodon": where}
+
+    second = connect(sandbox, other.get("handle", "anna"), workspace=workspace, instance=where)
+
+    first.refresh_from_db()
+    assert (first.is_default, second.is_default) == (True, False)
 
 
 @pytest.mark.parametrize("loss", ["role", "membership", "active", "workspace"])

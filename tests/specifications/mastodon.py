@@ -25,6 +25,7 @@ from tests.specifications.shapes import (
 )
 
 REFRESHING = "https://www.rfc-editor.org/rfc/rfc6749#section-6"
+APP_TOKEN = "https://docs.joinmastodon.org/client/token/#app"  # the reference names `code` as required for all
 WEBFINGER = "https://docs.joinmastodon.org/spec/webfinger/"
 
 URI, MOMENT = Text(form="uri"), Text(form="date-time")
@@ -49,6 +50,7 @@ EXCHANGE = fields(
 REFRESH = fields(
     _APP | {"grant_type!": one_of("refresh_token"), "refresh_token!": TEXT, "scope": TEXT}, beyond=REFRESHING
 )
+FOR_APP = fields(_APP | {"grant_type!": one_of("client_credentials"), "scope": TEXT}, beyond=APP_TOKEN)
 
 # --- what is read in answers -----------------------------------------------------------------------------------------
 ATTACHMENT = fields({"id!": TEXT, "url?": URI}, is_part=True)
@@ -174,7 +176,7 @@ CALLS = {
         refusals=frozenset({400}),
     ),
     "POST /oauth/token": Call(
-        body={FORM: Either((EXCHANGE, REFRESH))},
+        body={FORM: Either((EXCHANGE, REFRESH, FOR_APP))},
         answers={200: fields({"access_token!": TEXT, "scope!": TEXT, "token_type!": TEXT}, is_part=True)},
         refusals=REFUSALS | {400},
     ),

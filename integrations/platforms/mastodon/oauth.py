@@ -28,6 +28,8 @@ PATHS: dict[str, str] = {
 }
 # https://www.rfc-editor.org/rfc/rfc6749#section-5.2 (read 2026-11-23); access_denied for a wrong secret: Takahe 0.11
 APP_UNKNOWN = {"invalid_client", "access_denied"}
+# Pleroma and Akkoma, lib/pleroma/web/o_auth/o_auth_controller.ex (read 2026-11-28)
+INVALID_CREDENTIALS = "invalid credentials"
 GRANT_ENDED = {"invalid_grant", "unauthorized_client"}
 
 
@@ -85,6 +87,27 @@ class MastodonOAuth(OAuth2Flow):
             raise answer.in_doubt("names no client_id and client_secret", code="unreadable")
         return ClientApp(str(fields["client_id"]), str(fields["client_secret"]))
 
+    def knows_app(self, app: ClientApp) -> bool:
+        """Ask for a token of the app's own, which only a server that knows it gives; it is ended at once.
+
+        Servers forget apps: Mastodon 3.5 to 4.2 removed those without a token after a day
+        (app/lib/vacuum/applications_vacuum.rb), and any server may begin anew. The consent page would tell nobody but
+        the person. Takahe gives no such tokens, and its refusal says nothing of the app.
+        Source: https://docs.joinmastodon.org/client/token/#app (read 2026-11-28).
+        """
+        form = {"grant_type": "client_credentials", "scope": self.scopes[0]}
+        answer = self.http.post(
+            self.token_url, data={**form, "client_id": app.client_id, "client_secret": app.client_secret}
+        )
+        if _is_client_refused(answer):
+            return False
+        if answer.server_trouble or answer.status == 429:
+            raise for_tokens(error_from(answer))
+        token = answer.fields().get("access_token") if answer.is_ok else None
+        if isinstance(token, str) and token:
+            self.revoke(app, token=token)
+        return True
+
     @property
     def consent_page(self) -> str:
         return self._url("authorization_endpoint")
@@ -98,9 +121,8 @@ class MastodonOAuth(OAuth2Flow):
             return
         if answer.status in {400, 401, 403, 422}:
             said = error_text(answer) or f"status {answer.status}"
-            is_app = answer.status == 401 and answer.fields().get("error") in APP_UNKNOWN
             sentence = f"The server refused the sign-in: {said}"
-            raise ExchangeRefused(sentence, http_status=answer.status, app_unknown=is_app)
+            raise ExchangeRefused(sentence, http_status=answer.status, app_unknown=_is_client_refused(answer))
         raise for_tokens(error_from(answer))
 
     def check_refresh(self, answer: Response) -> None:
@@ -201,6 +223,16 @@ class MastodonOAuth(OAuth2Flow):
         host = urlsplit(self.http.base_url).netloc
         said = str(self.info.get("domain") or "").lower()
         return said if said and (host == said or host.endswith(f".{said}")) else host
+
+
+def _is_client_refused(answer: Response) -> bool:
+    """Whether the token endpoint says that it does not know our app, or not by this secret."""
+    error = str(answer.fields().get("error", ""))
+    return answer.status in {400, 401, 403} and (
+        error == "invalid_client"
+        or (answer.status == 401 and error in APP_UNKNOWN)
+        or error.lower() == INVALID_CREDENTIALS
+    )
 
 
 def _identity_scope(discovered: Mapping[str, Any]) -> str:

@@ -215,6 +215,48 @@ def test_registration_that_fails_says_why(said: bytes, kind: type[CallFailed]) -
         flow_at(server).register(redirect_uri=CALLBACK)
 
 
+@pytest.mark.parametrize(
+    ("said", "is_known"),
+    [
+        (answer('{"error":"invalid_client"}', 401), False),
+        (answer('{"error":"invalid_client"}', 400), False),
+        (answer('{"error":"access_denied"}', 401), False),  # Takahe, of a wrong secret
+        (answer('{"error":"Invalid credentials"}', 400), False),  # Pleroma, Akkoma
+        (answer('{"error":"invalid_scope"}', 400), True),
+        (answer('{"error":"unsupported_grant_type"}', 400), True),
+        (answer('{"error":"invalid_grant_type"}', 400), True),  # Takahe gives apps no tokens
+        (answer("<h1>Forbidden</h1>", 403, content_type="text/html"), True),
+        (NOT_FOUND, True),
+        (answer("<html>"), True),
+        (answer("", 302, location="https://m.test/"), True),
+    ],
+)
+def test_server_is_asked_whether_it_knows_our_app(said: bytes, is_known: bool) -> None:
+    with raw_server(says(said)) as server:
+        assert flow_at(server, {"identity_scope": "profile"}).knows_app(APP) is is_known
+
+    assert form_of(server.requests[0]) == {
+        "grant_type": "client_credentials",
+        "scope": "profile",
+        "client_id": "client",
+        "client_secret": "s3cret",
+    }
+
+
+def test_token_of_the_app_itself_is_ended_at_once() -> None:
+    with raw_server(says(answer(json.dumps({**GRANTED, "access_token": "app-t0ken"})), answer())) as server:
+        assert flow_at(server).knows_app(APP)
+
+    assert server.requests[1].startswith(b"POST /oauth/revoke HTTP/1.1\r\n")
+    assert form_of(server.requests[1])["token"] == "app-t0ken"
+
+
+@pytest.mark.parametrize("said", [answer("{}", 429), answer("<html>", 500), answer("<html>", 503)])
+def test_server_that_cannot_be_asked_now_says_nothing_of_our_app(said: bytes) -> None:
+    with raw_server(says(said)) as server, pytest.raises((RateLimited, Unavailable)):
+        flow_at(server).knows_app(APP)
+
+
 def test_consent_page_is_asked_for_with_pkce() -> None:
     with raw_server(says(answer())) as server:
         info = {"identity_scope": "profile", "oauth": {"authorization_endpoint": f"{server.url}/login"}}
