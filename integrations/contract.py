@@ -438,6 +438,18 @@ class OAuthFlow(SignIn):
         """
         return True
 
+    def learned_from(self, refusal_code: str) -> Mapping[str, Any]:  # noqa: ARG002
+        """What a refused sign-in shows of the host that its documents do not say; {} = nothing. Pure.
+
+        It is kept in `info` under "learned", whatever `host_info` gives later. The code is that of the failure raised
+        here, or the `error` that the host sent the person back with.
+        """
+        return {}
+
+    def missing_scopes(self, tokens: Tokens) -> Sequence[str]:  # noqa: ARG002
+        """What of the scopes that publishing needs these tokens lack; () where the platform does not say. Pure."""
+        return ()
+
     @abstractmethod
     def authorize_url(self, app: ClientApp, *, redirect_uri: str, state: str, challenge: str) -> str:
         """The address that the person's browser goes to. `challenge` is PKCE's, S256."""

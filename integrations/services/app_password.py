@@ -14,6 +14,7 @@ from integrations.errors import CallFailed, ExchangeRefused
 from integrations.models import SocialAccount
 from integrations.services import hosts
 from integrations.services.authorisations import AuthContext, Authorisation, save_accounts
+from integrations.services.revocation import revoked_on_failure
 from mastablasta.core.errors import Invalid
 from mastablasta.core.pasting import pasted
 
@@ -44,16 +45,17 @@ def sign_in(
     assert isinstance(flow, PasswordSignIn)  # noqa: S101  the registry names one class a platform
     try:
         tokens, home = flow.sign_in(identifier=pasted(handle), password=pasted(app_password))
-        owner = flow.who_am_i(hosts.app_of(host), access_token=tokens.access_token)
-        if home and home != host.base_url:
-            host, _ = hosts.reach(platform, home, at=at, field="service")
+        with revoked_on_failure(host, hosts.app_of(host), tokens):
+            owner = flow.who_am_i(hosts.app_of(host), access_token=tokens.access_token)
+            if home and home != host.base_url:
+                host, _ = hosts.reach(platform, home, at=at, field="service")
     except ExchangeRefused as refusal:
         log.info("sign_in_refused", platform=platform, host=host.host, code=refusal.code)
         field = _FIELDS.get(refusal.code, "handle")
         raise Invalid.field(field, refusal.code, f"{refusal.message.rstrip('.')}.") from refusal
     except CallFailed as failure:
         raise hosts.refused_instance(failure, field="service") from failure
-    with transaction.atomic():
+    with revoked_on_failure(host, hosts.app_of(host), tokens), transaction.atomic():
         [account] = save_accounts(Authorisation(AuthContext(workspace.id, user.id, host), tokens, owner), at=at)
     return account
 

@@ -17,6 +17,7 @@ from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.services.accounts import lock_defaults
 from integrations.services.connectors import sign_in_for
 from integrations.services.hosts import app_of
+from integrations.services.revocation import is_token_in_use
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core.errors import Conflict, FieldProblem
 
@@ -140,7 +141,8 @@ def _revoke(ended: Ended) -> list[FieldProblem]:
             log.info("revoke_withheld", platform=ended.platform, host=ended.host.host)
             return []
         for token in ended.tokens:
-            flow.revoke(ended.app, token=token)
+            if not is_token_in_use(ended.host, token, subject=ended.subject):
+                flow.revoke(ended.app, token=token)
     except (registry.NotBuilt, NeedsReconnect):
         return []  # there is nothing to take back, or it has ended already
     except CallFailed as failure:

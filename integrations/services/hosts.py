@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -103,7 +105,7 @@ def reach(
     host, _ = PlatformHost.objects.update_or_create(
         platform=platform,
         host=host_name(base_url),
-        defaults={"sign_in": sign_in, "base_url": base_url, "info": dict(info), "info_at": at},
+        defaults={"sign_in": sign_in, "base_url": base_url, "info": _with_learned(info, known), "info_at": at},
     )
     return host, sign_in_for(platform, base_url, host.info, name=sign_in)
 
@@ -125,6 +127,8 @@ def our_app(host: PlatformHost, flow: OAuthFlow, *, redirect_uri: str, at: datet
     try:
         app = flow.register(redirect_uri=redirect_uri)
     except CallFailed as error:
+        if learn(host, flow, error.code, at=at):
+            return our_app(host, flow_at(host), redirect_uri=redirect_uri, at=at)
         raise refused_instance(error) from error
     is_first = PlatformHost.objects.filter(id=host.id, client_id=host.client_id).update(
         client_id=app.client_id,
@@ -137,6 +141,18 @@ def our_app(host: PlatformHost, flow: OAuthFlow, *, redirect_uri: str, at: datet
         return app
     host.refresh_from_db()
     return app_of(host) if _is_registered(host, redirect_uri, scopes) else app
+
+
+def learn(host: PlatformHost, flow: OAuthFlow, refusal_code: str, *, at: datetime) -> bool:
+    """Keep what a refused sign-in showed of the host, for the next one; False = nothing new."""
+    known = dict(host.info.get("learned", {}))
+    learned = {**known, **flow.learned_from(refusal_code)}
+    if learned == known:
+        return False
+    host.info = {**host.info, "learned": learned}
+    PlatformHost.objects.filter(id=host.id).update(info=host.info, updated_at=at)
+    log.info("host_learned", platform=host.platform, host=host.host, learned=sorted(learned))
+    return True
 
 
 def app_of(host: PlatformHost) -> ClientApp:
@@ -164,7 +180,7 @@ def refresh_host_info(*, at: datetime, most: int = 20) -> int:
             # Tried: the next is a day later, so that a dead host does not stand before the others for ever.
             PlatformHost.objects.filter(id=host.id).update(info_at=at)
             continue
-        PlatformHost.objects.filter(id=host.id).update(info=dict(info), info_at=at, updated_at=at)
+        PlatformHost.objects.filter(id=host.id).update(info=_with_learned(info, host), info_at=at, updated_at=at)
         answered += 1
     return answered
 
@@ -215,6 +231,12 @@ def _not_configured(host: PlatformHost) -> Invalid:
     names = " and ".join(registry.sign_in_entry(host.platform, host.sign_in).app_settings or ())
     sentence = f"{label} is not set up on this server; its operator has to set {names}."
     return Invalid("platform_not_configured", sentence)
+
+
+def _with_learned(info: Mapping[str, Any], known: PlatformHost | None) -> dict[str, Any]:
+    """What a host says now, with what refused sign-ins showed of it."""
+    learned = known.info.get("learned") if known is not None else None
+    return {**info, "learned": learned} if learned else dict(info)
 
 
 def _is_known(host: PlatformHost, flow: OAuthFlow) -> bool:

@@ -10,6 +10,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 from django.db import transaction
@@ -17,16 +18,19 @@ from django.db import transaction
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Action, Role, SiteRole, effective_role, may
 from integrations import registry
-from integrations.contract import ClientApp
+from integrations.contract import ClientApp, OAuthFlow
 from integrations.errors import CallFailed, ExchangeRefused
 from integrations.models import OAuthState, SocialAccount
 from integrations.services import hosts
 from integrations.services.authorisations import Authorisation, context_of, from_state, save_accounts, to_json
+from integrations.services.revocation import give_back, revoked_on_failure
+from mastablasta.core.crypto import Undecryptable
 from mastablasta.core.errors import Invalid
 
 log = structlog.get_logger(__name__)
 
 STATE_LIFETIME = timedelta(minutes=10)
+MOST_GIVEN_BACK = 10  # in one run: a host that does not answer takes 10 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +63,9 @@ def start_connect(*, workspace: Workspace, user: User, platform: str, instance: 
     hosts.require_redirect(platform)
     sign_in, base_url = hosts.named_host(platform, instance)
     host, _ = hosts.reach(platform, base_url, sign_in=sign_in, at=at)
-    flow = hosts.flow_at(host)
     redirect_uri = hosts.redirect_uri_of(platform)
-    app = hosts.our_app(host, flow, redirect_uri=redirect_uri, at=at)
+    app = hosts.our_app(host, hosts.flow_at(host), redirect_uri=redirect_uri, at=at)
+    flow = hosts.flow_at(host)  # anew: it may have learned at the registration
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
     begun = OAuthState.objects.create(
         sha256=sha256_of(state),
@@ -87,8 +91,8 @@ def finish_connect(
     with this request, if anybody. Raises Invalid: state_missing, state_invalid, state_expired, state_used,
     state_foreign, access_denied, exchange_failed.
     """
-    _, authorisation = _authorise(platform=platform, code=code, state=state, error=error, caller=caller, at=at)
-    with transaction.atomic():
+    sign_in, authorisation = _authorise(platform=platform, code=code, state=state, error=error, caller=caller, at=at)
+    with revoked_on_failure(sign_in.platform_host, _app_of(sign_in), authorisation.tokens), transaction.atomic():
         return save_accounts(authorisation, at=at)
 
 
@@ -137,9 +141,33 @@ def confirm_connect(*, platform: str, token: str, at: datetime) -> list[SocialAc
 
 
 def prune_states(*, at: datetime) -> int:
-    """Delete sign-ins that have been over for a day, with what they held; returns how many."""
-    OAuthState.objects.filter(expires_at__lte=at, held_enc__isnull=False).update(held_enc=None)
+    """Delete sign-ins that have been over for a day; returns how many. Outside a transaction.
+
+    What they held and nobody confirmed is ended at the platform and forgotten as soon as they are over.
+    """
+    over = OAuthState.objects.filter(expires_at__lte=at, held_enc__isnull=False).order_by("expires_at")
+    for state_id in over.values_list("id", flat=True)[:MOST_GIVEN_BACK]:
+        _give_up(state_id)
     return OAuthState.objects.filter(expires_at__lte=at - timedelta(days=1)).delete()[0]
+
+
+def _give_up(state_id: UUID) -> None:
+    """End at the platform what this sign-in holds, and forget it."""
+    held = OAuthState.objects.filter(id=state_id, held_enc__isnull=False)
+    try:
+        sign_in = held.select_related("platform_host").first()
+        authorisation = from_state(sign_in) if sign_in is not None else None
+    except (Undecryptable, LookupError, TypeError, ValueError) as failure:  # of a lost key, or of another version
+        log.warning("revoke_failed", state=str(state_id), reason=str(failure))
+        sign_in = authorisation = None
+    if held.update(held_enc=None) and sign_in is not None and authorisation is not None:
+        give_back(sign_in.platform_host, _app_of(sign_in), authorisation.tokens)
+
+
+def _app_of(sign_in: OAuthState) -> ClientApp:
+    """Our registration with which the sign-in was begun; without its secret when there is another one by now."""
+    app = hosts.app_of(sign_in.platform_host)
+    return app if app.client_id == sign_in.client_id else ClientApp(sign_in.client_id, "")
 
 
 def sha256_of(text: str) -> str:
@@ -173,27 +201,44 @@ def _authorise(
     sign_in = _use_up(platform, state, caller, at=at)
     if error == "access_denied":
         raise _refused("access_denied")
+    if error:
+        hosts.learn(sign_in.platform_host, hosts.flow_at(sign_in.platform_host), error, at=at)
     if error or not code:
         reason = f"it said {error[:60]!r}" if error else "it sent no `code`"
         raise _refused("exchange_failed", f"The platform did not finish the sign-in: {reason}; begin again.")
     _check_still_may_connect(sign_in)
     host = sign_in.platform_host
     flow = hosts.flow_at(host)
-    app = hosts.app_of(host)
-    if app.client_id != sign_in.client_id:
-        app = ClientApp(sign_in.client_id, "")
+    app = _app_of(sign_in)
     try:
         tokens = flow.exchange(app, code=code, redirect_uri=sign_in.redirect_uri, verifier=str(sign_in.verifier_enc))
-        owner = flow.who_am_i(app, access_token=tokens.access_token)
     except CallFailed as failure:
-        if isinstance(failure, ExchangeRefused) and failure.app_unknown:
-            hosts.forget_app(host.id, client_id=sign_in.client_id, at=at)
-        log.warning("exchange_failed", platform=platform, host=host.host, code=failure.code)
-        sentence = f"{failure.message.rstrip('.')}; begin to connect again."
-        raise _refused("exchange_failed", sentence) from failure
-    if not owner.targets:
-        raise _refused("exchange_failed", "This sign-in has no place to publish to; begin again with another one.")
+        raise _not_exchanged(sign_in, flow, failure, at=at) from failure
+    with revoked_on_failure(host, app, tokens):
+        if missing := flow.missing_scopes(tokens):
+            reason = f"The platform did not grant {', '.join(missing)}, without which nothing can be published"
+            raise _refused("exchange_failed", f"{reason}; begin again and allow it.")
+        try:
+            owner = flow.who_am_i(app, access_token=tokens.access_token)
+        except CallFailed as failure:
+            raise _not_exchanged(sign_in, flow, failure, at=at) from failure
+        if not owner.targets:
+            raise _refused("exchange_failed", "This sign-in has no place to publish to; begin again with another one.")
     return sign_in, Authorisation(context_of(sign_in), tokens, owner)
+
+
+def _not_exchanged(sign_in: OAuthState, flow: OAuthFlow, failure: CallFailed, *, at: datetime) -> Invalid:
+    """What a person is told; what it shows of the host is kept, for when they begin again."""
+    host = sign_in.platform_host
+    if isinstance(failure, ExchangeRefused) and failure.app_unknown:
+        hosts.forget_app(host.id, client_id=sign_in.client_id, at=at)
+    log.warning("exchange_failed", platform=host.platform, host=host.host, code=failure.code)
+    if hosts.learn(host, flow, failure.code, at=at):
+        sentence = (
+            "The server does not know the permissions that were asked for; begin again, and it is asked for wider ones."
+        )
+        return _refused("exchange_failed", sentence)
+    return _refused("exchange_failed", f"{failure.message.rstrip('.')}; begin to connect again.")
 
 
 def _use_up(platform: str, state: str, caller: User | None, *, at: datetime) -> OAuthState:

@@ -193,3 +193,14 @@ def test_testing_and_refreshing_work(client: APIClient, sandbox: Sandbox) -> Non
     for call in ("test", "refresh"):
         answer = client.post(f"/api/v2/accounts/{account['id']}/{call}", {}, format="json")
         assert (answer.status_code, answer.json()["status"]) == (200, "active"), answer.content
+
+
+def test_session_that_is_not_kept_is_ended_at_the_service(client: APIClient, sandbox: Sandbox) -> None:
+    post(client, body_of(sandbox.accounts("bluesky", "bert")))  # so that the service is known
+    sandbox.fault("bluesky", "other", "status_500", times=9)
+
+    assert post(client, body_of(sandbox.accounts("bluesky", "anna"))).status_code == 502
+
+    calls = [call["path"].rpartition(".")[2] for call in sandbox.requests("bluesky") if call["operation"] == "token"]
+    assert calls == ["createSession", "createSession", "deleteSession", "deleteSession"]
+    assert SocialAccount.objects.count() == 1

@@ -73,6 +73,19 @@ def test_token_no_longer_works_at_the_platform(sandbox: Sandbox, workspace: Work
         registry.oauth_flow("mastodon")(Http(host.base_url), host.info).who_am_i(NO_APP, access_token=token)
 
 
+def test_token_that_another_workspace_lives_by_is_not_revoked(
+    sandbox: Sandbox, workspace: Workspace, client_of: APIClient
+) -> None:
+    """Mastodon gives the same person the same token, whichever workspace they connect to."""
+    account, other = connect(sandbox, workspace=workspace), connect(sandbox)
+    assert account.credential is not None
+    Credential.objects.filter(id=other.credential_id).update(access_enc=account.credential.access_enc)
+
+    assert delete(client_of, account).status_code == 204
+
+    assert revocations(sandbox) == []
+
+
 def test_refresh_token_is_revoked_too(sandbox: Sandbox, workspace: Workspace, client_of: APIClient) -> None:
     sandbox.instance("mastodon", rotating_tokens=True)
     account = connect(sandbox, workspace=workspace)

@@ -15,15 +15,18 @@ from pytest_django.fixtures import Settings
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Role
 from accounts.tests.factories import make_member
+from integrations.contract import ClientApp, Tokens
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
 from integrations.services import hosts, oauth_connect, tokens
 from integrations.services.account_check import check_account
+from integrations.services.revocation import give_back
 from integrations.states import AccountState, CredentialState
 from integrations.tests.conftest import at_once
 from integrations.tests.factories import connect, make_account, make_host, make_oauth_state
 from mastablasta.core.errors import Invalid, NotThere, Unreachable
 from mastablasta.core.outbound import connections
 from tests.kit.connector_contract import consent
+from tests.kit.raw_server import answer, raw_server, says
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -474,6 +477,129 @@ def test_host_that_gives_apps_no_tokens_is_taken_to_know_the_app(
     known = client_id_of(start(workspace, owner))
 
     assert client_id_of(start(workspace, owner)) == known
+
+
+# --- the scopes that a host knows ---
+
+
+@pytest.mark.parametrize("version", ["takahe/0.11.0", "4.2.10"])
+def test_server_that_knows_wide_scopes_only_is_asked_for_them(
+    sandbox: Sandbox, workspace: Workspace, owner: User, version: str
+) -> None:
+    """It shows that it does by its version, or by refusing to say who somebody is."""
+    sandbox.instance("mastodon", dialect="takahe", version=version)
+    if version == "4.2.10":
+        query = consent(start(workspace, owner).url, "anna")
+        assert refusal_of(query) == "exchange_failed"
+        assert nothing_is_connected()
+
+    account = connect(sandbox, "anna", workspace=workspace, user=owner)
+
+    assert (account.state, Credential.objects.get().scopes) == ("active", ["read", "write"])
+
+
+def test_what_was_learned_of_scopes_outlives_the_documents(sandbox: Sandbox, workspace: Workspace, owner: User) -> None:
+    sandbox.instance("mastodon", dialect="takahe", version="4.2.10")
+    refusal_of(consent(start(workspace, owner).url, "anna"))
+
+    account = connect(sandbox, "anna", workspace=workspace, user=owner)
+    hosts.refresh_host_info(at=timezone.now() + timedelta(hours=25))
+    started = start(workspace, owner, at=timezone.now() + timedelta(hours=60))
+
+    assert account.state == "active"
+    assert parse_qs(urlsplit(started.url).query)["scope"] == ["read write"]
+
+
+def test_consent_page_that_refuses_the_scopes_is_learned_from(
+    sandbox: Sandbox, workspace: Workspace, owner: User
+) -> None:
+    started = start(workspace, owner)
+
+    assert refusal_of({"state": started.state, "error": "invalid_scope"}) == "exchange_failed"
+
+    assert parse_qs(urlsplit(start(workspace, owner).url).query)["scope"] == ["read write"]
+
+
+def test_registration_that_is_refused_for_its_scopes_is_made_with_wide_ones(db: None) -> None:
+    refusal = answer('{"error":"Validation failed: Scopes doesn\'t match configured on the server."}', 422)
+    with raw_server(says(refusal, answer('{"client_id":"c","client_secret":"s"}'))) as server:
+        host = make_host(host="m.test", base_url=server.url, client_id="", client_secret_enc=None)
+
+        app = hosts.our_app(host, hosts.flow_at(host), redirect_uri="http://127.0.0.1/c", at=timezone.now())
+
+    assert app == ClientApp("c", "s")
+    assert b"scopes=read+write" in server.requests[1]
+    assert len(server.requests) == 2
+
+
+# --- tokens that nobody keeps ---
+
+
+def revocations(sandbox: Sandbox) -> list[int]:
+    return [call["status"] for call in sandbox.requests("mastodon") if call["path"].endswith("/oauth/revoke")]
+
+
+def test_token_of_whom_the_platform_does_not_name_is_revoked(
+    sandbox: Sandbox, workspace: Workspace, owner: User
+) -> None:
+    sandbox.instance("mastodon", dialect="takahe", version="4.2.10")
+
+    refusal_of(consent(start(workspace, owner).url, "anna"))
+
+    assert revocations(sandbox) == [200]
+
+
+def test_token_that_lacks_a_scope_is_revoked(sandbox: Sandbox, workspace: Workspace, owner: User) -> None:
+    started = start(workspace, owner)
+    query = consent(started.url.replace("write%3Amedia", "").replace("+&", "&"), "anna")
+
+    with pytest.raises(Invalid, match=r"did not grant write:media"):
+        finish(query)
+
+    assert revocations(sandbox) == [200]
+
+
+def test_token_that_cannot_be_stored_is_revoked(
+    sandbox: Sandbox, workspace: Workspace, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = consent(start(workspace, owner).url, "anna")
+    monkeypatch.setattr(SocialAccount, "save", lambda *_, **__: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        finish(query)
+
+    assert revocations(sandbox) == [200]
+
+
+def test_token_that_nobody_confirms_is_revoked(sandbox: Sandbox, workspace: Workspace, owner: User) -> None:
+    hold(consent(start(workspace, owner).url, "anna"))
+
+    oauth_connect.prune_states(at=timezone.now() + timedelta(minutes=11))
+
+    assert revocations(sandbox) == [200]
+    assert OAuthState.objects.get().held_enc is None
+
+
+def test_token_that_cannot_be_revoked_changes_nothing_else(sandbox: Sandbox, workspace: Workspace, owner: User) -> None:
+    hold(consent(start(workspace, owner).url, "anna"))
+    sandbox.fault("mastodon", "token", "status_500")
+
+    oauth_connect.prune_states(at=timezone.now() + timedelta(minutes=11))
+
+    assert OAuthState.objects.get().held_enc is None
+
+
+def test_token_that_a_stored_grant_lives_by_is_not_revoked(sandbox: Sandbox, workspace: Workspace) -> None:
+    """Mastodon gives the same person the same token again."""
+    account = connect(sandbox, "anna", workspace=workspace)
+    kept = Credential.objects.get()
+    app = hosts.app_of(account.platform_host)
+
+    give_back(account.platform_host, app, Tokens(str(kept.access_enc)))
+    give_back(account.platform_host, app, Tokens("another"))
+
+    assert revocations(sandbox) == [200]
+    check_account(account, at=timezone.now())
 
 
 # --- the default of an account that is dead ---

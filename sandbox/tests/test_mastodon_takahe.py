@@ -98,3 +98,18 @@ def test_takahe_words_oauth_in_its_own_way(takahe: Client) -> None:
     client = {"client_id": server.app["client_id"], "client_secret": server.app["client_secret"]}
     revoked = server.call("POST", "/oauth/revoke", data={**client, "token": takahe.access_token})
     assert (revoked.status_code, revoked.text) == (200, "")
+
+
+def test_takahe_does_not_know_what_narrow_scopes_allow(control: Control, takahe: Client) -> None:
+    narrow = Server(control.origin, "mastodon-takahe").sign_in("alice")
+
+    answer = narrow.call("GET", "/api/v1/accounts/verify_credentials")
+
+    assert (answer.status_code, answer.json()) == (403, {"error": "out_of_scope_for_token"})
+    assert takahe.call("GET", "/api/v1/accounts/verify_credentials").status_code == 200
+
+
+def test_takahe_gives_apps_no_tokens_of_their_own(takahe: Client) -> None:
+    answer = takahe.server.token(grant_type="client_credentials", scope="read")
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")

@@ -5,12 +5,13 @@ Sources: https://docs.joinmastodon.org/methods/oauth/, …/methods/apps/, …/me
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from integrations.contract import ClientApp, GrantOwner, TargetIdentity
-from integrations.errors import ExchangeRefused, NeedsReconnect, OperatorProblem, Unavailable
+from integrations.contract import ClientApp, GrantOwner, TargetIdentity, Tokens
+from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OperatorProblem, Unavailable
 from integrations.platforms.mastodon.errors import error_from, error_text
 from integrations.platforms.mastodon.limits import limits_of
 from integrations.protocols.oauth2 import OAuth2Flow, for_tokens, web_address
@@ -18,6 +19,11 @@ from mastablasta.core.outbound import Auth, Refused, Response, split_url
 
 CLIENT_NAME = "MastaBlasta"
 SCOPES = ("read:statuses", "write:statuses", "write:media")
+WIDE_SCOPES = ("read", "write")
+# Mastodon has granular scopes since 2.4.3: https://docs.joinmastodon.org/api/oauth-scopes/ (read 2026-11-28). Others
+# name themselves in their version, as "2.7.2 (compatible; Pleroma 2.6.0)" and "takahe/0.11.0" do.
+MASTODON_VERSION = re.compile(r"(?P<major>[2-9])\.(?P<minor>[0-9]+)\.(?P<patch>[0-9]+)(?![^(]*\(compatible)")
+SCOPES_REFUSED = frozenset({"scope_missing", "invalid_scope", "scopes_refused"})
 
 # Servers before 4.3 have no discovery document; these paths have always been there.
 PATHS: dict[str, str] = {
@@ -34,7 +40,11 @@ GRANT_ENDED = {"invalid_grant", "unauthorized_client"}
 
 
 class MastodonOAuth(OAuth2Flow):
-    """`info`: limits {…}, oauth {endpoint: URL}, identity_scope, version, title, domain, base_url if moved."""
+    """`info`: limits {…}, oauth {endpoint: URL}, identity_scope, version, title, domain, base_url if moved.
+
+    `has_granular_scopes`: whether it is known to have narrower scopes than `read` and `write`. In `learned`:
+    `refused_granular_scopes`.
+    """
 
     @classmethod
     def address_of(cls, instance: str) -> str:
@@ -56,7 +66,29 @@ class MastodonOAuth(OAuth2Flow):
 
     @property
     def scopes(self) -> tuple[str, ...]:
+        if not self._asks_granular:
+            return WIDE_SCOPES
         return (str(self.info.get("identity_scope") or "read:accounts"), *SCOPES)
+
+    @property
+    def _asks_granular(self) -> bool:
+        has_refused = bool(self.info.get("learned", {}).get("refused_granular_scopes"))
+        return not has_refused and self.info.get("has_granular_scopes") is not False
+
+    def learned_from(self, refusal_code: str) -> Mapping[str, Any]:
+        """A server that takes granular scopes may not know what they allow, as Takahe 0.11: it is asked for wide ones.
+
+        It says so in its refusal to tell who somebody is (measured 2026-11-28), at the registration or at the consent.
+        """
+        is_about_scopes = refusal_code in SCOPES_REFUSED and self._asks_granular
+        return {"refused_granular_scopes": True} if is_about_scopes else {}
+
+    def missing_scopes(self, tokens: Tokens) -> Sequence[str]:
+        """A person or a server may grant less than was asked for; a wide scope covers the narrower ones."""
+        granted = set(tokens.scopes)
+        if not granted:
+            return ()
+        return [scope for scope in SCOPES if not granted & {scope, scope.partition(":")[0]}]
 
     def host_info(self) -> Mapping[str, Any]:
         try:
@@ -77,9 +109,8 @@ class MastodonOAuth(OAuth2Flow):
         )
         if answer.status in {400, 422}:
             said = error_text(answer)
-            raise OperatorProblem(
-                f"The server does not take our app: {said}", code="app_refused", http_status=answer.status
-            )
+            code = "scopes_refused" if "scope" in said.lower() else "app_refused"
+            raise OperatorProblem(f"The server does not take our app: {said}", code=code, http_status=answer.status)
         if not answer.is_ok:
             raise error_from(answer)
         fields = answer.fields()
@@ -88,11 +119,11 @@ class MastodonOAuth(OAuth2Flow):
         return ClientApp(str(fields["client_id"]), str(fields["client_secret"]))
 
     def knows_app(self, app: ClientApp) -> bool:
-        """Ask for a token of the app's own, which only a server that knows it gives; it is ended at once.
+        """Ask for a token of the app's own, which only a server that knows it gives. It is nobody's and not kept.
 
         Servers forget apps: Mastodon 3.5 to 4.2 removed those without a token after a day
-        (app/lib/vacuum/applications_vacuum.rb), and any server may begin anew. The consent page would tell nobody but
-        the person. Takahe gives no such tokens, and its refusal says nothing of the app.
+        (app/lib/vacuum/applications_vacuum.rb; this token spares ours), and any server may begin anew. The consent page
+        would tell nobody but the person. Takahe gives no such tokens, and its refusal says nothing of the app.
         Source: https://docs.joinmastodon.org/client/token/#app (read 2026-11-28).
         """
         form = {"grant_type": "client_credentials", "scope": self.scopes[0]}
@@ -103,9 +134,6 @@ class MastodonOAuth(OAuth2Flow):
             return False
         if answer.server_trouble or answer.status == 429:
             raise for_tokens(error_from(answer))
-        token = answer.fields().get("access_token") if answer.is_ok else None
-        if isinstance(token, str) and token:
-            self.revoke(app, token=token)
         return True
 
     @property
@@ -177,24 +205,30 @@ class MastodonOAuth(OAuth2Flow):
             "version": str(instance.get("version", ""))[:100],
             "title": str(instance.get("title", ""))[:200],
             "domain": str(instance.get("domain") or instance.get("uri") or "")[:255],
-            "identity_scope": _identity_scope(discovered),
-            "oauth": {name: url for name in PATHS if self._is_ours(url := discovered.get(name))},
+            "identity_scope": _identity_scope(discovered or {}),
+            "has_granular_scopes": _has_granular_scopes(discovered, str(instance.get("version", ""))),
+            "oauth": {name: url for name in PATHS if self._is_ours(url := (discovered or {}).get(name))},
         }
 
     def _instance(self) -> Mapping[str, Any]:
-        """The instance document, v2 (4.0) or v1."""
+        """The instance document, v2 (4.0) or v1; a server whose v2 is broken may well give v1."""
+        failure: CallFailed = Unavailable("the host does not speak Mastodon's API", code="not_this_platform")
         for path in ("/api/v2/instance", "/api/v1/instance"):
             answer = self.http.get(path)
             if answer.is_ok and "version" in (fields := answer.fields()):
                 return fields
-            if answer.server_trouble or answer.status == 429 or 300 <= answer.status < 400:
+            if answer.status == 429 or 300 <= answer.status < 400:
                 raise error_from(answer)
-        raise Unavailable("the host does not speak Mastodon's API", code="not_this_platform")
+            if answer.server_trouble:
+                failure = error_from(answer)
+        raise failure
 
-    def _discovered(self) -> Mapping[str, Any]:
-        """The authorization server's own description (4.3), {} without one."""
+    def _discovered(self) -> Mapping[str, Any] | None:
+        """The authorization server's own description (4.3); None = it has none, {} = it does not say now."""
         answer = self.http.get("/.well-known/oauth-authorization-server")
-        return answer.fields() if answer.is_ok else {}
+        if answer.is_ok:
+            return answer.fields()
+        return None if 400 <= answer.status < 500 and answer.status != 429 else {}
 
     def _moved_to(self) -> str:
         """The base URL of the server behind a domain that only names its accounts; "" = there is none.
@@ -239,3 +273,14 @@ def _identity_scope(discovered: Mapping[str, Any]) -> str:
     """`profile` (4.3) tells who somebody is and nothing more; older servers know `read:accounts` only."""
     scopes = discovered.get("scopes_supported")
     return "profile" if isinstance(scopes, list) and "profile" in scopes else "read:accounts"
+
+
+def _has_granular_scopes(discovered: Mapping[str, Any] | None, version: str) -> bool:
+    """By the server's description where it has one, else by its version; one that does not say now may have them."""
+    scopes = (discovered or {}).get("scopes_supported")
+    if isinstance(scopes, list):
+        return set(SCOPES) <= set(map(str, scopes))
+    if discovered is not None:
+        return True
+    found = MASTODON_VERSION.match(version)
+    return found is not None and (int(found["major"]), int(found["minor"]), int(found["patch"])) >= (2, 4, 3)

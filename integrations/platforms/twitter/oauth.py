@@ -6,8 +6,10 @@ Sources: https://docs.x.com/fundamentals/authentication/oauth-2-0/authorization-
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from integrations.contract import ClientApp, GrantOwner, TargetIdentity, Tokens
-from integrations.errors import CallFailed, ExchangeRefused
+from integrations.errors import CallFailed
 from integrations.platforms.twitter.addresses import API, pages_of, profile_url
 from integrations.platforms.twitter.errors import error_from, error_in
 from integrations.protocols.oauth2 import OperatorAppFlow, error_of, web_address
@@ -43,13 +45,8 @@ class TwitterOAuth(OperatorAppFlow):
     def meaning(self, answer: Response) -> CallFailed:
         return error_from(answer)
 
-    def exchange(self, app: ClientApp, *, code: str, redirect_uri: str, verifier: str) -> Tokens:
-        """The code lives 30 s. Raises ExchangeRefused also when the person's consent lacks a scope."""
-        tokens = super().exchange(app, code=code, redirect_uri=redirect_uri, verifier=verifier)
-        missing = [scope for scope in SCOPES if tokens.scopes and scope not in tokens.scopes]
-        if missing:
-            raise ExchangeRefused(f"X did not grant {', '.join(missing)}", code="scope_missing")
-        return tokens
+    def missing_scopes(self, tokens: Tokens) -> Sequence[str]:
+        return [scope for scope in SCOPES if tokens.scopes and scope not in tokens.scopes]
 
     def is_ended(self, answer: Response) -> bool:
         """A refresh token is good once; used twice, it ends the whole grant."""

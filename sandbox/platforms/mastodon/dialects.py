@@ -53,6 +53,7 @@ class StockDialect:
     has_quotas = True
     has_metadata = True
     has_app_tokens = True
+    has_granular_scopes = True
     processes_media = True
     unknown_client_status = 401
     bad_redirect_status = 400
@@ -131,6 +132,7 @@ class TakaheDialect(StockDialect):
     has_quotas = False
     has_metadata = False
     has_app_tokens = False
+    has_granular_scopes = False
     processes_media = False
     unknown_client_status = 400
     bad_redirect_status = 401
@@ -140,6 +142,9 @@ class TakaheDialect(StockDialect):
 
     def no_token(self) -> Answer:
         return error(401, "identity_token_required")
+
+    def out_of_scope(self) -> Answer:
+        return error(403, "out_of_scope_for_token")
 
     def not_found(self) -> Answer:
         return page(404, "Not Found")

@@ -68,6 +68,7 @@ def mime_types(name: str, value: Any) -> list[str]:
 
 # What Takahe 0.11 says of itself instead; it makes a WebP of every picture and takes nothing else.
 TAKAHE_LIMITS: Mapping[str, Any] = {
+    "version": "takahe/0.11.0",
     "image_size_limit": 10_485_760,
     "image_matrix_limit": 4_000_000,
     "supported_mime_types": ["image/gif", "image/jpeg", "image/png", "image/webp"],

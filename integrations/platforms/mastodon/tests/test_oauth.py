@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.contract import ClientApp, GrantOwner, TargetIdentity
+from integrations.contract import ClientApp, GrantOwner, TargetIdentity, Tokens
 from integrations.errors import (
     CallFailed,
     ExchangeRefused,
@@ -20,7 +20,7 @@ from integrations.errors import (
     Unavailable,
 )
 from integrations.platforms.mastodon.limits import STOCK, limits_of
-from integrations.platforms.mastodon.oauth import MastodonOAuth
+from integrations.platforms.mastodon.oauth import SCOPES, MastodonOAuth
 from mastablasta.core.outbound import Http, Refused, connections
 from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, raw_server, says
 
@@ -119,6 +119,7 @@ def test_host_is_known_by_its_documents() -> None:
         "title": "M",
         "domain": "m.test",
         "identity_scope": "profile",
+        "has_granular_scopes": False,
         "oauth": {"authorization_endpoint": f"{server.url}/login"},  # only addresses of the server itself
     }
 
@@ -133,6 +134,80 @@ def test_old_server_is_known_by_its_v1_document_and_fixed_paths() -> None:
     assert info["limits"] == {**STOCK, "max_characters": 700, "mime_types": []}
     assert (info["identity_scope"], info["oauth"]) == ("read:accounts", {})
     assert url.startswith(f"{server.url}/oauth/authorize?")
+
+
+@pytest.mark.parametrize("broken", [answer("<html>", 500), answer("{}", 503), answer("<html>"), NOT_FOUND])
+def test_server_whose_v2_document_is_broken_is_known_by_its_v1(broken: bytes) -> None:
+    v1 = {"uri": "m.test", "title": "Old", "version": "4.1.0"}
+    answers = {"/api/v2/instance": broken, "/api/v1/instance": answer(json.dumps(v1))}
+    with raw_server(routes(answers)) as server:
+        assert flow_at(server).host_info()["version"] == "4.1.0"
+
+
+@pytest.mark.parametrize(
+    ("version", "discovered", "scopes"),
+    [
+        ("4.5.1", ["read", "write", "profile", *SCOPES], ("profile", *SCOPES)),
+        ("4.2.10", None, ("read:accounts", *SCOPES)),  # before there was a description
+        ("3.5.3+glitch", None, ("read:accounts", *SCOPES)),
+        ("2.4.3", None, ("read:accounts", *SCOPES)),
+        ("2.4.2", None, ("read", "write")),
+        ("takahe/0.11.0", None, ("read", "write")),
+        ("2.7.2 (compatible; Pleroma 2.6.0)", None, ("read", "write")),
+        ("", None, ("read", "write")),
+        ("4.5.1", ["read", "write", "follow"], ("read", "write")),
+        ("0.19.0", ["profile", "read", "write", *SCOPES], ("profile", *SCOPES)),
+    ],
+)
+def test_server_is_asked_for_scopes_that_it_knows(
+    version: str, discovered: list[str] | None, scopes: tuple[str, ...]
+) -> None:
+    answers = {"/api/v2/instance": answer(json.dumps({**V2, "version": version}))}
+    if discovered is not None:
+        answers["/.well-known/oauth-authorization-server"] = answer(json.dumps({"scopes_supported": discovered}))
+    with raw_server(routes(answers)) as server:
+        info = flow_at(server).host_info()
+
+        assert flow_at(server, dict(info)).scopes == scopes
+
+
+def test_description_that_is_broken_for_now_makes_no_wide_scopes() -> None:
+    answers = {
+        "/api/v2/instance": answer(json.dumps({**V2, "version": "0.19.0"})),
+        "/.well-known/oauth-authorization-server": answer("<html>", 500),
+    }
+    with raw_server(routes(answers)) as server:
+        info = flow_at(server).host_info()
+
+    assert info["has_granular_scopes"]
+
+
+@pytest.mark.parametrize("code", ["scope_missing", "invalid_scope", "scopes_refused"])
+def test_refusal_of_granular_scopes_is_learned_from_once(code: str) -> None:
+    flow = MastodonOAuth(Http("https://m.test"), {"has_granular_scopes": True})
+
+    learned = flow.learned_from(code)
+    wiser = MastodonOAuth(Http("https://m.test"), {"has_granular_scopes": True, "learned": learned})
+
+    assert wiser.scopes == ("read", "write")
+    assert wiser.learned_from(code) == {}
+    assert flow.learned_from("token_refused") == {}
+
+
+@pytest.mark.parametrize(
+    ("granted", "missing"),
+    [
+        (("profile", *SCOPES), []),
+        (("read", "write"), []),
+        ((), []),
+        (("read:statuses", "write:media"), ["write:statuses"]),
+        (("read",), ["write:statuses", "write:media"]),
+    ],
+)
+def test_scopes_that_were_not_granted_are_noticed(granted: tuple[str, ...], missing: list[str]) -> None:
+    flow = MastodonOAuth(Http("https://m.test"), {})
+
+    assert list(flow.missing_scopes(Tokens("t", scopes=granted))) == missing
 
 
 @pytest.mark.parametrize(
@@ -222,6 +297,7 @@ def test_registration_that_fails_says_why(said: bytes, kind: type[CallFailed]) -
         (answer('{"error":"invalid_client"}', 400), False),
         (answer('{"error":"access_denied"}', 401), False),  # Takahe, of a wrong secret
         (answer('{"error":"Invalid credentials"}', 400), False),  # Pleroma, Akkoma
+        (answer(json.dumps({**GRANTED, "access_token": "of-the-app"})), True),
         (answer('{"error":"invalid_scope"}', 400), True),
         (answer('{"error":"unsupported_grant_type"}', 400), True),
         (answer('{"error":"invalid_grant_type"}', 400), True),  # Takahe gives apps no tokens
@@ -241,14 +317,6 @@ def test_server_is_asked_whether_it_knows_our_app(said: bytes, is_known: bool) -
         "client_id": "client",
         "client_secret": "s3cret",
     }
-
-
-def test_token_of_the_app_itself_is_ended_at_once() -> None:
-    with raw_server(says(answer(json.dumps({**GRANTED, "access_token": "app-t0ken"})), answer())) as server:
-        assert flow_at(server).knows_app(APP)
-
-    assert server.requests[1].startswith(b"POST /oauth/revoke HTTP/1.1\r\n")
-    assert form_of(server.requests[1])["token"] == "app-t0ken"
 
 
 @pytest.mark.parametrize("said", [answer("{}", 429), answer("<html>", 500), answer("<html>", 503)])
