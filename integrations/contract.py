@@ -340,7 +340,7 @@ class Tokens:
     `refresh_token` is whatever `SignIn.refresh` takes: where a platform renews by the access token itself, that one
     again; "" = it cannot be renewed. It is of no use before `not_before`: some platforms renew no token younger than a
     day. `refresh_expires_at`: the fixed day on which the grant ends however often it is renewed, and the person has
-    to come back; None = there is no such day.
+    to come back; None = there is no such day. `unusable` as in TargetIdentity, where the platform says it with them.
     """
 
     access_token: str = field(repr=False)
@@ -349,6 +349,7 @@ class Tokens:
     scopes: tuple[str, ...] = ()
     refresh_expires_at: datetime | None = None
     not_before: datetime | None = None
+    unusable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +357,8 @@ class TargetIdentity:
     """One place where the grant may publish: a profile, a page, a channel.
 
     `token`: its own one, for platforms that give one beside the person's; "" = calls are made with the grant's.
+    `unusable`: why the platform lets nobody publish there although the grant is good (suspended, deactivated, moved),
+    as a sentence for people; "" = it may be used.
     """
 
     remote_id: str
@@ -365,6 +368,7 @@ class TargetIdentity:
     kind: str = "person"
     facts: Mapping[str, Any] = field(default_factory=dict)
     token: str = field(default="", repr=False)
+    unusable: str = ""
 
 
 @dataclass(frozen=True, slots=True)

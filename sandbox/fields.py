@@ -55,6 +55,12 @@ def one_of(valid: Collection[str]) -> Check:
     return check
 
 
+def handles(name: str, value: Any) -> list[str]:
+    if isinstance(value, list) and all(isinstance(handle, str) for handle in value):
+        return [handle.removeprefix("@").lower() for handle in value]
+    raise BadField(f"{name}: must be a list of handles")
+
+
 def names(name: str, value: Any) -> list[str]:
     """Accept a list of names, or how many there are."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100:

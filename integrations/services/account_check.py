@@ -10,6 +10,8 @@ from integrations.models import Credential, SocialAccount
 from integrations.services import hosts
 from integrations.services.connectors import sign_in_for
 from integrations.services.tokens import (
+    account_needs_reauth,
+    account_usable_again,
     disconnected_sentence,
     fresh_credentials,
     may_refresh,
@@ -32,8 +34,9 @@ def refresh_account(account: SocialAccount, *, at: datetime) -> None:
 def check_account(account: SocialAccount, *, at: datetime) -> None:
     """Ask the platform whose account this is, and keep what it says of name and picture; outside a transaction.
 
-    A sign-in that it refuses has to be made again. Raises Conflict (needs_reauth, other_identity, place_gone,
-    disconnected), Unreachable: then the account is as it was.
+    A sign-in that it refuses has to be made again. An account that nobody may use there (suspended, deactivated) is
+    signed out with the platform's reason, and back in use once it may be used again.
+    Raises Conflict (needs_reauth, other_identity, place_gone, disconnected), and Unreachable: it is as it was then.
     """
     hosts.require_built(account.platform)
     grant, owner = _ask(fresh_credentials(_grant_of(account), at=at), at=at)
@@ -49,6 +52,10 @@ def check_account(account: SocialAccount, *, at: datetime) -> None:
             "and permissions at the platform, then connect it again.",
         )
     _keep(account, grant, target, at=at)
+    if target.unusable:
+        account_needs_reauth(account.id, reason=target.unusable, at=at, version=grant.version)
+        raise Conflict("needs_reauth", f"{target.unusable} Test the account again when that has changed.")
+    account_usable_again(account.id, version=grant.version, at=at)
 
 
 def _grant_of(account: SocialAccount) -> Credential:

@@ -11,6 +11,7 @@ from uuid import UUID
 from integrations.contract import GrantOwner, TargetIdentity, Tokens
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
 from integrations.services.accounts import lock_defaults
+from integrations.services.tokens import account_needs_reauth
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 
 _MOMENTS = ("expires_at", "refresh_expires_at", "not_before")  # of Tokens
@@ -123,7 +124,10 @@ def _store_account(
         state=AccountState.PENDING,
     )
     account.handle = target.handle
+    was_default = account.is_default and account.state != AccountState.DISCONNECTED
     state, is_default = _place_in_line(account, is_only=is_only, at=at)
+    if target.unusable:
+        is_default = was_default
     if account.state != state:
         ACCOUNT_MOVES.check(account.state, state)
     account.state_reason = account.state_reason if state == AccountState.PAUSED else ""
@@ -137,6 +141,9 @@ def _store_account(
     account.connected_by_id = context.user_id
     account.connected_at = account.checked_at = at
     account.save()
+    if target.unusable and account.state == AccountState.ACTIVE:
+        account_needs_reauth(account.id, reason=target.unusable, at=at)
+        account.refresh_from_db(fields=["state", "state_reason"])
     return account
 
 

@@ -115,7 +115,8 @@ def perform_refresh(turn: RefreshTurn) -> Tokens:
 def store_refresh(turn: RefreshTurn, tokens: Tokens, *, at: datetime) -> bool:
     """Store the new pair and end the turn; False = the turn had been lost, and nothing was stored.
 
-    Where the platform gave no new refresh token the old one goes on.
+    Where the platform gave no new refresh token the old one goes on. Where it says that the account may not be used,
+    those on the grant are signed out; the grant lives.
     """
     changes: dict[str, Any] = {
         "access_enc": tokens.access_token,
@@ -132,7 +133,10 @@ def store_refresh(turn: RefreshTurn, tokens: Tokens, *, at: datetime) -> bool:
         changes["refresh_expires_at"] = tokens.refresh_expires_at
     if tokens.scopes:
         changes["scopes"] = list(tokens.scopes)
-    stored = bool(_mine(turn).update(**changes, updated_at=at))
+    with transaction.atomic():
+        stored = bool(_mine(turn).update(**changes, updated_at=at))
+        if stored and tokens.unusable:
+            _sign_out_accounts(turn.credential_id, reason=tokens.unusable, at=at)
     if stored:
         _count(turn, "renewed")
     return stored
@@ -174,6 +178,13 @@ def account_needs_reauth(account_id: UUID, *, reason: str, at: datetime, version
         account = account.filter(credential__in=Credential.objects.filter(version=version))
     with transaction.atomic():
         return bool(_sign_out(account, reason=reason, at=at))
+
+
+def account_usable_again(account_id: UUID, *, version: int, at: datetime) -> bool:
+    """The platform lets this account publish (again), by a live grant of this version. False = nothing changed."""
+    grant = Credential.objects.filter(state=CredentialState.LIVE, version=version)
+    signed_out = SocialAccount.objects.filter(id=account_id, state=AccountState.NEEDS_REAUTH, credential__in=grant)
+    return bool(signed_out.update(state=AccountState.ACTIVE, state_reason="", updated_at=at))
 
 
 def fresh_credentials(credential: Credential, *, at: datetime, wait_s: float = WAIT_S) -> Credential:

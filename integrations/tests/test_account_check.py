@@ -206,6 +206,120 @@ def test_rotating_sign_in_that_is_refused_has_to_be_made_again(
     assert rotating.state == "needs_reauth"
 
 
+SHUT = [
+    ("bluesky", {"deactivated": ["anna.bsky.social"]}, "The account is deactivated; activate it in its app."),
+    ("bluesky", {"suspended": ["anna.bsky.social"]}, "The service has suspended the account."),
+    ("bluesky", {"taken_down": ["anna.bsky.social"]}, "The service has taken the account down."),
+    ("mastodon", {"suspended": ["anna"]}, "The server has suspended the account."),
+    ("mastodon", {"moved": ["anna"]}, "The account has moved to @anna@elsewhere.example; connect that one."),
+]
+
+
+@pytest.mark.parametrize(("platform", "settings", "reason"), SHUT)
+def test_account_that_nobody_may_use_there_is_signed_out_with_the_reason_until_that_has_changed(
+    sandbox: Sandbox,
+    workspace: Workspace,
+    client_of: APIClient,
+    platform: str,
+    settings: dict[str, list[str]],
+    reason: str,
+) -> None:
+    account = connect(sandbox, platform=platform, workspace=workspace)
+    sandbox.instance(platform, **settings)
+
+    answer = call(client_of, account, "test")
+
+    shown = client_of.get(f"{ACCOUNTS}/{account.id}").json()
+    assert (answer.status_code, answer.json()["code"]) == (409, "needs_reauth")
+    assert reason in answer.json()["detail"]
+    assert (shown["status"], shown["error"]) == ("needs_reauth", reason)
+
+    sandbox.instance(platform, **{name: [] for name in settings})
+    again = call(client_of, account, "test")
+    assert (again.status_code, again.json()["status"], again.json()["error"]) == (200, "active", None)
+
+
+def test_login_that_is_disabled_has_to_be_made_again(
+    sandbox: Sandbox, workspace: Workspace, client_of: APIClient
+) -> None:
+    account = connect(sandbox, workspace=workspace)
+    sandbox.instance("mastodon", login_disabled=["anna"])
+
+    answer = call(client_of, account, "test")
+
+    assert answer.json()["code"] == "needs_reauth"
+    assert "Your login is currently disabled" in client_of.get(f"{ACCOUNTS}/{account.id}").json()["error"]
+
+
+def test_account_that_x_suspended_has_to_be_connected_again(
+    sandbox: Sandbox, workspace: Workspace, client_of: APIClient
+) -> None:
+    account = connect(sandbox, platform="twitter", workspace=workspace)
+    sandbox.fault("twitter", "other", "suspended")
+
+    assert call(client_of, account, "test").json()["code"] == "needs_reauth"
+
+    assert "suspended" in client_of.get(f"{ACCOUNTS}/{account.id}").json()["error"]
+
+
+def test_account_that_fewer_people_see_may_be_used(
+    sandbox: Sandbox, workspace: Workspace, client_of: APIClient
+) -> None:
+    account = connect(sandbox, workspace=workspace)
+    sandbox.instance("mastodon", limited=["anna"])
+
+    assert call(client_of, account, "test").json()["status"] == "active"
+    account.refresh_from_db()
+    assert account.facts["limited"] is True
+
+
+def test_refresh_tells_of_an_account_that_nobody_may_use(
+    sandbox: Sandbox, workspace: Workspace, client_of: APIClient
+) -> None:
+    account = connect(sandbox, platform="bluesky", workspace=workspace)
+    sandbox.instance("bluesky", deactivated=["anna.bsky.social"])
+
+    shown = call(client_of, account, "refresh").json()
+
+    assert (shown["status"], shown["error"]) == ("needs_reauth", "The account is deactivated; activate it in its app.")
+    assert Credential.objects.get().state == "live"
+
+
+def test_paused_account_stays_paused_when_it_may_be_used(
+    sandbox: Sandbox, workspace: Workspace, client_of: APIClient
+) -> None:
+    account = connect(sandbox, platform="bluesky", workspace=workspace)
+    SocialAccount.objects.update(state="paused", state_reason="by a person")
+
+    assert call(client_of, account, "test").json()["status"] == "paused"
+
+
+@pytest.mark.parametrize(("platform", "settings", "reason"), SHUT[:2] + SHUT[3:])
+def test_account_is_connected_as_what_the_platform_says_and_is_no_default(
+    sandbox: Sandbox, workspace: Workspace, platform: str, settings: dict[str, list[str]], reason: str
+) -> None:
+    sandbox.instance(platform, **settings)
+
+    shut = connect(sandbox, platform=platform, workspace=workspace)
+    second = connect(sandbox, "bert", platform=platform, workspace=workspace)
+
+    assert (shut.state, shut.state_reason, shut.is_default) == ("needs_reauth", reason, False)
+    assert (second.state, second.is_default) == ("active", True)
+    shut.refresh_from_db()
+    assert shut.state == "needs_reauth"
+
+
+def test_default_that_is_shut_stays_the_default_when_it_is_connected_again(
+    sandbox: Sandbox, workspace: Workspace
+) -> None:
+    connect(sandbox, platform="bluesky", workspace=workspace)
+    sandbox.instance("bluesky", deactivated=["anna.bsky.social"])
+
+    again = connect(sandbox, platform="bluesky", workspace=workspace)
+
+    assert (again.state, again.is_default) == ("needs_reauth", True)
+
+
 @pytest.mark.parametrize("effect", ["status_503", "reset_before", "html_502", "garbage_200"])
 def test_platform_that_cannot_be_asked_changes_nothing(
     sandbox: Sandbox, workspace: Workspace, client_of: APIClient, effect: str

@@ -226,4 +226,6 @@ def _refreshed(grant: Grant, mailbox: Mailbox) -> Grant:
     version = mailbox.call(lambda: tokens.store_refresh(turn, fresh, at=timezone.now()))
     if not version:
         raise RefreshUnderWay
+    if fresh.unusable:
+        raise NeedsReconnect(fresh.unusable, code="account_locked", can_refresh=False, scope="account")
     return Grant(grant.credential_id, grant.version + 1, fresh.access_token, fresh.expires_at, can_refresh=True)

@@ -11,7 +11,9 @@ from django.utils import timezone
 from accounts.models import Workspace
 from accounts.tests.factories import make_workspace
 from integrations.models import Credential, SocialAccount
+from integrations.services.account_check import check_account
 from integrations.tests.factories import connect
+from mastablasta.core.errors import Conflict
 from posts.models import Delivery, Post
 from posts.queue import claims
 from posts.services import edits, retries
@@ -167,3 +169,44 @@ def test_a_revoked_session_lets_posts_wait_until_the_account_is_connected_again(
     assert again.id == anna.id
     assert sorted(texts(sandbox)) == ["number 0", "number 1", "number 2"]
     assert [(one.state, one.tries) for one in deliveries] == [("published", 0)] * 3
+
+
+def test_account_that_is_deactivated_costs_no_call_and_goes_on_when_it_is_active_again(
+    sandbox: Sandbox, anna: SocialAccount
+) -> None:
+    sandbox.instance("bluesky", deactivated=[anna.handle])
+    with pytest.raises(Conflict):
+        check_account(anna, at=timezone.now())
+    delivery = publish(anna)
+
+    run()
+
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.error_message) == (
+        "blocked",
+        "The account is deactivated; activate it in its app.",
+    )
+    assert calls(sandbox, "publish", "lookup") == []
+
+    sandbox.instance("bluesky", deactivated=[])
+    check_account(anna, at=timezone.now())
+    claims.unpark_lanes()
+    run()
+    assert texts(sandbox) == [delivery.post.content]
+
+
+def test_account_of_which_the_refresh_says_that_it_is_deactivated_costs_no_further_call(
+    sandbox: Sandbox, anna: SocialAccount
+) -> None:
+    sandbox.instance("bluesky", deactivated=[anna.handle])
+    Credential.objects.update(expires_at=timezone.now())
+    delivery = publish(anna)
+
+    run()
+
+    delivery.refresh_from_db()
+    anna.refresh_from_db()
+    assert (delivery.state, anna.state) == ("blocked", "needs_reauth")
+    assert anna.state_reason == delivery.error_message == "The account is deactivated; activate it in its app."
+    assert calls(sandbox, "publish", "lookup") == []
+    assert Credential.objects.get().state == "live"

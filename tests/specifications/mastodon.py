@@ -74,6 +74,10 @@ ACCOUNT = fields(
         "display_name!": TEXT,
         "avatar!": URI,
         "url?": URI,
+        "suspended?": FLAG,
+        "limited?": FLAG,
+        "memorial?": FLAG,
+        "moved?": fields({"acct!": TEXT}, is_part=True),
         "source!": fields(
             {"privacy!": VISIBILITY, "language?": Text(form="iso-639-1"), "sensitive!": FLAG}, is_part=True
         ),

@@ -23,6 +23,12 @@ DELETE = "/xrpc/com.atproto.server.deleteSession"
 SESSION = "/xrpc/com.atproto.server.getSession"
 DESCRIBE = "/xrpc/com.atproto.server.describeServer"
 PROFILE = "/xrpc/app.bsky.actor.getProfile"
+_STATUSES = {
+    "takendown": "The service has taken the account down.",
+    "suspended": "The service has suspended the account.",
+    "deactivated": "The account is deactivated; activate it in its app.",
+    "deleted": "The account is deleted.",
+}
 ACCESS_LIVES = timedelta(hours=2)  # of the reference server; one that ends earlier is refreshed when it is refused
 
 
@@ -85,8 +91,9 @@ class BlueskySignIn(PasswordSignIn):
         did, handle = text_in(session, "did"), text_in(session, "handle")
         if not did.startswith("did:") or not handle:
             raise answer.in_doubt("names no account", code="unreadable")
-        profile = http.get(PROFILE, params={"actor": did})
-        shown = profile.fields() if profile.is_ok else {}
+        unusable = _unusable(session)
+        profile = None if unusable else http.get(PROFILE, params={"actor": did})
+        shown = profile.fields() if profile is not None and profile.is_ok else {}
         target = TargetIdentity(
             remote_id=did,
             handle=f"@{handle}"[:255],
@@ -94,8 +101,9 @@ class BlueskySignIn(PasswordSignIn):
             avatar_url=web_address(shown.get("avatar")),
             facts={
                 "url": f"{pages_of(self.http.base_url)}/profile/{did}",
-                "active": session.get("active") is not False,
+                "active": not unusable,
             },
+            unusable=unusable,
         )
         return GrantOwner(did, (target,))
 
@@ -122,7 +130,27 @@ def _tokens(answer: Response) -> Tokens:
     access, refresh = text_in(fields, "accessJwt"), text_in(fields, "refreshJwt")
     if not access or not refresh:
         raise Unavailable(f"the answer of {answer.url} holds no session: {said(answer)}", code="unreadable")
-    return Tokens(access, refresh, answer.received_at + ACCESS_LIVES, ("com.atproto.appPass",))
+    return Tokens(
+        access,
+        refresh,
+        answer.received_at + ACCESS_LIVES,
+        ("com.atproto.appPass",),
+        unusable=_unusable(fields),
+    )
+
+
+def _unusable(session: Mapping[str, Any]) -> str:
+    """Why the service lets nobody post as this account, "" when it may be used.
+
+    Source: `active` and `status` of https://docs.bsky.app/docs/api/com-atproto-server-get-session, the statuses of
+    https://atproto.com/specs/account (read 2026-11-28).
+    """
+    if session.get("active") is not False:
+        return ""
+    status = session.get("status")
+    if not isinstance(status, str) or not status:
+        return "The service says that the account is not active."
+    return _STATUSES.get(status, f"The service says that the account is not active: {status[:60]}.")
 
 
 def _home_of(session: Mapping[str, Any]) -> str:

@@ -174,6 +174,9 @@ class MastodonOAuth(OAuth2Flow):
     def who_am_i(self, app: ClientApp, *, access_token: str) -> GrantOwner:  # noqa: ARG002
         """One target: the account that signed in. Its own defaults are kept as facts, for the composer.
 
+        A login that is disabled, an account that is suspended, and one that has moved are refused with 403 by Mastodon
+        itself (`require_user!` in app/controllers/api/base_controller.rb); others answer with the account and say so in
+        it. One that is `limited` may publish, for fewer to see.
         Source: https://docs.joinmastodon.org/methods/accounts/#verify_credentials (read 2026-11-23).
         """
         answer = self.http.with_auth(Auth(access_token)).get("/api/v1/accounts/verify_credentials")
@@ -194,7 +197,9 @@ class MastodonOAuth(OAuth2Flow):
                 "visibility": str(source.get("privacy") or "public"),
                 "language": str(source.get("language") or ""),
                 "sensitive": source.get("sensitive") is True,
+                **({"limited": True} if account.get("limited") is True else {}),
             },
+            unusable=_unusable(account),
         )
         return GrantOwner(remote_id, (target,))
 
@@ -257,6 +262,22 @@ class MastodonOAuth(OAuth2Flow):
         host = urlsplit(self.http.base_url).netloc
         said = str(self.info.get("domain") or "").lower()
         return said if said and (host == said or host.endswith(f".{said}")) else host
+
+
+def _unusable(account: Mapping[str, Any]) -> str:
+    """Why the server lets nobody publish as this account, "" when it may be used.
+
+    Source: https://docs.joinmastodon.org/entities/Account/#suspended and its neighbours (read 2026-11-28).
+    """
+    if account.get("suspended") is True:
+        return "The server has suspended the account."
+    if account.get("memorial") is True:
+        return "The account is a memorial; nobody can sign in to it."
+    if moved := account.get("moved"):
+        to = moved.get("acct") if isinstance(moved, Mapping) else None
+        where = f" to @{to[:200]}" if isinstance(to, str) and to else ""
+        return f"The account has moved{where}; connect that one."
+    return ""
 
 
 def _is_client_refused(answer: Response) -> bool:

@@ -114,10 +114,12 @@ class Bluesky(Platform):
         return self.account(person) if person else None
 
     def status(self, account: Account) -> str | None:
-        """Return `takendown`, `deactivated` or, for an active account, None."""
+        """Return `takendown`, `suspended`, `deactivated` or, for an active account, None."""
         handle = account.person.handle.lower()
         if handle in self.options.taken_down:
             return "takendown"
+        if handle in self.options.suspended:
+            return "suspended"
         return "deactivated" if handle in self.options.deactivated else None
 
     def shown_account(self, identifier: str) -> Account | None:

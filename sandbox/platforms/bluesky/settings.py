@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from sandbox.fields import BadField, Check, flag, one_of, whole
+from sandbox.fields import Check, flag, handles, one_of, whole
 
 MAX = 1 << 31
 FAILURES = (
@@ -21,7 +20,7 @@ NO_METHOD = ("not_implemented", "not_supported", "html_404")
 
 @dataclass(slots=True)
 class Settings:
-    """`taken_down`, `deactivated`: handles. Sessions live as long as on the reference server.
+    """`taken_down`, `suspended`, `deactivated`: handles. Sessions live as long as on the reference server.
 
     `refresh_grace_s`: how long a refresh token that was used still gives the same successor. `retry_after`: whether
     429 says it in `Retry-After` as well; servers before 0.5 have `RateLimit-Reset` only.
@@ -38,6 +37,7 @@ class Settings:
     """
 
     taken_down: list[str] = field(default_factory=list)
+    suspended: list[str] = field(default_factory=list)
     deactivated: list[str] = field(default_factory=list)
     access_ttl_s: int = 7_200
     refresh_ttl_s: int = 7_776_000
@@ -55,14 +55,9 @@ class Settings:
     no_video_methods: str = ""
 
 
-def handles(name: str, value: Any) -> list[str]:
-    if isinstance(value, list) and all(isinstance(handle, str) for handle in value):
-        return [handle.removeprefix("@").lower() for handle in value]
-    raise BadField(f"{name}: must be a list of handles")
-
-
 SETTING_CHECKS: Mapping[str, Check] = {
     "taken_down": handles,
+    "suspended": handles,
     "deactivated": handles,
     "access_ttl_s": whole(1, MAX),
     "refresh_ttl_s": whole(1, MAX),

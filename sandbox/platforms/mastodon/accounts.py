@@ -12,6 +12,7 @@ from sandbox.feed import page as feed_page
 from sandbox.platforms.mastodon import shapes
 from sandbox.platforms.mastodon.rules import SCOPES
 from sandbox.platforms.mastodon.server import ROUTES, Mastodon
+from sandbox.records import Person
 from sandbox.routing import Operation
 from sandbox.wire import Answer, Refused, Request, html_answer, json_answer
 
@@ -144,7 +145,18 @@ def userinfo(server: Mastodon, request: Request) -> Answer:
 @ROUTES.add("GET", "/api/v1/accounts/verify_credentials", Operation.OTHER)
 def verify_credentials(server: Mastodon, request: Request) -> Answer:
     person, _ = server.person(request, "profile", "read", "read:accounts")
-    return json_answer(200, shapes.credential_account(person, server.site))
+    return json_answer(200, {**shapes.credential_account(person, server.site), **standing(server, person)})
+
+
+# https://docs.joinmastodon.org/entities/Account/#suspended, #limited, #moved
+def standing(server: Mastodon, person: Person) -> dict[str, Any]:
+    handle, options = person.handle.lower(), server.options
+    flags = {"suspended": options.suspended, "limited": options.limited}
+    told: dict[str, Any] = {name: True for name, those in flags.items() if handle in those}
+    if handle in options.moved:
+        account = shapes.account(person, server.site)
+        told["moved"] = {**account, "acct": f"{person.handle}@elsewhere.example"}
+    return told
 
 
 # https://docs.joinmastodon.org/methods/instance/#v2

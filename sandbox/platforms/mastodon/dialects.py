@@ -72,6 +72,9 @@ class StockDialect:
     def needs_person(self) -> Answer:
         return error(422, "This method requires an authenticated user")
 
+    def login_disabled(self) -> Answer:
+        return error(403, "Your login is currently disabled")
+
     def not_found(self) -> Answer:
         return error(404, "Record not found")
 

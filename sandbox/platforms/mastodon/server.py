@@ -111,6 +111,8 @@ class Mastodon(Platform):
             raise Refused(self.dialect.out_of_scope())
         if token.grant.person is None:
             raise Refused(self.dialect.needs_person())
+        if token.grant.person.handle.lower() in self.options.login_disabled:
+            raise Refused(self.dialect.login_disabled())
         return token.grant.person, token
 
     def covers(self, granted: tuple[str, ...], *sufficient: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.fields import BadField, Check, flag, one_of, text, whole
+from sandbox.fields import BadField, Check, flag, handles, one_of, text, whole
 
 MAX = 1 << 31
 STOCK = "mastodon"
@@ -34,6 +34,8 @@ class Settings:
     `processing_fails`: whether it cannot use it in the end. `media_ttl_s`: how long a file is kept that no status has.
     `has_v2_media`: whether it knows the call of 3.1.3 that does not wait. `drops_unknown_media`: a status is made
     without the media that are not there, as older servers do, instead of being refused.
+    `login_disabled`: handles whose token gets them 403, as those of suspended and moved accounts do on Mastodon itself.
+    `suspended`, `moved`, `limited`: handles of which the account only says it, as on other servers.
     `rotating_tokens`: a fork whose tokens end after `token_ttl_s`, with single-use refresh tokens.
     """
 
@@ -54,6 +56,10 @@ class Settings:
     media_ttl_s: int = 86_400
     has_v2_media: bool = True
     drops_unknown_media: bool = False
+    login_disabled: list[str] = field(default_factory=list)
+    suspended: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+    limited: list[str] = field(default_factory=list)
     rotating_tokens: bool = False
     token_ttl_s: int = 7200
     code_ttl_s: int = 600
@@ -92,6 +98,10 @@ SETTING_CHECKS: Mapping[str, Check] = {
     "media_ttl_s": whole(0, MAX),
     "has_v2_media": flag,
     "drops_unknown_media": flag,
+    "login_disabled": handles,
+    "suspended": handles,
+    "moved": handles,
+    "limited": handles,
     "rotating_tokens": flag,
     "token_ttl_s": whole(1, MAX),
     "code_ttl_s": whole(0, MAX),

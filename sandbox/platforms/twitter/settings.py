@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from sandbox.fields import BadField, Check, flag, one_of, whole
+from sandbox.fields import Check, flag, handles, one_of, whole
 
 NEW, OLD, BOTH = "new", "old", "both"
 
@@ -36,12 +35,6 @@ class Settings:
     media_ttl_s: int = 86_400
     code_ttl_s: int = 30
     token_ttl_s: int = 7_200
-
-
-def handles(name: str, value: Any) -> list[str]:
-    if isinstance(value, list) and all(isinstance(handle, str) for handle in value):
-        return [handle.removeprefix("@").lower() for handle in value]
-    raise BadField(f"{name}: must be a list of handles")
 
 
 SETTING_CHECKS: Mapping[str, Check] = {
