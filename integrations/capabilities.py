@@ -10,6 +10,11 @@ from zoneinfo import ZoneInfo
 
 from mastablasta.core.media_rules import MediaRule
 
+# The longest that fronts are known to keep a request before they hand it on or give it up, in seconds: the default of
+# nginx (proxy_connect_timeout, proxy_read_timeout) and of AWS's load balancers (idle timeout).
+# https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_read_timeout
+LONGEST_HOLD_S = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -62,7 +67,8 @@ class Capabilities:
     """One platform. `options` is the JSON schema of its `post_options`; `media`: what a post of a type may carry.
 
     `reconcile`: how surely we can find out whether a post is out. `way`: by what. `settle_s`: how long after a call
-    the platform's "I do not have it" may still be wrong.
+    the platform's "I do not have it" may still be wrong. `hold_s`: how much longer after a time-out, since a front may
+    hand the request on late; 0 where two requests under a key of ours make one post.
     """
 
     slug: str
@@ -72,6 +78,7 @@ class Capabilities:
     reconcile: Literal["exact", "best_effort", "none"]
     way: Literal["native_key", "client_id", "progress", "look_up", "none"]
     settle_s: int
+    hold_s: int
     options: Mapping[str, Any]
     rates: tuple[RateRule, ...] = ()
     media: Mapping[str, MediaRule] = field(default_factory=dict)

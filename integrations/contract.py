@@ -183,7 +183,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """The platform does not show it. To be believed only `settle_s` after the call."""
+    """The platform does not show it. To be believed only `settle_s` after the call, and `hold_s` after a time-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +280,14 @@ class Connector(ABC):
     def is_one_step(cls, content: Content) -> bool:
         """Whether the first call of `publish` is already the visible one, and the only one."""
         return len(content.parts) == 1 and not content.parts[0].media
+
+    @classmethod
+    def hold_s(cls, target: Target) -> int:  # noqa: ARG003
+        """How many seconds longer an absence is not believed there after a time-out. Pure.
+
+        `Capabilities.hold_s`, unless the target's host is known to differ from its platform's others.
+        """
+        return cls.capabilities.hold_s
 
     @abstractmethod
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:

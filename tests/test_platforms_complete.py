@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 
 from integrations import registry
+from integrations.capabilities import LONGEST_HOLD_S
 from integrations.contract import Connector, SignIn
 from posts.models import Delivery, Post, PostType
 from sandbox.platforms import PLATFORMS as SIMULATED
@@ -49,6 +50,7 @@ def test_its_code_is_whole(slug: str) -> None:
     assert len({one.name for one in entry.sign_ins}) == len(entry.sign_ins)
     assert (capabilities.slug, capabilities.label) == (slug, entry.label)
     assert capabilities.settle_s >= 0
+    assert capabilities.hold_s in {0, LONGEST_HOLD_S}
     assert capabilities.options["type"] == "object"
     assert set(capabilities.media) <= {*capabilities.post_types, "standard"}
 

@@ -21,6 +21,7 @@ CAPABILITIES = Capabilities(
     reconcile="exact",
     way="native_key",
     settle_s=0,
+    hold_s=0,
     options={
         "type": "object",
         "properties": {

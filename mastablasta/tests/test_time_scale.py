@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from integrations.contract import Target
 from mastablasta.core.backoff import retry_wait
 from mastablasta.ops import periodic
-from posts.engine.sender import visibility_lag_s
+from posts.engine.sender import hold_s, visibility_lag_s
 from tests.__main__ import ROOT, clean_environment
 from tests.checks import PRODUCTION
 
@@ -28,6 +29,9 @@ PROMISED_S: Mapping[str, float | list[float]] = {
     "settle_s mastodon": 5,
     "settle_s twitter": 30,
     "settle_s bluesky": 0,
+    "hold_s mastodon": 60,
+    "hold_s twitter": 60,
+    "hold_s bluesky": 0,
     "integrations.services.circuits.SHORTEST_PROBE_S": 2,
     "integrations.services.circuits.LONGEST_PROBE_S": 60,
     "retries": [1, 2, 4, 8, 16, 32, 60, 60],
@@ -62,6 +66,8 @@ def waits() -> dict[str, float | list[float]]:
         kind, _, of = name.partition(" ")
         if kind == "settle_s":
             found[name] = visibility_lag_s(of)
+        elif kind == "hold_s":
+            found[name] = hold_s(of, Target("https://m.test", "m.test", "1", "@a@m.test"))
         elif kind == "chore":
             found[name] = next(
                 periodic_task.period_s for periodic_task in periodic.PERIODIC_TASKS if periodic_task.name == of

@@ -19,13 +19,14 @@ from integrations.services.hosts import app_of
 from integrations.services.tokens import may_refresh
 from posts.engine import attachments, rate_windows
 from posts.engine.blockers import Blocker, missed_rules_of
+from posts.engine.outcomes import may_arrive_late
 from posts.engine.send_jobs import Grant, SendJob
-from posts.models import Delivery
+from posts.models import Attempt, Delivery
 from posts.queue.types import Claimed
 from posts.services import media
 from posts.services.media import Files
 from posts.services.post_content import content_for
-from posts.states import ATTEMPT_KIND, AttemptKind
+from posts.states import ATTEMPT_KIND, AttemptKind, AttemptOutcome
 
 LATE = timedelta(seconds=60)  # what is later than this is backlog, and goes out at its platform's pace
 _COLUMNS = (
@@ -56,7 +57,8 @@ def load_jobs(claimed: Sequence[Claimed], *, at: datetime, hosts: dict[UUID, Pla
     if stale:
         hosts.update(PlatformHost.objects.in_bulk(list(stale)))
     blockers = _blockers([(c, rows[c.delivery_id]) for c in claimed if c.delivery_id in rows], at=at, hosts=hosts)
-    known = _known_ids([c for c in claimed if ATTEMPT_KIND[c.state] == AttemptKind.RECONCILE])
+    in_doubt = [c for c in claimed if ATTEMPT_KIND[c.state] == AttemptKind.RECONCILE]
+    known, late_ones = _known_ids(in_doubt), _may_arrive_late(in_doubt)
     # What goes out in one call is one part without media: those posts are the many, and cost no query here.
     files = media.read_files(
         {c.post_id for c in claimed if c.delivery_id in rows and not rows[c.delivery_id]["is_one_step"]}
@@ -65,7 +67,7 @@ def load_jobs(claimed: Sequence[Claimed], *, at: datetime, hosts: dict[UUID, Pla
         _send_job(
             c, rows[c.delivery_id], at=at, host=hosts[rows[c.delivery_id]["account__platform_host_id"]],
             blocker=blockers.get(c.delivery_id), known=known.get(c.delivery_id, frozenset()),
-            files=files.get(c.post_id, media.NO_FILES),
+            files=files.get(c.post_id, media.NO_FILES), may_arrive_late=c.delivery_id in late_ones,
         )
         for c in claimed
         if c.delivery_id in rows
@@ -169,6 +171,7 @@ def _send_job(
     blocker: Blocker | None,
     known: frozenset[str],
     files: Files,
+    may_arrive_late: bool,
 ) -> SendJob:
     credential_id = row["account__credential_id"]
     grant = None
@@ -217,6 +220,7 @@ def _send_job(
         spacing_s=max(1.0, rate[1] / rate[0] if rate else 0.0) if is_late else 0.0,
         rate=rate,
         known=known,
+        may_arrive_late=may_arrive_late,
     )
 
 
@@ -245,6 +249,20 @@ def _known_ids(claimed: Sequence[Claimed]) -> dict[UUID, frozenset[str]]:
         c.delivery_id: frozenset().union(*(found for d, found in ids.get(c.account_id, []) if d != c.delivery_id))
         for c in claimed
     }
+
+
+def _may_arrive_late(in_doubt: Sequence[Claimed]) -> set[UUID]:
+    """Those of which the call in doubt timed out."""
+    if not in_doubt:
+        return set()
+    doubtful = Attempt.objects.filter(
+        delivery__in=[c.delivery_id for c in in_doubt],
+        kind__in=[AttemptKind.SEND, AttemptKind.POLL],
+        outcome=AttemptOutcome.UNKNOWN,
+    ).order_by("delivery", "number")
+    ends = doubtful.values_list("delivery_id", "code", "http_status")
+    last = {delivery: may_arrive_late(code, status) for delivery, code, status in ends}
+    return {delivery for delivery, is_late in last.items() if is_late}
 
 
 def current_grant(grant: Grant) -> Grant | None:

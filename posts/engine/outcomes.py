@@ -28,6 +28,10 @@ LOOKS_S = tuple(scaled(s) for s in (2, 5, 10, 20, 40, 80))
 LONGEST_GAP_S = scaled(60)
 GIVES_UP_AFTER = timedelta(seconds=scaled(3600))
 LONGEST_RATE_LIMIT = timedelta(days=1)
+TIMED_OUT = "timed_out"
+# What a front says when the server behind it takes too long: the request is there, and may still be carried out.
+# 504: https://www.rfc-editor.org/rfc/rfc9110#section-15.6.5; 524: Cloudflare
+GATEWAY_TIMEOUTS = frozenset({504, 524})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,11 @@ class Visible:
 
 ReconcileAnswer = Found | Absent | CannotTell | CallFailed
 SendAnswer = Published | Pending | CallFailed
+
+
+def may_arrive_late(code: str, http_status: int | None) -> bool:
+    """Whether the call of an attempt that ended so may be carried out from now on: it was not broken off, only slow."""
+    return code == TIMED_OUT or http_status in GATEWAY_TIMEOUTS
 
 
 def next_look(doubted_at: datetime, settle_s: float, *, at: datetime) -> datetime:

@@ -35,7 +35,8 @@ class SendJob:
     are made with where there is one.
 
     `blocker`: why it cannot be sent now, or None. `spacing_s`: how long its account rests after a late post.
-    `rate`: the platform's own limit, as (visible calls, seconds), or None.
+    `rate`: the platform's own limit, as (visible calls, seconds), or None. `may_arrive_late`: the call in doubt timed
+    out, so that a front may still hand it on.
     """
 
     claimed: Claimed
@@ -59,6 +60,7 @@ class SendJob:
     spacing_s: float = 0.0
     rate: tuple[int, int] | None = None
     known: frozenset[str] = frozenset()
+    may_arrive_late: bool = False
 
     @property
     def kind(self) -> str:

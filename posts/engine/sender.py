@@ -11,7 +11,7 @@ import structlog
 from django.utils import timezone
 
 from integrations import registry
-from integrations.contract import Absent, CannotTell, Connector, Found, LeaseLost, Pending, Published, SentPart
+from integrations.contract import Absent, CannotTell, Connector, Found, LeaseLost, Pending, Published, SentPart, Target
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, OutcomeUnknown, Rejected, Unavailable
 from integrations.services import tokens
 from integrations.services.connectors import connector_for
@@ -125,10 +125,20 @@ def _after(job: SendJob, answer: Answer | CallFailed, progress: DeliveryProgress
     job = replace(job, progress=progress.stored, parts=progress.parts, sent_at=None if is_further else job.sent_at)
     if job.kind == AttemptKind.RECONCILE and not isinstance(answer, Published):
         assert not isinstance(answer, Pending)  # noqa: S101  reconcile() cannot return it
-        return outcomes.after_reconcile(job, answer, at=at, settle_s=visibility_lag_s(job.platform))
+        return outcomes.after_reconcile(job, answer, at=at, settle_s=absence_settles_s(job))
     assert not isinstance(answer, Found | Absent | CannotTell)  # noqa: S101  neither can publish() return these
     after = outcomes.after_poll if job.kind == AttemptKind.POLL else outcomes.after_send
     return after(job, answer, at=at, visible=progress.visible)
+
+
+def absence_settles_s(job: SendJob) -> float:
+    """How long after the doubt began the platform's "I do not have it" is believed."""
+    return visibility_lag_s(job.platform) + (hold_s(job.platform, job.target) if job.may_arrive_late else 0.0)
+
+
+def hold_s(platform: str, target: Target) -> float:
+    """How much longer that is after a time-out."""
+    return scaled(registry.connector_class(platform).hold_s(target))
 
 
 def visibility_lag_s(platform: str) -> float:

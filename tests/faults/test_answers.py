@@ -15,6 +15,7 @@ import pytest
 from tests.crowd import FAR, OPEN, PLATFORMS, Crowd
 from tests.faults.figures import note
 from tests.instance import Instance
+from tests.kit.raw_server import LateFront, raw_server
 from tests.ports import free_port
 from tests.scale import IS_FULL, SETTLE_S, scaled
 
@@ -209,6 +210,39 @@ def test_an_answer_that_comes_too_late_is_looked_up(instance: Instance, crowd: C
         [first, *_] = crowd.client.get(f"posts/{posts[platform]}/attempts")["attempts"]
         assert (first["outcome"], first["error"]["code"]) == ("unknown", "timed_out")
     note("an answer later", "one copy")
+
+
+@pytest.mark.parametrize(
+    ("platform", "path", "others"),
+    [
+        ("twitter", "/twitter/2/tweets", 4),  # it is looked up 2, 5, 10 and 20 s after the time-out of 10 s
+        ("mastodon", "/mastodon/api/v1/statuses", 4),
+        ("bluesky", "/bluesky/xrpc/com.atproto.repo.putRecord", 2),  # sent again under its key after the first look-up
+    ],
+)
+def test_a_request_that_arrives_after_its_time_out_is_the_only_one(
+    instance: Instance, crowd: Crowd, platform: str, path: str, others: int
+) -> None:
+    with psycopg.connect(instance.database_url, autocommit=True) as connection:
+        connection.execute(
+            'UPDATE integrations_platformhost SET info = info || \'{"version": "takahe/0.11.0"}\''
+            " WHERE platform = 'mastodon'"
+        )
+    front = LateFront(instance.sandbox.url, path, others=others)
+    with raw_server(front) as server:
+        move_hosts(instance, server.url)
+        text, began = f"late {time.time_ns()}", time.monotonic()
+        post_id = crowd.publish(platform, text)
+        delivery = settled(crowd, {platform: post_id}, 120)[platform]
+        took_s = time.monotonic() - began
+        move_hosts(instance, instance.sandbox.url)
+
+    assert front.is_handed_on
+    [seen] = in_world(instance, platform, text)
+    assert (delivery["status"], delivery["platform_post_id"]) == ("published", seen["id"])
+    [first, *_] = crowd.client.get(f"posts/{post_id}/attempts")["attempts"]
+    assert (first["outcome"], first["error"]["code"]) == ("unknown", "timed_out")
+    note("a request that arrives late", f"{platform}: one copy, known {took_s:.0f} s after it was sent")
 
 
 def test_a_platform_that_is_down_fails_nothing(instance: Instance, crowd: Crowd) -> None:

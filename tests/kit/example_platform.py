@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
+from integrations.capabilities import LONGEST_HOLD_S, Capabilities, RateRule, Source, TextLimit
 from integrations.contract import (
     Absent,
     CannotTell,
@@ -98,6 +98,7 @@ class ExampleConnector(Connector):
         reconcile="best_effort",
         way="look_up",
         settle_s=2,
+        hold_s=LONGEST_HOLD_S,
         options={"type": "object", "properties": {}},
         rates=(
             RateRule("publish", 25, 86_400, "account", SOURCE),

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 Turn = Callable[["RawConnection"], None]
 
@@ -155,3 +156,53 @@ def is_silent(connection: RawConnection) -> None:
     """Take the request and say nothing, until the client goes."""
     while connection.read_request():
         pass
+
+
+class LateFront:
+    """A front in between that keeps one request and hands it on late; all others go through at once.
+
+    It keeps the first POST to `path` that has `words` in it, and hands it on when `others` further requests have been
+    answered: by then whoever made it has given up. Meanwhile it says nothing, or `says` (a gateway's page).
+    """
+
+    def __init__(self, behind: str, path: str, *, words: str = "", others: int = 1, says: bytes = b"") -> None:
+        self.behind = urlsplit(behind)
+        self.path = path
+        self.words = words
+        self.others = others
+        self.says = says
+        self.kept = b""
+        self.is_handed_on = False
+        self._lock = threading.Lock()
+
+    def __call__(self, connection: RawConnection) -> None:
+        while request := connection.read_request():
+            if self._keeps(request):
+                if not self.says:
+                    is_silent(connection)
+                connection.send(self.says)
+                return
+            connection.send(self._ask(request))
+            self._hand_on()
+
+    def _keeps(self, request: bytes) -> bool:
+        is_meant = request.startswith(f"POST {self.path} ".encode()) and self.words.encode() in request
+        with self._lock:
+            if self.kept or not is_meant:
+                return False
+            self.kept = request
+            return True
+
+    def _hand_on(self) -> None:
+        with self._lock:
+            self.others -= bool(self.kept)
+            is_time = self.others == 0 and bool(self.kept) and not self.is_handed_on
+            self.is_handed_on = self.is_handed_on or is_time
+        if is_time:
+            self._ask(self.kept)
+
+    def _ask(self, request: bytes) -> bytes:
+        """What the server behind answers."""
+        with socket.create_connection((self.behind.hostname or "", self.behind.port or 80), timeout=10) as line:
+            line.sendall(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+            return b"".join(iter(lambda: line.recv(65_536), b""))

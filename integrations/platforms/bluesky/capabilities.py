@@ -51,6 +51,7 @@ CAPABILITIES = Capabilities(
     reconcile="exact",
     way="client_id",
     settle_s=0,
+    hold_s=0,  # our own record key: the second request changes nothing
     options={
         "type": "object",
         "additionalProperties": False,

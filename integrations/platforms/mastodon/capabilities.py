@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
+from integrations.capabilities import LONGEST_HOLD_S, Capabilities, RateRule, Source, TextLimit
 from integrations.platforms.mastodon.limits import STOCK, URL, media_rule_of
 
 READ = "2026-11-23"
@@ -23,6 +23,7 @@ CAPABILITIES = Capabilities(
     reconcile="exact",
     way="native_key",
     settle_s=5,
+    hold_s=LONGEST_HOLD_S,  # where the server may not heed our key
     options={
         "type": "object",
         "additionalProperties": False,

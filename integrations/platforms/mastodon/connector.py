@@ -23,7 +23,7 @@ from integrations.contract import (
 )
 from integrations.platforms.mastodon.capabilities import CAPABILITIES
 from integrations.platforms.mastodon.errors import error_from, rests_until
-from integrations.platforms.mastodon.limits import limit_at, media_rule_of
+from integrations.platforms.mastodon.limits import limit_at, mastodon_version, media_rule_of
 from integrations.platforms.mastodon.text import comparable, comparable_shown, counted_length, words_of
 from integrations.platforms.mastodon.uploads import MAYBE_OUT, StatusMedia
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
@@ -64,6 +64,12 @@ class MastodonConnector(Connector):
     def media_rule(cls, post_type: str, target: Target | None) -> MediaRule | None:
         """What the server says that it takes."""
         return super().media_rule(post_type, target) and media_rule_of(target.info.get("limits", {}) if target else {})
+
+    @classmethod
+    def hold_s(cls, target: Target) -> int:
+        """Mastodon itself knows our key for an hour; other software may not heed it, as Takahe 0.11 does not."""
+        heeds_keys = mastodon_version(str(target.info.get("version", ""))) > (0, 0, 0)
+        return 0 if heeds_keys else cls.capabilities.hold_s
 
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
         """Post one part, as a reply to its parent if it has one, once its files are uploaded and ready.

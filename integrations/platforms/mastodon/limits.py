@@ -6,6 +6,7 @@ app/models/concerns/attachmentable.rb of mastodon/mastodon (read 2026-11-28).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ PICTURES = ("image/jpeg", "image/png", "image/webp")
 GIF, MP4 = "image/gif", "video/mp4"
 LARGEST = 10**11
 MOST_TYPES = 50
+_MASTODON = re.compile(r"(?P<major>[2-9])\.(?P<minor>[0-9]+)\.(?P<patch>[0-9]+)(?![^(]*\(compatible)")
 
 
 def limits_of(instance: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,6 +59,16 @@ def limits_of(instance: Mapping[str, Any]) -> dict[str, Any]:
 def limit_at(target: Target | None, name: str) -> int:
     """The limit of this name at the target's server; None = a stock one."""
     return int(object_in(target.info, "limits").get(name, STOCK[name])) if target else STOCK[name]
+
+
+def mastodon_version(version: str) -> tuple[int, int, int]:
+    """The version of Mastodon that a server runs, (0, 0, 0) for other software.
+
+    `version` as its instance document says it; others name themselves in it, as "2.7.2 (compatible; Pleroma 2.6.0)",
+    "takahe/0.11.0" and "0.19.0" do.
+    """
+    found = _MASTODON.match(version)
+    return (int(found["major"]), int(found["minor"]), int(found["patch"])) if found else (0, 0, 0)
 
 
 def media_rule_of(limits: Mapping[str, Any]) -> MediaRule | None:

@@ -5,7 +5,6 @@ Sources: https://docs.joinmastodon.org/methods/oauth/, …/methods/apps/, …/me
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,16 +12,15 @@ from urllib.parse import urlsplit
 from integrations.contract import ClientApp, GrantOwner, TargetIdentity, Tokens
 from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OperatorProblem, Unavailable
 from integrations.platforms.mastodon.errors import error_from, error_text
-from integrations.platforms.mastodon.limits import limits_of
+from integrations.platforms.mastodon.limits import limits_of, mastodon_version
 from integrations.protocols.oauth2 import OAuth2Flow, for_tokens, web_address
 from mastablasta.core.outbound import Auth, Refused, Response, split_url
 
 CLIENT_NAME = "MastaBlasta"
 SCOPES = ("read:statuses", "write:statuses", "write:media")
 WIDE_SCOPES = ("read", "write")
-# Mastodon has granular scopes since 2.4.3: https://docs.joinmastodon.org/api/oauth-scopes/ (read 2026-11-28). Others
-# name themselves in their version, as "2.7.2 (compatible; Pleroma 2.6.0)" and "takahe/0.11.0" do.
-MASTODON_VERSION = re.compile(r"(?P<major>[2-9])\.(?P<minor>[0-9]+)\.(?P<patch>[0-9]+)(?![^(]*\(compatible)")
+# https://docs.joinmastodon.org/api/oauth-scopes/ (read 2026-11-28)
+GRANULAR_SINCE = (2, 4, 3)
 SCOPES_REFUSED = frozenset({"scope_missing", "invalid_scope", "scopes_refused"})
 
 # Servers before 4.3 have no discovery document; these paths have always been there.
@@ -303,5 +301,4 @@ def _has_granular_scopes(discovered: Mapping[str, Any] | None, version: str) -> 
         return set(SCOPES) <= set(map(str, scopes))
     if discovered is not None:
         return True
-    found = MASTODON_VERSION.match(version)
-    return found is not None and (int(found["major"]), int(found["minor"]), int(found["patch"])) >= (2, 4, 3)
+    return mastodon_version(version) >= GRANULAR_SINCE

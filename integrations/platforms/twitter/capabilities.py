@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
+from integrations.capabilities import LONGEST_HOLD_S, Capabilities, RateRule, Source, TextLimit
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
@@ -55,6 +55,7 @@ CAPABILITIES = Capabilities(
     reconcile="best_effort",
     way="look_up",
     settle_s=30,
+    hold_s=LONGEST_HOLD_S,
     options={
         "type": "object",
         "additionalProperties": False,
