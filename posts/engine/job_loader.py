@@ -42,7 +42,8 @@ _COLUMNS = (
 
 
 def load_jobs(claimed: Sequence[Claimed], *, at: datetime, hosts: dict[UUID, PlatformHost]) -> list[SendJob]:
-    """Read what the threads need, in the order of `claimed`; one query, and one for hosts not in `hosts` yet.
+    """Read what the threads need, in the order of `claimed`; one query, one for hosts not in `hosts` yet, two for
+    what is in doubt.
 
     `hosts` is the caller's cache and is added to; PlatformHost rows change seldom.
     """
