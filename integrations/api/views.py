@@ -157,9 +157,9 @@ class AccountViewSet(WorkspaceScopedViewSet):
     @extend_schema(
         summary="Ask the platform whose account it is",
         description="Brings handle, name and picture up to date. 409 `needs_reauth` when the platform refuses the "
-        "sign-in, or lets nobody use the account (deactivated, suspended, moved); once it may be used again, this makes "
-        "it `active`. 409 `other_identity` or `place_gone` when the sign-in no longer stands for this account; 502 when "
-        "the platform does not answer: then everything is as it was.",
+        "sign-in, or lets nobody use the account (deactivated, suspended, moved); once it may be used again, this "
+        "makes it `active`. 409 `other_identity` or `place_gone` when the sign-in no longer stands for this account; "
+        "502 when the platform does not answer: then everything is as it was.",
         request=None,
         responses=AccountSerializer,
         examples=[answer("It is Ada", ACCOUNT)],
