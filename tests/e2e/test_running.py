@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.crowd import PLATFORMS
 from tests.instance import PATIENCE_S, ROOT, Instance, production
 from tests.ports import free_port
 
@@ -38,15 +39,20 @@ def complaint(outcome: subprocess.CompletedProcess[str]) -> str:
 # --- starting and stopping ---
 
 
-def test_stop_leaves_nothing_and_second_start_is_quick(instance: Instance) -> None:
+def test_stop_leaves_nothing_and_second_start_is_quick_and_goes_on(instance: Instance) -> None:
     assert all(instance.pids(role) for role in WHOLE)
     assert "MastaBlasta is ready: " + instance.url in instance.output()
+    client = instance.client()
+    accounts = [client.connect(platform, "ada") for platform in PLATFORMS]
     assert instance.stop() < 22
 
     instance.launch("make", "run")
 
     instance.wait_ready()
     assert instance.cpu_s() < 15
+    accounts.append(client.connect("mastodon", "bea"))
+    post = client.post("posts", {"content": "Still here", "accounts": accounts, "publish": True})["id"]
+    instance.wait_for(lambda: client.get(f"posts/{post}")["status"] == "published", what="published")
 
 
 def test_ctrl_c_to_make_stops_everything(instance_of_make: Instance) -> None:
