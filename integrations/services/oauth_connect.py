@@ -201,8 +201,6 @@ def _authorise(
     sign_in = _use_up(platform, state, caller, at=at)
     if error == "access_denied":
         raise _refused("access_denied")
-    if error:
-        hosts.learn(sign_in.platform_host, hosts.flow_at(sign_in.platform_host), error, at=at)
     if error or not code:
         reason = f"it said {error[:60]!r}" if error else "it sent no `code`"
         raise _refused("exchange_failed", f"The platform did not finish the sign-in: {reason}; begin again.")

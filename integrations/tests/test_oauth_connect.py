@@ -510,14 +510,12 @@ def test_what_was_learned_of_scopes_outlives_the_documents(sandbox: Sandbox, wor
     assert parse_qs(urlsplit(started.url).query)["scope"] == ["read write"]
 
 
-def test_consent_page_that_refuses_the_scopes_is_learned_from(
-    sandbox: Sandbox, workspace: Workspace, owner: User
-) -> None:
+def test_what_a_browser_brings_back_widens_no_scopes(sandbox: Sandbox, workspace: Workspace, owner: User) -> None:
     started = start(workspace, owner)
 
-    assert refusal_of({"state": started.state, "error": "invalid_scope"}) == "exchange_failed"
+    assert refusal_of({"state": started.state, "error": "scope_missing"}) == "exchange_failed"
 
-    assert parse_qs(urlsplit(start(workspace, owner).url).query)["scope"] == ["read write"]
+    assert parse_qs(urlsplit(start(workspace, owner).url).query)["scope"][0].startswith("profile ")
 
 
 def test_registration_that_is_refused_for_its_scopes_is_made_with_wide_ones(db: None) -> None:

@@ -21,7 +21,7 @@ SCOPES = ("read:statuses", "write:statuses", "write:media")
 WIDE_SCOPES = ("read", "write")
 # https://docs.joinmastodon.org/api/oauth-scopes/ (read 2026-11-28)
 GRANULAR_SINCE = (2, 4, 3)
-SCOPES_REFUSED = frozenset({"scope_missing", "invalid_scope", "scopes_refused"})
+SCOPES_REFUSED = frozenset({"scope_missing", "scopes_refused"})
 
 # Servers before 4.3 have no discovery document; these paths have always been there.
 PATHS: dict[str, str] = {
@@ -76,7 +76,7 @@ class MastodonOAuth(OAuth2Flow):
     def learned_from(self, refusal_code: str) -> Mapping[str, Any]:
         """A server that takes granular scopes may not know what they allow, as Takahe 0.11: it is asked for wide ones.
 
-        It says so in its refusal to tell who somebody is (measured 2026-11-28), at the registration or at the consent.
+        It says so in its refusal to tell who somebody is (seen 2026-11-28), or at the registration.
         """
         is_about_scopes = refusal_code in SCOPES_REFUSED and self._asks_granular
         return {"refused_granular_scopes": True} if is_about_scopes else {}

@@ -182,7 +182,7 @@ def test_description_that_is_broken_for_now_makes_no_wide_scopes() -> None:
     assert info["has_granular_scopes"]
 
 
-@pytest.mark.parametrize("code", ["scope_missing", "invalid_scope", "scopes_refused"])
+@pytest.mark.parametrize("code", ["scope_missing", "scopes_refused"])
 def test_refusal_of_granular_scopes_is_learned_from_once(code: str) -> None:
     flow = MastodonOAuth(Http("https://m.test"), {"has_granular_scopes": True})
 
