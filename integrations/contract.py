@@ -453,8 +453,8 @@ class OAuthFlow(SignIn):
     def learned_from(self, refusal_code: str) -> Mapping[str, Any]:  # noqa: ARG002
         """What a refused sign-in shows of the host that its documents do not say; {} = nothing. Pure.
 
-        It is kept in `info` under "learned", whatever `host_info` gives later. The code is that of a failure that a call
-        of ours ended with; what a browser brings back is anybody's word.
+        It is kept in `info` under "learned", whatever `host_info` gives later. The code is that of a failed call of
+        ours; what a browser brings back is anybody's word.
         """
         return {}
 

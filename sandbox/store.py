@@ -15,7 +15,7 @@ from sandbox.snapshot import Damaged, dumps, loads
 from sandbox.world import World
 
 QUIET_S = 0.5
-MOST_POSTS = 2_000
+MOST_POSTS, MOST_FILE_BYTES = 2_000, 16 << 20
 """Of more, writing would hold up the next call: they are written at the end only."""
 
 
@@ -53,7 +53,8 @@ class Store:
         """Write the world when it has changed and nobody calls at the moment; to be called now and then."""
         touched_at = self.world.touched_at
         is_quiet = self._saved_at < touched_at < monotonic() - QUIET_S
-        if is_quiet and len(self.world.posts) <= MOST_POSTS:
+        is_small = len(self.world.posts) <= MOST_POSTS and self.world.files.size <= MOST_FILE_BYTES
+        if is_quiet and is_small:
             self.save()
 
     def save(self) -> None:
@@ -62,7 +63,8 @@ class Store:
             return
         self._saved_at = monotonic()
         try:
-            self._files.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._files.mkdir(mode=0o700, exist_ok=True)
             self._save_files(self._files)
             body = dumps({"world": self.world.kept(), "files": self.world.files.names()})
             write(self._path, checksum(body) + b"\n" + body)

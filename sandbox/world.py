@@ -60,14 +60,14 @@ class Files:
 
     def __init__(self, max_bytes: int = KEPT_FILE_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._bytes = 0
+        self.size = 0
         self._files: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
     def keep(self, site: str, media_id: str, data: bytes) -> None:
-        self._bytes += len(data) - len(self._files.pop((site, media_id), b""))
+        self.size += len(data) - len(self._files.pop((site, media_id), b""))
         self._files[site, media_id] = data
-        while self._bytes > self._max_bytes:
-            self._bytes -= len(self._files.popitem(last=False)[1])
+        while self.size > self._max_bytes:
+            self.size -= len(self._files.popitem(last=False)[1])
 
     def find(self, site: str, media_id: str) -> bytes | None:
         return self._files.get((site, media_id))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from sandbox import store as store_module
 from sandbox.platforms import PLATFORMS
 from sandbox.snapshot import Damaged, dumps, loads
 from sandbox.store import Store, checksum
@@ -184,7 +185,25 @@ def test_file_is_whole_or_the_old_one(tmp_path: Path, monkeypatch: pytest.Monkey
         saved(tmp_path, "bert")
 
     assert (tmp_path / "world.json").read_bytes() == before
-    assert oct((tmp_path / "world.json").stat().st_mode & 0o777) == "0o600"
+
+
+def test_what_is_kept_is_for_nobody_else(tmp_path: Path) -> None:
+    saved(tmp_path / "sandbox")
+
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.rglob("*")}
+    assert modes == {"sandbox": "0o700", "files": "0o700", "world.json": "0o600"}
+
+
+def test_large_world_is_written_at_the_end_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, store = world_in(tmp_path)
+    world.files.keep("mastodon", "1", b"\0" * (store_module.MOST_FILE_BYTES + 1))
+    world.touch()
+    monkeypatch.setattr(store_module, "QUIET_S", -1.0)
+
+    store.look()
+    assert not (tmp_path / "world.json").exists()
+    store.save()
+    assert (tmp_path / "world.json").exists()
 
 
 def test_folder_that_cannot_be_written_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
