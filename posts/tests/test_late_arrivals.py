@@ -37,12 +37,17 @@ PATHS = {
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls time out after 0.3 s; an absence settles at once, and 0.6 s later after a time-out."""
-    monkeypatch.setitem(Http.request.__kwdefaults__, "timeout_s", 0.3)
+    """An absence settles at once, and 0.6 s later after a time-out."""
     for slug in PATHS:
         connector = registry.connector_class(slug)
         held = 3 if connector.capabilities.hold_s else 0
         monkeypatch.setattr(connector, "capabilities", replace(connector.capabilities, settle_s=0, hold_s=held))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls time out soon; long enough for those that a busy machine answers."""
+    monkeypatch.setitem(Http.request.__kwdefaults__, "timeout_s", 0.4)
 
 
 @contextmanager
@@ -68,6 +73,7 @@ def texts(sandbox: Sandbox) -> list[str]:
 
 
 @pytest.mark.parametrize("platform", PATHS)
+@pytest.mark.usefixtures("impatient")
 def test_request_that_arrives_after_its_time_out_is_the_only_one(sandbox: Sandbox, platform: str) -> None:
     account = account_at(sandbox, platform)
     delivery = publish(account)
@@ -80,6 +86,7 @@ def test_request_that_arrives_after_its_time_out_is_the_only_one(sandbox: Sandbo
 
 
 @pytest.mark.parametrize("status", [504, 524])
+@pytest.mark.usefixtures("impatient")
 def test_front_that_gives_up_and_hands_it_on_all_the_same(sandbox: Sandbox, status: int) -> None:
     account = account_at(sandbox, "twitter")
     delivery = publish(account)
@@ -90,6 +97,7 @@ def test_front_that_gives_up_and_hands_it_on_all_the_same(sandbox: Sandbox, stat
     assert (delivery.state, texts(sandbox)) == ("published", ["Hello"])
 
 
+@pytest.mark.usefixtures("impatient")
 def test_reply_of_a_thread_that_arrives_late_is_there_once(sandbox: Sandbox) -> None:
     account = account_at(sandbox, "twitter")
     delivery = make_delivery(account, due_at=timezone.now(), content="One", is_one_step=False)
@@ -117,6 +125,7 @@ def test_what_was_broken_off_or_refused_is_sent_again_without_that_wait(
     assert outcomes(delivery) == [("send", "unknown"), ("reconcile", "absent"), ("send", "published")]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_request_that_never_arrives_is_sent_again_after_the_longest_hold(sandbox: Sandbox) -> None:
     account = account_at(sandbox, "twitter")
     delivery = publish(account)
@@ -124,10 +133,10 @@ def test_request_that_never_arrives_is_sent_again_after_the_longest_hold(sandbox
     with behind_a_front(sandbox, account, others=10**6) as front:
         run_until_settled(delivery)
 
-    first, *looks, second = Attempt.objects.filter(delivery=delivery).order_by("number")
+    first, second, *_ = Attempt.objects.filter(delivery=delivery, kind="send").order_by("number")
     assert (delivery.state, texts(sandbox), front.is_handed_on) == ("published", ["Hello"], False)
-    assert (first.code, second.kind) == ("timed_out", "send")
-    assert {look.outcome for look in looks} == {"absent"}
+    assert first.code == "timed_out"
+    assert ("reconcile", "absent") in outcomes(delivery)
     assert first.ended_at is not None
     assert (second.started_at - first.ended_at).total_seconds() >= 0.6
 
