@@ -148,6 +148,7 @@ def test_settings_are_checked(control: Control) -> None:
         "platform": "bluesky",
         "instance": "bluesky",
         "taken_down": [],
+        "suspended": [],
         "deactivated": ["amy.bsky.social"],
         "access_ttl_s": 7_200,
         "refresh_ttl_s": 7_776_000,
