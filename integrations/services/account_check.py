@@ -12,6 +12,7 @@ from integrations.services.connectors import sign_in_for
 from integrations.services.tokens import (
     account_needs_reauth,
     account_usable_again,
+    accounts_unusable,
     disconnected_sentence,
     fresh_credentials,
     may_refresh,
@@ -21,6 +22,8 @@ from integrations.services.tokens import (
 )
 from integrations.states import AccountState
 from mastablasta.core.errors import Conflict, Unreachable
+
+TEST_AGAIN = "Test the account again when that has changed."
 
 
 def refresh_account(account: SocialAccount, *, at: datetime) -> None:
@@ -54,7 +57,7 @@ def check_account(account: SocialAccount, *, at: datetime) -> None:
     _keep(account, grant, target, at=at)
     if target.unusable:
         account_needs_reauth(account.id, reason=target.unusable, at=at, version=grant.version)
-        raise Conflict("needs_reauth", f"{target.unusable} Test the account again when that has changed.")
+        raise Conflict("needs_reauth", f"{target.unusable} {TEST_AGAIN}")
     account_usable_again(account.id, version=grant.version, at=at)
 
 
@@ -98,6 +101,9 @@ def _who(grant: Credential) -> GrantOwner:
 
 
 def _signed_out(grant: Credential, refusal: NeedsReconnect, *, at: datetime) -> Conflict:
+    if refusal.scope == "account":
+        accounts_unusable(grant.id, reason=refusal.message, at=at, version=grant.version)
+        return Conflict("needs_reauth", f"{refusal.message} {TEST_AGAIN}")
     needs_reauth(grant.id, reason=refusal.message, at=at, version=grant.version)
     return Conflict("needs_reauth", f"{refusal.message} {needs_reauth_sentence(grant.platform_host.platform)}")
 

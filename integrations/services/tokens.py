@@ -143,8 +143,16 @@ def store_refresh(turn: RefreshTurn, tokens: Tokens, *, at: datetime) -> bool:
 
 
 def fail_refresh(turn: RefreshTurn, error: CallFailed, *, at: datetime) -> None:
-    """End the turn without a pair: a dead grant signs its accounts out, anything else changes nothing."""
+    """End the turn without a pair: a dead grant signs its accounts out, anything else changes nothing.
+
+    Where it is the account that nobody may use, the grant is not dead.
+    """
     _count(turn, error.kind)
+    if isinstance(error, NeedsReconnect) and error.scope == "account":
+        with transaction.atomic():
+            if _mine(turn).update(**_NO_LEASE, error=error.message[:500], updated_at=at):
+                _sign_out_accounts(turn.credential_id, reason=error.message, at=at)
+        return
     if not isinstance(error, NeedsReconnect):
         _mine(turn).update(**_NO_LEASE, error=error.message[:500], updated_at=at)
         return
@@ -178,6 +186,13 @@ def account_needs_reauth(account_id: UUID, *, reason: str, at: datetime, version
         account = account.filter(credential__in=Credential.objects.filter(version=version))
     with transaction.atomic():
         return bool(_sign_out(account, reason=reason, at=at))
+
+
+def accounts_unusable(credential_id: UUID, *, reason: str, at: datetime, version: int) -> None:
+    """The platform lets nobody use the accounts on this grant, which lives on. Nothing changes for a newer version."""
+    with transaction.atomic():
+        if Credential.objects.filter(id=credential_id, version=version).update(updated_at=at):
+            _sign_out_accounts(credential_id, reason=reason, at=at)
 
 
 def account_usable_again(account_id: UUID, *, version: int, at: datetime) -> bool:
@@ -306,9 +321,10 @@ def _in_use() -> QuerySet[Credential]:
 
 
 def _renewable(*, at: datetime) -> QuerySet[Credential]:
-    """That would bring something, in nobody's hands, at a host that answers."""
+    """That would bring something, in nobody's hands, at a host that answers; for accounts that may be used there."""
+    usable = SocialAccount.objects.connected().exclude(state=AccountState.NEEDS_REAUTH)
     return (
-        _in_use()
+        Credential.objects.filter(Exists(usable.filter(credential=OuterRef("id"))), state=CredentialState.LIVE)
         .filter(can_be_renewed(at=at))
         .filter(Q(refresh_lease=None) | Q(refresh_lease_expires_at__lte=at))
         .filter(platform_host__circuit_opened_at=None)

@@ -12,6 +12,7 @@ from accounts.models import Workspace
 from accounts.tests.factories import make_workspace
 from integrations.models import Credential, SocialAccount
 from integrations.services.account_check import check_account
+from integrations.services.tokens import refresh_expiring
 from integrations.tests.factories import connect
 from mastablasta.core.errors import Conflict
 from posts.models import Delivery, Post
@@ -210,3 +211,28 @@ def test_account_of_which_the_refresh_says_that_it_is_deactivated_costs_no_furth
     assert anna.state_reason == delivery.error_message == "The account is deactivated; activate it in its app."
     assert calls(sandbox, "publish", "lookup") == []
     assert Credential.objects.get().state == "live"
+
+
+@pytest.mark.parametrize("is_expired", [False, True], ids=["at the post", "at the refresh"])
+@pytest.mark.parametrize("setting", ["deactivated", "taken_down"])
+def test_account_that_is_shut_while_it_publishes_goes_on_when_it_may(
+    sandbox: Sandbox, anna: SocialAccount, setting: str, is_expired: bool
+) -> None:
+    sandbox.instance("bluesky", **{setting: [anna.handle]})
+    if is_expired:
+        Credential.objects.update(expires_at=timezone.now())
+    delivery = publish(anna)
+
+    run()
+
+    delivery.refresh_from_db()
+    anna.refresh_from_db()
+    assert (delivery.state, anna.state, anna.state_reason) == ("blocked", "needs_reauth", delivery.error_message)
+    assert Credential.objects.get().state == "live"
+    assert refresh_expiring(at=timezone.now() + timedelta(hours=3)) == 0
+
+    sandbox.instance("bluesky", **{setting: []})
+    check_account(anna, at=timezone.now())
+    claims.unpark_lanes()
+    run()
+    assert texts(sandbox) == [delivery.post.content]

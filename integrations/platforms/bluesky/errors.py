@@ -25,12 +25,19 @@ _TABLE = ErrorTable(
     by_code={
         **dict.fromkeys(TOKEN_REFUSED, _TOKEN_REFUSED),
         "RateLimitExceeded": _TOO_MANY,
-        # Only the person can help.
-        "AccountTakedown": ErrorRule(NeedsReconnect, "account_taken_down", "The service has taken the account down."),
-        "AccountDeactivated": ErrorRule(
-            NeedsReconnect, "account_deactivated", "The account is deactivated; activate it in its app."
+        # Only the person can help. The session lives on, for when the account may be used again.
+        "AccountTakedown": ErrorRule(
+            NeedsReconnect, "account_taken_down", "The service has taken the account down.", scope="account"
         ),
-        "AccountSuspended": ErrorRule(NeedsReconnect, "account_suspended", "The service has suspended the account."),
+        "AccountDeactivated": ErrorRule(
+            NeedsReconnect,
+            "account_deactivated",
+            "The account is deactivated; activate it in its app.",
+            scope="account",
+        ),
+        "AccountSuspended": ErrorRule(
+            NeedsReconnect, "account_suspended", "The service has suspended the account.", scope="account"
+        ),
         "AccountNotFound": ErrorRule(
             NeedsReconnect, "account_moved", "The account is no longer at this service; connect it at its new one."
         ),

@@ -74,7 +74,10 @@ class BlueskySignIn(PasswordSignIn):
         if error_name(answer) in TOKEN_REFUSED:
             sentence = "The service ended the account's session; connect it again with an app password."
             raise NeedsReconnect(sentence, code="session_ended", http_status=answer.status, can_refresh=False)
-        raise for_tokens(error_from(answer))
+        failure = error_from(answer)
+        if isinstance(failure, NeedsReconnect) and failure.scope == "account":
+            raise failure
+        raise for_tokens(failure)
 
     def revoke(self, app: ClientApp, *, token: str) -> None:  # noqa: ARG002  there is no app
         """End the session by its refresh token; the access token ends with its time."""
