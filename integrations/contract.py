@@ -282,12 +282,12 @@ class Connector(ABC):
         return len(content.parts) == 1 and not content.parts[0].media
 
     @classmethod
-    def hold_s(cls, target: Target) -> int:  # noqa: ARG003
+    def hold_s(cls, target: Target) -> int:
         """How many seconds longer an absence is not believed there after a time-out. Pure.
 
         `Capabilities.hold_s`, unless the target's host is known to differ from its platform's others.
         """
-        return cls.capabilities.hold_s
+        return cls.capabilities_at(target).hold_s
 
     @abstractmethod
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
