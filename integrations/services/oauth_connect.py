@@ -30,7 +30,7 @@ from mastablasta.core.errors import Invalid
 log = structlog.get_logger(__name__)
 
 STATE_LIFETIME = timedelta(minutes=10)
-MOST_GIVEN_BACK = 10  # in one run: a host that does not answer takes 10 s
+MOST_GIVEN_BACK = 5  # in one run: a host that does not answer takes 10 s, a task may take 120
 
 
 @dataclass(frozen=True, slots=True)
