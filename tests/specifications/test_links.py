@@ -11,9 +11,12 @@ import yaml
 
 from integrations.platforms.bluesky import text as bluesky
 from integrations.platforms.mastodon import links as mastodon
+from integrations.platforms.mastodon.text import counted_length as mastodon_length
 from integrations.platforms.twitter import links as twitter
 from sandbox.platforms.mastodon import links as simulated_mastodon
+from sandbox.platforms.mastodon.rules import counted_length as simulated_mastodon_length
 from sandbox.platforms.twitter import links as simulated_twitter
+from tests.specifications.texts import LENGTHS
 
 LIST: dict[str, list[dict[str, Any]]] = yaml.safe_load(Path(__file__).with_name("links.yaml").read_text("utf-8"))
 
@@ -43,6 +46,14 @@ def test_links_are_those_of_the_platform(platform: str, find_links: Callable[[st
 
     assert wrong == []
     assert len(LIST["links"]) > 200
+
+
+def test_connector_and_simulator_count_every_text_alike_for_mastodon() -> None:
+    texts = [case["text"] for case in LIST["links"] + LIST["tags"]] + [text for text, _ in LENGTHS]
+
+    counted = {text: mastodon_length(text) for text in texts}
+
+    assert counted == {text: simulated_mastodon_length(text, "", 23) for text in texts}
 
 
 def test_tags_are_those_of_bluesky() -> None:

@@ -26,7 +26,24 @@ _MENTION = regex.compile(
 )
 _NOT_AFTER_MENTION = regex.compile(rf"[@\uFF20{_LATIN}]|://")
 _STRIPPED = "\0\t\n\v\f\r "  # what Ruby's `strip` takes off; the server does so before it counts
-_GRAPHEME = regex.compile(r"\X")
+# Graphemes as Ruby 3.4 knows them: it parts conjuncts of Indic scripts, क्ष, which later versions and `\X` keep in one
+# (https://github.com/ruby/ruby/pull/12798). Servers run on either, and the longer count is the one that none refuses.
+_GRAPHEME = regex.compile(
+    r"""
+      \r\n
+    | \p{GCB=Prepend}*
+      (?: \p{GCB=Regional_Indicator}{2}
+        | \p{GCB=L}*+(?:\p{GCB=V}++|\p{GCB=LV}\p{GCB=V}*+|\p{GCB=LVT})\p{GCB=T}*+
+        | \p{GCB=L}++
+        | \p{GCB=T}++
+        | \p{Extended_Pictographic}(?:\p{GCB=Extend}*\u200D\p{Extended_Pictographic})*
+        | [^\p{GCB=Control}\r\n]
+      )
+      [\p{GCB=Extend}\p{GCB=SpacingMark}\u200D]*+
+    | .
+    """,
+    regex.VERBOSE | regex.DOTALL,
+)
 _BREAK = regex.compile(r"<br\s*/?>|</p>\s*<p[^>]*>|</li>\s*<li[^>]*>", regex.IGNORECASE)
 _TAG = regex.compile(r"<[^>]*>")
 
@@ -40,6 +57,8 @@ def counted_length(text: str, *, spoiler_text: str = "", characters_per_url: int
         pieces += [text[at:start], counted]
         at = end
     whole = "".join([*pieces, text[at:]])
+    if whole.isascii():
+        return len(whole) - whole.count("\r\n")
     return sum(1 for _ in _GRAPHEME.finditer(whole))
 
 

@@ -16,6 +16,7 @@ from sandbox.platforms.twitter.links import TLDS
 
 LONGEST_URL = 4096
 LONGEST_SLUG = 40
+LONGEST_PROTOCOL = len(".gemini")
 _LONGEST_TLD = max(len(tld) for tld in TLDS)
 
 INVALID = r"\ufffe\ufeff\uffff"
@@ -63,6 +64,7 @@ def find_links(text: str) -> Iterator[tuple[int, int]]:
         start, host = found.start("url"), found.start("names")
         host_end = _domain_end(text, host, at)
         if host_end is None:
+            at = max(found.start() + 1, at - LONGEST_PROTOCOL)  # its last letters may be the next one's protocol
             continue
         rest = _REST.match(text, host_end)
         at = end = rest.end() if rest else host_end

@@ -57,6 +57,8 @@ LONGEST_DOMAIN = 253
 
 STRIPPED = "\x00\t\n\v\f\r "  # by Ruby's String#strip
 _GRAPHEME = regex.compile(r"\X")
+# String#each_grapheme_cluster of Ruby 3.4 does not know GB9c yet, and begins anew at a consonant behind a virama.
+_CONJUNCT = regex.compile(r"(?<=\p{InCB=Linker}[\p{InCB=Extend}\p{InCB=Linker}]*)\p{InCB=Consonant}")
 
 
 def counted_length(text: str, spoiler_text: str, characters_per_url: int) -> int:
@@ -68,7 +70,7 @@ def counted_length(text: str, spoiler_text: str, characters_per_url: int) -> int
     whole = spoiler_text.strip(STRIPPED) + countable_text(text.strip(STRIPPED), "x" * characters_per_url)
     if whole.isascii() and "\r" not in whole:
         return len(whole)
-    return sum(1 for _ in _GRAPHEME.finditer(whole))
+    return sum(1 for _ in _GRAPHEME.finditer(whole)) + sum(1 for _ in _CONJUNCT.finditer(whole))
 
 
 def countable_text(text: str, placeholder: str) -> str:
