@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
 
 from integrations.capabilities import Capabilities
+from integrations.errors import Rejected
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
 from mastablasta.core.outbound import Auth, Http
@@ -317,9 +318,9 @@ class Connector(ABC):
         `known`: those are other parts, or belong to other deliveries, since people do post the same text twice.
         """
 
-    @abstractmethod
-    def delete(self, remote_id: str) -> None:
-        """Take a post back; already gone = success."""
+    def delete(self, remote_id: str) -> None:  # noqa: ARG002
+        """Take a post back; already gone = success. Never called where the platform cannot (`can_delete`), as here."""
+        raise Rejected(f"{self.capabilities.label} takes no post back.", code="cannot_delete")
 
     def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:  # noqa: ARG002
         """How people took these posts, by the remote ids of `refs`; what the platform cannot tell is left out.

@@ -46,6 +46,7 @@ def test_its_code_is_whole(slug: str) -> None:
     entry, capabilities = registry.PLATFORMS[slug], registry.capabilities(slug)
 
     assert issubclass(registry.connector_class(slug), Connector)
+    assert capabilities.can_delete == (registry.connector_class(slug).delete is not Connector.delete)
     assert all(issubclass(registry.sign_in(slug, one.name), SignIn) for one in entry.sign_ins)
     assert len({one.name for one in entry.sign_ins}) == len(entry.sign_ins)
     assert (capabilities.slug, capabilities.label) == (slug, entry.label)

@@ -56,6 +56,7 @@ def test_platform_says_what_it_takes_and_where_that_stands(client_of: APIClient)
         },
         "options": CAPABILITIES.options,
         "reconcile": "exact",
+        "can_delete": True,
         "rates": [
             {
                 "operation": rule.operation,
@@ -95,6 +96,7 @@ def test_platform_that_is_not_built_promises_nothing(client_of: APIClient, slug:
         "limits": {"text": None, "media": {}},
         "options": {},
         "reconcile": None,
+        "can_delete": None,
         "rates": [],
     }
 
