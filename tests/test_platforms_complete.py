@@ -46,6 +46,8 @@ def test_its_code_is_whole(slug: str) -> None:
     assert capabilities.can_delete == (registry.connector_class(slug).delete is not Connector.delete)
     assert all(issubclass(registry.sign_in(slug, one.name), SignIn) for one in entry.sign_ins)
     assert len({one.name for one in entry.sign_ins}) == len(entry.sign_ins)
+    sign_ins = [registry.sign_in(slug, one.name) for one in entry.sign_ins]
+    assert [one for one in sign_ins if one.has_other_hosts and one.host_info is SignIn.host_info] == []
     assert (capabilities.slug, capabilities.label) == (slug, entry.label)
     assert capabilities.settle_s >= 0
     assert capabilities.hold_s in {0, LONGEST_HOLD_S}
