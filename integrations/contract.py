@@ -209,8 +209,8 @@ class Metrics:
 class Connector(ABC):
     """Translation to and from one platform, for one account.
 
-    Every method that talks to the platform may raise what integrations.errors lists. Adding a platform: a folder
-    in integrations/platforms, a line in integrations/registry.py, a module in sandbox/platforms.
+    Every method that talks to the platform may raise what integrations.errors lists. docs/adding-a-platform.md says
+    what else a platform needs.
     """
 
     capabilities: ClassVar[Capabilities]
