@@ -62,9 +62,28 @@ class RateRule:
         return datetime.combine(tomorrow, time.min, zone).astimezone(UTC)
 
 
+Reconcile = Literal["exact", "best_effort", "none"]
+"""How surely we can find out whether a post is out; people see it in `GET /platforms`.
+
+exact        by a key or an id that no other post has: sent twice, it is still one post
+best_effort  by text, place and time: a likeness made elsewhere may be taken for ours
+none         not at all: `Connector.reconcile` returns CannotTell, and a person decides
+"""
+Way = Literal["native_key", "client_id", "progress", "look_up", "none"]
+"""By what; the cases of `tests/kit/connector_contract.py` go by it, the engine does not.
+
+native_key   the visible call carries `Step.key`, and the platform makes one post of a key
+client_id    we choose the post's id, and ask for it by that
+progress     an id that the platform gave before the visible call, kept in `Progress`, leads to the post
+look_up      the account's newest posts are read
+none         there is no way
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """One platform. `options` is the JSON schema of its `post_options`; `media`: what a post of a type may carry.
+    """One platform. `options` is the JSON schema of its `post_options`; `media`: what a post of a type may carry;
+    `can_delete`: whether its API takes a post back, without which a connector has no `delete` of its own.
 
     `reconcile`: how surely we can find out whether a post is out. `way`: by what. `settle_s`: how long after a call
     the platform's "I do not have it" may still be wrong. `hold_s`: how much longer after a time-out, since a front may
@@ -75,12 +94,13 @@ class Capabilities:
     label: str
     post_types: tuple[str, ...]
     text: TextLimit
-    reconcile: Literal["exact", "best_effort", "none"]
-    way: Literal["native_key", "client_id", "progress", "look_up", "none"]
+    reconcile: Reconcile
+    way: Way
     settle_s: int
     hold_s: int
     options: Mapping[str, Any]
     rates: tuple[RateRule, ...] = ()
     media: Mapping[str, MediaRule] = field(default_factory=dict)
+    can_delete: bool = True
     proof: str = "simulator-proven"
     sources: tuple[Source, ...] = field(default_factory=tuple)

@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
 
 from integrations.capabilities import Capabilities
+from integrations.errors import NeedsReconnect, Rejected
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
-from mastablasta.core.outbound import Auth, Http
+from mastablasta.core.outbound import Auth, Http, Refused, split_url
 
 
 # --- what is to be published ---
@@ -208,8 +209,8 @@ class Metrics:
 class Connector(ABC):
     """Translation to and from one platform, for one account.
 
-    Every method that talks to the platform may raise what integrations.errors lists. Adding a platform: a folder
-    in integrations/platforms, a line in integrations/registry.py, a module in sandbox/platforms.
+    Every method that talks to the platform may raise what integrations.errors lists. docs/adding-a-platform.md says
+    what else a platform needs.
     """
 
     capabilities: ClassVar[Capabilities]
@@ -317,9 +318,9 @@ class Connector(ABC):
         `known`: those are other parts, or belong to other deliveries, since people do post the same text twice.
         """
 
-    @abstractmethod
-    def delete(self, remote_id: str) -> None:
-        """Take a post back; already gone = success."""
+    def delete(self, remote_id: str) -> None:  # noqa: ARG002
+        """Take a post back; already gone = success. Never called where the platform cannot (`can_delete`), as here."""
+        raise Rejected(f"{self.capabilities.label} takes no post back.", code="cannot_delete")
 
     def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:  # noqa: ARG002
         """How people took these posts, by the remote ids of `refs`; what the platform cannot tell is left out.
@@ -391,10 +392,14 @@ class SignIn(ABC):
     """How a platform's grants come about and live, at one host.
 
     Every method that talks to the platform may raise what integrations.errors lists. `revoke_ends`: what a revocation
-    ends at the platform: this "grant", or everything that the "person" ever granted to the same app.
+    ends at the platform: this "grant", or everything that the "person" ever granted to the same app. `default_host`:
+    the base URL where accounts are unless a person names another host; "" = everybody names theirs.
+    `has_other_hosts`: whether there is another to be named.
     """
 
     revoke_ends: ClassVar[Literal["grant", "person"]] = "grant"
+    default_host: ClassVar[str] = ""
+    has_other_hosts: ClassVar[bool] = True
 
     def __init__(self, http: Http, info: Mapping[str, Any]) -> None:
         """`http` is bound to the host's base URL, without a token; `info` is what `host_info` gave, as stored."""
@@ -402,17 +407,26 @@ class SignIn(ABC):
         self.info = info
 
     @classmethod
-    @abstractmethod
     def address_of(cls, instance: str) -> str:
-        """The base URL of the host that a person means; "" = they named none. Pure. Raises Refused."""
+        """The base URL of the host that a person means; "" = they named none. Pure. Raises Refused.
 
-    @abstractmethod
+        Of a host named by its name or any address at it the origin counts, by https unless they say http.
+        """
+        named = instance.strip()
+        if named and not cls.has_other_hosts:
+            raise Refused("there is one server for everybody; leave this out")
+        if not named and not cls.default_host:
+            raise Refused("there is no server for everybody; name the one where your account is")
+        return str(split_url(named if "://" in named else f"https://{named}")[0]) if named else cls.default_host
+
     def host_info(self) -> Mapping[str, Any]:
         """What the host says of itself (addresses, limits), in the shape that this platform's code reads.
 
         With `base_url` where it is to be reached elsewhere. Raises Unavailable, with code `not_this_platform` when
-        it does not belong to this platform.
+        it does not belong to this platform. Where people name hosts it has to look, and not be this one, which asks
+        nobody.
         """
+        return {}
 
     @abstractmethod
     def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:
@@ -472,7 +486,10 @@ class OAuthFlow(SignIn):
 
 
 class PasswordSignIn(SignIn):
-    """Connecting by a password that the person made for this at the platform; it is used once and never kept."""
+    """Connecting by a password that the person made for this at the platform; it is used once and never kept.
+
+    Or by a token that they made there: that is the password, and becomes the grant's token.
+    """
 
     @abstractmethod
     def sign_in(self, *, identifier: str, password: str) -> tuple[Tokens, str]:
@@ -480,3 +497,11 @@ class PasswordSignIn(SignIn):
 
         Raises ExchangeRefused when the platform does not take them.
         """
+
+    def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:  # noqa: ARG002
+        """As SignIn says. This one is for tokens that do not end: one that is refused can only be made anew."""
+        raise NeedsReconnect("The platform renews no tokens.", code="no_refresh_token", can_refresh=False)
+
+    def revoke(self, app: ClientApp, *, token: str) -> None:  # noqa: ARG002
+        """As SignIn says. This one is for platforms that end no token by a call; people are told to end it there."""
+        raise Rejected("only the person can end it there")

@@ -90,6 +90,11 @@ def is_built(slug: str) -> bool:
     return slug in PLATFORMS and bool(PLATFORMS[slug].connector)
 
 
+def built() -> tuple[str, ...]:
+    """The platforms that this version can speak to."""
+    return tuple(slug for slug in PLATFORMS if is_built(slug))
+
+
 @cache
 def connector_class(slug: str) -> type[Connector]:
     """Raises NotBuilt."""

@@ -1,8 +1,8 @@
 """What every simulated platform is to the rest of the simulator.
 
-A platform is one module in `platforms/`: a subclass of Platform with its routes, and one line in the table
-of `platforms/__init__.py`. Its routes run to their end without waiting, so that each call is carried out as
-one step; what has to be late (latency, `slow`) is done by the exchange around it.
+A platform is one module or package in `platforms/`, called as its slug: a subclass of Platform with its routes,
+most shortly one of `json_platform`. Its routes run to their end without waiting, so that each call is carried out
+as one step; what has to be late (latency, `slow`) is done by the exchange around it.
 """
 
 from __future__ import annotations
@@ -59,6 +59,11 @@ class Platform(ABC):
             return refusal.answer
         except UnreadableBody as exc:
             return self.unreadable(str(exc))
+
+    def new_post(self, person: Person, text: str, at_ms: int, *, own_id: str = "", **more: Any) -> Post:
+        """Return a post, not yet visible (`site.add_post`); `own_id` where the platform does not number them."""
+        post_id = own_id or self.site.ids.next_at(at_ms)
+        return Post(self.world.next_post_number(), self.site.name, self.slug, post_id, person, text, at_ms, **more)
 
     def clean_handle(self, handle: str) -> str | None:
         """Return the handle as this platform writes it, None when nobody can be called that."""

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+PASSWORD_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 LOOPBACK_URI = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/[^\s#]*")
+
+
+def new_app_password() -> str:
+    """Return four times four characters, `xxxx-xxxx-xxxx-xxxx`."""
+    return "-".join("".join(secrets.choice(PASSWORD_ALPHABET) for _ in range(4)) for _ in range(4))
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +30,8 @@ class Person:
     posts: list[Post] = field(default_factory=list)
     answered_keys: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Idempotency key -> (until when, in ms, it is remembered; id of the post it made)."""
+    app_password: str = field(default_factory=new_app_password, repr=False)
+    """What programs sign in with at the platforms that have such passwords."""
 
 
 @dataclass(slots=True, eq=False)

@@ -194,6 +194,11 @@ def html_answer(status: int, page: str, headers: list[Header] | None = None) -> 
     return Answer(status, page.encode(), HTML, headers or [])
 
 
+def retry_after(until_ms: int, at_ms: int) -> Header:
+    """Return the header for a window that opens again at `until_ms`, in whole seconds, one at least."""
+    return b"retry-after", b"%d" % max(-(-(until_ms - at_ms) // 1000), 1)
+
+
 async def send_answer(send: Send, answer: Answer) -> None:
     headers = [
         (b"content-type", answer.content_type),

@@ -9,6 +9,7 @@ import urllib.request
 from typing import Any, Self
 from uuid import uuid4
 
+from integrations import registry
 from tests.world import Sandbox
 
 
@@ -109,8 +110,8 @@ class Client:
         return self.connect("mastodon", handle)
 
     def connect(self, platform: str, handle: str) -> str:
-        """Connect the simulator's person `handle` (made if new) by the real OAuth walk; return the account's id."""
-        if platform == "bluesky":
+        """Connect the simulator's person `handle` (made if new) as its platform signs in; return the account's id."""
+        if registry.sign_in_entry(platform).way == "password":
             return self.sign_in(platform, handle)
         url = self.get(f"oauth/{platform}/authorize")["url"]
         return self.follow(url, handle)

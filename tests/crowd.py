@@ -14,10 +14,12 @@ from uuid import uuid4
 import psycopg
 from psycopg.rows import dict_row
 
+from integrations import registry
 from tests.client import Client
 from tests.instance import PATIENCE_S, Instance
 
-PLATFORMS = ("mastodon", "twitter", "bluesky")
+PLATFORMS = registry.built()
+WITH_THREADS = tuple(slug for slug in PLATFORMS if "thread" in registry.capabilities(slug).post_types)
 OPEN = {"scheduled", "publishing"}
 STILL_LEASED = """
 SELECT DISTINCT l.account_id FROM posts_lane l JOIN posts_delivery d ON d.account_id = l.account_id

@@ -23,13 +23,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from types import SimpleNamespace, TracebackType
+from typing import Any, Self, cast
 
 import psutil
 import psycopg
 
+from posts.search.index import add_functions
 from tests.client import Client, Refused
+from tests.databases import KEPT_BY_TRIGGERS
 from tests.ports import free_port
 from tests.world import Sandbox
 
@@ -293,6 +295,7 @@ class Instance:
                 yield connection
         else:
             with closing(sqlite3.connect(self.home / "db.sqlite3", timeout=20)) as connection, connection:
+                add_functions(connection=cast("Any", SimpleNamespace(vendor="sqlite", connection=connection)))
                 yield connection
 
     def rows(self, query: str) -> list[Any]:
@@ -322,7 +325,10 @@ class Instance:
         """Remove all rows at once: foreign keys are checked at the end of the transaction only."""
         names = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
         if not self.database_url:
-            names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            names = (
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+                f" AND name NOT LIKE '{KEPT_BY_TRIGGERS}%'"
+            )
         for _ in range(10):
             try:
                 with self._connected() as connection:

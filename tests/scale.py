@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 
+from integrations import registry
+
 IS_FULL = os.environ.get("FAULTS") == "full"
 SCALE = 1.0 if IS_FULL else 0.25  # a lease of 5 s, renewed every 1.25 s: less, and a busy machine looks dead
 # When absence can be believed, by platform.
-SETTLE_S = {"mastodon": 5 * SCALE, "twitter": 30 * SCALE, "bluesky": 0.0}
+SETTLE_S = {slug: registry.capabilities(slug).settle_s * SCALE for slug in registry.built()}
 
 
 def scaled(seconds: float) -> float:

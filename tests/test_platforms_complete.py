@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,18 @@ from integrations.capabilities import LONGEST_HOLD_S
 from integrations.contract import Connector, SignIn
 from posts.models import Delivery, Post, PostType
 from sandbox.platforms import PLATFORMS as SIMULATED
-from tests import crowd
-from tests.e2e import test_every_platform
 from tests.kit.connector_contract import ConnectorContract
 from tests.kit.media_contract import MediaContract
+from tests.specifications import tables
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILT = [slug for slug in registry.PLATFORM_SLUGS if registry.is_built(slug)]
+BUILT = registry.built()
 
 
 def subclasses_in_tests(slug: str, base: type) -> list[Any]:
-    folder = ROOT / "integrations/platforms" / slug / "tests"
-    names = [f"integrations.platforms.{slug}.tests.{path.stem}" for path in folder.glob("test_*.py")]
+    """Of a platform's own tests: those in its folder, or beside the app's where the platform is one module."""
+    paths = ROOT.glob(f"integrations/platforms/{slug}/tests/test_*.py"), ROOT.glob(f"integrations/tests/test_{slug}.py")
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in chain(*paths)]
     modules = [importlib.import_module(name) for name in names]
     classes = [value for module in modules for _, value in inspect.getmembers(module, inspect.isclass)]
     return [one for one in classes if issubclass(one, base) and one is not base and getattr(one, "slug", "") == slug]
@@ -37,17 +38,16 @@ def test_simulator_has_what_is_built_and_nothing_else() -> None:
     assert set(SIMULATED) == set(BUILT)
 
 
-def test_tests_of_whole_processes_use_each() -> None:
-    assert set(crowd.PLATFORMS) == set(test_every_platform.PLATFORMS) == set(BUILT)
-
-
 @pytest.mark.parametrize("slug", BUILT)
 def test_its_code_is_whole(slug: str) -> None:
     entry, capabilities = registry.PLATFORMS[slug], registry.capabilities(slug)
 
     assert issubclass(registry.connector_class(slug), Connector)
+    assert capabilities.can_delete == (registry.connector_class(slug).delete is not Connector.delete)
     assert all(issubclass(registry.sign_in(slug, one.name), SignIn) for one in entry.sign_ins)
     assert len({one.name for one in entry.sign_ins}) == len(entry.sign_ins)
+    sign_ins = [registry.sign_in(slug, one.name) for one in entry.sign_ins]
+    assert [one for one in sign_ins if one.has_other_hosts and one.host_info is SignIn.host_info] == []
     assert (capabilities.slug, capabilities.label) == (slug, entry.label)
     assert capabilities.settle_s >= 0
     assert capabilities.hold_s in {0, LONGEST_HOLD_S}
@@ -82,6 +82,11 @@ def test_it_passes_the_cases_that_every_platform_must_pass(slug: str) -> None:
 
 
 @pytest.mark.parametrize("slug", BUILT)
+def test_calls_that_it_makes_are_specified(slug: str) -> None:
+    assert tables.calls_of(slug)
+
+
+@pytest.mark.parametrize("slug", BUILT)
 def test_its_settings_are_defined_and_shown_to_operators(slug: str) -> None:
     names = [name for entry in registry.PLATFORMS[slug].sign_ins for name in entry.app_settings or ()]
     example = (ROOT / ".env.example").read_text()
@@ -94,3 +99,8 @@ def test_its_settings_are_defined_and_shown_to_operators(slug: str) -> None:
 @pytest.mark.parametrize("slug", BUILT)
 def test_readme_names_it(slug: str) -> None:
     assert re.search(rf"\b{registry.PLATFORMS[slug].label}\b", (ROOT / "README.md").read_text())
+
+
+@pytest.mark.parametrize("slug", BUILT)
+def test_simulators_readme_has_a_section_on_it(slug: str) -> None:
+    assert f"\n## {registry.PLATFORMS[slug].label}\n" in (ROOT / "sandbox/README.md").read_text()

@@ -86,6 +86,7 @@ PLATFORM: dict[str, Any] = {
         "properties": {"sensitive": {"type": "boolean", "description": "Whether media are hidden at first."}},
     },
     "reconcile": "exact",
+    "can_delete": True,
     "rates": [
         {
             "operation": "any",
@@ -106,6 +107,7 @@ NOT_BUILT: dict[str, Any] = {
     "limits": {"text": None, "media": {}},
     "options": {},
     "reconcile": None,
+    "can_delete": None,
     "rates": [],
 }
 NOT_REVOKED = {

@@ -105,6 +105,9 @@ class PlatformSerializer(StrictSerializer):
         allow_null=True,
         help_text="How surely it can be found out whether a post is out: `exact`, `best_effort`, `none`.",
     )
+    can_delete = serializers.BooleanField(
+        allow_null=True, help_text="Whether `DELETE /posts/{id}?remote=true` takes a post back there."
+    )
     rates = RateSerializer(many=True)
 
 
@@ -131,6 +134,7 @@ _NOTHING: dict[str, Any] = {
     "limits": {"text": None, "media": {}},
     "options": {},
     "reconcile": None,
+    "can_delete": None,
     "rates": [],
 }
 
@@ -145,6 +149,7 @@ def _abilities(can: Capabilities) -> dict[str, Any]:
         },
         "options": can.options,
         "reconcile": can.reconcile,
+        "can_delete": can.can_delete,
         "rates": [_rate(rule) for rule in can.rates],
     }
 

@@ -67,12 +67,16 @@ class AccountSignInSerializer(StrictSerializer):
     """A connection without a redirect."""
 
     platform = serializers.ChoiceField([(slug, PLATFORMS[slug].label) for slug in BY_PASSWORD])
-    handle = serializers.CharField(max_length=253, help_text="`ada.bsky.social`, with or without @.")
+    handle = serializers.CharField(max_length=253, help_text="The account's, with or without @.")
     app_password = serializers.CharField(
-        max_length=200, help_text="Made for this in the app's settings; never the account's own. It is not kept."
+        max_length=200,
+        help_text="Made for this in the platform's settings; never the account's own. It is not kept; a token given as "
+        "one is, encrypted.",
     )
     service = serializers.CharField(
-        max_length=300, required=False, help_text="Where the account signs in; left out: https://bsky.social."
+        max_length=300,
+        required=False,
+        help_text="Where the account signs in; left out: the platform's own server, where it has one for everybody.",
     )
 
 

@@ -18,7 +18,7 @@ from integrations.errors import (
     Unavailable,
 )
 from integrations.protocols.values import text_in
-from mastablasta.core.outbound import OAuthSession, Refused, Response
+from mastablasta.core.outbound import OAuthSession, Response
 
 # Our app's own fault, to the token endpoint: https://www.rfc-editor.org/rfc/rfc6749#section-5.2 (read 2026-11-23)
 APP_REFUSED = frozenset({"invalid_client", "unauthorized_client"})
@@ -85,8 +85,8 @@ class OperatorAppFlow(OAuth2Flow):
     Refusals are read as RFC 6749 and 7009 have them; where a platform says them otherwise it overrides the checks.
     """
 
+    has_other_hosts = False
     label: ClassVar[str]
-    default_host: ClassVar[str]
     console: ClassVar[str]
     app_settings: ClassVar[str]
     token_path: ClassVar[str]
@@ -100,18 +100,9 @@ class OperatorAppFlow(OAuth2Flow):
         """Whether a refused refresh says that the grant is dead."""
         return error_of(answer) == "invalid_grant"
 
-    @classmethod
-    def address_of(cls, instance: str) -> str:
-        if instance.strip():
-            raise Refused(f"{cls.label} has one server; leave this out")
-        return cls.default_host
-
     @property
     def token_url(self) -> str:
         return f"{self.http.base_url}{self.token_path}"
-
-    def host_info(self) -> Mapping[str, Any]:
-        return {}
 
     def register(self, *, redirect_uri: str) -> ClientApp:  # noqa: ARG002  there is nothing to register
         sentence = f"The operator of this server has to register an app at {self.console} first."

@@ -56,6 +56,7 @@ def test_platform_says_what_it_takes_and_where_that_stands(client_of: APIClient)
         },
         "options": CAPABILITIES.options,
         "reconcile": "exact",
+        "can_delete": True,
         "rates": [
             {
                 "operation": rule.operation,
@@ -69,7 +70,7 @@ def test_platform_says_what_it_takes_and_where_that_stands(client_of: APIClient)
     }
 
 
-@pytest.mark.parametrize("slug", [slug for slug in registry.PLATFORM_SLUGS if registry.is_built(slug)])
+@pytest.mark.parametrize("slug", registry.built())
 def test_platform_says_what_media_it_takes_and_where_that_stands(client_of: APIClient, slug: str) -> None:
     """Kinds that it does not take are null, and what it does not bound is."""
     media = shown(client_of, slug)["limits"]["media"]  # type: ignore[index]
@@ -95,6 +96,7 @@ def test_platform_that_is_not_built_promises_nothing(client_of: APIClient, slug:
         "limits": {"text": None, "media": {}},
         "options": {},
         "reconcile": None,
+        "can_delete": None,
         "rates": [],
     }
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from integrations import registry
 from integrations.errors import CallFailed
 from integrations.services import tokens
 from integrations.services.connectors import connector_for
@@ -17,6 +18,10 @@ from posts.services import post_content, scheduling
 from posts.states import IN_FLIGHT_OR_UNCERTAIN, DeliveryState
 
 
+class CannotDelete(Conflict):
+    """The platform has no call that takes a post back."""
+
+
 class NotRetracted(Conflict):
     """Some of it is still out; what could be taken back is."""
 
@@ -24,8 +29,9 @@ class NotRetracted(Conflict):
 def retract_post(post: Post, *, at: datetime) -> None:
     """Delete every part of it at its platform; already gone counts as deleted. No transaction is held over a call.
 
-    Raises NotRetracted with one problem an account where a platform refuses or does not answer; calling it again goes
-    on with the rest. Raises Conflict while something is in flight or in doubt.
+    Raises NotRetracted with one problem an account where a platform refuses, does not answer or takes nothing back
+    (`cannot_delete`, without a call); calling it again goes on with the rest. Raises Conflict while something is in
+    flight or in doubt.
     """
     with transaction.atomic():
         deliveries = scheduling.lock_post(post)
@@ -38,16 +44,26 @@ def retract_post(post: Post, *, at: datetime) -> None:
     for delivery in out.order_by("id"):
         try:
             _retract(delivery, at=at)
+        except CannotDelete as refusal:
+            problems.append(_problem(delivery, refusal.code, str(refusal)))
         except (CallFailed, DomainError) as failure:
-            handle = f"{delivery.account.handle} on {delivery.platform}"
-            params = {"account_id": str(delivery.account_id), "delivery_id": str(delivery.id)}
-            problems.append(FieldProblem("deliveries", "not_deleted", f"{handle}: {failure}", params))
+            problems.append(_problem(delivery, "not_deleted", str(failure)))
     if problems:
         raise NotRetracted("not_deleted", f"Not everything could be deleted: {problems[0].message}", problems)
 
 
+def _problem(delivery: Delivery, code: str, sentence: str) -> FieldProblem:
+    params = {"account_id": str(delivery.account_id), "delivery_id": str(delivery.id)}
+    where = f"{delivery.account.handle} on {delivery.platform}"
+    return FieldProblem("deliveries", code, f"{where}: {sentence}", params)
+
+
 def _retract(delivery: Delivery, *, at: datetime) -> None:
     account = delivery.account
+    capabilities = registry.capabilities(delivery.platform)
+    if not capabilities.can_delete:
+        sentence = f"{capabilities.label} takes no post back; delete this one without remote=true, and it stays there."
+        raise CannotDelete("cannot_delete", sentence)
     if account.credential is None:
         raise Conflict("needs_reauth", "The account has to be connected again.")
     credential = tokens.fresh_credentials(account.credential, at=at)

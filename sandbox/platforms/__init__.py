@@ -1,14 +1,23 @@
-"""Which platforms there are: slug -> its class. Adding one is its module and one line here."""
+"""Which platforms there are, by slug: the modules and packages here, each with a subclass of Platform of its name."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
+
 from sandbox.platform import Platform
-from sandbox.platforms.bluesky import Bluesky
-from sandbox.platforms.mastodon import Mastodon
-from sandbox.platforms.twitter import Twitter
+
+
+def platform_in(module: ModuleType) -> type[Platform]:
+    """Return the platform that a module here is called as. Raises LookupError."""
+    slug = module.__name__.rpartition(".")[2]
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, Platform) and getattr(value, "slug", None) == slug:
+            return value
+    raise LookupError(f"{module.__name__} has no subclass of Platform whose slug is {slug!r}")
+
 
 PLATFORMS: dict[str, type[Platform]] = {
-    "bluesky": Bluesky,
-    "mastodon": Mastodon,
-    "twitter": Twitter,
+    found.name: platform_in(import_module(f"{__name__}.{found.name}")) for found in iter_modules(__path__)
 }

@@ -8,14 +8,14 @@ import time
 
 import pytest
 
-from tests.crowd import PLATFORMS, Crowd
+from tests.crowd import WITH_THREADS, Crowd
 from tests.faults.figures import note
 from tests.instance import Instance
 from tests.scale import IS_FULL, SETTLE_S
 
 pytestmark = pytest.mark.timeout(600)
 
-WHERE = PLATFORMS if IS_FULL else ("mastodon",)
+WHERE = WITH_THREADS if IS_FULL else ("mastodon",)
 BOUNDARIES = range(6) if IS_FULL else (0, 2, 5)
 SETTLED_WITHIN_S = 60
 

@@ -1,22 +1,18 @@
-"""The tables, and which call of one a request is."""
+"""The tables, each `CALLS` of the module called as its platform, and which call of one a request is."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from tests.specifications import bluesky, mastodon, twitter
 from tests.specifications.shapes import Call, Fields, Sent, Shape
 
-TABLES: Mapping[str, Mapping[str, Call]] = {
-    "bluesky": bluesky.CALLS,
-    "mastodon": mastodon.CALLS,
-    "twitter": twitter.CALLS,
-}
 # What every request may carry, whatever is asked for.
 OWN_HEADERS = frozenset(
     {
@@ -24,6 +20,10 @@ OWN_HEADERS = frozenset(
         "user-agent",
     }
 )  # fmt: skip
+
+
+class NoTable(LookupError):
+    """Nobody has written down what the platform's specification says."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,20 @@ def call_of(slug: str, method: str, path: str) -> tuple[Call | None, dict[str, s
     return None, {}
 
 
+@cache
+def calls_of(slug: str) -> Mapping[str, Call]:
+    """The platform's table. Raises NoTable."""
+    name = f"{__package__}.{slug}"
+    calls: Mapping[str, Call] | None = getattr(import_module(name), "CALLS", None) if find_spec(name) else None
+    if not calls:
+        raise NoTable(f"tests/specifications/{slug}.py has to say in CALLS what {slug} specifies of the calls we make")
+    return calls
+
+
 @lru_cache
 def _patterns(slug: str, method: str) -> list[tuple[re.Pattern[str], Call]]:
     found = []
-    for name, call in sorted(TABLES[slug].items(), key=lambda item: "{" in item[0]):
+    for name, call in sorted(calls_of(slug).items(), key=lambda item: "{" in item[0]):
         own_method, _, path = name.partition(" ")
         if own_method == method:
             found.append((re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))), call))

@@ -33,7 +33,7 @@ from tests.specifications.shapes import (
     fields,
     one_of,
 )
-from tests.specifications.tables import Request, problems_of
+from tests.specifications.tables import NoTable, Request, problems_of
 
 STATUS = {"status": "Hello", "visibility": "public"}
 TIMELINE = "/2/users/7/tweets?max_results=100&since_id=1&exclude=retweets"
@@ -48,6 +48,11 @@ def uploaded(**changes: Any) -> Request:
     given = {"media": [Sent("image/png", 3)], "media_category": ["tweet_image"], **changes}
     body = {name: value for name, value in given.items() if value is not None}
     return Request("POST", "/2/media/upload", {"Content-Type": f"{MULTIPART}; boundary=a"}, body)
+
+
+def test_platform_without_a_table_is_told_where_it_belongs() -> None:
+    with pytest.raises(NoTable, match=r"tests/specifications/myspace\.py"):
+        problems_of("myspace", Request("GET", "/friends"))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from integrations.platforms.bluesky.addresses import SERVICE, identifier_of, pag
 from integrations.platforms.bluesky.errors import TOKEN_REFUSED, error_from, error_name, said
 from integrations.protocols.oauth2 import for_tokens, web_address
 from integrations.protocols.values import object_in, objects_in, text_in
-from mastablasta.core.outbound import Auth, Response, split_url
+from mastablasta.core.outbound import Auth, Response
 
 CREATE = "/xrpc/com.atproto.server.createSession"
 REFRESH = "/xrpc/com.atproto.server.refreshSession"
@@ -35,13 +35,7 @@ ACCESS_LIVES = timedelta(hours=2)  # of the reference server; one that ends earl
 class BlueskySignIn(PasswordSignIn):
     """`info` holds what the service says of itself: `did`, and `blob_upload_limit` (bytes) where it names one."""
 
-    @classmethod
-    def address_of(cls, instance: str) -> str:
-        named = instance.strip().rstrip("/")
-        if not named:
-            return SERVICE
-        origin, _ = split_url(named if "://" in named else f"https://{named}")
-        return str(origin)
+    default_host = SERVICE
 
     def host_info(self) -> Mapping[str, Any]:
         """Source: https://docs.bsky.app/docs/api/com-atproto-server-describe-server (read 2026-11-23)."""

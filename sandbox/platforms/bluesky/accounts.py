@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from base64 import b32encode
 from bisect import bisect_left, insort
 from collections.abc import Iterator
@@ -13,8 +12,6 @@ from typing import Any
 from sandbox.platforms.bluesky.cids import cid_of
 from sandbox.platforms.bluesky.syntax import tid_of
 from sandbox.records import Grant, Person, Post
-
-PASSWORD_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 @dataclass(slots=True, eq=False)
@@ -79,7 +76,6 @@ class Account:
 
     person: Person
     did: str
-    app_password: str
     collections: dict[str, Collection] = field(default_factory=dict)
     blobs: dict[str, Blob] = field(default_factory=dict)
     commit: str = ""
@@ -141,9 +137,4 @@ def new_account(person: Person, site_name: str) -> Account:
     """Return an account with an empty repository; its DID follows from the service and the handle."""
     digest = hashlib.sha256(f"{site_name}/{person.handle.lower()}".encode()).digest()
     did = f"did:plc:{b32encode(digest).decode().lower()[:24]}"
-    return Account(person, did, app_password())
-
-
-def app_password() -> str:
-    """Return four times four characters, `xxxx-xxxx-xxxx-xxxx`."""
-    return "-".join("".join(secrets.choice(PASSWORD_ALPHABET) for _ in range(4)) for _ in range(4))
+    return Account(person, did)

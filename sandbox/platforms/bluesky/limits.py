@@ -33,7 +33,3 @@ class Spent:
             (b"ratelimit-reset", b"%d" % -(-self.reading.reset_ms // 1000)),
             (b"ratelimit-policy", b"%d;w=%d" % (self.quota.limit, self.quota.period_s)),
         ]
-
-
-def retry_after(until_ms: int, at_ms: int) -> Header:
-    return b"retry-after", b"%d" % max(-(-(until_ms - at_ms) // 1000), 1)

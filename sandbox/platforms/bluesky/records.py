@@ -15,7 +15,6 @@ from sandbox.platforms.bluesky.limits import CREATE_POINTS, DELETE_POINTS, PUT_P
 from sandbox.platforms.bluesky.queries import json_input, limit_in, params
 from sandbox.platforms.bluesky.server import ROUTES, Bluesky
 from sandbox.platforms.bluesky.syntax import POSTS, is_cid, is_record_key, is_tid
-from sandbox.records import Post
 from sandbox.routing import Operation
 from sandbox.wire import Answer, Request, json_answer
 
@@ -197,14 +196,11 @@ def add(server: Bluesky, write: Write, blobs: tuple[Blob, ...], at_ms: int) -> N
     record = Record(write.uri, write.rkey, write.cid, write.value, blobs)
     write.account.collections.setdefault(write.collection, Collection()).add(record)
     if write.collection == POSTS:
-        record.post = Post(
-            number=server.world.next_post_number(),
-            site=server.site.name,
-            slug=server.slug,
-            id=write.uri,
-            person=write.account.person,
-            text=text_of(write.value),
-            created_ms=at_ms,
+        record.post = server.new_post(
+            write.account.person,
+            text_of(write.value),
+            at_ms,
+            own_id=write.uri,
             media=media_of(server, write.account, write.value),
             reply_to=reply_to(write.value),
             language=language_of(write.value),

@@ -10,13 +10,13 @@ from sandbox.platform import Platform
 from sandbox.platforms.bluesky import errors
 from sandbox.platforms.bluesky.accounts import Account, Job, Refresh, ServiceToken, new_account
 from sandbox.platforms.bluesky.lexicon import VIDEO_MAX_BYTES
-from sandbox.platforms.bluesky.limits import ALL_CALLS, WRITES_BY_HOUR, Spent, retry_after
+from sandbox.platforms.bluesky.limits import ALL_CALLS, WRITES_BY_HOUR, Spent
 from sandbox.platforms.bluesky.settings import SETTING_CHECKS, Settings
 from sandbox.platforms.bluesky.syntax import HANDLE, POSTS
 from sandbox.quotas import Meter, Quota, Reading
 from sandbox.records import Person, Post
 from sandbox.routing import Operation, Route, Routes
-from sandbox.wire import Answer, Refused, Request, UnreadableBody
+from sandbox.wire import Answer, Refused, Request, UnreadableBody, retry_after
 from sandbox.world import Site
 
 ADDRESS = "127.0.0.1"
@@ -163,7 +163,7 @@ class Bluesky(Platform):
 
     def person_extras(self, person: Person) -> dict[str, Any]:
         account = self.account(person)
-        return {"did": account.did, "app_password": account.app_password}
+        return {"did": account.did, "app_password": person.app_password}
 
     def post_url(self, post: Post) -> str:
         did, _, rkey = post.id.removeprefix("at://").split("/")

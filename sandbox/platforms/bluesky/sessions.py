@@ -37,7 +37,7 @@ def create(server: Bluesky, request: Request) -> Answer:
     for quota in SIGN_INS:
         server.spend(f"{identifier.lower()} {ADDRESS}", quota, request.at_ms)
     account = server.account_called(identifier)
-    if account is None or not hmac.compare_digest(password.encode(), account.app_password.encode()):
+    if account is None or not hmac.compare_digest(password.encode(), account.person.app_password.encode()):
         raise errors.refuse(401, "AuthenticationRequired", "Invalid identifier or password")
     refuse_taken_down(server, account)
     return issued(server, account, Grant(None, account.person, ("com.atproto.appPass",)), new_jti(), request.at_ms)

@@ -68,14 +68,10 @@ def compose(server: Mastodon, person: Person, fields: dict[str, Any], at_ms: int
         raise Refused(json_answer(404, {"error": REPLY_GONE}))
     media = to_attach(server, person, media_ids(fields), at_ms)
     check_text(server, text, spoiler_text, has_media=bool(media))
-    return Post(
-        number=server.world.next_post_number(),
-        site=server.site.name,
-        slug=server.slug,
-        id=server.site.ids.next_at(at_ms),
-        person=person,
-        text=text,
-        created_ms=at_ms,
+    return server.new_post(
+        person,
+        text,
+        at_ms,
         media=media,
         reply_to=reply_to,
         visibility=visibility,

@@ -79,14 +79,10 @@ def compose(server: Twitter, caller: Caller, body: dict[str, Any], at_ms: int) -
     check_text(server, caller.person, text)
     parent = parent_of(server, caller.person, body)
     media = to_attach(server, caller.person, body["media"]["media_ids"], at_ms) if "media" in body else ()
-    return Post(
-        number=server.world.next_post_number(),
-        site=server.site.name,
-        slug=server.slug,
-        id=server.site.ids.next_at(at_ms),
-        person=caller.person,
-        text=text,
-        created_ms=at_ms,
+    return server.new_post(
+        caller.person,
+        text,
+        at_ms,
         media=media,
         reply_to=parent.id if parent else None,
         app=caller.app,
