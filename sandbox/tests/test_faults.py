@@ -290,7 +290,7 @@ def test_500_slow_connections_at_once_hold(control: Control, alice: Client) -> N
     heads = [connection.recv(65_536).partition(b"\r\n")[0] for connection in connections]
 
     assert heads == [b"HTTP/1.1 200 OK"] * 500
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert len(control.posts()) == 500
     for connection in connections:
         connection.close()

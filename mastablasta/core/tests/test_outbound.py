@@ -332,7 +332,7 @@ def test_visible_call_without_trustworthy_answer_is_unknown(code: str, turn: obj
             visible(server.url, timeout_s=0.4, max_bytes=1000)
 
     assert (caught.value.code, len(server.requests)) == (code, 1)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize(("code", "turn"), CASES)

@@ -248,7 +248,7 @@ def test_handshake_that_hangs_ends_with_the_deadline(dns: Names) -> None:
         assert (
             code_of(lambda: Http(f"https://mastodon.test:{server.port}").get("/", timeout_s=0.3)) == "connect_timeout"
         )
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 3
 
 
 def test_next_address_is_tried_when_one_does_not_answer(dns: Names) -> None:
