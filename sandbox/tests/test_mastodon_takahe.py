@@ -100,12 +100,13 @@ def test_takahe_words_oauth_in_its_own_way(takahe: Client) -> None:
     assert (revoked.status_code, revoked.text) == (200, "")
 
 
-def test_takahe_does_not_know_what_narrow_scopes_allow(control: Control, takahe: Client) -> None:
+def test_takahe_tells_who_somebody_is_to_a_token_with_read_only(control: Control, takahe: Client) -> None:
     narrow = Server(control.origin, "mastodon-takahe").sign_in("alice")
 
     answer = narrow.call("GET", "/api/v1/accounts/verify_credentials")
 
     assert (answer.status_code, answer.json()) == (403, {"error": "out_of_scope_for_token"})
+    assert narrow.published("Narrow")["id"]
     assert takahe.call("GET", "/api/v1/accounts/verify_credentials").status_code == 200
 
 

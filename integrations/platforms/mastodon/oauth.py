@@ -31,8 +31,8 @@ PATHS: dict[str, str] = {
     "app_registration_endpoint": "/api/v1/apps",
 }
 # https://www.rfc-editor.org/rfc/rfc6749#section-5.2 (read 2026-11-23); access_denied for a wrong secret: Takahe 0.11
-APP_UNKNOWN = {"invalid_client", "access_denied"}
-# Pleroma and Akkoma, lib/pleroma/web/o_auth/o_auth_controller.ex (read 2026-11-28)
+APP_UNKNOWN = {"invalid_client", "invalid_client_id", "access_denied"}
+# Pleroma and Akkoma, lib/pleroma/web/o_auth/o_auth_controller.ex (read 2026-11-29)
 INVALID_CREDENTIALS = "invalid credentials"
 GRANT_ENDED = {"invalid_grant", "unauthorized_client"}
 
@@ -74,9 +74,10 @@ class MastodonOAuth(OAuth2Flow):
         return not has_refused and self.info.get("has_granular_scopes") is not False
 
     def learned_from(self, refusal_code: str) -> Mapping[str, Any]:
-        """A server that takes granular scopes may not know what they allow, as Takahe 0.11: it is asked for wide ones.
+        """A server that takes granular scopes may not know what they allow: it is asked for wide ones.
 
-        It says so in its refusal to tell who somebody is (seen 2026-11-28), or at the registration.
+        Takahe 0.11 tells who somebody is to a token with `read` only (api/decorators.py, read 2026-11-29). Others may
+        refuse the registration.
         """
         is_about_scopes = refusal_code in SCOPES_REFUSED and self._asks_granular
         return {"refused_granular_scopes": True} if is_about_scopes else {}

@@ -53,7 +53,7 @@ class StockDialect:
     has_quotas = True
     has_metadata = True
     has_app_tokens = True
-    has_granular_scopes = True
+    has_identity_scopes = True
     processes_media = True
     unknown_client_status = 401
     bad_redirect_status = 400
@@ -129,13 +129,17 @@ class StockDialect:
 
 
 class TakaheDialect(StockDialect):
-    """Takahe 0.11: no idempotency, no quotas, HTML where Mastodon has JSON, media ready at once."""
+    """Takahe 0.11: no idempotency, no quotas, HTML where Mastodon has JSON, media ready at once.
+
+    Who somebody is it tells to a token with `read` only (api/decorators.py, api/models/token.py of jointakahe/takahe,
+    read 2026-11-29).
+    """
 
     remembers_keys = False
     has_quotas = False
     has_metadata = False
     has_app_tokens = False
-    has_granular_scopes = False
+    has_identity_scopes = False
     processes_media = False
     unknown_client_status = 400
     bad_redirect_status = 401

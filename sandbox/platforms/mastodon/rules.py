@@ -46,6 +46,7 @@ SCOPES = frozenset(
         "write:statuses",
     }
 )
+IDENTITY_SCOPES = frozenset({"profile", "read:accounts"})
 
 # Account::MENTION_RE, and what may not follow upon it: `end_mention_match` of twitter-text.
 WORD = r"\p{Letter}\p{Mark}\p{Decimal_Number}\p{Connector_Punctuation}"

@@ -10,7 +10,7 @@ from sandbox.oauth import OAuth, Policy
 from sandbox.platform import Platform
 from sandbox.platforms.mastodon import shapes
 from sandbox.platforms.mastodon.dialects import EFFECTS, StockDialect, TakaheDialect, page
-from sandbox.platforms.mastodon.rules import ALL_CALLS, EXTRA_QUOTAS, STATUSES, covers
+from sandbox.platforms.mastodon.rules import ALL_CALLS, EXTRA_QUOTAS, IDENTITY_SCOPES, STATUSES, covers
 from sandbox.platforms.mastodon.settings import SETTING_CHECKS, TAKAHE, TAKAHE_LIMITS, Settings
 from sandbox.quotas import Meter, Quota, Reading
 from sandbox.records import Person, Post, Token
@@ -116,9 +116,9 @@ class Mastodon(Platform):
         return token.grant.person, token
 
     def covers(self, granted: tuple[str, ...], *sufficient: str) -> bool:
-        """Return whether one of the sufficient scopes was granted; some servers look for the wide ones only."""
-        wide = {scope.partition(":")[0] for scope in sufficient} & {"read", "write"}
-        return covers(granted, *(sufficient if self.dialect.has_granular_scopes else wide))
+        """Return whether one of the sufficient scopes was granted; some servers know none for who somebody is."""
+        known = (scope for scope in sufficient if self.dialect.has_identity_scopes or scope not in IDENTITY_SCOPES)
+        return covers(granted, *known)
 
     def reader(self, request: Request) -> Person | None:
         """Return who reads; nobody needs a token to read, but one that came must be good and suffice."""

@@ -296,6 +296,7 @@ def test_registration_that_fails_says_why(said: bytes, kind: type[CallFailed]) -
         (answer('{"error":"invalid_client"}', 401), False),
         (answer('{"error":"invalid_client"}', 400), False),
         (answer('{"error":"access_denied"}', 401), False),  # Takahe, of a wrong secret
+        (answer('{"error":"invalid_client_id"}', 401), False),  # an older Takahe
         (answer('{"error":"Invalid credentials"}', 400), False),  # Pleroma, Akkoma
         (answer(json.dumps({**GRANTED, "access_token": "of-the-app"})), True),
         (answer('{"error":"invalid_scope"}', 400), True),
