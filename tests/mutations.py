@@ -232,8 +232,8 @@ MUTATIONS = (
     Mutation(
         "another workspace's file in a post",
         "posts/services/media.py",
-        "    found = {asset.id: asset for asset in Asset.objects.in_workspace(workspace).filter(id__in=wanted)}",
-        "    found = {asset.id: asset for asset in Asset.objects.filter(id__in=wanted)}",
+        "    return Asset.objects.in_workspace(workspace).in_bulk(wanted) if wanted else {}",
+        "    return Asset.objects.in_bulk(wanted) if wanted else {}",
         ("posts/tests/test_media.py::test_files_of_others_do_not_exist",),
     ),
     Mutation(
