@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -27,13 +26,17 @@ PUBLIC = {
 }
 
 
-def _resources() -> Iterator[tuple[str, str]]:
-    """Each resource of the routers that has a list, and oneself: name and path."""
-    yield "me", "auth/me"
+def _resources() -> dict[str, str]:
+    """The path of each resource of the routers that has a list, and of oneself, by name: its own, or all of its path
+    where another has that name (search_posts)."""
+    found = {"me": "auth/me"}
     for router in ROUTERS:
         for prefix, viewset, _ in router.registry:
             if hasattr(viewset, "list") and "<" not in prefix:
-                yield prefix.rpartition("/")[2].replace("-", "_"), prefix
+                path = prefix.replace("-", "_")
+                name = path.rpartition("/")[2]
+                found[path.replace("/", "_") if name in found else name] = prefix
+    return found
 
 
 class Root(CallerView):
@@ -59,6 +62,6 @@ class Root(CallerView):
         ],
     )
     def get(self, request: Request) -> Response:
-        shown: dict[str, Any] = {**PUBLIC, **(dict(_resources()) if isinstance(request.auth, Caller) else {})}
+        shown: dict[str, Any] = {**PUBLIC, **(_resources() if isinstance(request.auth, Caller) else {})}
         addresses = {name: f"{settings.PUBLIC_URL}/api/v2/{path}" for name, path in shown.items()}
         return Response(addresses, headers={"Cache-Control": "private, no-cache"})

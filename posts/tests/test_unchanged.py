@@ -101,9 +101,11 @@ def test_each_field_by_itself(
         put_out(post_id)
     before = client.get(f"/api/v2/posts/{post_id}").json()
 
-    for name, value in before.items():
-        answer = client.patch(f"/api/v2/posts/{post_id}", {name: value})
-        assert (name, answer.status_code, answer.json()) == (name, 200, before)
+    by_itself = [{name: before[name]} for name in ("content", "platforms", "accounts", "thread", "media", "overrides")]
+    the_rest = {name: value for name, value in before.items() if {name: value} not in by_itself}
+    for body in [*by_itself, the_rest]:
+        answer = client.patch(f"/api/v2/posts/{post_id}", body)
+        assert (body, answer.status_code, answer.json()) == (body, 200, before)
 
 
 def test_what_was_published_at_once_may_be_put(client: APIClient, others: list[SocialAccount]) -> None:
