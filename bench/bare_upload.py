@@ -1,4 +1,4 @@
-"""The program, and beside it at /bare the limit: a handler that writes the body to disk, hashes it, and does no more.
+"""The program, and beside it the limit, for uploads with `?bare`: a handler that writes the body and hashes it.
 
 `gunicorn -c python:mastablasta.gunicorn bench.bare_upload:application`
 """
@@ -17,7 +17,7 @@ BLOCK = 1024 * 1024  # of 64 kB to 2 MB the quickest
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    if environ["PATH_INFO"] != "/bare":
+    if environ["QUERY_STRING"] != "bare":
         return program(environ, start_response)
     digest, left, body = hashlib.sha256(), int(environ["CONTENT_LENGTH"]), environ["wsgi.input"]
     handle, _ = tempfile.mkstemp(dir=os.environ["MASTABLASTA_HOME"], prefix="bare-")

@@ -68,7 +68,7 @@ def measure(instance: Instance, pid: int, folder: Path) -> None:
 
 
 def send_bare(instance: Instance, rest: Path) -> float:
-    return send(instance, "/bare", {}, b"", rest, SIZE, b"", expect=200)
+    return send(instance, "/api/v2/media/upload?bare", {}, b"", rest, SIZE, b"", expect=200)
 
 
 def send_video(instance: Instance, token: str, rest: Path) -> float:

@@ -86,6 +86,8 @@ DB_POOL_MIN = env.number("DB_POOL_MIN", 10)
 DB_POOL_MAX = env.number("DB_POOL_MAX", 30, at_least=1)
 WEB_WORKERS = env.number("WEB_WORKERS", 2 * (os.cpu_count() or 1), at_least=1)
 WEB_THREADS = env.number("WEB_THREADS", 8, at_least=1)
+WEB_FILE_THREADS = env.number("WEB_FILE_THREADS", 4, at_least=1)
+WEB_CONNECTIONS_PER_CLIENT = env.number("WEB_CONNECTIONS_PER_CLIENT", 100, at_least=1)
 IS_WEB_PROCESS = os.environ.get("MASTABLASTA_PROCESS") == "web"
 DATABASES: dict[str, dict[str, Any]]
 if DATABASE_URL:

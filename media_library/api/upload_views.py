@@ -16,7 +16,7 @@ from accounts.api.base import WorkspaceView
 from mastablasta.core.api.serializers import StrictSerializer
 from media_library.api.presenting import created
 from media_library.api.serializers import ALT_TEXT, NewMediaSerializer
-from media_library.api.uploads import Arrived, UploadParser, announced, drain
+from media_library.api.uploads import Arrived, UploadParser, announced, expect_chunks, is_chunked
 from media_library.models import LONGEST_ALT_TEXT
 from media_library.services import intake
 
@@ -45,6 +45,8 @@ class MediaUpload(WorkspaceView):
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         # Whoever asks for request.POST (Django's check of a browser's CSRF token) must not read the body.
         request._post, request._files = QueryDict(), MultiValueDict()  # type: ignore[attr-defined]
+        if is_chunked(request):
+            expect_chunks(request)
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -73,5 +75,4 @@ class MediaUpload(WorkspaceView):
         for file in own.FILES.values():
             if isinstance(file, Arrived):
                 file.close()
-        response._resource_closers.append(lambda: drain(own, before=intake.let_go))
         return response

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopFutureHandlers
+from django.core.handlers.wsgi import LimitedStream
 from django.http import HttpRequest, UnreadablePostError
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from rest_framework.exceptions import ParseError
@@ -15,12 +15,11 @@ from rest_framework.parsers import BaseParser, DataAndFiles
 
 from mastablasta.core.errors import Invalid
 from media_library import filenames
-from media_library.services.incoming import Incoming
+from media_library.formats import LARGEST
+from media_library.services.incoming import AROUND, Incoming, too_large
 
 BLOCK = 1024 * 1024  # measured from 64 kB to 2 MB: as many as gunicorn reads at once is quickest
-STALLED_S = 60.0  # without a byte: whoever sends is gone and did not say so
-DRAIN_S = 15.0
-DRAIN_BYTES = 1024**3
+LONGEST = LARGEST + AROUND
 FILE, FIELDS = "file", ["file", "alt_text"]
 
 
@@ -66,8 +65,19 @@ class UploadParser(BaseParser):
 
 def announced(request: HttpRequest) -> int:
     """How many bytes the body has, as its sender says; 0 when it does not."""
-    text = request.META.get("CONTENT_LENGTH") or ""
+    text = "" if is_chunked(request) else request.META.get("CONTENT_LENGTH") or ""
     return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def is_chunked(request: HttpRequest) -> bool:
+    """Whether the body comes in chunks, whose sender does not know how many there will be."""
+    return "HTTP_TRANSFER_ENCODING" in request.META
+
+
+def expect_chunks(request: HttpRequest) -> None:
+    """Let the body of a chunked request be read, up to a byte more than can be taken; WSGI gives it none."""
+    request.META["CONTENT_LENGTH"] = str(LONGEST + 1)
+    request._stream = LimitedStream(request.META["wsgi.input"], LONGEST + 1)  # type: ignore[assignment]  # as WSGIRequest
 
 
 class _Multipart(MultiPartParser):
@@ -79,27 +89,25 @@ class _Multipart(MultiPartParser):
 
 
 class _Body:
-    """The request's bytes; who leaves before the last one, or stays silent, is found out."""
+    """The request's bytes; who leaves before the last one, or is given up as too slow, is found out.
+
+    `length` 0 = it is not known before the last chunk.
+    """
 
     def __init__(self, request: HttpRequest, length: int) -> None:
-        self._request = request
-        self._left = length
-        _set_timeout(request, STALLED_S)
+        self._request, self._length, self._read = request, length, 0
 
     def read(self, size: int) -> bytes:
         try:
             data = self._request.read(size)
-        except UnreadablePostError:
-            self._give_up()
-        self._left -= len(data)
-        if not data and self._left > 0:
-            self._give_up()
-        if self._left == 0:
-            _set_timeout(self._request, None)
+        except UnreadablePostError as error:
+            raise broken_off() from error
+        self._read += len(data)
+        if not data and self._read < self._length:
+            raise broken_off()
+        if self._read > LONGEST:
+            raise too_large(LARGEST, self._read, "videos")
         return data
-
-    def _give_up(self) -> NoReturn:
-        raise broken_off()
 
 
 def broken_off() -> Invalid:
@@ -140,33 +148,3 @@ class _ToScratch(FileUploadHandler):
     def discard(self) -> None:
         if self._incoming is not None:
             self._incoming.discard()
-
-
-def drain(request: HttpRequest, *, before: Callable[[], None]) -> None:
-    """Read on for a while after an answer that did not wait for the whole body; `before` is called if there is any.
-
-    Closed on a client that still sends, a connection is reset, and the client never sees why it was refused.
-    """
-    deadline = time.monotonic() + DRAIN_S
-    left = DRAIN_BYTES
-    try:
-        while left > 0 and (wait_s := deadline - time.monotonic()) > 0:
-            _set_timeout(request, wait_s)
-            data = request.read(BLOCK)
-            if not data:
-                break
-            before()
-            left -= len(data)
-    except UnreadablePostError:
-        pass  # it left
-    finally:
-        _set_timeout(request, None)
-
-
-def _set_timeout(request: HttpRequest, seconds: float | None) -> None:
-    """How long a read may wait for the client; gunicorn would wait for ever."""
-    if (socket := request.META.get("gunicorn.socket")) is not None:
-        try:
-            socket.settimeout(seconds)
-        except OSError:
-            return  # closed

@@ -86,7 +86,7 @@ class Incoming:
     def _refuse_too_large(self, size: int) -> None:
         limit = self.form.max_bytes if self.form else LARGEST
         if size > limit:
-            raise _too_large(limit, size, "pictures" if self.form and self.form.kind == "image" else "videos")
+            raise too_large(limit, size, "pictures" if self.form and self.form.kind == "image" else "videos")
 
     def _append(self, block: bytes) -> None:
         left = memoryview(block)
@@ -107,7 +107,7 @@ class Incoming:
 def refuse_what_is_announced(size: int) -> None:
     """Refuse before the first byte what cannot be taken: more than any format may have, or than there is room for."""
     if size - AROUND > LARGEST:
-        raise _too_large(LARGEST, size, "videos")
+        raise too_large(LARGEST, size, "videos")
     refuse_without_room(size)
 
 
@@ -130,7 +130,8 @@ def _full() -> NoRoom:
     return NoRoom("no_room", sentence)
 
 
-def _too_large(limit: int, size: int, what: str) -> TooLarge:
+def too_large(limit: int, size: int, what: str) -> TooLarge:
+    """What to raise for a file of `size` bytes where `what` ("pictures", "videos") may have `limit`."""
     sentence = f"The file is larger than {limit // MB} MB, the limit for {what}; upload a smaller one."
     return TooLarge(
         "too_large", sentence, [FieldProblem("file", "too_large", sentence, {"limit": limit, "actual": size})]

@@ -26,6 +26,7 @@ from accounts.tests.factories import make_member, make_membership, make_user, ma
 from mastablasta.core.api.fields import utc_text
 from mastablasta.core.models import IdempotencyKey
 from mastablasta.core.tests.answers import assert_problem, one
+from media_library.api import uploads
 from media_library.models import Asset
 from media_library.services import incoming, wakeups
 from media_library.services.incoming import Incoming
@@ -261,27 +262,78 @@ def test_body_that_ends_too_early_leaves_nothing(client):
     assert (everything(), Asset.objects.count()) == (before, 0)
 
 
-def test_sender_that_falls_silent_is_given_up(client):
-    before, waits = everything(), []
-
-    class Line:
-        def settimeout(self, seconds: float | None) -> None:
-            waits.append(seconds)
+def test_sender_that_the_server_gave_up_leaves_nothing(client):
+    before = everything()
 
     class Silent(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
-            return super().read(size) or self._wait()
+            return super().read(size) or self._give_up()
 
-        def _wait(self) -> bytes:
-            raise TimeoutError
+        def _give_up(self) -> bytes:
+            raise ConnectionResetError
 
     body = Silent(part("file", clip("mp4"), filename="a.mp4"))
-    more = {"gunicorn.socket": Line(), "wsgi.input": body, "CONTENT_LENGTH": "100000"}
 
-    answer = client.generic("POST", URL, b"", f"multipart/form-data; boundary={BOUNDARY}", **more)
+    answer = client.generic(
+        "POST",
+        URL,
+        b"",
+        f"multipart/form-data; boundary={BOUNDARY}",
+        **{"wsgi.input": body, "CONTENT_LENGTH": "100000"},
+    )
 
     assert (answer.status_code, answer.json()["code"]) == (400, "incomplete")
-    assert (waits[0], waits[-1]) == (60.0, None)
+    assert (everything(), Asset.objects.count()) == (before, 0)
+
+
+# --- in chunks, which the web server takes apart ---
+def send_in_chunks(client: Any, body: Any) -> Any:
+    chunked = {"wsgi.input": body, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    return client.generic("POST", URL, b"", f"multipart/form-data; boundary={BOUNDARY}", **chunked)
+
+
+def test_upload_in_chunks_is_kept(client):
+    data = photo()
+    body = part("file", data, filename="a.jpg") + part("alt_text", b"A street") + f"--{BOUNDARY}--\r\n".encode()
+
+    answer = send_in_chunks(client, io.BytesIO(body))
+
+    assert (answer.status_code, answer.json()["alt_text"]) == (201, "A street")
+    assert answer.json()["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+class Endless(io.BytesIO):
+    """Goes on with zeros for ever."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(size) or bytes(size or 0)
+
+
+@pytest.mark.parametrize("field", ["file", "alt_text", "behind"])
+def test_chunks_without_end_are_refused(client, monkeypatch, field):
+    monkeypatch.setattr(uploads, "LONGEST", 3_000_000)
+    before = everything()
+    end = f"--{BOUNDARY}--\r\n".encode() if field == "behind" else b""
+    body = part("file" if field == "behind" else field, photo(), filename=None if field == "alt_text" else "a.jpg")
+
+    answer = send_in_chunks(client, Endless(body.removesuffix(b"" if end else b"\r\n") + end))
+
+    assert answer.status_code == (400 if field == "behind" else 413)
+    assert (everything(), Asset.objects.count()) == (before, 0)
+
+
+def test_chunks_that_break_off_leave_nothing(client):
+    before = everything()
+
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if data := super().read(size):
+                return data
+            raise OSError
+
+    answer = send_in_chunks(client, Broken(part("file", photo(), filename="a.jpg")))
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "incomplete")
     assert (everything(), Asset.objects.count()) == (before, 0)
 
 

@@ -25,6 +25,7 @@ BOUNDARY = "b0undary"
 HEAD = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="holiday"\r\n\r\n'.encode()
 TAIL = f"\r\n--{BOUNDARY}--\r\n".encode()
 ZEROS = bytes(MB)
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -110,6 +111,24 @@ def test_original_lies_in_the_storage_byte_for_byte(instance: Instance, client: 
     new = {name: found for name, found in originals(instance).items() if name not in before}
     assert list(new.values()) == [digest.digest()]
     assert [Path(name).parent.name for name in new] == [client.user["id"]]
+
+
+def test_upload_and_request_in_chunks_are_taken(instance: Instance, client: Client):
+    data = clip("mp4")
+    at = urlsplit(instance.url)
+    line = http.client.HTTPConnection(at.hostname or "", at.port, timeout=120)
+    signed = {"Authorization": f"Bearer {client.token}"}
+    body = HEAD + data + TAIL
+
+    typed = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    line.request("POST", PATH, (body[at : at + 999] for at in range(0, len(body), 999)), {**signed, **typed})
+    made = json.loads(line.getresponse().read())
+    line.request("PATCH", f"/api/v2/media/{made['id']}", iter([b'{"alt_text": ', b'"A clip"}']), {**signed, **JSON})
+    edited = json.loads(line.getresponse().read())
+    line.close()
+
+    assert made["sha256"] == hashlib.sha256(data).hexdigest()
+    assert edited["alt_text"] == "A clip"
 
 
 @pytest.mark.parametrize("how", ["closes", "resets"])

@@ -61,6 +61,7 @@ class ProblemMiddleware:
         return response
 
     def _refuse(self, request: HttpRequest) -> HttpResponse | None:
-        """A body without a length reads as an empty one (WSGI); better refused than silently dropped."""
+        """Under a server that cannot tell its end, a body of chunks reads as an empty one: refused, not dropped."""
         is_chunked = "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH")
-        return problem_response(411) if is_chunked and is_api(request) else None
+        is_lost = is_chunked and not request.META.get("wsgi.input_terminated")
+        return problem_response(411) if is_lost and is_api(request) else None

@@ -24,11 +24,13 @@ SENTENCES: dict[int, tuple[str, str]] = {
         "This address does not take that method; the Allow header names what it takes.",
     ),
     406: ("not_acceptable", "Answers are JSON; send `Accept: application/json`."),
+    408: ("too_slow", "The request did not arrive in time; send it again, without pauses."),
     411: ("length_required", "The body comes without Content-Length; send its length instead of chunks."),
     413: ("body_too_large", "The body is too large; send less at once."),
     415: ("unsupported_media_type", "The body is of a type that this address does not read; see the schema."),
     416: ("range_not_satisfiable", "The Range lies outside the file; ask for bytes that Content-Range says it has."),
     429: ("throttled", "Too many requests; wait as long as Retry-After says."),
+    431: ("head_too_large", "The headers of the request are too large; send less in them."),
     500: (
         "internal_error",
         "Something went wrong here and is logged under this request_id; try again later.",

@@ -1,0 +1,1 @@
+"""The web server's worker: gunicorn's threads, which a slow client cannot hold."""
