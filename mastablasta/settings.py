@@ -214,11 +214,13 @@ S3_OPTIONS: dict[str, Any] = {
     "endpoint_url": env.text("AWS_S3_ENDPOINT_URL") or None,
     "custom_domain": env.text("AWS_S3_CUSTOM_DOMAIN") or None,
     "location": "media",
-    "signature_version": "s3v4",
     "file_overwrite": False,
     "default_acl": None,
 }
 if AWS_STORAGE_BUCKET_NAME:
+    from mastablasta.object_storage import client_config, transfer_config  # boto3 takes its time
+
+    S3_OPTIONS |= {"client_config": client_config(), "transfer_config": transfer_config()}
     STORAGES["default"] = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": S3_OPTIONS}
 
 # --- people ----------------------------------------------------------------------------------------------------------

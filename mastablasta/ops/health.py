@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import uuid4
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 SILENT = timedelta(seconds=scaled(25))  # a heartbeat older counts as none: whoever asks every 5 s knows within 30
 LATE = timedelta(seconds=scaled(15))  # work this long overdue does not move; a call takes 12 s at most
 STATUS_KEEP_S = scaled(10)  # what /status says is this old at most
+STORAGE_S = 3.0  # for a look at the storage; a slower one is of no use to who waits for a page
 STUCK_S = 20.0  # a probe that has not come back for so long has failed
 
 
@@ -109,7 +111,30 @@ def migrations() -> Finding:
     return Finding(True, "All are applied.")
 
 
-def storage() -> Finding:
+class StorageLook:
+    """A file written, read and removed in a thread of its own, so that a storage that hangs keeps nobody waiting."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "storage-look")
+        self._starting = threading.Lock()
+        self._look: Future[Finding] | None = None
+        self._began_at = 0.0
+
+    def finding(self) -> Finding:
+        """What a look finds that takes STORAGE_S at most; whoever asks meanwhile waits for the same one."""
+        with self._starting:
+            if self._look is None or self._look.done():
+                self._look, self._began_at = self._thread.submit(_write_and_read), time.monotonic()
+            look, left_s = self._look, self._began_at + STORAGE_S - time.monotonic()
+        try:
+            return look.result(max(0.0, left_s))
+        except TimeoutError:
+            if look.done():
+                raise  # the storage's own
+            return Finding(False, "It does not answer.")
+
+
+def _write_and_read() -> Finding:
     content = uuid4().hex.encode()
     name = default_storage.save(f"health/{uuid4().hex}", ContentFile(content))
     try:
@@ -118,6 +143,13 @@ def storage() -> Finding:
     finally:
         default_storage.delete(name)
     return Finding(found == content, "It keeps what is written." if found == content else "It lost a file.")
+
+
+STORAGE_LOOK = StorageLook()
+
+
+def storage() -> Finding:
+    return STORAGE_LOOK.finding()
 
 
 def worker() -> Finding:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import structlog
 from django.conf import settings
@@ -26,6 +28,8 @@ from mastablasta.core.errors import NotThere, Unreachable
 log = structlog.get_logger(__name__)
 
 BLOCK = 512 * 1024
+REST_S = 3.0  # how long a storage is left alone that answered nobody
+_silent_until: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -56,28 +60,32 @@ class _Arrived(File):  # type: ignore[type-arg]  # generic in the stubs only
 def keep(path: Path, name: str) -> str:
     """Move a scratch file into the storage; returns the name it has there. Renamed on local disk, sent to S3.
 
-    Not synced to the disk first, which takes about a second for 500 MB: a power cut just after may leave a row without
-    its bytes, and `prune` tells of it.
+    Raises Unreachable when the storage does not answer. Not synced to the disk first, which takes about a second for
+    500 MB: a power cut just after may leave a row without its bytes, and `prune` tells of it.
     """
-    with _Arrived(path) as file:
+    with _Arrived(path) as file, _reaching_storage(name):
         return default_storage.save(name, file)
 
 
 def discard(names: Iterable[str]) -> None:
-    """Remove files from the storage; "" and what is gone already are passed over."""
+    """Remove files from the storage; "" and what is gone already are passed over. Raises Unreachable."""
     for name in names:
         if name:
-            default_storage.delete(name)
+            with _reaching_storage(name):
+                default_storage.delete(name)
 
 
 @contextmanager
 def local(stored_name: str) -> Iterator[Path]:
-    """A stored file as a local path to read: itself on local disk, else a copy that is gone at the end."""
+    """A stored file as a local path to read: itself on local disk, else a copy that is gone at the end.
+
+    Raises FileNotFoundError, Unreachable.
+    """
     if is_local():
         yield Path(default_storage.path(stored_name))
         return
     with scratch(Path(stored_name).suffix) as copy:
-        with default_storage.open(stored_name, "rb") as stored, copy.open("wb") as out:
+        with _reaching_storage(stored_name), default_storage.open(stored_name, "rb") as stored, copy.open("wb") as out:
             shutil.copyfileobj(stored, out, 1024 * 1024)
         yield copy
 
@@ -90,14 +98,15 @@ def is_local() -> bool:
 class Part:
     """Bytes of a stored file, block by block; closed at their end, or by whoever stops before."""
 
-    def __init__(self, source: Any, length: int) -> None:
-        self._source, self._left = source, length
+    def __init__(self, source: Any, length: int, stored_name: str) -> None:
+        self._source, self._left, self._stored_name = source, length, stored_name
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> bytes:
-        block: bytes = self._source.read(min(BLOCK, self._left)) if self._left else b""
+        with _reaching_storage(self._stored_name):
+            block: bytes = self._source.read(min(BLOCK, self._left)) if self._left else b""
         if not block:
             self.close()
             raise StopIteration
@@ -115,19 +124,19 @@ def part(stored_name: str, *, start: int, length: int) -> Part:
     """
     if not is_local():
         end = f"{start + length - 1}" if length else ""
-        return Part(_from_s3(stored_name, f"bytes={start}-{end}"), length)
+        return Part(_from_s3(stored_name, f"bytes={start}-{end}"), length, stored_name)
     try:
         file = default_storage.open(stored_name, "rb")
     except FileNotFoundError as error:
         raise _lost(stored_name) from error
     file.seek(start)
-    return Part(file, length)
+    return Part(file, length, stored_name)
 
 
 def content(stored_name: str) -> bytes:
     """All bytes of a small file, as a thumbnail. Raises NotThere, Unreachable."""
     if not is_local():
-        with closing(_from_s3(stored_name)) as body:
+        with closing(_from_s3(stored_name)) as body, _reaching_storage(stored_name):
             return bytes(body.read())
     try:
         with default_storage.open(stored_name, "rb") as file:
@@ -185,19 +194,39 @@ def link(stored_name: str, *, lasts_s: int, mime_type: str, disposition: str, is
     return str(storage.bucket.meta.client.generate_presigned_url("get_object", Params=at | how, ExpiresIn=lasts_s))
 
 
-def _from_s3(stored_name: str, *ranges: str) -> Any:
-    from botocore.exceptions import BotoCoreError, ClientError
+@contextmanager
+def _reaching_storage(stored_name: str) -> Iterator[None]:
+    """Say in our words that S3 does not have a file (NotThere) or does not do what it is asked (Unreachable).
 
-    storage: Any = storages["default"]
-    which = {"Range": ranges[0]} if ranges else {}
+    Where it has just kept somebody waiting in vain, the next ones are told so at once.
+    """
+    if is_local():
+        yield
+        return
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+
+    storage = storages["default"]
+    if time.monotonic() < _silent_until.get(storage, 0.0):
+        raise _unreachable()
     try:
-        return storage.bucket.Object(_key(storage, stored_name)).get(**which)["Body"]
+        yield
+    except (ConnectTimeoutError, ReadTimeoutError) as error:
+        _silent_until[storage] = time.monotonic() + REST_S
+        raise _silent(stored_name) from error
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] in {404, 416}:
             raise _lost(stored_name) from error
         raise _silent(stored_name) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, Boto3Error) as error:
         raise _silent(stored_name) from error
+
+
+def _from_s3(stored_name: str, *ranges: str) -> Any:
+    storage: Any = storages["default"]
+    which = {"Range": ranges[0]} if ranges else {}
+    with _reaching_storage(stored_name):
+        return storage.bucket.Object(_key(storage, stored_name)).get(**which)["Body"]
 
 
 def _key(storage: Any, stored_name: str) -> str:
@@ -212,6 +241,10 @@ def _lost(stored_name: str) -> NotThere:
 
 def _silent(stored_name: str) -> Unreachable:
     log.warning("storage_unreachable", stored_name=stored_name, exc_info=True)
+    return _unreachable()
+
+
+def _unreachable() -> Unreachable:
     return Unreachable(
         "storage_unreachable", "The storage of files does not answer just now; try again a little later."
     )

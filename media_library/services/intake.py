@@ -12,7 +12,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Sum
 
 from accounts.models import User, Workspace
-from mastablasta.core.errors import FieldProblem, NoRoom
+from mastablasta.core.errors import FieldProblem, NoRoom, Unreachable
 from mastablasta.core.ids import new_id
 from media_library import filenames
 from media_library.inspection import Inspected, inspect
@@ -41,7 +41,7 @@ def take(
 ) -> Asset:
     """Return the asset of a file that has arrived whole: the one with the same bytes, or a new one.
 
-    Raises NotMedia when it is none that can be used, NoRoom. The scratch file stays the caller's to discard.
+    Raises NotMedia when it is none that can be used, NoRoom, Unreachable. The scratch file stays the caller's.
     """
     known = _with_same_bytes(workspace, arrived.sha256, alt_text=alt_text)
     if known is not None:
@@ -76,7 +76,8 @@ def store(
     """Move an inspected file into the storage and write its row; the same bytes in a workspace are the same asset.
 
     Of one that is there already only an empty alt text is filled in. `path` is gone afterwards when it was taken.
-    Raises NoRoom when the workspace's quota or the disk is full; then nothing is left on either side.
+    Raises NoRoom when the workspace's quota or the disk is full; then nothing is left on either side. Raises
+    Unreachable when the storage does not answer; what it may have kept all the same, `manage.py prune` finds.
     """
     _refuse_beyond_quota(workspace, size)
     asset = Asset(
@@ -105,7 +106,7 @@ def store(
         match _is_written(asset):
             case True:  # the commit's answer was lost, not the commit
                 return asset
-            case False:
+            case False if not isinstance(error, Unreachable):  # else it would be waited for once more, in vain
                 files.discard([asset.stored_name])
         if isinstance(error, OSError):
             raise no_room(error) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +24,13 @@ from rest_framework.test import APIClient
 
 from accounts.models import Workspace
 from accounts.tests.factories import make_workspace, signed_in
+from mastablasta.core.errors import Unreachable
+from mastablasta.object_storage import client_config, transfer_config
+from mastablasta.ops import health
 from media_library.models import Asset
 from media_library.services import deletion, files, links, render_worker
-from media_library.tests.factories import MAKER, clip, make_rendition, photo, still
+from media_library.tests.factories import MAKER, clip, make_asset, make_rendition, photo, still
+from tests.kit.raw_server import RawConnection, RawServer, answer, is_silent, raw_server, resets, says
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,8 +69,10 @@ def bucket(storage: Any, server: str, settings: Settings, tmp_path: Path) -> Ite
 
 
 def use_storage(settings: Settings, server: str, **options: Any) -> None:
+    """As AWS_STORAGE_BUCKET_NAME and its like make it, with time-outs a twentieth as long."""
+    patience = {"client_config": client_config(connect_s=0.1, read_s=0.15), "transfer_config": transfer_config()}
     names = {"access_key": "us", "secret_key": "known to us", "region_name": "us-east-1"}
-    given = {"bucket_name": BUCKET, "endpoint_url": server, **names, **options}
+    given = {"bucket_name": BUCKET, "endpoint_url": server, **names, **patience, **options}
     s3 = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {**django_settings.S3_OPTIONS, **given}}
     settings.STORAGES = {**django_settings.STORAGES, "default": s3}
 
@@ -266,9 +273,114 @@ def test_prune_finds_what_nobody_names_and_what_is_lost(asset, bucket):
     assert [one["id"] for one in json.loads(again.getvalue())["lost"]] == [str(asset.id)]
 
 
-def test_storage_that_is_silent_is_502(asset, client, settings: Settings):
-    use_storage(settings, "http://127.0.0.1:9")  # nobody listens there
+# --- a storage in trouble ---
+def breaks_off(connection: RawConnection) -> None:
+    """Promise more bytes than come, and then say nothing."""
+    while request := connection.read_request():
+        if request.startswith(b"HEAD"):
+            connection.send(answer("", 404))
+            continue
+        connection.send(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nETag: "x"\r\n\r\nabc')
+
+
+TROUBLES = {
+    "silent": is_silent,
+    "resets": resets,
+    "503": says(answer("", 503)),
+    "403": says(answer("", 403)),
+    "breaks off": breaks_off,
+}
+WORST = pytest.mark.parametrize("trouble", ["silent", "breaks off"], indirect=True)
+
+
+@pytest.fixture
+def kept(workspace: Workspace) -> Asset:
+    """A file that was taken while all was well."""
+    return make_asset(workspace=workspace)
+
+
+@pytest.fixture(params=TROUBLES)
+def trouble(request: Any, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RawServer]:
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    settings.MEDIA_INCOMING = tmp_path / ".incoming"
+    with raw_server(TROUBLES[request.param]) as server:
+        use_storage(settings, server.url)
+        yield server
+
+
+def test_upload_says_that_the_storage_is_in_trouble(trouble, client, settings: Settings):
+    response = client.post("/api/v2/media/upload", {"file": SimpleUploadedFile("a.jpg", photo())}, format="multipart")
+
+    assert (response.status_code, response.json()["code"]) == (502, "storage_unreachable")
+    assert not Asset.objects.exists()
+    assert list(settings.MEDIA_INCOMING.iterdir()) == []
+    assert len(trouble.requests) <= 4  # twice for each thing that is asked, and nothing more is
+
+
+@WORST
+def test_file_says_that_the_storage_is_in_trouble(kept, trouble, client):
+    for path in ("file", "thumbnail"):
+        response = client.get(file_of(kept, path))
+        if response.streaming:
+            with pytest.raises(Unreachable):
+                whole(response)
+        else:
+            assert (response.status_code, response.json()["code"]) == (502, "storage_unreachable")
+
+
+@pytest.mark.parametrize("trouble", ["silent"], indirect=True)
+def test_who_asks_next_is_told_at_once_and_later_it_is_asked_again(kept, trouble, monkeypatch):
+    def ask() -> None:
+        with pytest.raises(Unreachable):
+            files.content(kept.stored_name)
+
+    ask()
+    asked = len(trouble.requests)
+    ask()
+    assert len(trouble.requests) == asked
+    later = time.monotonic() + files.REST_S
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    ask()
+    assert len(trouble.requests) > asked
+
+
+@WORST
+def test_file_is_taken_out_of_the_library_all_the_same(kept, trouble, client):
+    assert client.delete(f"/api/v2/media/{kept.id}").status_code == 204
+
+
+@pytest.mark.parametrize("trouble", ["silent"], indirect=True)
+def test_decoder_gets_no_half_file(kept, trouble, settings: Settings):
+    with pytest.raises(Unreachable), files.local(kept.stored_name):
+        pytest.fail("it was read")
+    assert list(settings.MEDIA_INCOMING.iterdir()) == []
+
+
+@WORST
+def test_health_is_red_in_time(trouble, client, monkeypatch):
+    monkeypatch.setattr(health, "STORAGE_S", 0.3)
+    monkeypatch.setattr(health, "STORAGE_LOOK", health.StorageLook())
+    for probe in (health.WEB["storage"], health.STATUS["media"]):
+        monkeypatch.setattr(probe, "_last", None)
+    began = time.monotonic()
+
+    ready, status = client.get("/readyz?for=web"), client.get("/api/v2/status")
+
+    assert (ready.status_code, ready.json()["checks"]["storage"]["ok"]) == (503, False)
+    assert (status.status_code, status.json()["media"]) == (200, False)
+    assert time.monotonic() - began < 4
+
+
+def test_storage_where_nobody_listens_is_502(asset, client, settings: Settings):
+    use_storage(settings, "http://127.0.0.1:9")
 
     response = client.get(file_of(asset))
 
     assert (response.status_code, response.json()["code"]) == (502, "storage_unreachable")
+
+
+def test_time_outs_are_seconds_and_tries_few() -> None:
+    config = client_config()
+
+    assert (config.connect_timeout, config.read_timeout) == (2.0, 5.0)
+    assert (config.retries["total_max_attempts"], config.signature_version) == (2, "s3v4")
