@@ -11,14 +11,17 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from mastablasta.core import jobs
 from mastablasta.core.models import PROGRESS, Heartbeat
 from mastablasta.ops import health
 from mastablasta.ops.health import Finding, Probe
 from media_library.tests.factories import make_asset
+from media_library.tests.test_s3 import TROUBLES, use_storage
 from posts.models import Lane
 from posts.tests.factories import make_delivery
+from tests.kit.raw_server import raw_server
 
 pytestmark = pytest.mark.django_db
 
@@ -290,3 +293,20 @@ def test_probe_that_does_not_come_back_is_bad() -> None:
 
     assert meanwhile.ok
     assert after == Finding(False, "It does not answer.")
+
+
+@pytest.mark.parametrize("trouble", ["silent", "breaks off"])
+def test_storage_that_hangs_is_red_in_time(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    monkeypatch.setattr(health, "STORAGE_S", 0.3)
+    monkeypatch.setattr(health, "STORAGE_LOOK", health.StorageLook())
+    with raw_server(TROUBLES[trouble]) as server:
+        use_storage(settings, server.url)
+        began = time.monotonic()
+
+        ready, status = client.get("/readyz?for=web"), client.get("/api/v2/status")
+
+    assert (ready.status_code, ready.json()["checks"]["storage"]["ok"]) == (503, False)
+    assert (status.status_code, status.json()["media"]) == (200, False)
+    assert time.monotonic() - began < 4
