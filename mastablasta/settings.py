@@ -366,6 +366,6 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 # --- logs ------------------------------------------------------------------------------------------------------------
 LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), "console" if IS_DEVELOPMENT else "json")
 LOG_FILE = env.text("LOG_FILE") or (str(HOME / "app.log") if IS_DEVELOPMENT else "")
-LOGGING = logging_config(LOG_FORMAT, LOG_FILE)
+LOGGING = logging_config(LOG_FORMAT, LOG_FILE, is_quiet=IS_DEVELOPMENT and bool(LOG_FILE))
 
 SETUP_FAULTS = env.faults

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.urls.resolvers import RoutePattern
 
-from mastablasta.ops import root, schema_views, views
+from mastablasta.ops import home, root, schema_views, views
 
 
 class OptionalSlash(RoutePattern):
@@ -30,6 +30,8 @@ def api(prefix: str, urlconf: str | list[URLPattern]) -> URLResolver:
 
 
 urlpatterns = [
+    path("", home.home),
+    path("favicon.ico", home.icon),
     path("healthz", views.healthz),
     path("readyz", views.readyz),
     path("metrics", views.figures),

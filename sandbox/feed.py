@@ -19,6 +19,7 @@ from sandbox.records import Media, Post
 from sandbox.world import World
 
 POSTS_A_PAGE = 100
+TITLE = "The simulated world: what MastaBlasta has published"
 RANGE = re.compile(r"bytes=([0-9]{1,12})-([0-9]{0,12})")
 STYLE = Path(__file__).with_name("static") / "sandbox.css"
 PAGE_HEADERS = {
@@ -70,7 +71,7 @@ class Feed:
         before = request.query_params.get("before", "")
         platform = request.query_params.get("platform") or None
         posts = list(islice(self._posts(platform, int(before) if before.isdecimal() else None), POSTS_A_PAGE))
-        return Response(page("Sandbox feed", self._body(posts, platform)), headers=PAGE_HEADERS, media_type="text/html")
+        return Response(page(TITLE, self._body(posts, platform)), headers=PAGE_HEADERS, media_type="text/html")
 
     async def show_file(self, request: Request) -> Response:
         site, media_id = request.path_params["site"], request.path_params["media_id"]
@@ -98,7 +99,7 @@ class Feed:
         )
         articles = "".join(article(post, self.world.sites[post.site]) for post in posts)
         return (
-            f'<header><h1>Sandbox feed</h1><nav><a href="/"{current(platform is None)}>All</a>{choices}'
+            f'<header><h1>{TITLE}</h1><nav><a href="/"{current(platform is None)}>All</a>{choices}'
             "</nav></header>"
             f"<main>{articles or EMPTY}</main>{self._older(posts, platform)}"
         )

@@ -100,8 +100,10 @@ def clean_text(text: str) -> str:
     return text
 
 
-def drop_health_checks(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A balancer asks every second, and is told in the answer what is wrong."""
+def one_line_a_request(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Of a request its end is logged, of a health check nothing: a balancer asks every second, and is told."""
+    if event.get("event") == "request_started":
+        raise structlog.DropEvent
     if str(event.get("request", "")).startswith(("GET /healthz", "GET /readyz")):
         raise structlog.DropEvent
     return event
@@ -178,23 +180,24 @@ _FINAL: list[Any] = [
 _PROCESSORS: list[Any] = [  # one list for good: loggers hold on to it, also when this is configured again
     structlog.stdlib.filter_by_level,
     *_SHARED,
-    drop_health_checks,
+    one_line_a_request,
     structlog.stdlib.PositionalArgumentsFormatter(),
     structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
 ]
 
 
-def logging_config(format: str, file: str) -> dict[str, Any]:
+def logging_config(format: str, file: str, *, is_quiet: bool = False) -> dict[str, Any]:
     """Configure structlog and return the settings of the standard library's logging.
 
-    `format`: console or json, of stderr and of `file` ("" = stderr alone).
+    `format`: console or json, of stderr and of `file` ("" = stderr alone). `is_quiet`: stderr gets warnings and errors.
     """
     structlog.configure(
         processors=_PROCESSORS,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handlers = {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}}
+    level = "WARNING" if is_quiet else "NOTSET"
+    handlers = {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "level": level}}
     if file:
         handlers["file"] = {"()": SharedFileHandler, "path": file, "formatter": "line"}  # type: ignore[dict-item]
     return {

@@ -225,3 +225,26 @@ def assert_selecting_works(page: Page, base: str) -> None:
     page.run("document.getElementById('action-toggle').click()")
     page.wait("document.querySelectorAll('tr.selected').length === 11")
     keep_picture(page, "media-selected.png")
+
+
+# --- the first page -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1300, 360])
+def test_first_page_is_readable_by_day_and_night_and_on_a_phone(scheme: str, width: int) -> None:
+    with served() as address, browser() as page:
+        page.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        page.send(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500
+        )
+        page.open(f"{address}/")
+        page.wait("document.styleSheets.length === 1 && document.querySelector('h1').innerText === 'MastaBlasta'")
+        keep_picture(page, f"first-page-{scheme}-{width}.png")
+
+        assert page.run("document.documentElement.scrollWidth") <= width
+        assert page.run("getComputedStyle(document.querySelector('nav a')).fontSize") == "16px"
+        dark = page.run("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 31)"
+        assert dark is (scheme == "dark")
+        assert page.complaints == []
+        assert foreign(page, address) == []

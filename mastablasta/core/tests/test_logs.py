@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from django.test import Client
 
 from mastablasta.core.logs import SharedFileHandler, clean_text, logging_config
 
@@ -116,3 +117,35 @@ def test_several_processes_share_a_rotating_file(tmp_path: Path) -> None:
     assert sorted(lines) == sorted(f"{name} {number} {'x' * 50}" for name in "ab" for number in range(200))
     assert all(each.stat().st_size <= 4_200 for each in tmp_path.iterdir())
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+# --- how much ---
+@pytest.mark.parametrize("path", ["/api/v2", "/nothing"])
+def test_request_is_one_line(read_log: Callable[[], str], path: str) -> None:
+    Client().get(path)
+
+    assert len(read_log().splitlines()) == 1
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/healthz?x=1"])
+def test_health_check_is_no_line(read_log: Callable[[], str], path: str) -> None:
+    logging.getLogger("library").warning("the file is there")
+    Client().get(path)
+
+    assert len(read_log().splitlines()) == 1
+
+
+def test_quiet_console_tells_what_matters_and_the_file_everything(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from django.conf import settings
+
+    file = tmp_path / "app.log"
+    logging.config.dictConfig(logging_config("console", str(file), is_quiet=True))
+    for path in ("/api/v2", "/nothing"):
+        Client().get(path)
+    logging.config.dictConfig(settings.LOGGING)
+
+    shown = capfd.readouterr().err.splitlines()
+    assert [("/nothing" in line, "code=404" in line) for line in shown] == [(True, True)]
+    assert len(file.read_text().splitlines()) == 2
