@@ -43,6 +43,13 @@ lock: development  ## pin the whole tree again after a change of requirements*.t
 clean:  ## remove the environment and all caches; data in var/ stays
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
+# What pip is at, a line in all; what goes wrong is shown as pip says it, and makes this fail.
+progress = /^Collecting / { printf "\r%3d of %d packages: %-40.40s", ++n, of, $$2; fflush(); next } \
+	/^Installing collected/ { printf "\r%-64s\n", "installing " of " packages"; fflush(); next } \
+	/^(ERROR|WARNING|error)/ { print (n ? "\n" : "") $$0; fflush() } \
+	$$0 == "pip failed" { failed = 1 } \
+	END { exit failed }
+
 # One stamp a lock file, named by its checksum: nothing to do while it is there.
 define install
 	@set -e; \
@@ -52,8 +59,10 @@ define install
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is $$($(PYTHON) -V); MastaBlasta needs Python 3.11 or newer; name one: make PYTHON=python3.11" >&2; exit 1; }; \
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) lacks venv; install it (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }; \
 	echo "Setting up .venv from $(1)" >&2; \
+	of=$$(grep -c '^[a-z0-9].*==' $(1)); \
 	$(VENV_PYTHON) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv; \
-	$(VENV_PYTHON) -m pip install -qq --disable-pip-version-check --require-hashes -r $(1); \
+	{ $(VENV_PYTHON) -m pip install --disable-pip-version-check --no-color --progress-bar off --require-hashes -r $(1) 2>&1 \
+		|| echo "pip failed"; } | awk -v of="$$of" '$(progress)' >&2; \
 	for lock in $(2); do touch ".venv/.has-$$(cksum < $$lock | tr -d ' ')"; done
 endef
 

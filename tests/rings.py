@@ -76,6 +76,7 @@ MANNERS = (
 )
 # Every endpoint and every command, once each.
 WALKS = (
+    "accounts/tests/test_set_site_role.py",
     "integrations/tests/test_refresh_tokens.py",
     "media_library/tests/test_import_media.py",
     "media_library/tests/test_storage_audit.py",

@@ -1,0 +1,33 @@
+"""manage.py set_site_role"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from accounts.models import User
+from accounts.roles import SiteRole
+from mastablasta.core.commands import Outcome, ProgressCommand
+
+
+class Command(ProgressCommand):
+    help = (
+        "Gives a person a site role: `admin` may everything everywhere and is let into Django admin, `editor` (the "
+        "usual one) may what the workspaces' roles say, `viewer` may only read. Safe to run twice. Exit status 2 when "
+        "nobody has the e-mail. With --json: {email, site_role}."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("email")
+        parser.add_argument("role", choices=SiteRole.values)
+
+    def work(self, **options: Any) -> Outcome:
+        try:
+            user = User.objects.get_by_natural_key(options["email"])
+        except User.DoesNotExist:
+            sentence = f"Nobody is registered as {options['email']}; register first, or look for the right e-mail."
+            raise CommandError(sentence, returncode=2) from None
+        user.site_role = SiteRole(options["role"])
+        user.save(update_fields=["site_role", "updated_at"])
+        return Outcome({"email": user.email, "site_role": user.site_role}, [f"{user.email} is {user.site_role}"])
