@@ -27,7 +27,7 @@ PACE = 16 * 1024  # bytes for which a peer has a second more; an upload over 128
 IN_MEMORY = 128 * 1024  # of a body that arrives; what is more waits on disk
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 STREAMED = re.compile(r"/api/v2/media/upload/?")
-HEALTH = {"/healthz", "/readyz", "/metrics", "/api/v2/status", "/api/v2/status/"}
+HEALTH = {"/", "/healthz", "/readyz", "/metrics", "/api/v2/status", "/api/v2/status/"}
 FILES = ("/api/v2/media/", "/admin/media_library/")
 
 
@@ -35,6 +35,7 @@ class Pool(Enum):
     """Whose threads answer: a request that waits for a storage or a large body keeps none of the others waiting."""
 
     REQUESTS = auto()
+    UPLOADS = auto()
     FILES = auto()
     HEALTH = auto()
 
@@ -245,7 +246,7 @@ class Connection(TConn):  # type: ignore[misc]
         request.force_close()
         self.parser.is_streamed = True
         self.parser.is_chunked = is_measured
-        self.pool = Pool.FILES
+        self.pool = Pool.UPLOADS
 
     def _forget_body(self) -> None:
         if self._body is not None:

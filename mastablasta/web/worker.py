@@ -1,17 +1,17 @@
 """gunicorn's threaded worker, in which requests arrive without a thread.
 
-One loop in each process reads heads (10 s, 64 kB) and bodies (2.5 MB, on disk from 128 kB on; 30 s and a second more for
-every 16 kB), and gives a thread what is whole. There are three pools: requests, files (uploads, downloads, whatever waits
-for the storage, bodies in chunks) and health. What a thread reads of an upload or sends as an answer keeps the same pace,
-or the client has left. After a refusal the loop reads on and drops what still comes, so that who sends learns why. Where
-connections run short, who has asked for nothing makes room.
+One loop in each process reads heads (10 s, 64 kB) and bodies (2.5 MB, on disk from 128 kB on; 30 s and a second more
+for every 16 kB), and gives a thread what is whole. There are four pools: requests; uploads, with bodies in chunks;
+files, that is downloads and whatever waits for the storage; health. What a thread reads of an upload or sends as an
+answer keeps the same pace, or the client has left. After a refusal the loop reads on and drops what still comes, so
+that who sends learns why. Where connections run short, who has asked for nothing makes room.
 
 gthread gives a thread to whoever sends the first byte. Five connections of a byte a second against four threads, in the
-head, the body or a signed upload, on 2026-11-28: gthread answers nobody in all three; granian 2.8, and uvicorn 0.54 with
-a2wsgi 1.10, answer nobody in two; waitress 3.0 answers, yet keeps 500 MB on disk for whoever is not signed in, writes each
-upload twice (11 s, here 4.5 s) and has one process. None bounds the connections of one client. Memory stays flat in all
-(+4 to +13 MB); small reads each second were alike (50 to 90, waitress 47). Price: this package follows gunicorn's
-insides, so a new gunicorn has to pass `mastablasta/web/tests`.
+head, the body or a signed upload, on 2026-11-28: gthread answers nobody in all three; granian 2.8, and uvicorn 0.54
+with a2wsgi 1.10, answer nobody in two; waitress 3.0 answers, yet takes 500 MB from whoever is not signed in, writes
+each upload twice (11 s, here 4.5 s) and has one process. None bounds the connections of one client. Memory stays flat
+in all (+4 to +13 MB); small reads each second were alike (50 to 90, waitress 47). Price: this package follows
+gunicorn's insides, so a new gunicorn has to pass `mastablasta/web/tests`.
 """
 
 from __future__ import annotations
@@ -43,11 +43,12 @@ LINGER_BYTES = 1024**3
 BLOCK = 64 * 1024
 LOOK_S = 0.25
 HEALTH_THREADS = 2
+NO_ROOM = "The server has no room for this request just now; send it again in a few seconds."
 TOO_MANY = "Too many connections are open to here at once; close some of them first."
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Reads requests in its main loop and answers them in three pools of threads: requests, files, health."""
+    """Reads requests in its main loop and answers them in four pools of threads."""
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
         """Called once, in the process that runs the loop."""
@@ -57,6 +58,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.looked_at = 0.0
         self.pools: dict[Pool, ThreadPoolExecutor] = {
             Pool.REQUESTS: requests,
+            Pool.UPLOADS: ThreadPoolExecutor(settings.WEB_FILE_THREADS),
             Pool.FILES: ThreadPoolExecutor(settings.WEB_FILE_THREADS),
             Pool.HEALTH: ThreadPoolExecutor(HEALTH_THREADS),
         }
@@ -72,7 +74,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             accepted, address = listener.accept()
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                self._make_room()
+            elif error.errno not in {errno.EAGAIN, errno.ECONNABORTED}:
                 raise
             return
         client = self._client(address)
@@ -131,9 +135,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 self._drop(conn)
         else:
             conn.received += data
-            if self._is_whole(conn):
+            self._go_on(conn)
+
+    def _go_on(self, conn: Connection) -> None:
+        """After more has been received: give it to a thread, refuse it, or wait for the rest."""
+        try:
+            is_whole = self._is_whole(conn)
+        except OSError as error:  # no room on the disk, or no file may be opened
+            self.log.warning("A request cannot be kept while it arrives: %s", error)
+            self._refuse(conn, 503, code="no_room_for_request", detail=NO_ROOM)
+            return
+        if is_whole:
+            with suppress(KeyError, ValueError):
                 self.poller.unregister(conn.sock)
-                self.enqueue_req(conn)
+            self.enqueue_req(conn)
+        elif conn.stage in {Stage.HEAD, Stage.BODY} and conn.sock not in self.poller.get_map():
+            self._watch(conn)
 
     def _is_whole(self, conn: Connection) -> bool:
         if conn.stage is Stage.BODY:
@@ -156,15 +173,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._linger(conn, LINGER_S if conn.parser.is_streamed else STOP_KEEPALIVE_LINGER)
             return
         conn.begin_head(time.monotonic() + (self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER))
-        if conn.received and self._is_whole(conn):
-            self.enqueue_req(conn)
-        elif conn in self.connections and conn.stage is not Stage.LINGERING:
-            self._watch(conn)
+        self._go_on(conn)
 
     # --- and connections go ---
-    def _refuse(self, conn: Connection, status: int) -> None:
+    def _refuse(self, conn: Connection, status: int, *, code: str = "", detail: str = "") -> None:
         with suppress(OSError):
-            conn.sock.send(_answer(status))
+            conn.sock.send(_answer(status, code=code, detail=detail))
         with suppress(KeyError, ValueError):
             self.poller.unregister(conn.sock)
         self._linger(conn, STOP_KEEPALIVE_LINGER)

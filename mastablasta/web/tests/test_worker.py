@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import selectors
@@ -206,6 +207,15 @@ def test_files_wait_for_files_alone(short_waits: None, settings: Settings) -> No
         may_go.set()
 
 
+def test_downloads_do_not_wait_for_uploads(short_waits: None, settings: Settings) -> None:
+    settings.WEB_FILE_THREADS = 1
+    with serving() as server, ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(server.connect()).sendall(HEAD_OF_UPLOAD)
+
+        assert server.ask(FAST.replace(b"/fast", b"/api/v2/media/1/thumbnail"))[0] == 200
+
+
 def test_health_is_answered_while_all_threads_are_taken(short_waits: None) -> None:
     may_go = threading.Event()
 
@@ -246,6 +256,45 @@ def test_who_says_nothing_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
             held.enter_context(server.connect())
 
         assert server.ask(FAST.replace(b"/fast", b"/healthz"))[0] == 200
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_process_without_file_numbers_lives_on(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    class Exhausted:
+        """A listener that has no number left at first."""
+
+        def __init__(self, real: socket.socket) -> None:
+            self.real, self.refusals = real, 2
+
+        def accept(self) -> Any:
+            if self.refusals:
+                self.refusals -= 1
+                raise OSError(number, "Too many open files")
+            return self.real.accept()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.real, name)
+
+    with serving() as server, server.connect():
+        server.ask()
+        real = server.worker.accept
+        exhausted = Exhausted(server.listener)
+        key = server.worker.poller.get_key(server.listener)
+        server.worker.poller.modify(server.listener, key.events, lambda _: real(exhausted))
+
+        assert server.ask()[0] == 200
+        assert exhausted.refusals == 0
+
+
+def test_body_that_cannot_be_kept_is_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(connections.tempfile, "SpooledTemporaryFile", full)
+
+    status, problem = server.ask(HEAD_OF_JSON + b" " * 1000)
+    assert (status, problem["code"]) == (503, "no_room_for_request")
+    assert server.ask()[0] == 200
 
 
 # --- bodies ---
