@@ -44,9 +44,10 @@ clean:  ## remove the environment and all caches; data in var/ stays
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # What pip is at, a line in all; what goes wrong is shown as pip says it, and makes this fail.
-progress = /^Collecting / { printf "\r%3d of %d packages: %-40.40s", ++n, of, $$2; fflush(); next } \
+progress = /^(Collecting|Processing) / { sub(".*/", "", $$2); \
+		printf "\r%3d of %d packages: %-40.40s", ++n, of, $$2; fflush(); next } \
 	/^Installing collected/ { printf "\r%-64s\n", "installing " of " packages"; fflush(); next } \
-	/^(ERROR|WARNING|error)/ { print (n ? "\n" : "") $$0; fflush() } \
+	/^(ERROR|error)|^WARNING: Retrying/ { print (n ? "\n" : "") $$0; fflush() } \
 	$$0 == "pip failed" { failed = 1 } \
 	END { exit failed }
 

@@ -20,7 +20,8 @@ esac
 WELL = """
     echo "Collecting annotated-types==0.8.0 (from -r requirements.lock.txt (line 1))"
     echo "  Downloading annotated_types-0.8.0-py3-none-any.whl (13 kB)"
-    echo "Collecting asgiref==3.13.0"
+    echo "Processing /wheels/asgiref-3.13.0-py3-none-any.whl (from -r requirements.lock.txt (line 5))"
+    echo "WARNING: Location is ignored"
     echo "Installing collected packages: asgiref"
     echo "Successfully installed asgiref-3.13.0"
 """
@@ -49,9 +50,10 @@ def test_it_says_how_far_it_is(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout) == (0, "")
     assert f"  1 of {of} packages: annotated-types==0.8.0" in done.stderr
-    assert f"  2 of {of} packages: asgiref==3.13.0" in done.stderr
+    assert f"  2 of {of} packages: asgiref-3.13.0-py3-none-any.whl" in done.stderr
     assert f"installing {of} packages" in done.stderr
     assert "Downloading" not in done.stderr
+    assert "WARNING" not in done.stderr
     assert list((tmp_path / ".venv").glob(".has-*"))
 
 
