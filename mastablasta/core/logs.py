@@ -109,6 +109,14 @@ def one_line_a_request(_logger: Any, _method: str, event: MutableMapping[str, An
     return event
 
 
+class Matters(logging.Filter):
+    """Lets through what somebody who develops wants to see at once: warnings, errors, refused requests."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        code = record.msg.get("code") if isinstance(record.msg, dict) else None
+        return record.levelno >= logging.WARNING or (isinstance(code, int) and code >= 400)
+
+
 class SharedFileHandler(logging.Handler):
     """Appends to one file from any number of processes, and rotates it: `app.log`, `app.log.1` … `app.log.5`.
 
@@ -189,15 +197,16 @@ _PROCESSORS: list[Any] = [  # one list for good: loggers hold on to it, also whe
 def logging_config(format: str, file: str, *, is_quiet: bool = False) -> dict[str, Any]:
     """Configure structlog and return the settings of the standard library's logging.
 
-    `format`: console or json, of stderr and of `file` ("" = stderr alone). `is_quiet`: stderr gets warnings and errors.
+    `format`: console or json, of stderr and of `file` ("" = stderr alone). `is_quiet`: stderr gets warnings,
+    errors and refused requests only.
     """
     structlog.configure(
         processors=_PROCESSORS,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    level = "WARNING" if is_quiet else "NOTSET"
-    handlers = {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "level": level}}
+    filters = ["matters"] if is_quiet else []
+    handlers = {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": filters}}
     if file:
         handlers["file"] = {"()": SharedFileHandler, "path": file, "formatter": "line"}  # type: ignore[dict-item]
     return {
@@ -210,6 +219,7 @@ def logging_config(format: str, file: str, *, is_quiet: bool = False) -> dict[st
                 "processors": [*_FINAL, _renderer(format)],
             }
         },
+        "filters": {"matters": {"()": Matters}},
         "handlers": handlers,
         "root": {"handlers": list(handlers), "level": "INFO"},
         "loggers": {

@@ -63,8 +63,11 @@ def keep(path: Path, name: str) -> str:
     Raises Unreachable when the storage does not answer. Not synced to the disk first, which takes about a second for
     500 MB: a power cut just after may leave a row without its bytes, and `prune` tells of it.
     """
-    with _Arrived(path) as file, _reaching_storage(name):
-        return default_storage.save(name, file)
+    try:
+        with _Arrived(path) as file, _reaching_storage(name):
+            return default_storage.save(name, file)
+    except NotThere as error:  # the bucket is not
+        raise _unreachable() from error
 
 
 def discard(names: Iterable[str]) -> None:

@@ -287,6 +287,7 @@ TROUBLES = {
     "resets": resets,
     "503": says(answer("", 503)),
     "403": says(answer("", 403)),
+    "no bucket": says(answer("", 404)),
     "breaks off": breaks_off,
 }
 WORST = pytest.mark.parametrize("trouble", ["silent", "breaks off"], indirect=True)

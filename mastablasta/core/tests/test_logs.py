@@ -144,8 +144,9 @@ def test_quiet_console_tells_what_matters_and_the_file_everything(
     logging.config.dictConfig(logging_config("console", str(file), is_quiet=True))
     for path in ("/api/v2", "/nothing"):
         Client().get(path)
+    structlog.get_logger("test").info("delivery_failed", code="storage_unavailable")
     logging.config.dictConfig(settings.LOGGING)
 
     shown = capfd.readouterr().err.splitlines()
     assert [("/nothing" in line, "code=404" in line) for line in shown] == [(True, True)]
-    assert len(file.read_text().splitlines()) == 2
+    assert len(file.read_text().splitlines()) == 3

@@ -77,7 +77,8 @@ class Command(BaseCommand):
         simulator = f"; simulator: http://127.0.0.1:{settings.SANDBOX_PORT}" if settings.IS_DEVELOPMENT else ""
         self.stdout.write(f"MastaBlasta is ready: http://127.0.0.1:{settings.PORT}{simulator}")
         if settings.IS_DEVELOPMENT and settings.LOG_FILE:
-            self.stdout.write(f"Here come warnings and errors; everything is in {settings.LOG_FILE}. Ctrl-C stops it.")
+            what = "Warnings, errors and refused requests are shown here"
+            self.stdout.write(f"{what}; everything is in {settings.LOG_FILE}. Ctrl-C stops it.")
         self.stdout.flush()
 
 
