@@ -25,8 +25,8 @@ class Inspected:
 
     `facts` of a picture: frames, orientation (EXIF, 1 to 8), mode (Pillow's), has_alpha, has_metadata. Of a video:
     container (mp4, mov or avi), video_codec, profile, fps, pixel_format, pixel_aspect (1 = square), is_interlaced,
-    is_hdr, rotation (0, 90, 180 or 270: degrees clockwise by which players turn it), bit_rate, has_audio, audio_codec
-    ("" = none), channels, sample_rate (0 = none).
+    is_hdr, has_open_gop (of H.264), rotation (0, 90, 180 or 270: degrees clockwise by which players turn it), bit_rate,
+    has_audio, audio_codec ("" = none), audio_profile, channels, sample_rate (0 = none).
     """
 
     kind: str

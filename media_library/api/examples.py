@@ -53,5 +53,6 @@ RENDITION: dict[str, Any] = {
     "dimensions": {"width": 2048, "height": 1536},
     "duration": None,
     "sha256": SHA256,
+    "warnings": [],
     "created_at": "2030-01-31T07:58:13.207000Z",
 }

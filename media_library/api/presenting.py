@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from mastablasta.core.api.fields import utc_text
 from mastablasta.core.errors import FieldProblem
+from media_library.codecs.recipes import WEB, Original, Recipe, losses
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import links
 
@@ -28,7 +29,7 @@ def present_asset(asset: Asset) -> dict[str, Any]:
 
 def created(asset: Asset, *, warnings: Iterable[FieldProblem] = ()) -> Response:
     """The answer to whoever brought a file: 201 and where it is, and what of their words was dropped; one query."""
-    said = [{"field": w.field, "code": w.code, "message": w.message, "params": dict(w.params)} for w in warnings]
+    said = _as_rows(warnings)
     headers = {"Location": f"/api/v2/media/{asset.id}"}
     return Response({**present_asset(asset), "warnings": said}, status=201, headers=headers)
 
@@ -66,7 +67,9 @@ def _asset(asset: Asset, *, is_used: bool) -> dict[str, Any]:
     }
 
 
-def present_rendition(rendition: Rendition, *, platforms: Sequence[str] = (), at: datetime) -> dict[str, Any]:
+def present_rendition(
+    rendition: Rendition, asset: Asset, *, platforms: Sequence[str] = (), at: datetime
+) -> dict[str, Any]:
     """As RenditionSerializer describes it; no query. `platforms`: where it is sent, which the library does not know."""
     link = None
     if rendition.status == AssetStatus.READY:
@@ -84,8 +87,20 @@ def present_rendition(rendition: Rendition, *, platforms: Sequence[str] = (), at
         "dimensions": {"width": rendition.width, "height": rendition.height},
         "duration": rendition.duration_s,
         "sha256": rendition.sha256,
+        "warnings": _lost(rendition, asset),
         "created_at": _time(rendition.created_at),
     }
+
+
+def _lost(rendition: Rendition, asset: Asset) -> list[dict[str, Any]]:
+    """What the file lost in this form; of the preview nothing is told, since nobody else gets it."""
+    if rendition.recipe_key == WEB:
+        return []
+    return _as_rows(losses(Original.of(asset), Recipe.from_json(rendition.recipe)))
+
+
+def _as_rows(problems: Iterable[FieldProblem]) -> list[dict[str, Any]]:
+    return [{"field": p.field, "code": p.code, "message": p.message, "params": dict(p.params)} for p in problems]
 
 
 def _time(moment: datetime | None) -> str | None:

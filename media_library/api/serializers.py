@@ -48,11 +48,11 @@ class MediaSerializer(serializers.Serializer[Any]):
 
 
 class MediaWarningSerializer(serializers.Serializer[Any]):
-    """Words that came with a file and were dropped: the same bytes were there before, with words of their own."""
+    """What a file lost: words that came with it when the same bytes were there before, or what a form cannot show."""
 
     field = serializers.CharField()
     code = serializers.CharField()
-    message = serializers.CharField(help_text="What was kept, and how to change it.")
+    message = serializers.CharField(help_text="What is otherwise than meant, and how to change it.")
     params = serializers.DictField()
 
 
@@ -130,6 +130,7 @@ class RenditionSerializer(serializers.Serializer[Any]):
     dimensions = DimensionsSerializer()
     duration = serializers.FloatField(allow_null=True)
     sha256 = serializers.CharField(allow_blank=True)
+    warnings = MediaWarningSerializer(many=True, help_text="What the file lost in this form.")
     created_at = serializers.DateTimeField()
 
 

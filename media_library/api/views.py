@@ -121,7 +121,9 @@ class RenditionViewSet(WorkspaceScopedViewSet):
     def list(self, request: Request, id: UUID) -> Response:
         page = self.paginate_queryset(self.get_queryset())
         platforms, at = self.platforms(), timezone.now()
-        shown = [present_rendition(one, platforms=platforms.get(one.recipe_key, ()), at=at) for one in page or []]
+        shown = [
+            present_rendition(one, self.asset, platforms=platforms.get(one.recipe_key, ()), at=at) for one in page or []
+        ]
         return self.get_paginated_response(shown)
 
 

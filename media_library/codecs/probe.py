@@ -19,6 +19,8 @@ MOST_VIDEO_PIXELS = 8192 * 4320
 LONGEST_S = 4 * 3600
 MOST_BOXES = 100_000
 MOST_PACKETS = 500  # read in search of the first frame
+KEY_FRAMES_LOOKED_AT = 3
+IDR = 5  # the type of a NAL unit that begins a closed group of pictures
 
 BREAKS_OFF = "The file breaks off before its end; it is not complete: upload the whole file."
 ORIENTATION = 0x0112
@@ -221,6 +223,7 @@ def _looked_into(file: Any, container: str, size: int) -> dict[str, Any]:
         raise Refusal("too_long", sentence, limit=LONGEST_S, actual=round(duration_s))
     frame = _first_frame(file, stream)
     _refuse_large_frames(frame.width, frame.height)
+    has_open_gop = codec == "h264" and _has_open_gop(file, stream)
     rotation = -int(frame.rotation) % 360 // 90 * 90
     pixel_aspect = float(stream.sample_aspect_ratio or 1)
     shown = max(1, round(frame.width * pixel_aspect)), frame.height
@@ -241,9 +244,11 @@ def _looked_into(file: Any, container: str, size: int) -> dict[str, Any]:
             "pixel_aspect": round(pixel_aspect, 4),
             "is_interlaced": bool(frame.interlaced_frame),
             "is_hdr": int(frame.color_trc) in HDR,
+            "has_open_gop": has_open_gop,
             "profile": stream.profile or "",
             "channels": sound.channels if sound else 0,
             "sample_rate": sound.sample_rate if sound else 0,
+            "audio_profile": (sound.profile or "") if sound else "",
             "rotation": rotation,
             "bit_rate": int(file.bit_rate or size * 8 / duration_s),
         },
@@ -258,6 +263,35 @@ def _first_frame(file: Any, stream: Any) -> Any:
         if number > MOST_PACKETS:
             break
     raise Refusal("damaged", "No frame of the video can be decoded; export it again and upload that.")
+
+
+def _has_open_gop(file: Any, stream: Any) -> bool:
+    """Whether a key frame behind the first one is not an IDR: what follows it may refer to frames before it.
+
+    Looks at the next few key frames of H.264 as MP4 and MOV store it, each unit with its length before it.
+    """
+    head = bytes(stream.codec_context.extradata or b"")
+    if len(head) < 5 or head[0] != 1:
+        return False
+    length = (head[4] & 3) + 1
+    seen = 0
+    for number, packet in enumerate(file.demux(stream)):
+        if packet.is_keyframe and packet.size:
+            if IDR not in _unit_types(bytes(packet), length):
+                return True
+            seen += 1
+        if seen == KEY_FRAMES_LOOKED_AT or number > MOST_PACKETS:
+            break
+    return False
+
+
+def _unit_types(packet: bytes, length: int) -> Iterator[int]:
+    """The types of a packet's NAL units (ITU-T H.264, table 7-1)."""
+    at = 0
+    while at + length < len(packet):
+        size = int.from_bytes(packet[at : at + length], "big")
+        yield packet[at + length] & 0x1F
+        at += length + size
 
 
 def _duration_s(file: Any, stream: Any) -> float:

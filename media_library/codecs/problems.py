@@ -26,6 +26,26 @@ def too_long_for_its_bytes(original: Sized, max_bytes: int) -> FieldProblem:
     return FieldProblem("", "media_cannot_fit", text, {"duration_s": original.duration_s, "max_bytes": max_bytes})
 
 
+# --- what is lost when a file is brought into a form: a warning each ---
+def motion_is_lost() -> FieldProblem:
+    text = "Only its first picture is sent: an animated PNG is shown as a still. Save it as a GIF to keep it moving."
+    return FieldProblem("", "motion_lost", text, {})
+
+
+def transparency_is_lost() -> FieldProblem:
+    return FieldProblem("", "transparency_lost", "What is transparent in it becomes white.", {})
+
+
+def light_is_lost() -> FieldProblem:
+    text = "Its high dynamic range is brought into the usual one; bright places may look flatter."
+    return FieldProblem("", "dynamic_range_lost", text, {})
+
+
+def surround_is_lost() -> FieldProblem:
+    return FieldProblem("", "surround_lost", "Its surround sound becomes stereo.", {})
+
+
+# --- why a file is not taken ---
 def not_taken(what: str, instead: str) -> FieldProblem:
     return FieldProblem("", "media_kind_not_supported", f"No {what} are taken here. Use {instead}.", {})
 

@@ -148,6 +148,21 @@ def plan(original: Original, rule: MediaRule, *, fit: str = "fit") -> Recipe:
     return _plan_image(original, rule.images, _known(fit))
 
 
+def losses(original: Original, recipe: Recipe) -> list[FieldProblem]:
+    """What somebody would miss who knows the original: motion, transparency, a wide range of light, surround sound."""
+    facts, is_encoded = original.facts, "pixels" not in recipe.keeps
+    found = []
+    if original.form == recipe.form == "image" and facts.get("frames", 1) > 1:
+        found.append(problems.motion_is_lost())
+    if is_encoded and _has_alpha(facts) and recipe.mime_type in (JPEG, MP4):
+        found.append(problems.transparency_is_lost())
+    if is_encoded and facts.get("is_hdr"):
+        found.append(problems.light_is_lost())
+    if recipe.form == "video" and "sound" not in recipe.keeps and facts.get("channels", 0) > 2:
+        found.append(problems.surround_is_lost())
+    return found
+
+
 def plan_web(original: Original) -> Recipe:
     """The preview: at most 2048 pixels a side; of a video, a picture from it."""
     rule = ImageRule((JPEG, PNG, WEBP), max_bytes=3_000_000, max_width=WEB_SIDE, max_height=WEB_SIDE)
@@ -230,6 +245,7 @@ def _plan_video(original: Original, rule: VideoRule, fit: Fit) -> Recipe:
         facts.get("audio_codec", "") in ("", *rule.audio_codecs)
         and facts.get("channels", 0) <= 2
         and facts.get("sample_rate", 0) <= MOST_SOUND_HZ
+        and facts.get("audio_profile", "") in ("", "LC")
     )
     kept_to: dict[str, Any] = {
         "max_fps": rule.max_fps,
@@ -261,6 +277,7 @@ def _keeps_pixels(original: Original, rule: VideoRule, fit: Fit) -> bool:
         and facts.get("pixel_aspect", 1) == 1
         and not facts.get("is_interlaced")
         and not facts.get("is_hdr")
+        and not facts.get("has_open_gop")
         and (rule.max_fps is None or 0 < float(facts.get("fps") or 0) <= rule.max_fps)
         and original.size <= rule.max_bytes
         and _canvas(original, Bounds.of(rule), fit) == (original.width, original.height)

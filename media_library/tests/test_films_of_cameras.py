@@ -202,6 +202,18 @@ def test_half_pictures_become_whole_ones(make: Make) -> None:
         assert not any(frame.interlaced_frame for frame in made.decode(video=0))
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_groups_of_pictures_that_lean_on_the_one_before_are_known(is_open: bool) -> None:
+    options = {
+        "g": "4",
+        "bf": "2",
+        "x264-params": f"open-gop={int(is_open)}:scenecut=0:b-adapt=0:keyint=4:min-keyint=4",
+    }
+    data = film([RED, GREEN, GREY] * 8, options=options)
+
+    assert factories.found_in(data)["facts"]["has_open_gop"] is is_open
+
+
 @pytest.mark.parametrize(
     ("facts", "keeps"),
     [
@@ -210,6 +222,9 @@ def test_half_pictures_become_whole_ones(make: Make) -> None:
         ({"pixel_aspect": 1.4222}, ()),
         ({"is_interlaced": True}, ()),
         ({"is_hdr": True}, ()),
+        ({"has_open_gop": True}, ()),
+        ({"audio_profile": "LC"}, ("pixels", "sound")),
+        ({"audio_profile": "HE-AAC"}, ("pixels",)),
         ({}, ("pixels", "sound")),
     ],
 )

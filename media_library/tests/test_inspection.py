@@ -85,6 +85,8 @@ def test_facts_of_a_video(tmp_path: Path):
         "pixel_aspect": 1.0,
         "is_interlaced": False,
         "is_hdr": False,
+        "has_open_gop": False,
+        "audio_profile": "",
         "profile": "Simple Profile",
         "channels": 1,
         "sample_rate": 44_100,

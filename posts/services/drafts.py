@@ -117,6 +117,7 @@ def compose(post: Post, draft: Draft, *, goes_out: bool, within: Surroundings | 
     problems = as_named(draft, problems)
     warnings = [*draft.notes, *post_content.default_warnings(within.accounts, accounts, draft.accounts)]
     warnings += _unused_overrides(draft, accounts, post.wanted_platforms)
+    warnings += as_named(draft, post_content.loss_warnings(post, accounts, files))
     post.warnings = post_content.as_rows([*problems, *warnings])
     return Composed(accounts, files, problems, warnings)
 

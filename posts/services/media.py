@@ -14,7 +14,7 @@ from integrations.contract import Content, MediaUse
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
 from mastablasta.core.pasting import is_blank
-from media_library.codecs.recipes import CannotFit, Original, Recipe, plan
+from media_library.codecs.recipes import CannotFit, Original, Recipe, losses, plan
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import renditions
 from posts.models import Post, PostMedia
@@ -167,14 +167,28 @@ def required_renditions(content: Content, rule: MediaRule | None) -> tuple[list[
             if rule is None or not takes(rule, use.kind, role=use.role):
                 continue
             part_rule = replace(rule, images=rule.covers) if use.role == "cover" else rule
-            original = Original(use.kind, use.mime_type, use.size, use.width, use.height, use.duration_s, use.facts)
             try:
-                recipe = plan(original, part_rule, fit=use.fit)
+                recipe = plan(original_of(use), part_rule, fit=use.fit)
             except CannotFit as unfit:
                 problems += [replace(one, field=f"{part.media_field}.{position}") for one in unfit.problems]
             else:
                 forms.append(RequiredRendition(number, position, UUID(use.asset_id), recipe))
     return forms, problems
+
+
+def losses_of(content: Content, rule: MediaRule | None) -> list[FieldProblem]:
+    """What its files lose in the form that this rule asks for. Pure."""
+    found = []
+    for form in required_renditions(content, rule)[0]:
+        part = content.parts[form.part]
+        lost = losses(original_of(part.media[form.position]), form.recipe)
+        found += [replace(one, field=f"{part.media_field}.{form.position}") for one in lost]
+    return found
+
+
+def original_of(use: MediaUse) -> Original:
+    """What is known of a file before anything is made of it."""
+    return Original(use.kind, use.mime_type, use.size, use.width, use.height, use.duration_s, use.facts)
 
 
 def takes(rule: MediaRule, kind: str, *, role: str = "content") -> bool:

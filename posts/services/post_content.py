@@ -206,6 +206,24 @@ def content_problems(post: Post, accounts: Iterable[SocialAccount], files: Files
     return list(found.values())
 
 
+def loss_warnings(post: Post, accounts: Iterable[SocialAccount], files: Files) -> list[FieldProblem]:
+    """What its files lose on the way to these accounts, once a platform."""
+    if not any(files.values()):
+        return []
+    fields = {name: getattr(post, name) for name in CONTENT_FIELDS}
+    found: dict[tuple[str, str, str], FieldProblem] = {}
+    for account in accounts:
+        content = content_for(fields, platform=account.platform, account_id=account.id, files=files)
+        connector, target = registry.connector_class(account.platform), target_of(account)
+        for lost in media.losses_of(content, connector.media_rule(content.post_type, target)):
+            message = f"On {registry.PLATFORMS[account.platform].label}: {lost.message}"
+            params = {**lost.params, "platform": account.platform, "account_id": str(account.id)}
+            found.setdefault(
+                (account.platform, lost.field, lost.code), FieldProblem(lost.field, lost.code, message, params)
+            )
+    return list(found.values())
+
+
 def problems_at(platform: str, content: Content, target: Target | None) -> list[FieldProblem]:
     """What this platform would refuse of it, with its files in their form there; `target` None = stock limits."""
     connector = registry.connector_class(platform)

@@ -447,3 +447,24 @@ def test_cover_is_made_by_its_own_rule_and_a_document_stays_as_it_is() -> None:
 
     assert ([form.position for form in forms], problems) == ([0, 1], [])
     assert forms[0].recipe.key != forms[1].recipe.key
+
+
+# --- what is lost on the way ---
+def test_an_animated_png_is_told_to_become_a_still(client: APIClient, account: SocialAccount) -> None:
+    facts = {"frames": 12, "mode": "RGB", "orientation": 1}
+    asset = make_asset(workspace=account.workspace, data=still("PNG"), facts=facts)
+    body = {"content": "Hello", "platforms": [account.platform], "media": [str(asset.id)]}
+    message = (
+        "On Mastodon: Only its first picture is sent: an animated PNG is shown as a still. "
+        "Save it as a GIF to keep it moving."
+    )
+
+    verdict = client.post("/api/v2/posts/validate", body, format="json").json()
+    post = client.post("/api/v2/posts", {**body, "scheduled_time": "2030-01-31T09:00:00Z"}, format="json").json()
+    renditions = client.get(f"/api/v2/media/{asset.id}/renditions").json()["renditions"]
+
+    assert [(one["field"], one["code"], one["message"]) for one in verdict["warnings"]] == [
+        ("media.0", "motion_lost", message)
+    ]
+    assert [one["code"] for one in post["warnings"]] == ["motion_lost"]
+    assert [[one["code"] for one in made["warnings"]] for made in renditions] == [["motion_lost"]]
