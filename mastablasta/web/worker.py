@@ -1,8 +1,9 @@
 """gunicorn's threaded worker, in which requests arrive without a thread.
 
 One loop in each process reads heads (10 s, 64 kB) and bodies (2.5 MB, on disk from 128 kB on; 30 s and a second more
-for every 16 kB), and gives a thread what is whole. There are four pools: requests; uploads, with bodies in chunks;
-files, that is downloads and whatever waits for the storage; health. What a thread reads of an upload or sends as an
+for every 16 kB), and gives a thread what is whole. There are five pools: requests; uploads, with bodies in chunks;
+files, that is downloads and whatever waits for the storage; sign-ins and tests of accounts, which wait for a platform;
+health. What a thread reads of an upload or sends as an
 answer keeps the same pace, or the client has left. After a refusal the loop reads on and drops what still comes, so
 that who sends learns why. Where connections run short, who has asked for nothing makes room.
 
@@ -48,7 +49,7 @@ TOO_MANY = "Too many connections are open to here at once; close some of them fi
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Reads requests in its main loop and answers them in four pools of threads."""
+    """Reads requests in its main loop and answers them in five pools of threads."""
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
         """Called once, in the process that runs the loop."""
@@ -60,6 +61,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             Pool.REQUESTS: requests,
             Pool.UPLOADS: ThreadPoolExecutor(settings.WEB_FILE_THREADS),
             Pool.FILES: ThreadPoolExecutor(settings.WEB_FILE_THREADS),
+            Pool.PLATFORMS: ThreadPoolExecutor(settings.WEB_FILE_THREADS),
             Pool.HEALTH: ThreadPoolExecutor(HEALTH_THREADS),
         }
         return requests
