@@ -29,14 +29,16 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 STREAMED = re.compile(r"/api/v2/media/upload/?")
 HEALTH = {"/", "/healthz", "/readyz", "/metrics", "/api/v2/status", "/api/v2/status/"}
 FILES = ("/api/v2/media/", "/admin/media_library/")
+PLATFORMS = re.compile(r"/api/v2/(oauth|accounts)(/.*)?")
 
 
 class Pool(Enum):
-    """Whose threads answer: a request that waits for a storage or a large body keeps none of the others waiting."""
+    """Whose threads answer: what waits for a storage, a platform or a large body keeps nothing else waiting."""
 
     REQUESTS = auto()
     UPLOADS = auto()
     FILES = auto()
+    PLATFORMS = auto()
     HEALTH = auto()
 
 
@@ -197,7 +199,7 @@ class Connection(TConn):  # type: ignore[misc]
             return True
         request = self.parser.mesg
         path = unquote(request.path or "")
-        self.pool = _pool(path)
+        self.pool = _pool(request.method, path)
         is_streamed, self.parser.is_chunked = STREAMED.fullmatch(path), isinstance(request.body.reader, ChunkedReader)
         if is_streamed or self.parser.is_chunked:
             self._stream(request, is_measured=not is_streamed)
@@ -254,7 +256,10 @@ class Connection(TConn):  # type: ignore[misc]
             self._body = None
 
 
-def _pool(path: str) -> Pool:
+def _pool(method: str, path: str) -> Pool:
     if path in HEALTH:
         return Pool.HEALTH
+    asked = PLATFORMS.fullmatch(path)
+    if asked and (asked[1] == "oauth" or method not in {"GET", "HEAD"}):
+        return Pool.PLATFORMS
     return Pool.FILES if path.startswith(FILES) else Pool.REQUESTS

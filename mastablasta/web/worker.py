@@ -1,17 +1,19 @@
 """gunicorn's threaded worker, in which requests arrive without a thread.
 
 One loop in each process reads heads (10 s, 64 kB) and bodies (2.5 MB, on disk from 128 kB on; 30 s and a second more
-for every 16 kB), and gives a thread what is whole. There are four pools: requests; uploads, with bodies in chunks;
-files, that is downloads and whatever waits for the storage; health. What a thread reads of an upload or sends as an
+for every 16 kB), and gives a thread what is whole. There are five pools: requests; uploads, with bodies in chunks;
+files, that is downloads and whatever waits for the storage; sign-ins and tests of accounts, which wait for a platform;
+health. What a thread reads of an upload or sends as an
 answer keeps the same pace, or the client has left. After a refusal the loop reads on and drops what still comes, so
 that who sends learns why. Where connections run short, who has asked for nothing makes room.
 
 gthread gives a thread to whoever sends the first byte. Five connections of a byte a second against four threads, in the
 head, the body or a signed upload, on 2026-11-28: gthread answers nobody in all three; granian 2.8, and uvicorn 0.54
-with a2wsgi 1.10, answer nobody in two; waitress 3.0 answers, yet takes 500 MB from whoever is not signed in, writes
-each upload twice (11 s, here 4.5 s) and has one process. None bounds the connections of one client. Memory stays flat
-in all (+4 to +13 MB); small reads each second were alike (50 to 90, waitress 47). Price: this package follows
-gunicorn's insides, so a new gunicorn has to pass `mastablasta/web/tests`.
+with a2wsgi 1.10, answer nobody in two; waitress 3.0 answers, yet takes 500 MB from whoever is not signed in and has one
+process. None bounds the connections of one client. Small reads a second, seconds for an upload of 500 MB (medians, one
+process, two busy cores): here 98 and 2.4, gthread 100 and 2.4, waitress 89 and 5.4, granian 108 and 3.5, uvicorn 82 and
+4.2; memory rises by 4 to 15 MB in all. Price: this package follows gunicorn's insides, so a new gunicorn has to pass
+`mastablasta/web/tests`.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ TOO_MANY = "Too many connections are open to here at once; close some of them fi
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Reads requests in its main loop and answers them in four pools of threads."""
+    """Reads requests in its main loop and answers them in five pools of threads."""
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
         """Called once, in the process that runs the loop."""
@@ -60,6 +62,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             Pool.REQUESTS: requests,
             Pool.UPLOADS: ThreadPoolExecutor(settings.WEB_FILE_THREADS),
             Pool.FILES: ThreadPoolExecutor(settings.WEB_FILE_THREADS),
+            Pool.PLATFORMS: ThreadPoolExecutor(settings.WEB_FILE_THREADS),
             Pool.HEALTH: ThreadPoolExecutor(HEALTH_THREADS),
         }
         return requests

@@ -190,20 +190,36 @@ def test_client_that_does_not_read_its_answer_is_let_go(server: Server, path: by
         assert server.ask()[0] == 200
 
 
-def test_files_wait_for_files_alone(short_waits: None, settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("waiting", "meanwhile"),
+    [
+        ("GET /api/v2/media/1/thumbnail", "GET /api/v2/oauth/mastodon/authorize"),
+        ("DELETE /api/v2/media/1", "GET /api/v2/media"),
+        ("GET /api/v2/medi%61/1/file", "GET /api/v2/posts"),
+        ("POST /api/v2/media/from-url", "GET /api/v2/accounts/1"),
+        ("GET /api/v2/oauth/mastodon/authorize?instance=slow.example", "GET /api/v2/media/1/thumbnail"),
+        ("POST /api/v2/accounts", "GET /api/v2/accounts"),
+        ("POST /api/v2/accounts/1/test", "GET /api/v2/posts"),
+    ],
+)
+def test_what_waits_for_somebody_else_holds_up_its_like_alone(
+    short_waits: None, settings: Settings, waiting: str, meanwhile: str
+) -> None:
     settings.WEB_FILE_THREADS = 1
     may_go = threading.Event()
 
     def app(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["PATH_INFO"].startswith("/api/v2/media/"):
+        if "x_waits" in environ["QUERY_STRING"]:
             may_go.wait(5)
         return echo(environ, start_response)
 
     with serving(app) as server, ExitStack() as held:
         for _ in range(2 * THREADS):
             line = held.enter_context(server.connect())
-            line.sendall(FAST.replace(b"/fast", b"/api/v2/media/1/thumbnail"))
-        assert server.ask()[0] == 200
+            mark = "&x_waits" if "?" in waiting else "?x_waits"
+            line.sendall(FAST.replace(b"GET /fast", f"{waiting}{mark}".encode()))
+        for asked in ("GET /fast", meanwhile):
+            assert server.ask(FAST.replace(b"GET /fast", asked.encode()))[0] == 200
         may_go.set()
 
 
