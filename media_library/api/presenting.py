@@ -94,7 +94,7 @@ def present_rendition(
 
 def _lost(rendition: Rendition, asset: Asset) -> list[dict[str, Any]]:
     """What the file lost in this form; of the preview nothing is told, since nobody else gets it."""
-    if rendition.recipe_key == WEB:
+    if rendition.recipe_key == WEB or not rendition.recipe:
         return []
     return _as_rows(losses(Original.of(asset), Recipe.from_json(rendition.recipe)))
 
