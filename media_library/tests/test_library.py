@@ -296,6 +296,7 @@ def test_renditions_are_listed_with_a_link_once_they_are_ready(client, workspace
         "dimensions": {"width": 32, "height": 24},
         "duration": None,
         "sha256": ready.sha256,
+        "warnings": [],
         "created_at": utc_text(ready.created_at),
     }
     assert link["url"].startswith(f"{settings.PUBLIC_URL}/api/v2/media/links/renditions/{ready.id}?expires=")
