@@ -97,7 +97,7 @@ RETRIED = {
     ],
 }
 ATTEMPT: dict[str, Any] = {
-    "id": 1,
+    "id": "3f0c0f0e-6a3b-5d0c-9f2e-6b7d0a1c2e3f",
     "delivery_id": PUBLISHED_DELIVERY["id"],
     "account_id": ACCOUNT,
     "platform": "mastodon",

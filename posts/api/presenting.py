@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from mastablasta.core.api.fields import utc_text
 from media_library.api.presenting import present_assets
@@ -203,7 +203,7 @@ def waiting_for(row: Mapping[str, Any]) -> str | None:
 def present_attempt(attempt: Attempt) -> dict[str, Any]:
     error = {"code": attempt.code, "message": attempt.message} if attempt.code or attempt.message else None
     return {
-        "id": attempt.pk,
+        "id": str(uuid5(attempt.delivery_id, str(attempt.number))),  # the row's own counts over all workspaces
         "delivery_id": str(attempt.delivery_id),
         "account_id": str(attempt.delivery.account_id),
         "platform": attempt.delivery.platform,

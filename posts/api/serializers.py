@@ -469,7 +469,7 @@ class AttemptSerializer(serializers.Serializer[Any]):
 
     example = examples.ATTEMPT
 
-    id = serializers.IntegerField()
+    id = serializers.UUIDField()
     delivery_id = serializers.UUIDField()
     account_id = serializers.UUIDField()
     platform = serializers.CharField()

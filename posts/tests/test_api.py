@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
@@ -326,7 +326,7 @@ def test_attempts_tell_what_was_tried(client: APIClient, account: SocialAccount)
 
     assert body["attempts"] == [
         {
-            "id": Attempt.objects.get().pk, "delivery_id": str(delivery.id), "account_id": str(account.id),
+            "id": body["attempts"][0]["id"], "delivery_id": str(delivery.id), "account_id": str(account.id),
             "platform": "mastodon", "number": 1, "kind": "send", "started_at": "2026-11-23T12:00:00Z",
             "sent_at": "2026-11-23T12:00:00Z", "ended_at": "2026-11-23T12:00:01Z", "outcome": "rate_limited",
             "http_status": 429, "error": {"code": "rate_limited", "message": "Too many requests"},
@@ -334,6 +334,8 @@ def test_attempts_tell_what_was_tried(client: APIClient, account: SocialAccount)
         }
     ]  # fmt: skip
     assert body["total"] == 1
+    again = client.get(f"/api/v2/posts/{delivery.post_id}/attempts").json()
+    assert UUID(again["attempts"][0]["id"]) == UUID(body["attempts"][0]["id"])  # says nothing of others' attempts
 
 
 @pytest.mark.parametrize(
