@@ -275,8 +275,21 @@ def test_csrf_failure_of_the_browser_session_is_a_problem():
     assert_problem(response, 403, "csrf_failed", sentence)
 
 
-def test_unknown_host_is_a_problem(api):
-    assert_problem(api.get("/api/v2/nowhere", HTTP_HOST="evil.example"), 400, *SENTENCES[400])
+def test_unknown_host_names_the_setting_and_is_one_line_of_the_log(api, caplog):
+    sentence = "This server is not served under that name; its operator has to add the name to ALLOWED_HOSTS."
+    with capture_logs() as lines:
+        assert_problem(api.get("/api/v2/nowhere", HTTP_HOST="evil.example"), 400, "unknown_host", sentence)
+        page = api.get("/", HTTP_HOST="evil.example")
+
+    assert (page.status_code, page["Content-Type"], page.content.decode()) == (
+        400,
+        "text/plain; charset=utf-8",
+        sentence,
+    )
+    assert [(one["log_level"], one["host"]) for one in lines if one["event"] == "unknown_host"] == [
+        ("warning", "evil.example")
+    ] * 2
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def malformed(what: str) -> tuple[str, str]:

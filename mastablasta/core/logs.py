@@ -225,6 +225,7 @@ def logging_config(format: str, file: str, *, is_quiet: bool = False) -> dict[st
         "loggers": {
             "django": {"handlers": [], "level": "INFO"},
             "django.request": {"level": "CRITICAL"},  # django_structlog says it, with the request's id
+            "django.security.DisallowedHost": {"level": "CRITICAL"},  # error_pages.py says it, without a traceback
             "django.server": {"handlers": [], "propagate": True},
             "django-q": {"level": "WARNING"},
             "django_structlog": {"level": "INFO"},

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+import structlog
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.views import defaults
 from django.views.csrf import csrf_failure as page_csrf_failure
 
@@ -16,7 +17,16 @@ def is_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
+log = structlog.get_logger(__name__)
+UNKNOWN_HOST = "This server is not served under that name; its operator has to add the name to ALLOWED_HOSTS."
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, DisallowedHost):
+        log.warning("unknown_host", host=request.META.get("HTTP_HOST", "")[:255])
+        if is_api(request):
+            return problem_response(400, code="unknown_host", detail=UNKNOWN_HOST)
+        return HttpResponseBadRequest(UNKNOWN_HOST, content_type="text/plain; charset=utf-8")
     if not is_api(request):
         return defaults.bad_request(request, exception)
     return problem_response(413 if isinstance(exception, RequestDataTooBig) else 400)
