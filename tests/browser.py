@@ -53,6 +53,7 @@ class Page:
 
     def submit(self, form: str, *, until: str = "true", timeout_s: float = 40) -> None:
         """Send the form that the expression names and wait for the page that comes of it, whole, with `until` true."""
+        self.wait("document.readyState === 'complete'", timeout_s=timeout_s)
         self.run("document.documentElement.pageBeforeSubmit = true")
         self.run(f"{form}.requestSubmit()")
         arrived = "!document.documentElement.pageBeforeSubmit && document.readyState === 'complete'"

@@ -17,6 +17,8 @@ from rest_framework.response import Response
 
 from accounts.api.base import WorkspaceScopedViewSet
 from mastablasta.core.api.errors import problems_in
+from mastablasta.core.api.problems import MEDIA_TYPE
+from mastablasta.core.api.schema import ProblemSerializer
 from mastablasta.core.api.serializers import StrictSerializer
 from mastablasta.core.errors import DomainError, FieldProblem, Invalid, summary
 from posts.api import examples
@@ -98,6 +100,14 @@ class BulkResultSerializer(serializers.Serializer[Any]):
     failed = FailedSerializer(many=True)
 
 
+# 422 also says that an Idempotency-Key came with another body.
+ANSWERS = {
+    200: BulkResultSerializer,
+    (422, "application/json"): BulkResultSerializer,
+    (422, MEDIA_TYPE): ProblemSerializer,
+}
+
+
 class BulkPostViewSet(WorkspaceScopedViewSet):
     """Up to a thousand posts in one request."""
 
@@ -107,7 +117,7 @@ class BulkPostViewSet(WorkspaceScopedViewSet):
     @extend_schema(
         summary="Create posts: each is made or refused by itself; with atomic all or none",
         request=BulkCreateSerializer,
-        responses={200: BulkResultSerializer, 422: BulkResultSerializer},
+        responses=ANSWERS,
     )
     @action(detail=False, methods=["post"], url_path="create")
     def create_many(self, request: Request) -> Response:
@@ -126,7 +136,7 @@ class BulkPostViewSet(WorkspaceScopedViewSet):
     @extend_schema(
         summary="Delete posts here: each by itself; with atomic all or none. What is out stays out",
         request=BulkDeleteSerializer,
-        responses={200: BulkResultSerializer, 422: BulkResultSerializer},
+        responses=ANSWERS,
     )
     @action(detail=False, methods=["post"], url_path="delete")
     def delete_many(self, request: Request) -> Response:
