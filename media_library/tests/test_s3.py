@@ -299,7 +299,7 @@ def kept(workspace: Workspace) -> Asset:
     return make_asset(workspace=workspace)
 
 
-@pytest.fixture(params=TROUBLES)
+@pytest.fixture
 def trouble(request: Any, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RawServer]:
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     settings.MEDIA_INCOMING = tmp_path / ".incoming"
@@ -308,6 +308,8 @@ def trouble(request: Any, settings: Settings, tmp_path: Path, monkeypatch: pytes
         yield server
 
 
+# Not what breaks off: an upload waits a second for `100 Continue` at each try, and its answer has no body to break off.
+@pytest.mark.parametrize("trouble", ["silent", "resets", "503", "403", "no bucket"], indirect=True)
 def test_upload_says_that_the_storage_is_in_trouble(trouble, client, settings: Settings):
     response = client.post("/api/v2/media/upload", {"file": SimpleUploadedFile("a.jpg", photo())}, format="multipart")
 
