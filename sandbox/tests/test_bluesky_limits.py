@@ -51,6 +51,7 @@ def test_all_calls_together_are_limited(bluesky: Service) -> None:
 
 
 def test_writes_cost_points(amy: Session) -> None:
+    time.sleep(left_s if (left_s := 3600 - time.time() % 3600) < 8 else 0)  # the window is the clock's hour
     create_many(amy, 1_665)
 
     last = amy.create(post())  # 3 points each, so 1,666 fit
