@@ -2,14 +2,14 @@
 
 A list's FilterSet is made of Parameters; its form is a SpanForm when it has spans (`created_from`, `created_to`):
 
-    class PostFilter(SpanFilterSet):
-        status = choice("status", PostStatus.values)
+    class MediaFilter(SpanFilterSet):
+        status = choice("status", AssetStatus.values)
         created_from, created_to = edge("created_at", "from"), edge("created_at", "to")
         timezone = zone_of_edges()
-        q = Parameter(lambda posts, found: posts.with_words(found), check=words)
+        q = Parameter(lambda assets, found: assets.with_words(found), check=words)
 
         class Meta:
-            model, form, fields = Post, Spans, []  # a SpanForm with spans = ("created",)
+            model, form, fields = Asset, Spans, []  # a SpanForm with spans = ("created",)
 """
 
 from __future__ import annotations
