@@ -12,34 +12,28 @@ from dataclasses import dataclass
 
 import regex
 
-from integrations.protocols.domains import TLDS
-
-MAX_URL = 4096
-MAX_SHORT_SLUG = 40
-
-_SPACES = r"\t-\r\x20\x85\xA0\u1680\u180E\u2000-\u200A\u2028\u2029\u202F\u205F\u3000"
-_DIRECTIONS = r"\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069"
-_INVALID = r"\uFFFE\uFEFF\uFFFF"
-_LATIN = (
-    r"\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u024F\u0253\u0254\u0256\u0257\u0259\u025B\u0263\u0268\u026F\u0272\u0289"
-    r"\u028B\u02BB\u0300-\u036F\u1E00-\u1EFF"
+from integrations.protocols.twitter_text import (
+    DIRECTIONS,
+    INVALID,
+    LATIN,
+    MAX_SHORT_SLUG,
+    MAX_URL,
+    MAY_PRECEDE,
+    SPACES,
+    domain_end,
 )
 
 _PROTOCOL = regex.compile(r"(?i:https?|dat|dweb|ipfs|ipns|ssb|gopher|gemini)://")
-_LETTER = rf"[^{_DIRECTIONS}{_INVALID}{_SPACES}\x00-\x1F\x7F!\"#$%&'()*+,\-./:;<=>?@\[\]^_`{{|}}~]"  # of a host's name
+_LETTER = rf"[^{DIRECTIONS}{INVALID}{SPACES}\x00-\x1F\x7F!\"#$%&'()*+,\-./:;<=>?@\[\]^_`{{|}}~]"  # of a host's name
 _LABEL = rf"{_LETTER}++(?:[-_]++{_LETTER}++)*+"
 _NAME = regex.compile(rf"{_LABEL}(?:\.{_LABEL})++")
-_MAY_PRECEDE = regex.compile(rf"[^A-Za-z0-9@\uFF20$#\uFF03{_INVALID}]")
-_INNER_START = regex.compile(rf"(?<={_MAY_PRECEDE.pattern}){_LETTER}")
+_INNER_START = regex.compile(rf"(?<={MAY_PRECEDE.pattern}){_LETTER}")
 _PUNYCODE = regex.compile(r"[Xx][Nn]--[0-9A-Za-z]++")
-_ASCII_LETTERS = regex.compile(r"[A-Za-z]++")
-_NOT_AFTER_TLD = regex.compile(r"[0-9A-Za-z@+-]")
-_LONGEST_FOREIGN = max(len(tld) for tld in TLDS if not tld.isascii())
 
 # The path is the server's own, but for the brackets that may end it: these are still twitter-text's.
 _IN_PATH = r"[^\p{White_Space}<>()?]"
 _BRACKETS = rf"\((?:{_IN_PATH}++|{_IN_PATH}*+\({_IN_PATH}++\){_IN_PATH}*+)\)"
-_IN_LAST_BRACKETS = rf"[A-Za-z0-9!*';:=+,.$/%#\[\]\p{{Cyrillic}}\p{{Pd}}_~&|@{_LATIN}]"
+_IN_LAST_BRACKETS = rf"[A-Za-z0-9!*';:=+,.$/%#\[\]\p{{Cyrillic}}\p{{Pd}}_~&|@{LATIN}]"
 _LAST_BRACKETS = rf"\((?:{_IN_LAST_BRACKETS}++|{_IN_LAST_BRACKETS}*+\({_IN_LAST_BRACKETS}++\){_IN_LAST_BRACKETS}*+)\)"
 _ENDS_PATH = r"[^\p{White_Space}()?!*\"'「」<>;:=,.$%\[\]~&|@]"
 _BEYOND_ASCII = (
@@ -92,7 +86,7 @@ def _address(text: str, start: int, end: int, used: int) -> _Address | None:
     """The address in the name from `start` to `end`; what is before `used` belongs to an earlier one."""
     protocol = _protocol_start(text, start, used)
     host = _bare_start(text, start, end, used) if protocol is None else start
-    host_end = _domain_end(text, host, end) if host is not None else None
+    host_end = domain_end(text, host, end, punycode=_PUNYCODE) if host is not None else None
     if host is None or host_end is None:
         return None
     tail = _TAIL.match(text, host_end)
@@ -113,7 +107,7 @@ def _protocol_start(text: str, host: int, used: int) -> int | None:
 
 def _may_start(text: str, at: int, used: int) -> bool:
     """Whether an address may: at the start of a line, or after one character more than is used, which is no letter."""
-    return at == 0 or text[at - 1] == "\n" or (at > used and _MAY_PRECEDE.match(text, at - 1) is not None)
+    return at == 0 or text[at - 1] == "\n" or (at > used and MAY_PRECEDE.match(text, at - 1) is not None)
 
 
 def _bare_start(text: str, start: int, end: int, used: int) -> int | None:
@@ -121,29 +115,6 @@ def _bare_start(text: str, start: int, end: int, used: int) -> int | None:
         return start
     inner = _INNER_START.search(text, start + 1, end)
     return inner.start() if inner else None
-
-
-def _domain_end(text: str, start: int, end: int) -> int | None:
-    """Where the longest domain ends that begins at `start`; the label before its top-level domain has no underscore."""
-    dot = text.rfind(".", start, end)
-    while dot > start:
-        label = text.rfind(".", start, dot) + 1 or start
-        tld_end = None if "_" in text[label:dot] else _tld_end(text, dot + 1)
-        if tld_end is not None:
-            return tld_end
-        dot = label - 1
-    return None
-
-
-def _tld_end(text: str, start: int) -> int | None:
-    letters = _ASCII_LETTERS.match(text, start)
-    if letters is not None and letters[0].lower() in TLDS and not _NOT_AFTER_TLD.match(text, letters.end()):
-        return int(letters.end())
-    for end in range(min(start + _LONGEST_FOREIGN, len(text)), start, -1):
-        if text[start:end].lower() in TLDS and not _NOT_AFTER_TLD.match(text, end):
-            return end
-    punycode = _PUNYCODE.match(text, start)
-    return int(punycode.end()) if punycode else None
 
 
 def _with_protocol(text: str, address: _Address) -> Iterator[tuple[int, int]]:

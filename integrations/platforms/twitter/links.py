@@ -11,26 +11,25 @@ from dataclasses import dataclass
 
 import regex
 
-from integrations.protocols.domains import TLDS
+from integrations.protocols.twitter_text import (
+    DIRECTIONS,
+    INVALID,
+    LATIN,
+    MAX_SHORT_SLUG,
+    MAX_URL,
+    MAY_PRECEDE,
+    SPACES,
+    domain_end,
+)
 
 MAX_LABEL = 63
-MAX_URL = 4096
-MAX_SHORT_SLUG = 40
 
-SPACES = r"\t-\r\x20\x85\xA0\u1680\u180E\u2000-\u200A\u2028\u2029\u202F\u205F\u3000"
-DIRECTIONS = r"\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069"
-INVALID = r"\uFFFE\uFEFF\uFFFF"
 PUNCTUATION = r"!'#%&()*+,\\\-./:;<=>?@\[\]^_{|}~$"
-LATIN = (
-    r"\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u024F\u0253\u0254\u0256\u0257\u0259\u025B\u0263\u0268\u026F\u0272\u0289"
-    r"\u028B\u02BB\u0300-\u036F\u1E00-\u1EFF"
-)
 
 _LETTER = rf"[^{PUNCTUATION}{SPACES}{INVALID}{DIRECTIONS}]"  # of a host's name
 _LABEL = rf"{_LETTER}++(?:[-_]++{_LETTER}++)*+"
 _NAME = regex.compile(rf"{_LABEL}(?:\.{_LABEL})*+")
-_MAY_PRECEDE = regex.compile(rf"[^A-Za-z0-9@\uFF20$#\uFF03{INVALID}]")
-_INNER_START = regex.compile(rf"(?<={_MAY_PRECEDE.pattern}){_LETTER}")
+_INNER_START = regex.compile(rf"(?<={MAY_PRECEDE.pattern}){_LETTER}")
 _LATIN_LABELS = regex.compile(rf"(?:[-A-Za-z0-9{LATIN}]++\.)++")
 
 _IN_PATH = rf"[A-Za-z0-9!*';:=+,.$/%#\[\]\-\u2013_~@|&\u0400-\u04FF{LATIN}]"
@@ -42,10 +41,7 @@ _TAIL = regex.compile(
 )
 _SHORT = regex.compile(rf"[Hh][Tt][Tt][Pp][Ss]?://[Tt]\.[Cc][Oo]/([A-Za-z0-9]+)(?:{_QUERY})?")
 
-_ASCII_LETTERS = regex.compile(r"[A-Za-z]++")
 _PUNYCODE = regex.compile(r"[Xx][Nn]--[-0-9A-Za-z]++")
-_NOT_AFTER_TLD = regex.compile(r"[0-9A-Za-z@+-]")
-_LONGEST_FOREIGN = max(len(tld) for tld in TLDS if not tld.isascii())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +89,10 @@ def _address(text: str, start: int, end: int, used: int) -> _Address | None:
     host = _host_start(text, start, end) if protocol is None else start
     if host is None:
         return None
-    host_end = _domain_end(text, host, end)
+    host_end = domain_end(text, host, end, punycode=_PUNYCODE)
     is_link = host_end is not None
     if host_end is None:  # a name like a_b.com is passed over, with what follows it
-        host_end = _domain_end(text, host, end, with_underscore=True)
+        host_end = domain_end(text, host, end, punycode=_PUNYCODE, with_underscore=True)
     if host_end is None:
         return None
     tail = _TAIL.match(text, host_end)
@@ -108,7 +104,7 @@ def _protocol_start(text: str, host: int, used: int) -> int | None:
     for protocol in ("https://", "http://"):
         start = host - len(protocol)
         if start >= 0 and text[start:host].lower() == protocol:
-            return start if start == 0 or (start > used and _MAY_PRECEDE.match(text, start - 1)) else None
+            return start if start == 0 or (start > used and MAY_PRECEDE.match(text, start - 1)) else None
     return None
 
 
@@ -117,35 +113,10 @@ def _host_start(text: str, start: int, end: int) -> int | None:
     if start == 0:  # the first character stands before the host if it can
         second = _INNER_START.match(text, 1, end)
         return 1 if second else 0
-    if _MAY_PRECEDE.match(text, start - 1) or ord(text[start]) > 0xFFFF:  # of two UTF-16 halves the first may precede
+    if MAY_PRECEDE.match(text, start - 1) or ord(text[start]) > 0xFFFF:  # of two UTF-16 halves the first may precede
         return start
     inner = _INNER_START.search(text, start + 1, end)
     return inner.start() if inner else None
-
-
-def _domain_end(text: str, start: int, end: int, *, with_underscore: bool = False) -> int | None:
-    """Where the longest domain ends that begins at `start`; the label before its top-level domain has no underscore."""
-    dot = text.rfind(".", start, end)
-    while dot > start:
-        label = text.rfind(".", start, dot) + 1 or start
-        if with_underscore or "_" not in text[label:dot]:
-            tld_end = _tld_end(text, dot + 1)
-            if tld_end is not None:
-                return tld_end
-        dot = label - 1
-    return None
-
-
-def _tld_end(text: str, start: int) -> int | None:
-    if (punycode := _PUNYCODE.match(text, start)) is not None:
-        return int(punycode.end())
-    letters = _ASCII_LETTERS.match(text, start)
-    if letters is not None and letters[0].lower() in TLDS and not _NOT_AFTER_TLD.match(text, letters.end()):
-        return int(letters.end())
-    for end in range(min(start + _LONGEST_FOREIGN, len(text)), start, -1):
-        if text[start:end].lower() in TLDS and not _NOT_AFTER_TLD.match(text, end):
-            return end
-    return None
 
 
 def _is_encodable(text: str, address: _Address) -> bool:
@@ -184,7 +155,7 @@ def _bare(text: str, address: _Address) -> list[tuple[int, int]]:
 
 def _latin_domains(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     while (labels := _LATIN_LABELS.search(text, start, end)) is not None:
-        domain_end = _domain_end(text[:end], labels.start(), labels.end(), with_underscore=True)
-        if domain_end is not None:
-            yield labels.start(), domain_end
-        start = domain_end or labels.end()
+        found = domain_end(text[:end], labels.start(), labels.end(), punycode=_PUNYCODE, with_underscore=True)
+        if found is not None:
+            yield labels.start(), found
+        start = found or labels.end()

@@ -12,7 +12,8 @@ from urllib.parse import unquote
 
 import regex
 
-from integrations.platforms.twitter.links import INVALID, SPACES, find_links
+from integrations.platforms.twitter.links import find_links
+from integrations.protocols.twitter_text import INVALID, SPACES
 
 URL_LENGTH = 23
 EMOJI_LENGTH = 2
