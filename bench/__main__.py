@@ -6,7 +6,16 @@ import importlib
 import subprocess
 import sys
 
-BENCHES = ("claim", "publish_paced", "publish_burst", "upload_500mb", "thumbnail_10mb_jpeg", "media_list", "search")
+BENCHES = (
+    "claim",
+    "publish_paced",
+    "publish_burst",
+    "instance",
+    "upload_500mb",
+    "thumbnail_10mb_jpeg",
+    "media_list",
+    "search",
+)
 
 
 def main(names: list[str]) -> int:

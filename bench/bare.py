@@ -1,7 +1,7 @@
 """The limit: a plain thread pool of kept sessions that posts to the same simulator, and does nothing else.
 
 `python -m bench.bare URL THREADS` reads tokens, one a line, from standard input, waits for an empty line, posts once
-with each token, and prints when it began and ended (seconds since the epoch).
+with each token, and prints when it began and ended (seconds since the epoch), and its CPU seconds.
 """
 
 from __future__ import annotations
@@ -13,10 +13,19 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 
-def post_all(url: str, tokens: list[str], threads: int) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """What it took: seconds by the clock, and CPU seconds of the posting processes."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def post_all(url: str, tokens: list[str], threads: int) -> tuple[float, float, float]:
     at, local = urlsplit(url), threading.local()
 
     def post(numbered: tuple[int, str]) -> None:
@@ -30,14 +39,14 @@ def post_all(url: str, tokens: list[str], threads: int) -> tuple[float, float]:
         if answer.status != 200:
             raise RuntimeError(f"the simulator answered {answer.status}")
 
-    began = time.time()
+    began, cpu_before = time.time(), time.process_time()
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(post, enumerate(tokens)))
-    return began, time.time()
+    return began, time.time(), time.process_time() - cpu_before
 
 
-def wall_s(url: str, tokens: list[str], *, processes: int, threads: int) -> float:
-    """How long `processes` x `threads` sessions take to post once with each token."""
+def measure(url: str, tokens: list[str], *, processes: int, threads: int) -> Bare:
+    """What `processes` x `threads` sessions take to post once with each token."""
     command = [sys.executable, "-m", "bench.bare", url, str(threads)]
     running = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
@@ -47,7 +56,7 @@ def wall_s(url: str, tokens: list[str], *, processes: int, threads: int) -> floa
         process.stdin.write("\n".join(tokens[number::processes]) + "\n")
         process.stdin.flush()
     time.sleep(1)
-    times: list[float] = []
+    rows: list[list[float]] = []
     for process in running:
         assert process.stdin is not None
         process.stdin.write("\n")
@@ -56,8 +65,9 @@ def wall_s(url: str, tokens: list[str], *, processes: int, threads: int) -> floa
         printed, _ = process.communicate(timeout=300)
         if process.returncode:
             raise RuntimeError("the bare limit could not be measured")
-        times += [float(part) for part in printed.split()]
-    return max(times) - min(times)
+        rows.append([float(part) for part in printed.split()])
+    began, ended, cpu = zip(*rows, strict=True)
+    return Bare(max(ended) - min(began), sum(cpu))
 
 
 if __name__ == "__main__":

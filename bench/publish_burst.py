@@ -1,7 +1,8 @@
 """10,000 deliveries of 10,000 accounts, all due at once, to a platform that takes 200 ms a call.
 
 PostgreSQL as it comes (fsync on), a whole instance with its real processes; the limit is a plain pool of as many kept
-sessions against the same simulator, measured just before. CPU is that of our processes, without web and simulator.
+sessions against the same simulator, measured just before. CPU is that of our processes, without web and simulator, and
+PostgreSQL's. Of three rounds the median by its ratio counts.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ from bench.stage import Stage
 DELIVERIES = 10_000
 LATENCY_MS = 200
 AHEAD_S = 4.0
-ROUNDS = 3  # the best counts: other things run on the machine
-CPU_BAR_MS = 1.2
+ROUNDS = 3
 
 
 def run() -> None:
@@ -41,17 +41,22 @@ def burst(stage: Stage, deliveries: int = DELIVERIES) -> None:
     rounds = []
     for number in range(ROUNDS):
         world.latency(LATENCY_MS)
-        limit_s = bare.wall_s(stage.mastodon, tokens, processes=processes, threads=threads)
+        limit = bare.measure(stage.mastodon, tokens, processes=processes, threads=threads)
         world.latency(0)
-        rounds.append(_round(stage, accounts, limit_s, text=f"burst {number}"))
-    best = max(rounds, key=lambda one: one.limit_s / one.wall_s)
-    ratio = best.limit_s / best.wall_s
-    say("publish_burst", best.wall_s, "s", limit=best.limit_s, ratio=ratio)
-    say("publish_burst_rate", deliveries / best.wall_s, "posts/s", limit=deliveries / best.limit_s, ratio=ratio)
-    say("publish_burst_worst", max(one.wall_s for one in rounds), "s")
-    say("publish_burst_cpu", best.cpu_s * 1000 / deliveries, "ms/post", limit=CPU_BAR_MS)
-    say("publish_burst_first", best.lateness[0], "s")
-    say("publish_burst_p50", percentile(best.lateness, 0.5), "s")
+        rounds.append(_round(stage, accounts, limit, text=f"burst {number}"))
+    median = sorted(rounds, key=lambda one: one.ratio)[ROUNDS // 2]
+    bare_wall_s, bare_cpu_s, ratio = median.limit.wall_s, median.limit.cpu_s, median.ratio
+    say("publish_burst", median.wall_s, "s", limit=bare_wall_s, ratio=ratio)
+    say("publish_burst_rate", deliveries / median.wall_s, "posts/s", limit=deliveries / bare_wall_s, ratio=ratio)
+    say("publish_burst_best", max(one.ratio for one in rounds), "ratio")
+    say("publish_burst_worst", min(one.ratio for one in rounds), "ratio")
+    cpu_s = median.cpu_s + median.database_cpu_s
+    per_post = 1000 / deliveries
+    say("publish_burst_cpu", cpu_s * per_post, "ms/post", limit=bare_cpu_s * per_post, ratio=bare_cpu_s / cpu_s)
+    say("publish_burst_cpu_ours", median.cpu_s * per_post, "ms/post")
+    say("publish_burst_cpu_database", median.database_cpu_s * per_post, "ms/post")
+    say("publish_burst_first", median.lateness[0], "s")
+    say("publish_burst_p50", percentile(median.lateness, 0.5), "s")
     _say_truth(stage, deliveries * ROUNDS)
 
 
@@ -59,20 +64,25 @@ def burst(stage: Stage, deliveries: int = DELIVERIES) -> None:
 class Round:
     """One burst. `lateness`: of each arrival in the world, sorted."""
 
-    limit_s: float
+    limit: bare.Bare
     wall_s: float
     cpu_s: float
+    database_cpu_s: float
     lateness: list[float]
 
+    @property
+    def ratio(self) -> float:
+        return self.limit.wall_s / self.wall_s
 
-def _round(stage: Stage, accounts: list[Any], limit_s: float, *, text: str) -> Round:
+
+def _round(stage: Stage, accounts: list[Any], limit: bare.Bare, *, text: str) -> Round:
     from django.utils import timezone
 
     from posts.models import Delivery
 
     settled = Delivery.objects.filter(state="published").count()
     stage.analyze()
-    cpu_before = stage.cpu_s()
+    cpu_before, database_before = stage.cpu_s(), stage.database_cpu_s()
     due_at = timezone.now() + timedelta(seconds=AHEAD_S + len(accounts) / 3000)
     people.schedule_all(accounts, due_at=due_at, text=text)
     stage.world.latency(LATENCY_MS)
@@ -80,7 +90,8 @@ def _round(stage: Stage, accounts: list[Any], limit_s: float, *, text: str) -> R
     arrived = stage.arrivals(due_at)
     wall_s = (max(arrived) - due_at).total_seconds() + LATENCY_MS / 1000
     lateness = sorted((at - due_at).total_seconds() for at in arrived)
-    return Round(limit_s, wall_s, stage.cpu_s() - cpu_before, lateness)
+    cpu_s, database_cpu_s = stage.cpu_s() - cpu_before, stage.database_cpu_s() - database_before
+    return Round(limit, wall_s, cpu_s, database_cpu_s, lateness)
 
 
 def _wait_until_settled(deliveries: int) -> None:

@@ -68,6 +68,21 @@ class Stage:
                     total += times.user + times.system
         return total
 
+    def database_cpu_s(self) -> float:
+        """CPU seconds of PostgreSQL's processes so far, those that have ended too."""
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            server = psutil.Process(cursor.fetchone()[0]).parent()
+        assert server is not None
+        times = [server.cpu_times()]
+        total = times[0].children_user + times[0].children_system
+        for process in server.children():
+            with suppress(psutil.Error):
+                times.append(process.cpu_times())
+        return total + sum(one.user + one.system for one in times)
+
     def arrivals(self, since: datetime) -> list[datetime]:
         """When the world received each create from `since` on, in order."""
         calls = [

@@ -303,7 +303,7 @@ Q_CLUSTER: dict[str, Any] = {
     "workers": WORKERS + 2,
     "queue_limit": WORKERS + 2,
     "bulk": 1,
-    "poll": 0.2,
+    "poll": 0,  # the broker waits by itself
     "timeout": 120,
     "retry": 400,
     "max_attempts": 1,
@@ -318,7 +318,7 @@ if REDIS_URL:
     Q_CLUSTER["redis"] = REDIS_URL
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 else:
-    Q_CLUSTER["orm"] = "default"
+    Q_CLUSTER |= {"orm": "default", "broker_class": "mastablasta.core.jobs.broker.DatabaseBroker"}
 
 # --- publishing ------------------------------------------------------------------------------------------------------
 PUBLISH_THREADS = env.number("PUBLISH_THREADS", 128, at_least=1)

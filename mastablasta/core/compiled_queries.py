@@ -5,15 +5,34 @@ Measured on every request's authentication: Django's query builder takes ten tim
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import BooleanField, Func, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
 
 Converter = Callable[[Any, Any, Any], Any]
+Slot = type[uuid.UUID] | type[str] | type[list[uuid.UUID]]
+
+
+class IsOneOf(Func):
+    """A condition: the column `name` is one of the UUIDs that a slot of type `list` is given."""
+
+    output_field = BooleanField()
+
+    def __init__(self, name: str, ids: str) -> None:
+        super().__init__(name)
+        self.ids = ids
+
+    def as_sql(self, compiler: SQLCompiler, connection: Any, **_: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        column, params = compiler.compile(self.source_expressions[0])
+        is_native = connection.features.has_native_uuid_field
+        among = "= ANY(%s::uuid[])" if is_native else "IN (SELECT value FROM json_each(%s))"
+        return f"{column} {among}", [*params, self.ids]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,34 +46,36 @@ class _Plan:
 class CompiledQuery:
     """A `values_list` queryset, to be run with other values for its slots.
 
-    `build` is called once, with a marker for each slot; a slot's type is `uuid.UUID` or `str`, and each must reach the
-    SQL as a parameter of its own.
+    `build` is called once, with a marker for each slot; a slot's type is `uuid.UUID`, `str`, or `list` of UUIDs (for
+    IsOneOf), and each must reach the SQL as a parameter of its own.
 
         by_name = CompiledQuery(lambda name: Post.objects.filter(content=name).values_list("id", "status"), name=str)
         row = by_name.first(name="Hello")
     """
 
-    def __init__(self, build: Callable[..., QuerySet[Any, Any]], **slots: type[uuid.UUID] | type[str]) -> None:
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]], **slots: Slot) -> None:
         self._build = build
         self._slots = slots
         self._plans: dict[str, _Plan] = {}
 
-    def first(self, **values: uuid.UUID | str) -> tuple[Any, ...] | None:
+    def first(self, **values: uuid.UUID | str | Sequence[uuid.UUID]) -> tuple[Any, ...] | None:
         """Return the first row, its values as the queryset would give them; None without one."""
+        rows = self._rows(values, at_most=1)
+        return rows[0] if rows else None
+
+    def all(self, **values: uuid.UUID | str | Sequence[uuid.UUID]) -> list[tuple[Any, ...]]:
+        """Return all rows, their values as the queryset would give them."""
+        return self._rows(values)
+
+    def _rows(self, values: Mapping[str, Any], at_most: int | None = None) -> list[tuple[Any, ...]]:
         plan = self._plans.get(connection.vendor) or self._prepare()
         params = list(plan.params)
         for index, name in plan.places:
             params[index] = _adapted(values[name])
         with connection.cursor() as cursor:
             cursor.execute(plan.sql, params)
-            found = cursor.fetchone()
-        if found is None:
-            return None
-        row = list(found)
-        for index, converters, expression in plan.converters:
-            for convert in converters:
-                row[index] = convert(row[index], expression, connection)
-        return tuple(row)
+            found = cursor.fetchall() if at_most is None else cursor.fetchmany(at_most)
+        return [_converted(row, plan.converters) for row in found] if plan.converters else found
 
     def _prepare(self) -> _Plan:
         markers: Mapping[str, Any] = {
@@ -77,7 +98,18 @@ class CompiledQuery:
         return plan
 
 
+def _converted(row: tuple[Any, ...], converters: Sequence[tuple[int, tuple[Converter, ...], Any]]) -> tuple[Any, ...]:
+    values = list(row)
+    for index, found, expression in converters:
+        for convert in found:
+            values[index] = convert(values[index], expression, connection)
+    return tuple(values)
+
+
 def _adapted(value: Any) -> Any:
-    """As the database takes it: SQLite has no type for UUIDs."""
-    is_foreign = isinstance(value, uuid.UUID) and not connection.features.has_native_uuid_field
-    return value.hex if is_foreign else value
+    """As the database takes it: SQLite has no type for UUIDs, and none for lists."""
+    if connection.features.has_native_uuid_field:
+        return value
+    if isinstance(value, uuid.UUID):
+        return value.hex
+    return value if isinstance(value, str) else json.dumps([each.hex for each in value])

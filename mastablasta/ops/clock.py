@@ -12,25 +12,27 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-import psycopg
 import structlog
 from django.conf import settings
-from django.db import connection, connections
+from django.db import DatabaseError, connection, connections
 from django.utils import timezone
 
 from mastablasta.core import jobs
+from mastablasta.core.database_changes import DatabaseChanges
 from mastablasta.core.models import Heartbeat
 from mastablasta.ops import periodic
 from posts.queue.types import NOTIFY_CHANNEL
 
 log = structlog.get_logger(__name__)
 
-TICK_S = 0.25
+TICK_S = 1.0  # at the latest; what is newly scheduled wakes it
+SLICE_S = 0.25  # how long it waits without looking whether it is told to stop; on SQLite between two ticks
 SHORTEST_TICK_S = 0.02
 HORIZON = timedelta(seconds=1)  # rung ahead: a drain is up when its second begins
 LEAD = timedelta(seconds=3)  # without a beat for so long somebody else rings; without a drain's, the clock drains
 GRACE_S = 2.0  # work may be due for so long before the clock helps itself
 BEAT_S = 1.0
+STAND_BY_S = 0.5
 STOP_S = 13.0
 
 
@@ -53,7 +55,7 @@ class Clock:
         self.beat_at = 0.0
         self.due_since: float | None = None
         self.turns = {periodic_task.name: 0.0 for periodic_task in periodic.PERIODIC_TASKS}
-        self.listener: psycopg.Connection | None = None
+        self.changes = DatabaseChanges(NOTIFY_CHANNEL)
         self.helper: threading.Thread | None = None
         self.helps_since: datetime | None = None
         self.is_lost = False
@@ -84,8 +86,9 @@ class Clock:
 
     def tick(self, at: datetime) -> float:
         """Do what `at` asks for and return how many seconds may pass until the next tick."""
+        self.changes.listen()
         if not self._lead(at):
-            return 2 * TICK_S
+            return STAND_BY_S
         due_at = periodic.next_work_at()
         is_near = due_at is not None and due_at <= at + HORIZON
         drains = Heartbeat.objects.through_queue().alive("drain:", at=at, within=LEAD)
@@ -169,31 +172,21 @@ class Clock:
 
     # --- waiting and leaving ---
     def _sleep(self, wait_s: float) -> None:
-        """Wait, at most `wait_s`, for something newly scheduled (PostgreSQL says so) or the end."""
-        deadline = time.monotonic() + wait_s
+        """Wait, at most `wait_s`, for something newly scheduled, or the end. What comes in one go is one reason."""
+        began = time.monotonic()
         try:
-            if connection.vendor == "postgresql" and self.leads:
-                for _ in self._listening().notifies(timeout=wait_s, stop_after=1):
-                    time.sleep(SHORTEST_TICK_S)  # what is scheduled in one go rings once
-        except psycopg.Error:
-            self._hang_up()
-        time.sleep(max(0.0, deadline - time.monotonic()) if self.listener is None else 0)
-
-    def _listening(self) -> psycopg.Connection:
-        if self.listener is None or self.listener.closed:
-            self.listener = psycopg.connect(**connection.get_connection_params(), autocommit=True)
-            self.listener.execute(f"LISTEN {NOTIFY_CHANNEL}")
-        return self.listener
-
-    def _hang_up(self) -> None:
-        if self.listener is not None:
-            with suppress(psycopg.Error):
-                self.listener.close()
-        self.listener = None
+            while not self.should_stop() and (left_s := began + wait_s - time.monotonic()) > 0:
+                if not self.leads:
+                    time.sleep(min(left_s, SLICE_S))
+                elif self.changes.wait(min(left_s, SLICE_S)):
+                    least_s = 0.0 if connection.vendor == "postgresql" else min(SLICE_S, wait_s)
+                    time.sleep(max(SHORTEST_TICK_S, began + least_s - time.monotonic()))
+                    return
+        except DatabaseError:
+            connections.close_all()
 
     def _disconnect(self) -> None:
         self.leads = False
-        self._hang_up()
         connections.close_all()
 
     def _leave(self) -> None:

@@ -17,6 +17,7 @@ from integrations.models import Credential, PlatformHost
 from integrations.services import budgets, circuits
 from integrations.services.hosts import app_of
 from integrations.services.tokens import may_refresh
+from mastablasta.core.compiled_queries import CompiledQuery, IsOneOf
 from posts.engine import attachments, rate_windows
 from posts.engine.blockers import Blocker, missed_rules_of
 from posts.engine.outcomes import may_arrive_late
@@ -41,6 +42,9 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+_ROWS = CompiledQuery(lambda ids: Delivery.objects.filter(IsOneOf("id", ids)).values_list(*_COLUMNS), ids=list)
+
+
 def load_jobs(claimed: Sequence[Claimed], *, at: datetime, hosts: dict[UUID, PlatformHost]) -> list[SendJob]:
     """Read what the threads need, in the order of `claimed`; one query, one for hosts not in `hosts` yet, two for
     what is in doubt.
@@ -49,9 +53,8 @@ def load_jobs(claimed: Sequence[Claimed], *, at: datetime, hosts: dict[UUID, Pla
     """
     if not claimed:
         return []
-    rows = {
-        row["id"]: row for row in Delivery.objects.filter(id__in=[c.delivery_id for c in claimed]).values(*_COLUMNS)
-    }
+    found = _ROWS.all(ids=[c.delivery_id for c in claimed])
+    rows: dict[UUID, dict[str, Any]] = {row[0]: dict(zip(_COLUMNS, row, strict=True)) for row in found}
     wanted = {row["account__platform_host_id"] for row in rows.values()}
     # What stands open may have been closed meanwhile, or lets just this account through: that is looked up each time.
     stale = {host for host in wanted if host not in hosts or hosts[host].circuit_opened_at is not None}
