@@ -87,13 +87,21 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
 
 
 class Workspace(Row):
-    """What a team shares: accounts, posts, media. What belongs to one is invisible from all others."""
+    """What a team shares: accounts, posts, media. What belongs to one is invisible from all others.
+
+    `missed_post_policy` "" and `missed_post_hours` null leave it to the server, `timezone` "" to UTC.
+    `duplicate_window_hours`, `clash_window_minutes`: 0 = nothing is looked for.
+    """
 
     name = models.CharField(max_length=100)
     is_personal = models.BooleanField(default=False)
     missed_post_policy = models.CharField(max_length=10, blank=True, choices=[("send", "send"), ("hold", "hold")])
     missed_post_hours = models.PositiveIntegerField(null=True, blank=True)
     requires_alt_text = models.BooleanField(default=False)
+    timezone = models.CharField(max_length=64, blank=True)
+    duplicate_window_hours = models.PositiveSmallIntegerField(default=24)
+    clash_window_minutes = models.PositiveSmallIntegerField(default=5)
+    duplicate_policy = models.CharField(max_length=10, choices=[("warn", "warn"), ("refuse", "refuse")], default="warn")
     deleted_at = models.DateTimeField(null=True, blank=True)
     members = models.ManyToManyField(User, through="Membership", related_name="workspaces")
 
