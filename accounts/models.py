@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from accounts.emails import one_form, to_look_for
-from accounts.querysets import SessionQuerySet, WorkspaceQuerySet, WorkspaceScopedQuerySet
+from accounts.querysets import InvitationQuerySet, SessionQuerySet, WorkspaceQuerySet, WorkspaceScopedQuerySet
 from accounts.roles import Role, SiteRole
 from accounts.spelling import prepared
 from mastablasta.core.models import Row
@@ -35,7 +35,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(Row, AbstractBaseUser, PermissionsMixin):
-    """A person. The e-mail, in its one form, is the user name."""
+    """A person. The e-mail, in its one form, is the user name. `timezone` "": that of the workspace."""
 
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=150, blank=True)
@@ -44,7 +44,7 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     default_workspace = models.ForeignKey(
         "Workspace", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    timezone = models.CharField(max_length=64, default="UTC")
+    timezone = models.CharField(max_length=64, blank=True)
 
     objects = UserManager()
 
@@ -129,6 +129,34 @@ class Membership(Row):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.role} of {self.workspace_id}"
+
+
+class Invitation(Row):
+    """The offer of a role in a workspace, to whoever holds its token, once. Only the token's SHA-256 is stored.
+
+    `email` says whom it was meant for; who accepts may have another address.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=10, choices=Role.choices)
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="invitation_role_known"),
+        ]
+        indexes = [models.Index(fields=["workspace", "created_at"], name="invitation_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.email} as {self.role}"
 
 
 class Session(Row):

@@ -30,6 +30,8 @@ MOST_SECONDS = 2.0  # what a test outside whole processes may take
 # tests/test_rings.py looks for such code that is not named here.
 SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "accounts/migrations/0003_emails_in_one_form.py": ("accounts/tests/test_unicode.py",),
+    "accounts/migrations/0006_zones_of_their_own.py": ("accounts/tests/test_workspaces.py",),
+    "accounts/services/members.py": ("accounts/tests/test_members.py",),
     "integrations/services/accounts.py": ("integrations/tests/test_changing.py",),
     "integrations/services/authorisations.py": ("integrations/tests/test_oauth_connect.py",),
     "integrations/services/budgets.py": ("posts/tests/test_pace.py",),
@@ -41,7 +43,11 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "mastablasta/ops/clock.py": ("mastablasta/tests/test_clock.py",),
     "mastablasta/core/migrations/0002_queue_index.py": ("mastablasta/core/tests/test_jobs.py",),
     "mastablasta/core/lookups.py": ("media_library/tests/test_library.py",),
-    "mastablasta/core/models.py": ("mastablasta/core/tests/test_heartbeats.py", "mastablasta/tests/test_metrics.py"),
+    "mastablasta/core/models.py": (
+        "mastablasta/core/tests/test_heartbeats.py",
+        "mastablasta/tests/test_metrics.py",
+        "tests/test_limits.py",
+    ),
     "mastablasta/core/state_triggers.py": ("posts/tests/test_states.py",),
     "mastablasta/core/compiled_queries.py": ("accounts/tests/test_authentication.py",),
     "mastablasta/ops/health.py": ("mastablasta/tests/test_health.py",),
@@ -63,6 +69,8 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
 }
 # What else differs between databases: how text is compared and searched, pages are cut, rows are unique, calls race.
 MANNERS = (
+    "accounts/tests/test_invitations.py",
+    "accounts/tests/test_password_reset.py",
     "accounts/tests/test_races.py",
     "accounts/tests/test_registering.py",
     "integrations/tests/test_refreshing_ahead.py",
