@@ -14,13 +14,18 @@ from django.utils.html import format_html
 from accounts.forms import NewPasswordForm, NewPersonForm, PersonForm, WorkspaceForm
 from accounts.models import ApiKey, Invitation, Membership, Session, User, Workspace
 from accounts.services.api_keys import revoke_api_key
+from accounts.services.members import end_membership
 from accounts.services.sign_in import end_session
 from mastablasta.core.admin_base import Page, ReadOnlyPage
 
 
 class MembershipRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
+    """One is ended on its own page, which ends what came by it, too."""
+
     model = Membership
     extra = 0
+    can_delete = False
+    show_change_link = True
     autocomplete_fields = ("user", "workspace")
     readonly_fields = ("created_at",)
 
@@ -82,6 +87,8 @@ class WorkspacePage(Page):
 
 @admin.register(Membership)
 class MembershipPage(Page):
+    """Deleting one ends the person's API keys for the workspace and the invitations that they sent."""
+
     list_display = ("user", "workspace", "role", "created_at")
     list_filter = ("role",)
     search_fields = ("user__email", "workspace__name")
@@ -89,6 +96,13 @@ class MembershipPage(Page):
     list_select_related = ("user", "workspace")
     autocomplete_fields = ("user", "workspace")
     readonly_fields = ("created_at", "updated_at")
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        end_membership(obj, at=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        for membership in queryset.select_related("user", "workspace"):
+            end_membership(membership, at=timezone.now())
 
 
 class StandingFilter(admin.SimpleListFilter):

@@ -285,3 +285,20 @@ def test_actions_end_what_was_chosen_and_nothing_else(operator, model, action):
 
     assert response.status_code == 302
     assert list(model.objects.filter(revoked_at=None)) == [other]
+
+
+@pytest.mark.parametrize("by", ["page", "action"])
+def test_membership_that_is_deleted_takes_its_keys_along(operator, by):
+    workspace = make_workspace()
+    membership = workspace.memberships.get()
+    key, _ = make_api_key(membership.user, workspace)
+
+    if by == "page":
+        operator.post(address(Membership, "delete", membership.pk), {"post": "yes"})
+    else:
+        chosen = {"action": "delete_selected", "_selected_action": [str(membership.pk)], "post": "yes"}
+        operator.post(address(Membership, "changelist"), chosen)
+
+    assert not workspace.memberships.exists()
+    assert ApiKey.objects.get(pk=key.pk).revoked_at is not None
+    assert User.objects.get(pk=membership.user_id).default_workspace is None

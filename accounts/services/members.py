@@ -45,7 +45,13 @@ def remove_member(membership: Membership, *, own_role: Role | None, at: datetime
         if own_role is not None:
             _refuse_above(Role(membership.role), own_role=own_role)
         _keep_an_owner(membership)
-        user, workspace = membership.user, membership.workspace
+        end_membership(membership, at=at)
+
+
+def end_membership(membership: Membership, *, at: datetime) -> None:
+    """Remove it with all that came by it; whether it may go is the caller's question."""
+    user, workspace = membership.user, membership.workspace
+    with transaction.atomic():
         membership.delete()
         keys = ApiKey.objects.in_workspace(workspace).filter(user=user, revoked_at=None)
         keys.update(revoked_at=at, updated_at=at)
