@@ -11,16 +11,21 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 
-from accounts.forms import NewPasswordForm, NewPersonForm, PersonForm
-from accounts.models import ApiKey, Membership, Session, User, Workspace
+from accounts.forms import NewPasswordForm, NewPersonForm, PersonForm, WorkspaceForm
+from accounts.models import ApiKey, Invitation, Membership, Session, User, Workspace
 from accounts.services.api_keys import revoke_api_key
+from accounts.services.members import end_membership
 from accounts.services.sign_in import end_session
 from mastablasta.core.admin_base import Page, ReadOnlyPage
 
 
 class MembershipRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
+    """One is ended on its own page, which ends what came by it, too."""
+
     model = Membership
     extra = 0
+    can_delete = False
+    show_change_link = True
     autocomplete_fields = ("user", "workspace")
     readonly_fields = ("created_at",)
 
@@ -65,6 +70,7 @@ class UserPage(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs onl
 class WorkspacePage(Page):
     """Made and deleted by their members."""
 
+    form = WorkspaceForm
     list_display = ("name", "is_personal", "missed_post_policy", "missed_post_hours", "created_at", "deleted_at")
     list_filter = ("is_personal", "missed_post_policy", ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "=id")
@@ -81,6 +87,8 @@ class WorkspacePage(Page):
 
 @admin.register(Membership)
 class MembershipPage(Page):
+    """Deleting one ends the person's API keys for the workspace and the invitations that they sent."""
+
     list_display = ("user", "workspace", "role", "created_at")
     list_filter = ("role",)
     search_fields = ("user__email", "workspace__name")
@@ -88,6 +96,13 @@ class MembershipPage(Page):
     list_select_related = ("user", "workspace")
     autocomplete_fields = ("user", "workspace")
     readonly_fields = ("created_at", "updated_at")
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        end_membership(obj, at=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        for membership in queryset.select_related("user", "workspace"):
+            end_membership(membership, at=timezone.now())
 
 
 class StandingFilter(admin.SimpleListFilter):
@@ -101,6 +116,18 @@ class StandingFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows if self.value() is None else rows.filter(revoked_at__isnull=self.value() == "no")
+
+
+@admin.register(Invitation)
+class InvitationPage(ReadOnlyPage):
+    """Sent and withdrawn by owners and admins of the workspace. The tokens are nowhere stored."""
+
+    hidden = ("sha256",)
+    list_display = ("email", "workspace", "role", "invited_by", "expires_at", "accepted_at", "withdrawn_at")
+    list_filter = ("role", ("accepted_at", admin.EmptyFieldListFilter))
+    search_fields = ("email", "workspace__name")
+    date_hierarchy = "created_at"
+    list_select_related = ("workspace", "invited_by")
 
 
 @admin.register(Session)

@@ -38,6 +38,11 @@ class Caller:
         rows = rows.with_role_of(self.user)
         return rows if self.api_key is None else rows.filter(pk=self.api_key.workspace_id)
 
+    @property
+    def zone(self) -> str:
+        """The IANA name of the time zone that days without one are of: the person's, the workspace's, UTC."""
+        return self.user.timezone or (self.workspace.timezone if self.workspace else "") or "UTC"
+
     def may(self, action: Action) -> bool:
         return may(self.role, action)
 

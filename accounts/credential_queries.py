@@ -47,6 +47,16 @@ def caller_of_user(id: UUID, *, workspace: UUID | None) -> Caller:
     return _placed(Caller(user), row[-2:], is_named=workspace is not None)
 
 
+def caller_in(caller: Caller, id: UUID) -> Caller:
+    """The same caller, asking about the workspace `id`, whose columns are read with it. Raises Workspace.DoesNotExist.
+
+    One that is deleted, or not theirs or their key's, is not there.
+    """
+    visible = Workspace.objects.visible_to(caller.user)
+    workspace: Any = caller.workspaces(visible).get(pk=id)
+    return replace(caller, workspace=workspace, role=caller.role_given(workspace.member_role))
+
+
 def _placed(caller: Caller, found: tuple[Any, ...], *, is_named: bool) -> Caller:
     """The same caller, in the workspace that was found, if they have a role there."""
     workspace, membership = found

@@ -1,4 +1,4 @@
-"""Forms of Django admin for people and their passwords; the API's rules hold here too."""
+"""Forms of Django admin and of pages for people and their passwords; the API's rules hold here too."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from accounts.emails import one_form
 from accounts.models import User
 from accounts.passwords import MOST, MostPrepared
 from accounts.services.sign_in import end_all_sessions
+from mastablasta.core.errors import DomainError
 from mastablasta.core.zones import zone_names
 
 
@@ -23,10 +24,18 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
         return one_form(str(self.cleaned_data["email"]))
 
     def clean_timezone(self) -> str:
-        name = str(self.cleaned_data["timezone"])
-        if name not in zone_names():
-            raise ValidationError(f"{name!r} is not an IANA time zone; write for example Europe/Berlin.")
-        return name
+        return _zone(self.cleaned_data["timezone"])
+
+
+class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    def clean_timezone(self) -> str:
+        return _zone(self.cleaned_data["timezone"])
+
+
+def _zone(name: str) -> str:
+    if name and name not in zone_names():
+        raise ValidationError(f"{name!r} is not an IANA time zone; write for example Europe/Berlin.")
+    return name
 
 
 class NewPersonForm(PersonForm, BaseUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs only
@@ -51,3 +60,34 @@ class NewPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # gen
         user: User = super().save(commit)
         end_all_sessions(user, at=timezone.now())
         return user
+
+
+class PageForm(forms.Form):
+    """A form of a page of our own."""
+
+    def take(self, error: DomainError) -> None:
+        """Show what a service refused, each fault at its field."""
+        for problem in error.problems:
+            self.add_error(problem.field if problem.field in self.fields else None, problem.message)
+        if not error.problems:
+            self.add_error(None, error.detail)
+
+
+class AddressForm(PageForm):
+    email = forms.EmailField(max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+
+
+class JoinForm(AddressForm):
+    name = forms.CharField(max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    password = forms.CharField(
+        strip=False, validators=[MostPrepared(MOST)], widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    )
+
+    def clean_email(self) -> str:
+        return one_form(str(self.cleaned_data["email"]))
+
+
+class ResetForm(PageForm):
+    new_password = forms.CharField(
+        strip=False, validators=[MostPrepared(MOST)], widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    )

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.emails import to_look_for
 from mastablasta.core.api.error_pages import is_api
+from mastablasta.core.client_address import client_address
 
 
 def username(request: HttpRequest, credentials: Mapping[str, Any] | None = None) -> str:
@@ -21,9 +22,19 @@ def username(request: HttpRequest, credentials: Mapping[str, Any] | None = None)
     return to_look_for(str(given))[:254]
 
 
+def address(request: HttpRequest) -> str | None:
+    """axes's AXES_CLIENT_IP_CALLABLE: the client's own address, also behind a trusted proxy."""
+    return client_address(request) or None
+
+
 def is_locked_out(request: HttpRequest) -> bool:
     """Whether the sign-in just tried with `request` was refused for too many failures, right or wrong."""
     return bool(getattr(request, "axes_locked_out", False))
+
+
+def forget_failures(email: str) -> None:
+    """Let somebody try again who has proved otherwise that it is them."""
+    AccessAttempt.objects.filter(username=to_look_for(email)[:254]).delete()
 
 
 def seconds_left(request: HttpRequest, *, email: str) -> int:

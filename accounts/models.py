@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from accounts.emails import one_form, to_look_for
-from accounts.querysets import SessionQuerySet, WorkspaceQuerySet, WorkspaceScopedQuerySet
+from accounts.querysets import InvitationQuerySet, SessionQuerySet, WorkspaceQuerySet, WorkspaceScopedQuerySet
 from accounts.roles import Role, SiteRole
 from accounts.spelling import prepared
 from mastablasta.core.models import Row
@@ -35,7 +35,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(Row, AbstractBaseUser, PermissionsMixin):
-    """A person. The e-mail, in its one form, is the user name."""
+    """A person. The e-mail, in its one form, is the user name. `timezone` "": that of the workspace."""
 
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=150, blank=True)
@@ -44,7 +44,7 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     default_workspace = models.ForeignKey(
         "Workspace", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    timezone = models.CharField(max_length=64, default="UTC")
+    timezone = models.CharField(max_length=64, blank=True)
 
     objects = UserManager()
 
@@ -87,13 +87,21 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
 
 
 class Workspace(Row):
-    """What a team shares: accounts, posts, media. What belongs to one is invisible from all others."""
+    """What a team shares: accounts, posts, media. What belongs to one is invisible from all others.
+
+    `missed_post_policy` "" and `missed_post_hours` null leave it to the server, `timezone` "" to UTC.
+    `duplicate_window_hours`, `clash_window_minutes`: 0 = nothing is looked for.
+    """
 
     name = models.CharField(max_length=100)
     is_personal = models.BooleanField(default=False)
     missed_post_policy = models.CharField(max_length=10, blank=True, choices=[("send", "send"), ("hold", "hold")])
     missed_post_hours = models.PositiveIntegerField(null=True, blank=True)
     requires_alt_text = models.BooleanField(default=False)
+    timezone = models.CharField(max_length=64, blank=True)
+    duplicate_window_hours = models.PositiveSmallIntegerField(default=24)
+    clash_window_minutes = models.PositiveSmallIntegerField(default=5)
+    duplicate_policy = models.CharField(max_length=10, choices=[("warn", "warn"), ("refuse", "refuse")], default="warn")
     deleted_at = models.DateTimeField(null=True, blank=True)
     members = models.ManyToManyField(User, through="Membership", related_name="workspaces")
 
@@ -121,6 +129,34 @@ class Membership(Row):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.role} of {self.workspace_id}"
+
+
+class Invitation(Row):
+    """The offer of a role in a workspace, to whoever holds its token, once. Only the token's SHA-256 is stored.
+
+    `email` says whom it was meant for; who accepts may have another address.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=10, choices=Role.choices)
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="invitation_role_known"),
+        ]
+        indexes = [models.Index(fields=["workspace", "created_at"], name="invitation_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.email} as {self.role}"
 
 
 class Session(Row):

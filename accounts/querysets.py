@@ -10,7 +10,7 @@ from django.db import models
 from accounts.roles import SiteRole
 
 if TYPE_CHECKING:
-    from accounts.models import Session, User, Workspace  # noqa: F401  Session is named in a base's type
+    from accounts.models import Invitation, Session, User, Workspace  # noqa: F401  some are named in a base's type
 
 Model = TypeVar("Model", bound=models.Model)
 
@@ -46,6 +46,12 @@ class WorkspaceQuerySet(models.QuerySet["Workspace"]):
             own_membership=models.FilteredRelation("memberships", condition=own),
             member_role=models.F("own_membership__role"),
         )
+
+
+class InvitationQuerySet(WorkspaceScopedQuerySet["Invitation"]):
+    def pending(self, at: datetime) -> Self:
+        """Those that can still be accepted."""
+        return self.filter(accepted_at=None, withdrawn_at=None, expires_at__gt=at, workspace__deleted_at=None)
 
 
 class SessionQuerySet(models.QuerySet["Session"]):

@@ -28,10 +28,11 @@ class Action(models.TextChoices):
     READ = "read", "read"
     WRITE = "write", "write posts, accounts, media and webhooks, and publish"
     MANAGE = "manage", "manage members and settings"
+    DELETE = "delete", "delete it"
 
 
 ALLOWED: dict[Role, frozenset[Action]] = {
-    Role.OWNER: frozenset({Action.READ, Action.WRITE, Action.MANAGE}),
+    Role.OWNER: frozenset({Action.READ, Action.WRITE, Action.MANAGE, Action.DELETE}),
     Role.ADMIN: frozenset({Action.READ, Action.WRITE, Action.MANAGE}),
     Role.EDITOR: frozenset({Action.READ, Action.WRITE}),
     Role.VIEWER: frozenset({Action.READ}),
@@ -53,6 +54,11 @@ def effective_role(membership: Role | None, *, site_role: SiteRole, narrowed_to:
 def narrower(one: Role, other: Role) -> Role:
     """The role of the two that may do less."""
     return min(one, other, key=_RANK.index)
+
+
+def is_above(one: Role, other: Role) -> bool:
+    """Whether the first may do more than the second."""
+    return _RANK.index(one) > _RANK.index(other)
 
 
 def may(role: Role | None, action: Action) -> bool:

@@ -6,10 +6,11 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from accounts import views
+from mastablasta.core.api.limits import limited
 
 app_name = "rest_framework"
 urlpatterns = [
-    path("login", views.SignInPage.as_view(), name="login"),
+    path("login", limited(views.SignInPage.as_view()), name="login"),
     path("logout", LogoutView.as_view(next_page=views.API_ROOT), name="logout"),
     path("workspace", views.choose_workspace, name="workspace"),
 ]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from integrations.services import tokens
+from integrations.services import disconnection, tokens
 
 
 def refresh_tokens() -> None:
     tokens.refresh_expiring(at=timezone.now())
+
+
+def disconnect_deleted() -> None:
+    disconnection.disconnect_deleted(at=timezone.now())

@@ -7,13 +7,17 @@ Used by settings.py only. Faults are collected, not raised, so that `manage.py c
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+RATE = re.compile(r"[1-9]\d{0,8}/(s|sec|m|min|h|hour|d|day)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,38 @@ class Environment:
         if raw:
             self.fault("E003", name, f"{raw!r} is not known; valid: {', '.join(choices)}")
         return default
+
+    def networks(self, name: str, items: list[str]) -> list[str]:
+        """Those of `items` that are addresses or networks of IP; any other is a fault."""
+        found = []
+        for item in items:
+            try:
+                ipaddress.ip_network(item, strict=False)
+            except ValueError:
+                self.fault("E003", name, f"{item!r} is no address or network; write 10.0.0.5 or 10.0.0.0/8")
+            else:
+                found.append(item)
+        return found
+
+    def rates(self, name: str, items: list[str], usual: dict[str, str], *, is_on: bool) -> dict[str, str]:
+        """Limits by name, as `600/min`: the usual ones where `is_on`, changed by `items` ("user=900/min", "user=off").
+
+        "on" and "off" alone mean all of the usual ones, and none.
+        """
+        found = dict(usual) if is_on or items == ["on"] else {}
+        if items in (["on"], ["off"]):
+            return found if items == ["on"] else {}
+        for item in items:
+            limit, _, rate = (part.strip() for part in item.partition("="))
+            if limit in usual and rate == "off":
+                found.pop(limit, None)
+            elif limit in usual and RATE.fullmatch(rate):
+                found[limit] = rate
+            else:
+                known = ", ".join(usual)
+                sentence = f"{item!r} is not a limit; write user=600/min or user=off (there are {known}), or off"
+                self.fault("E003", name, sentence)
+        return found
 
     def fault(self, id: str, name: str, sentence: str) -> None:
         self.faults.append(Fault(f"mastablasta.{id}", name, sentence))

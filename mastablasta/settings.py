@@ -39,7 +39,7 @@ SANDBOX_PORT = env.number("SANDBOX_PORT", 33767, at_least=1)
 PUBLIC_URL = (env.text("PUBLIC_URL") or f"http://127.0.0.1:{PORT}").rstrip("/")
 PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or "127.0.0.1"
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or sorted({PUBLIC_HOST, "127.0.0.1", "localhost", "[::1]"})
-TRUSTED_PROXIES = env.items("TRUSTED_PROXIES")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", env.items("TRUSTED_PROXIES"))
 REDIS_URL = env.text("REDIS_URL")
 
 # --- secrets ---------------------------------------------------------------------------------------------------------
@@ -155,6 +155,7 @@ INSTALLED_APPS = [
     "analytics",
 ]
 # What came of a request is told by its status; failures of the program have a line of their own (request_failed).
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # it believes any X-Forwarded-For; ProblemMiddleware says who asked
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = DJANGO_STRUCTLOG_STATUS_5XX_LOG_LEVEL = logging.INFO
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -237,6 +238,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     {"NAME": "accounts.passwords.NoControlCharacters"},
 ]
+AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address"
+PASSWORD_RESET_TIMEOUT = 3_600
 REGISTRATION_OPEN = env.flag("REGISTRATION_OPEN", True)
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 REFRESH_TOKEN_LIFETIME = timedelta(days=30)
@@ -250,6 +253,27 @@ AXES_DISABLE_ACCESS_LOG = True  # accounts.Session says who signed in when
 AXES_ENABLE_ACCESS_FAILURE_LOG = False
 AXES_USERNAME_FORM_FIELD = "username"  # as the admin's form and Django call the e-mail
 AXES_USERNAME_CALLABLE = "accounts.lockout.username"
+
+# How often somebody may ask. In development nobody is held back unless this says so.
+USUAL_RATES = {"user": "600/min", "key": "1200/min", "anonymous": "60/min", "sign_in": "10/min", "registration": "20/h"}
+THROTTLE_RATES = env.rates("THROTTLE_RATES", env.items("THROTTLE_RATES"), USUAL_RATES, is_on=not IS_DEVELOPMENT)
+
+# --- e-mail ----------------------------------------------------------------------------------------------------------
+EMAIL_URL = env.text("EMAIL_URL")
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM") or f"MastaBlasta <noreply@{PUBLIC_HOST}>"
+EMAIL_TIMEOUT = 10
+try:
+    _email = environ.Env.email_url_config(EMAIL_URL or "dummymail://")
+except (environ.ImproperlyConfigured, ValueError):
+    env.fault(
+        "E003", "EMAIL_URL", "is not the address of a server; write smtp+tls://user:password@mail.example.org:587"
+    )
+    _email = environ.Env.email_url_config("dummymail://")
+EMAIL_BACKEND = _email["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"] or "127.0.0.1", _email["EMAIL_PORT"] or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"] or "", _email["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = bool(_email.get("EMAIL_USE_TLS")), bool(_email.get("EMAIL_USE_SSL"))
+EMAIL_FILE_PATH = _email["EMAIL_FILE_PATH"]
 
 # --- API -------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {
@@ -275,7 +299,9 @@ REST_FRAMEWORK: dict[str, Any] = {
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "MastaBlasta API",
     "DESCRIPTION": (
-        "Writes a post once and publishes it to every connected account: on time, once, in that platform's form."
+        "Writes a post once and publishes it to every connected account: on time, once, in that platform's form. "
+        "Where requests are limited, every answer says in RateLimit-Limit, RateLimit-Remaining and RateLimit-Reset "
+        "(seconds) how the caller stands; one too many is 429 with Retry-After."
     ),
     "VERSION": "2",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -316,9 +342,16 @@ Q_CLUSTER: dict[str, Any] = {
 }
 if REDIS_URL:
     Q_CLUSTER["redis"] = REDIS_URL
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    _redis = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    _impatient = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
+    CACHES: dict[str, dict[str, Any]] = {"default": _redis, "limits": {**_redis, "OPTIONS": _impatient}}
 else:
     Q_CLUSTER |= {"orm": "default", "broker_class": "mastablasta.core.jobs.broker.DatabaseBroker"}
+    _memory = "django.core.cache.backends.locmem.LocMemCache"
+    CACHES = {
+        "default": {"BACKEND": _memory},
+        "limits": {"BACKEND": _memory, "LOCATION": "limits", "OPTIONS": {"MAX_ENTRIES": 50_000}},
+    }
 
 # --- publishing ------------------------------------------------------------------------------------------------------
 PUBLISH_THREADS = env.number("PUBLISH_THREADS", 128, at_least=1)

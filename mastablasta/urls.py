@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.urls.resolvers import RoutePattern
 
+from mastablasta.core.api.limits import limited
 from mastablasta.ops import home, root, schema_views, views
 
 
@@ -35,8 +36,10 @@ urlpatterns = [
     path("healthz", views.healthz),
     path("readyz", views.readyz),
     path("metrics", views.figures),
+    path("admin/login/", limited(admin.site.login)),  # before the admin's own
     path("admin/", admin.site.urls),
     path("api-auth/", include("accounts.urls")),
+    path("", include("accounts.page_urls")),
     api("api/", [path("v2", root.Root.as_view())]),
     api(
         "api/v2/",

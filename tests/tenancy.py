@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from accounts.models import Workspace
-from accounts.tests.factories import make_api_key
+from accounts.tests.factories import make_api_key, make_invitation, make_member, make_workspace
 
 
 class Kind(Enum):
@@ -27,9 +27,10 @@ class Operation:
     """How to call one operation.
 
     `thing` makes in a workspace what the path names or the list shows, and returns its id; the id stands for `{id}`
-    in the path. `body` is a valid one for that workspace. `path` stands for other parameters. `fixtures` are asked
-    for first. `viewer_may`: a write that a viewer may do. `only_reads`: a POST that stores nothing.
-    `begins_a_write`: a GET that a viewer may not. `takes_an_admin`: an editor may not. `is_of_one_person`: also
+    in the path. `body` is a valid one for that workspace. `path` stands for other parameters: a text, or what makes one
+    in the workspace. `fixtures` are asked for first. `viewer_may`: a write that a viewer may do. `only_reads`: a POST
+    that stores nothing. `begins_a_write`: a GET that a viewer may not. `takes_an_admin`: an editor may not.
+    `takes_a_sign_in`: no API key may. `is_of_one_person`: also
     within the workspace only who made the thing reaches it. `gives_bytes`: a file, which is no page either.
     `is_multipart`: how its body is sent.
     """
@@ -38,11 +39,12 @@ class Operation:
     thing: Callable[[Workspace], Any] | None = None
     body: Callable[[Workspace], Any] = lambda _: None
     query: str = ""
-    path: dict[str, str] = field(default_factory=dict)
+    path: dict[str, str | Callable[[Workspace], Any]] = field(default_factory=dict)
     viewer_may: bool = False
     only_reads: bool = False
     begins_a_write: bool = False
     takes_an_admin: bool = False
+    takes_a_sign_in: bool = False
     is_of_one_person: bool = False
     gives_bytes: bool = False
     is_multipart: bool = False
@@ -52,6 +54,22 @@ class Operation:
 def key_of_owner(workspace: Workspace) -> Any:
     key, _ = make_api_key(workspace.memberships.get(role="owner").user, workspace)
     return key.id
+
+
+def itself(workspace: Workspace) -> Any:
+    return workspace.id
+
+
+def member_of(workspace: Workspace) -> Any:
+    return make_member(workspace).id
+
+
+def invitation_into(workspace: Workspace) -> Any:
+    return make_invitation(workspace)[0].id
+
+
+def token_from_elsewhere(_: Workspace) -> dict[str, Any]:
+    return {"token": make_invitation(make_workspace())[1]}
 
 
 def account_of(workspace: Workspace) -> Any:
@@ -201,10 +219,31 @@ OPERATIONS: dict[str, Operation] = {
     "POST /auth/password": Operation(Kind.PERSONAL, viewer_may=True, fixtures=("known_password",), body=lambda _: {
         "current_password": "correct horse battery", "new_password": "another long one"
     }),
+    "POST /auth/password/reset": public({}),
+    "POST /auth/password/reset/confirm": public({}),
     "GET /auth/me": personal(),
     "PATCH /auth/me": personal({"name": "Ada"}),
     "GET /workspaces": personal(),
     "POST /workspaces": personal({"name": "Mine"}),
+    "GET /workspaces/{id}": Operation(thing=itself),
+    "PATCH /workspaces/{id}": Operation(thing=itself, body=lambda _: {"name": "Other"}, takes_an_admin=True),
+    "DELETE /workspaces/{id}": Operation(thing=itself, takes_an_admin=True, takes_a_sign_in=True),
+    "GET /workspaces/{id}/members": Operation(thing=itself),
+    "PATCH /workspaces/{id}/members/{user_id}": Operation(
+        thing=itself, path={"user_id": member_of}, body=lambda _: {"role": "viewer"}, takes_an_admin=True,
+        takes_a_sign_in=True,
+    ),
+    "DELETE /workspaces/{id}/members/{user_id}": Operation(
+        thing=itself, path={"user_id": member_of}, takes_an_admin=True, takes_a_sign_in=True
+    ),
+    "GET /workspaces/{id}/invitations": Operation(thing=itself, begins_a_write=True, takes_an_admin=True),
+    "POST /workspaces/{id}/invitations": Operation(
+        thing=itself, body=lambda _: {"email": "grace@example.test"}, takes_an_admin=True, takes_a_sign_in=True
+    ),
+    "DELETE /workspaces/{id}/invitations/{invitation_id}": Operation(
+        thing=itself, path={"invitation_id": invitation_into}, takes_an_admin=True, takes_a_sign_in=True
+    ),
+    "POST /invitations/accept": Operation(Kind.PERSONAL, body=token_from_elsewhere, viewer_may=True),
     "GET /auth/api-keys": Operation(thing=key_of_owner, is_of_one_person=True),
     "POST /auth/api-keys": Operation(body=lambda _: {"name": "Key"}, viewer_may=True),
     "DELETE /auth/api-keys/{id}": Operation(thing=key_of_owner, viewer_may=True, is_of_one_person=True),

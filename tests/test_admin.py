@@ -15,13 +15,21 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import ApiKey, Membership, Session, User, Workspace
+from accounts.models import ApiKey, Invitation, Membership, Session, User, Workspace
 from accounts.roles import SiteRole
-from accounts.tests.factories import PASSWORD, make_api_key, make_session, make_user, make_workspace, signed_in
+from accounts.tests.factories import (
+    PASSWORD,
+    make_api_key,
+    make_invitation,
+    make_session,
+    make_user,
+    make_workspace,
+    signed_in,
+)
 from integrations.models import Credential, OAuthState, PlatformHost, RateBudget, SocialAccount
 from integrations.tests.factories import make_account, make_credential, make_host, make_oauth_state
 from mastablasta.core.ids import new_id
-from mastablasta.core.models import Heartbeat, IdempotencyKey, Tally
+from mastablasta.core.models import Heartbeat, IdempotencyKey, Mail, RequestCount, Tally
 from media_library.models import Asset, Rendition
 from media_library.tests.factories import make_asset
 from posts.models import Attempt, Delivery, Lane, Post, PostMedia, PostTag
@@ -98,6 +106,11 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     Heartbeat: lambda: Heartbeat.objects.create(name=new_id().hex, at=timezone.now()),
     Tally: lambda: Tally.objects.create(name=new_id().hex, platform="x", kind="send", outcome="published", count=1),
     IdempotencyKey: make_key_of_request,
+    Invitation: lambda: make_invitation(make_workspace())[0],
+    Mail: lambda: Mail.objects.create(
+        recipient="ada@example.test", subject="Hello", text_enc=CANARY, expires_at=timezone.now()
+    ),
+    RequestCount: lambda: RequestCount.objects.create(key=new_id().hex, count=1, ends_at=timezone.now()),
 }
 BY_HAND = {User: {"add", "change", "delete"}, Membership: {"add", "change", "delete"}, Workspace: {"change"}}
 MODELS = sorted(MAKE, key=lambda model: model._meta.label)
@@ -225,7 +238,7 @@ def test_changing_a_person_keeps_the_password_and_lower_case(operator):
 
     response = operator.post(
         address(User, "change", person.pk),
-        {"email": "New@Example.test", "name": "New", "site_role": "viewer", "timezone": "UTC", **management},
+        {"email": "New@Example.test", "name": "New", "site_role": "viewer", "timezone": "", **management},
     )
 
     person.refresh_from_db()
@@ -247,7 +260,7 @@ def test_zone_of_a_person_is_one_here_too(operator, zone):
     sentence = f"{zone!r} is not an IANA time zone; write for example Europe/Berlin."
     assert response.context["errors"] == [[sentence]]
     person.refresh_from_db()
-    assert person.timezone == "UTC"
+    assert person.timezone == ""
 
 
 def test_new_password_signs_the_person_out_everywhere(operator):
@@ -272,3 +285,20 @@ def test_actions_end_what_was_chosen_and_nothing_else(operator, model, action):
 
     assert response.status_code == 302
     assert list(model.objects.filter(revoked_at=None)) == [other]
+
+
+@pytest.mark.parametrize("by", ["page", "action"])
+def test_membership_that_is_deleted_takes_its_keys_along(operator, by):
+    workspace = make_workspace()
+    membership = workspace.memberships.get()
+    key, _ = make_api_key(membership.user, workspace)
+
+    if by == "page":
+        operator.post(address(Membership, "delete", membership.pk), {"post": "yes"})
+    else:
+        chosen = {"action": "delete_selected", "_selected_action": [str(membership.pk)], "post": "yes"}
+        operator.post(address(Membership, "changelist"), chosen)
+
+    assert not workspace.memberships.exists()
+    assert ApiKey.objects.get(pk=key.pk).revoked_at is not None
+    assert User.objects.get(pk=membership.user_id).default_workspace is None

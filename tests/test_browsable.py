@@ -30,7 +30,7 @@ from media_library.tests.factories import photo
 from posts.tests.factories import make_post
 from tests.tenancy import OPERATIONS, Operation
 from tests.test_description import BACKEND, HTML, browser_of
-from tests.test_tenancy import owner_of
+from tests.test_tenancy import named_in, owner_of
 
 ROOT, POSTS = "/api/v2", "/api/v2/posts"
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
@@ -68,7 +68,7 @@ def address_in(workspace: Workspace, route: str, fixture: Callable[[str], Any]) 
     if "sandbox" in operation.fixtures:
         fixture("sandbox")
     thing = operation.thing(workspace) if operation.thing else uuid4()
-    return route.format(**{"id": thing, **NOT_DESCRIBED, **operation.path}) + operation.query
+    return route.format(**{"id": thing, **NOT_DESCRIBED, **named_in(operation, workspace)}) + operation.query
 
 
 def everybody(workspace: Workspace) -> dict[str, Client]:
@@ -114,7 +114,9 @@ def test_page_of_an_editor_has_its_forms_filled(request, route):
     workspace = make_workspace()
     address = address_in(workspace, route, request.getfixturevalue)
 
-    response = page_of(browser_of(make_member(workspace)), address)
+    takes_an_admin = any(one.takes_an_admin for one in operations_at(route).values())
+    person = make_member(workspace, role=Role.ADMIN if takes_an_admin else Role.EDITOR)
+    response = page_of(browser_of(person), address)
 
     takes_get = "GET" in operations_at(route)
     assert response.status_code == (200 if takes_get else 405)  # the page of what takes no GET holds its form

@@ -95,7 +95,7 @@ def test_no_action_of_a_viewset_has_rows_or_permissions_of_its_own(view):
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
-@pytest.mark.parametrize("declaration", ["actions_needed", "needs_sign_in", "refusals", "query_parameters"])
+@pytest.mark.parametrize("declaration", ["actions_needed", "needs_sign_in", "refusals", "query_parameters", "limits"])
 def test_what_is_declared_by_operation_names_one_that_there_is(view, declaration):
     """A word that is spelled otherwise would let through, or say nothing, without a complaint."""
     assert set(getattr(view, declaration, ())) <= operations_of(view)

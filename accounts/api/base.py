@@ -45,12 +45,15 @@ from uuid import UUID
 from django.db.models import Model, QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
 from rest_framework.viewsets import ViewSetMixin
 
 from accounts.caller import Caller
+from accounts.credential_queries import caller_in
 from accounts.models import Workspace
 from accounts.querysets import WorkspaceScopedQuerySet
 from accounts.roles import Action
+from mastablasta.core.api.operations import operation_of
 from mastablasta.core.api.views import ApiView
 from mastablasta.core.errors import NotThere
 
@@ -78,6 +81,12 @@ class CallerView(ApiView):
     @property
     def caller(self) -> Caller:
         return cast(Caller, self.request.auth)
+
+    def counted_as(self, request: Request) -> tuple[str, str]:
+        caller = request.auth
+        if operation_of(self, request.method or "") in self.limits or not isinstance(caller, Caller):
+            return super().counted_as(request)
+        return ("key", str(caller.api_key.pk)) if caller.api_key else ("user", str(caller.user.pk))
 
     @property
     def idempotency_scope(self) -> tuple[UUID, UUID | None] | None:
@@ -132,3 +141,17 @@ class PersonalViewSet(ViewSetMixin, PersonalView):
 
 class WorkspaceScopedViewSet(ViewSetMixin, WorkspaceView):
     """A resource of the caller's workspace."""
+
+
+class NamedWorkspaceViewSet(WorkspaceScopedViewSet):
+    """A resource of the workspace that the path names (`{id}`), whichever X-Workspace does; else like its base."""
+
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        caller = request.auth
+        if isinstance(caller, Caller) and not caller.is_refused:
+            try:
+                request.auth = caller_in(caller, self.kwargs["id"])
+            except Workspace.DoesNotExist as error:
+                sentence = "There is no such workspace; GET /workspaces lists yours."
+                raise NotThere("workspace_not_found", sentence) from error

@@ -40,9 +40,7 @@ class HasWorkspaceRole(BasePermission):
             return True
         if caller.workspace is None:
             raise Invalid("workspace_required", "X-Workspace: name a workspace; you have no default one.")
-        action = action_of(view, method)
-        if not caller.may(action):
-            raise PermissionDenied(_sentence(caller, action), "role_too_low")
+        require(caller, action_of(view, method))
         return True
 
 
@@ -52,6 +50,13 @@ def action_of(view: object, method: str) -> Action:
     return declared.get(operation_of(view, method)) or (Action.READ if method in SAFE_METHODS else Action.WRITE)
 
 
+def require(caller: Caller, action: Action) -> None:
+    """Raise PermissionDenied unless the caller's role in their workspace allows that."""
+    if not caller.may(action):
+        raise PermissionDenied(_sentence(caller, action), "role_too_low")
+
+
 def _sentence(caller: Caller, action: Action) -> str:
     role = caller.role.label.lower() if caller.role else "none"
-    return f"Your role in this workspace ({role}) may not {action.label}; ask an owner or admin of it."
+    who = "an owner" if action == Action.DELETE else "an owner or admin"
+    return f"Your role in this workspace ({role}) may not {action.label}; ask {who} of it."

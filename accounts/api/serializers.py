@@ -71,6 +71,9 @@ class RegistrationSerializer(StrictSerializer):
     email = AddressField(max_length=254)
     password = PasswordField(min_length=LEAST)
     name = serializers.CharField(max_length=150, allow_blank=True, default="")
+    invitation = serializers.CharField(
+        max_length=100, required=False, help_text="The token of an invitation: joins its workspace."
+    )
 
 
 class CredentialsSerializer(StrictSerializer):
@@ -97,17 +100,36 @@ class PasswordChangeSerializer(StrictSerializer):
     new_password = PasswordField(min_length=LEAST)
 
 
-class WorkspaceSerializer(StrictModelSerializer):
+class ResetRequestSerializer(StrictSerializer):
+    request_example = examples.RESET_REQUEST
+
+    email = serializers.CharField(max_length=254)
+
+
+class ResetAnswerSerializer(serializers.Serializer[Any]):
+    example: ClassVar[Any] = examples.RESET_ANSWER
+
+    message = serializers.CharField(help_text="The same whether or not somebody has the address.")
+
+
+class ResetSerializer(StrictSerializer):
+    request_example = examples.RESET
+
+    token = serializers.CharField(max_length=200, help_text="That of the link in the e-mail.")
+    new_password = PasswordField(min_length=LEAST)
+
+
+class OwnWorkspaceSerializer(serializers.ModelSerializer[Workspace]):
     """`role` is the caller's there, after all caps."""
 
-    example, request_example = examples.WORKSPACE, examples.NEW_WORKSPACE
+    example = examples.OWN_WORKSPACE
 
     role = serializers.ChoiceField(Role.choices, read_only=True)
 
     class Meta:
         model = Workspace
         fields = ("id", "name", "role", "is_personal", "created_at")
-        read_only_fields = ("id", "is_personal", "created_at")
+        read_only_fields = fields
 
 
 class ProfileSerializer(StrictModelSerializer):
@@ -116,9 +138,9 @@ class ProfileSerializer(StrictModelSerializer):
     example, request_example = examples.PROFILE, examples.PROFILE_CHANGE
 
     role = serializers.ChoiceField(SiteRole.choices, source="site_role", read_only=True)
-    timezone = ZoneNameField()
+    timezone = ZoneNameField(allow_null=True, help_text="null = that of the workspace.")
     default_workspace = serializers.UUIDField(source="default_workspace_id", allow_null=True)
-    workspaces = WorkspaceSerializer(many=True, read_only=True)
+    workspaces = OwnWorkspaceSerializer(many=True, read_only=True)
 
     class Meta:
         model = User

@@ -1,4 +1,4 @@
-"""Registering, signing in and out, oneself, one's keys and workspaces."""
+"""Registering, signing in and out, oneself, one's keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import logout
-from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.decorators import action
@@ -19,25 +18,30 @@ from accounts.api.serializers import (
     ApiKeySerializer,
     CredentialsSerializer,
     NewApiKeySerializer,
+    OwnWorkspaceSerializer,
     PasswordChangeSerializer,
     ProfileSerializer,
     RefreshSerializer,
     RegisteredSerializer,
     RegistrationSerializer,
+    ResetAnswerSerializer,
+    ResetRequestSerializer,
+    ResetSerializer,
     SignedInSerializer,
     SignOutSerializer,
     TokensSerializer,
     UserSerializer,
-    WorkspaceSerializer,
 )
 from accounts.caller import Caller
 from accounts.models import ApiKey, User, Workspace
 from accounts.roles import Action, Role
 from accounts.services.api_keys import create_api_key, revoke_api_key
+from accounts.services.password_reset import request_reset, reset_password
 from accounts.services.people import change_profile, register
 from accounts.services.sign_in import change_password, end_all_sessions, end_session, refresh_session, sign_in
-from accounts.services.workspaces import create_workspace
 from accounts.tokens import tokens_for
+from mastablasta.core.api.limits import REGISTRATION, SIGN_IN, count_sign_in
+from mastablasta.core.errors import NotSignedIn
 
 SECRET = {"Cache-Control": "no-store"}
 PROFILE_COLUMNS = ("id", "email", "name", "site_role", "timezone", "default_workspace_id")
@@ -48,6 +52,7 @@ class AuthViewSet(PublicViewSet):
     """Registering and signing in: calls for who is nobody yet."""
 
     refusals = {"register": (403, 409), "login": (401,), "refresh": (401,)}
+    limits = {"register": REGISTRATION, "login": SIGN_IN, "reset": SIGN_IN, "confirm_reset": SIGN_IN}
 
     @extend_schema(
         summary="Register, with a workspace of one's own and an API key",
@@ -83,8 +88,38 @@ class AuthViewSet(PublicViewSet):
     )
     @action(detail=False, methods=["post"])
     def refresh(self, request: Request) -> Response:
-        session = refresh_session(self.body(RefreshSerializer)["refresh_token"], at=timezone.now())
+        token = self.body(RefreshSerializer)["refresh_token"]
+        try:
+            session = refresh_session(token, at=timezone.now())
+        except NotSignedIn:
+            count_sign_in(request._request)
+            raise
         return Response(tokens_for(session), headers=SECRET)
+
+    @extend_schema(
+        summary="Send a link to choose a new password",
+        description="By e-mail, good for an hour and once. The answer is the same for every address. A server without "
+        "e-mail says so; its operator can set another password.",
+        request=ResetRequestSerializer,
+        responses={202: ResetAnswerSerializer},
+    )
+    @action(detail=False, methods=["post"], url_path="password/reset")
+    def reset(self, request: Request) -> Response:
+        message = request_reset(self.body(ResetRequestSerializer)["email"], at=timezone.now())
+        return Response({"message": message}, status=202)
+
+    @extend_schema(
+        summary="Choose a new password with the token of that link",
+        description="Ends every sign-in and a lock-out; API keys stay. 400 `reset_token_invalid` when the token is not "
+        "good any more.",
+        request=ResetSerializer,
+        responses={204: None},
+    )
+    @action(detail=False, methods=["post"], url_path="password/reset/confirm")
+    def confirm_reset(self, request: Request) -> Response:
+        fields = self.body(ResetSerializer)
+        reset_password(fields["token"], new=fields["new_password"], at=timezone.now())
+        return Response(status=204)
 
 
 class ProfileViewSet(PersonalViewSet):
@@ -141,41 +176,19 @@ class ProfileViewSet(PersonalViewSet):
     def _profile(self, user: User) -> dict[str, Any]:
         workspaces = self.caller.workspaces(Workspace.objects.of_member(user)).order_by("created_at", "id")
         columns = {name: getattr(user, name) for name in PROFILE_COLUMNS}
+        columns["timezone"] = user.timezone or None
         profile: dict[str, Any] = ProfileSerializer({**columns, "workspaces": []}).data
         return {**profile, "workspaces": _with_roles(workspaces, self.caller)}
 
 
-class WorkspaceViewSet(PersonalViewSet):
-    """The workspaces that one is in; a site admin is in all."""
-
-    queryset = Workspace.objects.all()
-    rows_name = "workspaces"
-    serializer_class = WorkspaceSerializer
-    needs_sign_in = frozenset({"create"})
-
-    def get_queryset(self) -> QuerySet[Workspace]:
-        visible = Workspace.objects.visible_to(self.caller.user)
-        return self.caller.workspaces(visible).order_by("created_at", "id")
-
-    @extend_schema(summary="One's workspaces; for a site admin all", responses=WorkspaceSerializer(many=True))
-    def list(self, request: Request) -> Response:
-        rows = self.paginate_queryset(self.get_queryset()) or []
-        return self.get_paginated_response(_with_roles(rows, self.caller))
-
-    @extend_schema(summary="Make a workspace", request=WorkspaceSerializer, responses={201: WorkspaceSerializer})
-    def create(self, request: Request) -> Response:
-        workspace = create_workspace(self.caller.user, **self.body(WorkspaceSerializer))
-        return Response(WorkspaceSerializer({**_columns(workspace), "role": Role.OWNER}).data, status=201)
-
-
 def _with_roles(workspaces: Iterable[Any], caller: Caller) -> list[dict[str, Any]]:
     """The rows as they are shown; `role` is the caller's own in each."""
-    rows = [{"role": caller.role_given(workspace.member_role), **_columns(workspace)} for workspace in workspaces]
-    return list(WorkspaceSerializer(rows, many=True).data)
-
-
-def _columns(workspace: Workspace) -> dict[str, Any]:
-    return {name: getattr(workspace, name) for name in ("id", "name", "is_personal", "created_at")}
+    names = ("id", "name", "is_personal", "created_at")
+    rows: Any = [
+        {"role": caller.role_given(workspace.member_role), **{name: getattr(workspace, name) for name in names}}
+        for workspace in workspaces
+    ]
+    return list(OwnWorkspaceSerializer(rows, many=True).data)
 
 
 class ApiKeyViewSet(WorkspaceScopedViewSet):

@@ -1,19 +1,73 @@
-"""Workspaces: made by registering or by hand, chosen as default."""
+"""Workspaces: made by registering or by hand, chosen as default, set as their members want."""
 
 from __future__ import annotations
 
-from django.db import transaction
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
-from accounts.models import Membership, User, Workspace
+from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from accounts.models import ApiKey, Invitation, Membership, User, Workspace
 from accounts.roles import Role, SiteRole
 from mastablasta.core.errors import Forbidden
 
+SETTINGS = (
+    "timezone",
+    "missed_post_policy",
+    "missed_post_hours",
+    "requires_alt_text",
+    "duplicate_policy",
+    "duplicate_window_hours",
+    "clash_window_minutes",
+)
+TEXTS = ("timezone", "missed_post_policy")  # None of these is kept as ""
+MOST_MISSED_HOURS = MOST_DUPLICATE_HOURS = 24 * 366
+MOST_CLASH_MINUTES = 24 * 60
 
-def create_workspace(owner: User, *, name: str) -> Workspace:
-    """Make a workspace of `owner`, the default when they have none. Raises Forbidden for a site viewer."""
+
+def create_workspace(owner: User, *, name: str, **settings: Any) -> Workspace:
+    """Make a workspace of `owner`, the default when they have none; `settings` as `change_workspace` takes them.
+
+    Raises Forbidden for a site viewer.
+    """
     if owner.site_role == SiteRole.VIEWER:
         raise Forbidden("role_too_low", "Your role (viewer) may not make workspaces; ask an admin of the site.")
-    return _make_workspace(owner, name=name)
+    return _make_workspace(owner, name=name, **_kept(settings))
+
+
+def change_workspace(workspace: Workspace, changes: Mapping[str, Any]) -> Workspace:
+    """Change `name` and SETTINGS, as far as `changes` has them; None leaves a setting to the server.
+
+    What is scheduled already goes by the new settings.
+    """
+    for name, value in _kept(changes).items():
+        setattr(workspace, name, value)
+    workspace.save(update_fields=[*changes, "updated_at"])
+    return workspace
+
+
+def delete(workspace: Workspace, *, at: datetime) -> None:
+    """Take it out of every list, end its API keys and invitations, and give those another default who had it as theirs.
+
+    Whether it may go is the caller's question. Inside a transaction.
+    """
+    Invitation.objects.in_workspace(workspace).pending(at).update(withdrawn_at=at, updated_at=at)
+    ApiKey.objects.in_workspace(workspace).filter(revoked_at=None).update(revoked_at=at, updated_at=at)
+    Workspace.objects.filter(pk=workspace.pk, deleted_at=None).update(deleted_at=at, updated_at=at)
+    choose_other_default(User.objects.all(), workspace, at=at)
+
+
+def choose_other_default(users: QuerySet[User], workspace: Workspace, *, at: datetime) -> None:
+    """Give those of `users` whose default `workspace` is the oldest other one that they are in, or none."""
+    others = Workspace.objects.kept().exclude(pk=workspace.pk).filter(memberships__user=OuterRef("pk"))
+    oldest = Subquery(others.order_by("created_at", "id").values("pk")[:1])
+    users.filter(default_workspace=workspace).update(default_workspace=oldest, updated_at=at)
+
+
+def _kept(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: "" if value is None and name in TEXTS else value for name, value in settings.items()}
 
 
 def create_personal_workspace(owner: User) -> Workspace:
@@ -32,9 +86,9 @@ def settle(user: User) -> None:
         _make_default(user, joined)
 
 
-def _make_workspace(owner: User, *, name: str, is_personal: bool = False) -> Workspace:
+def _make_workspace(owner: User, *, name: str, is_personal: bool = False, **settings: Any) -> Workspace:
     with transaction.atomic():
-        workspace = Workspace.objects.create(name=name, is_personal=is_personal)
+        workspace = Workspace.objects.create(name=name, is_personal=is_personal, **settings)
         Membership.objects.create(user=owner, workspace=workspace, role=Role.OWNER)
         if owner.default_workspace_id is None:
             _make_default(owner, workspace)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import secrets
 from datetime import timedelta
@@ -11,8 +10,9 @@ from typing import Any
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import ApiKey, Membership, Session, User, Workspace
+from accounts.models import ApiKey, Invitation, Membership, Session, User, Workspace
 from accounts.roles import Role
+from accounts.services.api_keys import digest
 from accounts.tokens import tokens_for
 from mastablasta.core.ids import new_id
 
@@ -64,8 +64,16 @@ def make_session(user: User, **overrides: Any) -> Session:
 def make_api_key(user: User, workspace: Workspace, **overrides: Any) -> tuple[ApiKey, str]:
     """A key and its text."""
     text = f"mb_{secrets.token_urlsafe(32)}"
-    told = {"name": "Key", "prefix": text[:10], "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    told = {"name": "Key", "prefix": text[:10], "sha256": digest(text)}
     return ApiKey.objects.create(user=user, workspace=workspace, **{**told, **overrides}), text
+
+
+def make_invitation(workspace: Workspace, **overrides: Any) -> tuple[Invitation, str]:
+    """An invitation that can be accepted, and its token."""
+    token = secrets.token_urlsafe(32)
+    told = {"email": f"guest{next(_numbers)}@example.test", "role": Role.EDITOR, "sha256": digest(token)}
+    until = timezone.now() + timedelta(days=7)
+    return Invitation.objects.create(workspace=workspace, **{**told, "expires_at": until, **overrides}), token
 
 
 def signed_in(user: User, *, workspace: Workspace | None = None) -> APIClient:

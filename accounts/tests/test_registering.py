@@ -119,12 +119,12 @@ def test_password_within_the_rules(api, password):
 def test_every_fault_is_told_at_once(api):
     response = api.post(URL, {"email": 5, "pasword": "analytical-engine", "name": None})
 
-    valid = ["email", "password", "name"]
+    valid = ["email", "password", "name", "invitation"]
     assert response.json()["errors"] == [
         one("email", "wrong_type", "This must be text, not a number."),
         one("password", "required", "This field is required."),
         one("name", "null", "This field may not be null."),
-        one("pasword", "unknown", "This name is not known here; valid names: email, password, name.", valid=valid),
+        one("pasword", "unknown", f"This name is not known here; valid names: {', '.join(valid)}.", valid=valid),
     ]
 
 

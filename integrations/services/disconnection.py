@@ -28,6 +28,8 @@ BUSY = ("sending", "processing", "unknown")
 UNCONFIRMED = ("unconfirmed",)
 PROMISED = ("queued", "blocked", "held")
 
+MOST_AT_ONCE = 8  # a platform that does not answer takes 10 s, a task may take 120
+
 GONE = "Disconnected by a person; connect it again to use it."
 
 
@@ -64,6 +66,20 @@ def disconnect(account: SocialAccount, *, at: datetime, force: bool = False) -> 
         ended = _end(grant, account) if grant is not None else None
     log.info("account_disconnected", account=str(account.id), platform=account.platform)
     return [] if ended is None else _revoke(ended)
+
+
+def disconnect_deleted(*, at: datetime, most: int = MOST_AT_ONCE) -> int:
+    """Disconnect accounts of deleted workspaces, at most so many; return how many. The rest has another turn."""
+    of_deleted = SocialAccount.objects.connected().filter(workspace__deleted_at__isnull=False)
+    ended = 0
+    for account in of_deleted.order_by("workspace__deleted_at", "id")[:most]:
+        try:
+            disconnect(account, at=at, force=True)
+        except Conflict as conflict:  # sent just before the workspace went; it settles
+            log.info("account_not_disconnected", account=str(account.id), code=conflict.code)
+        else:
+            ended += 1
+    return ended
 
 
 def _lock_lane(account_id: UUID) -> None:

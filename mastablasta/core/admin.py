@@ -1,11 +1,11 @@
-"""Heartbeats, counts and keys of requests, to look at."""
+"""Heartbeats, counts, mail and keys of requests, to look at."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
 from mastablasta.core.admin_base import ReadOnlyPage
-from mastablasta.core.models import Heartbeat, IdempotencyKey, Tally
+from mastablasta.core.models import Heartbeat, IdempotencyKey, Mail, RequestCount, Tally
 
 
 @admin.register(Heartbeat)
@@ -30,3 +30,21 @@ class IdempotencyKeyPage(ReadOnlyPage):
     list_filter = ("status",)
     search_fields = ("=key", "=user", "method_path")
     date_hierarchy = "expires_at"
+
+
+@admin.register(Mail)
+class MailPage(ReadOnlyPage):
+    """What waits, with what the last try met; without the texts, which hold links that let people in."""
+
+    hidden = ("text_enc",)
+    list_display = ("subject", "recipient", "created_at", "tries", "next_try_at", "sent_at", "error")
+    list_filter = (("sent_at", admin.EmptyFieldListFilter), ("next_try_at", admin.EmptyFieldListFilter))
+    search_fields = ("=recipient",)
+    date_hierarchy = "created_at"
+
+
+@admin.register(RequestCount)
+class RequestCountPage(ReadOnlyPage):
+    list_display = ("key", "count", "ends_at")
+    search_fields = ("key",)
+    date_hierarchy = "ends_at"

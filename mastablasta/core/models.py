@@ -1,4 +1,6 @@
-"""What every table shares, heartbeats of processes, counts for metrics, keys of requests that do their work once."""
+"""What every table shares, heartbeats of processes, counts for metrics and limits, mail, keys of requests that do their
+work once.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from typing import Any, NamedTuple, Self
 from django.db import connection, models, transaction
 from django.utils import timezone
 
+from mastablasta.core.fields import EncryptedTextField
 from mastablasta.core.ids import new_id
 
 PROGRESS = "progress"  # the heartbeat that a drain gives only when it got a result written
@@ -220,3 +223,77 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method_path} {self.key}"
+
+
+class RequestCountQuerySet(models.QuerySet["RequestCount"]):
+    def add(self, key: str, *, ends_at: datetime) -> int:
+        """Count one more under `key`, in one statement; return how many there are. `ends_at`: it is of no use then."""
+        table = self.model._meta.db_table
+        end = self.model._meta.get_field("ends_at").get_db_prep_value(ends_at, connection)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {table} AS old (key, count, ends_at) VALUES (%s, 1, %s) "  # noqa: S608
+                "ON CONFLICT (key) DO UPDATE SET count = old.count + 1 RETURNING count",
+                [key, end],
+            )
+            count: int = cursor.fetchone()[0]
+            return count
+
+    def prune(self, *, at: datetime) -> int:
+        """Remove those whose window has ended; returns how many."""
+        return self.filter(ends_at__lte=at).delete()[0]
+
+
+class RequestCount(models.Model):
+    """How many requests came in one window of a limit that all processes share. `key`: limit, client and window."""
+
+    key = models.CharField(max_length=200, primary_key=True)
+    count = models.PositiveIntegerField()
+    ends_at = models.DateTimeField(db_index=True)
+
+    objects = RequestCountQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.count}"
+
+
+class MailQuerySet(models.QuerySet["Mail"]):
+    def due(self, at: datetime) -> Self:
+        """What is to be tried, the longest waiting first."""
+        return self.filter(next_try_at__lte=at).order_by("next_try_at", "id")
+
+    def claim(self, mail: Mail, *, until: datetime) -> bool:
+        """Take it for one try; False when somebody else has. After `until` it is free again."""
+        mine = self.filter(pk=mail.pk, next_try_at=mail.next_try_at)
+        return bool(mine.update(next_try_at=until, tries=models.F("tries") + 1))
+
+
+class Mail(models.Model):
+    """An e-mail to one person. What has ended is kept without its text, which may hold a link that lets somebody in.
+
+    `recipient` "": to nobody, written so that a request about an unknown address does the same work; it is dropped.
+    `next_try_at` null: it has ended, sent (`sent_at`) or given up. `error`: what the last try met.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    recipient = models.EmailField(max_length=254, blank=True)
+    subject = models.CharField(max_length=200)
+    text_enc = EncryptedTextField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=300, blank=True)
+
+    objects = MailQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "mail"
+        indexes = [
+            models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="mail_due"),
+            models.Index(fields=["created_at"], name="mail_created"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} to {self.recipient or 'nobody'}"

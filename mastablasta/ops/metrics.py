@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.services.tokens import ends_by
 from integrations.states import CredentialState
-from mastablasta.core.models import PROGRESS, Heartbeat, Tally
+from mastablasta.core.models import PROGRESS, Heartbeat, Mail, Tally
 from mastablasta.ops import periodic
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import render_worker
@@ -51,6 +51,7 @@ class Instance(Collector):
         yield from _work()
         yield from _media()
         yield from _accounts()
+        yield from _mail()
         yield from _heartbeats()
         yield from _counters()
 
@@ -113,6 +114,13 @@ def _media() -> Iterator[Metric]:
     due_at = render_worker.next_due_at()
     lag_s = max(0.0, (at - due_at).total_seconds()) if due_at else 0.0
     yield _gauge("media_lag_seconds", "How long the file that waits longest for its maker has waited", {(): lag_s})
+
+
+def _mail() -> Iterator[Metric]:
+    waiting = Mail.objects.filter(next_try_at__isnull=False).exclude(recipient="")
+    failed = Mail.objects.filter(next_try_at=None, sent_at=None)
+    counts = {("waiting",): _capped(waiting), ("failed",): _capped(failed)}
+    yield _gauge("mail", f"E-mail that is not sent: waiting for a try, or given up, up to {MOST}", counts, "state")
 
 
 def _accounts() -> Iterator[Metric]:

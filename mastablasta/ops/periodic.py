@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from mastablasta.core import jobs
+from mastablasta.core import jobs, mail
 from mastablasta.core.time_scale import scaled
 from media_library.services import wakeups
 from posts.queue import claims
@@ -33,6 +33,8 @@ PERIODIC_TASKS = (
     PeriodicTask("sweep_lanes", 60, "posts.tasks.sweep_lanes"),
     PeriodicTask("media", 5, wakeups.TASK, timeout_s=wakeups.TIMEOUT_S),
     PeriodicTask("refresh_tokens", 60, "integrations.tasks.refresh_tokens"),
+    PeriodicTask("deleted_workspaces", 60, "integrations.tasks.disconnect_deleted"),
+    PeriodicTask("mail", 30, mail.TASK),
     PeriodicTask("host_info", 600, "mastablasta.ops.tasks.refresh_host_info"),
     PeriodicTask("tidy", 600, "mastablasta.ops.tasks.tidy"),
 )

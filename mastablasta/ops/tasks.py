@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from mastablasta.core import jobs
-from mastablasta.core.models import Heartbeat, IdempotencyKey
+from mastablasta.core import jobs, mail
+from mastablasta.core.models import Heartbeat, IdempotencyKey, RequestCount
 
 KEEP_HEARTBEATS = timedelta(days=1)
 
@@ -33,11 +33,13 @@ def work_on_media() -> None:
 
 
 def tidy() -> None:
-    """Remove heartbeats of processes that are no more, sign-ins never finished, and bells that nobody can answer."""
+    """Remove what nobody needs: beats of processes that are no more, sign-ins never finished, lost bells, old mail."""
     from integrations.services.oauth_connect import prune_states
 
     at = timezone.now()
     Heartbeat.objects.filter(at__lt=at - KEEP_HEARTBEATS).exclude(name__startswith="chore:").delete()
     prune_states(at=at)
     IdempotencyKey.objects.prune(at=at)
+    RequestCount.objects.prune(at=at)
+    mail.prune(at=at)
     jobs.forget_stale()

@@ -170,7 +170,9 @@ class CalendarViewSet(WorkspaceScopedViewSet):
             OpenApiParameter(
                 "to", str, required=True, description=f"The last day, or a time; at most {MOST_DAYS} days."
             ),
-            OpenApiParameter("timezone", str, description="Whose days: an IANA name; left out: one's own zone."),
+            OpenApiParameter(
+                "timezone", str, description="Whose days: an IANA name; left out: one's own zone, else the workspace's."
+            ),
         ]
     }
 
@@ -212,7 +214,7 @@ class CalendarViewSet(WorkspaceScopedViewSet):
         if named and named not in zone_names():
             sentence = f"{named[:64]!r} is not an IANA time zone; write for example Europe/Berlin."
             raise ValidationError({"timezone": [fault("unknown_zone", sentence)]})
-        zone = named or self.caller.user.timezone
+        zone = named or self.caller.zone
         edges: dict[str, Edge] = {}
         for name in ("from", "to"):
             try:

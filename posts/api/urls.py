@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from django.urls import path
+
 from mastablasta.core.api.routers import ApiRouter
-from posts.api import bulk_views, calendar_views, media_views, search_views, views
+from posts.api import bulk_views, calendar_views, media_views, search_views, views, workspace_views
 
 router = ApiRouter()
 router.register("posts", views.PostViewSet)
@@ -14,4 +16,8 @@ router.register("search/posts", search_views.PostSearchViewSet, basename="search
 router.register("calendar", calendar_views.CalendarViewSet, basename="calendar")
 router.register("schedule", calendar_views.ScheduleViewSet, basename="schedule")
 
-urlpatterns = router.urls
+one_workspace = workspace_views.OneWorkspaceViewSet.as_view(
+    {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+)
+
+urlpatterns = [*router.urls, path("workspaces/<uuid:id>", one_workspace)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.models import Membership, User
+from accounts.models import Membership, User, Workspace
 from accounts.tests.factories import signed_in
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
@@ -127,10 +127,15 @@ def test_a_day_on_which_clocks_change_is_whole(
     assert around == {before: outside[:1], day: inside, after: outside[1:]}
 
 
-def test_days_are_ones_own_unless_a_zone_is_named(client: APIClient, account: SocialAccount) -> None:
+def test_days_are_ones_own_else_the_workspaces_unless_a_zone_is_named(
+    client: APIClient, account: SocialAccount
+) -> None:
     plan(account, "2030-07-01T23:00")
-    User.objects.update(timezone="Asia/Tokyo")
+    Workspace.objects.update(timezone="America/New_York")
 
+    assert days(client, "from=2030-07-01&to=2030-07-02") == {"2030-07-01": ["2030-07-01T23:00"], "2030-07-02": []}
+    assert client.get("/api/v2/calendar?from=2030-07-01&to=2030-07-02").json()["timezone"] == "America/New_York"
+    User.objects.update(timezone="Asia/Tokyo")
     assert days(client, "from=2030-07-01&to=2030-07-02") == {"2030-07-01": [], "2030-07-02": ["2030-07-01T23:00"]}
     named = days(client, "from=2030-07-01&to=2030-07-02&timezone=America/New_York")
     assert named == {"2030-07-01": ["2030-07-01T23:00"], "2030-07-02": []}
@@ -167,7 +172,7 @@ def test_the_calendar_takes_the_same_few_queries_however_full(
     for number in range(rows):
         make_delivery(account, due_at=datetime(2030, 7, 1 + number % 30, 9, tzinfo=UTC))
 
-    with django_assert_max_num_queries(4):  # sign-in, counts, posts, deliveries
+    with django_assert_max_num_queries(5):  # sign-in, zone, counts, posts, deliveries
         body = client.get("/api/v2/calendar?from=2030-07-01&to=2030-07-31").json()
 
     assert body["total"] == rows

@@ -173,7 +173,7 @@ def test_the_missions_own_address_works_as_written(client: APIClient, workspace:
     assert [row["id"] for row in search(client, query)["posts"]] == [str(wanted.id)]
 
 
-def test_a_bare_date_is_a_whole_day_of_who_asks(client: APIClient, workspace: Workspace) -> None:
+def test_a_bare_date_is_a_whole_day_of_who_asks_else_of_the_workspace(client: APIClient, workspace: Workspace) -> None:
     member = Membership.objects.get(workspace=workspace).user
     late = make_post(workspace=workspace, content="late")
     Post.objects.filter(id=late.id).update(created_at=datetime(2026, 3, 28, 23, 30, tzinfo=UTC))
@@ -181,6 +181,11 @@ def test_a_bare_date_is_a_whole_day_of_who_asks(client: APIClient, workspace: Wo
     day = "q=&date_from=2026-03-28&date_to=2026-03-28"
     assert contents(client, day) == ["late"]
     assert contents(client, f"{day}&timezone=Europe/Berlin") == []
+    Workspace.objects.update(timezone="Europe/Berlin")
+    assert contents(client, day) == []
+    member.timezone = "Etc/GMT+1"
+    member.save()
+    assert contents(client, day) == ["late"]
     member.timezone = "Europe/Berlin"
     member.save()
     assert contents(client, day) == []

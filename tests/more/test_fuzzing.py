@@ -30,6 +30,7 @@ PASSWORD = "correct horse battery"
 BEYOND_THE_SCHEMA = (
     "POST /api/v2/auth/register",
     "POST /api/v2/auth/password",
+    "POST /api/v2/auth/password/reset/confirm",
     "POST /api/v2/auth/api-keys",
     "PATCH /api/v2/auth/me",
     "GET /api/v2/oauth/{platform}/authorize",
@@ -54,6 +55,11 @@ BEYOND_THE_SCHEMA = (
     "GET /api/v2/posts",
     "GET /api/v2/posts/{id}/attempts",
     "GET /api/v2/workspaces",
+    "PATCH /api/v2/workspaces/{id}",
+    "GET /api/v2/workspaces/{id}/members",
+    "GET /api/v2/workspaces/{id}/invitations",
+    "POST /api/v2/workspaces/{id}/invitations",
+    "POST /api/v2/invitations/accept",
 )
 OF_FILES = {  # bytes have rules of their own
     "POST /api/v2/media/upload": [400, 415],
@@ -79,7 +85,7 @@ def runs_of(part: str) -> list[list[str]]:
     return [["--exclude-path-regex", "|".join([*PARTS.values(), f"^{SIGNS_OUT}$"])], ["--include-path", SIGNS_OUT]]
 
 
-def configuration(*, post: str, account: str, key: str, asset: str, instance: str) -> str:
+def configuration(*, post: str, account: str, key: str, asset: str, team: str, leaving: str, instance: str) -> str:
     """Real rows for the paths to name, and what is expected beyond schemathesis's own rules."""
     accepted = ["2xx", "3xx", 401, 403, 404, 409, 412, 422, 429, 502]
     lines = ["[checks.not_a_server_error]", 'expected-statuses = ["2xx", "3xx", "4xx", 502]']  # a platform is silent
@@ -89,6 +95,9 @@ def configuration(*, post: str, account: str, key: str, asset: str, instance: st
         lines += ["[operations.checks.positive_data_acceptance]", f"expected-statuses = {json.dumps(accepted + also)}"]
     for prefix, value in {"posts": post, "accounts": account, "auth/api-keys": key, "media": asset}.items():
         lines += ["[[operations]]", f'include-path-regex = "^/api/v2/{prefix}/{{id}}"']
+        lines += [f'parameters = {{ "path.id" = "{value}" }}']
+    for path, value in {"": leaving, "/.*": team}.items():
+        lines += ["[[operations]]", f'include-path-regex = "^/api/v2/workspaces/{{id}}{path}$"']
         lines += [f'parameters = {{ "path.id" = "{value}" }}']
     lines += ["[[operations]]", 'include-path = "/api/v2/oauth/{platform}/authorize"']
     lines += [f'parameters = {{ "query.instance" = "{instance}" }}']  # no name of a stranger is looked up
@@ -106,12 +115,13 @@ def test_api_does_as_it_is_described(sandbox: Sandbox, monkeypatch: pytest.Monke
     asset = make_asset(workspace=workspace)
     make_rendition(asset)
     key, _ = make_api_key(person, workspace)
+    team, leaving = make_workspace(owner=person), make_workspace(owner=person)  # the second is deleted
     token = tokens_for(make_session(person))["access_token"]
 
     monkeypatch.setattr(logging.root.manager, "disable", logging.WARNING)  # some 3,000 requests
     with served() as address, tempfile.TemporaryDirectory(prefix="mb-fuzz-") as folder:
         config = Path(folder) / "schemathesis.toml"
-        things = {"post": post, "account": account, "key": key, "asset": asset}
+        things = {"post": post, "account": account, "key": key, "asset": asset, "team": team, "leaving": leaving}
         ids = {name: str(thing.id) for name, thing in things.items()}
         config.write_text(configuration(**ids, instance=f"{sandbox.url}/mastodon"))
         for which in runs_of(part):

@@ -34,6 +34,11 @@ class Edge:
     day: date | None = None
 
 
+def is_day(text: str) -> bool:
+    """Whether it is a date without a time."""
+    return bool(_DATE.fullmatch(text))
+
+
 def read_edge(text: str, *, is_end: bool, zone: str, day_zone: str = "") -> Edge:
     """Read a moment or a date. Both ends belong to the span; a date as its end stands for that whole day.
 
@@ -41,9 +46,9 @@ def read_edge(text: str, *, is_end: bool, zone: str, day_zone: str = "") -> Edge
     Raises ValidationError with a list of faults.
     """
     day_zone = day_zone or zone
-    if _DATE.fullmatch(text) and day_zone:
+    if is_day(text) and day_zone:
         return _edge_of_day(text, day_zone, is_end=is_end)
-    given = {"moment": f"{text}T00:00" if _DATE.fullmatch(text) else text}
+    given = {"moment": f"{text}T00:00" if is_day(text) else text}
     serializer = _Moment(data={**given, "timezone": zone} if zone else given)
     if not serializer.is_valid():
         raise ValidationError(serializer.errors["moment"])

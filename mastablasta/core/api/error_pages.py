@@ -11,6 +11,7 @@ from django.views import defaults
 from django.views.csrf import csrf_failure as page_csrf_failure
 
 from mastablasta.core.api.problems import problem_response, request_id
+from mastablasta.core.client_address import client_address
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -52,7 +53,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 class ProblemMiddleware:
-    """Names the request in X-Request-ID and gives the shape to what views refuse without an exception.
+    """Names the request in X-Request-ID, its client in the log, and gives the shape to what views refuse without an
+    exception.
 
     Stands right after django-structlog's middleware, which makes the id.
     """
@@ -61,6 +63,7 @@ class ProblemMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        structlog.contextvars.bind_contextvars(ip=client_address(request))
         response = self._refuse(request) or self.get_response(request)
         if isinstance(response, HttpResponseNotAllowed) and is_api(request):
             allowed = response.headers["Allow"]

@@ -24,7 +24,7 @@ from django import forms
 from drf_spectacular.drainage import set_override
 from rest_framework.exceptions import ValidationError
 
-from mastablasta.core.api.date_ranges import Edge, read_edge
+from mastablasta.core.api.date_ranges import Edge, is_day, read_edge
 from mastablasta.core.api.problems import Code
 from mastablasta.core.zones import zone_names
 
@@ -167,7 +167,10 @@ def edge(column: str, side: str) -> Parameter:
 
 
 def zone_of_edges() -> Parameter:
-    says = "IANA name, for days and for times without an offset; left out, days are those of your own time zone."
+    says = (
+        "IANA name, for days and for times without an offset; left out, days are those of your own time zone, else of "
+        "the workspace's."
+    )
     return Parameter(lambda rows, _: rows, check=a_zone, says=says)
 
 
@@ -177,18 +180,21 @@ class SpanFilterSet(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     @property
     def form(self) -> Any:
         form = super().form
-        form.day_zone = getattr(getattr(self.request, "user", None), "timezone", "") or "UTC"
+        form.day_zone = lambda: getattr(getattr(self.request, "auth", None), "zone", "UTC")
         return form
 
 
 class SpanForm(forms.Form):
     """Reads the ends of `spans` with the zone beside them; "created" has the ends created_from and created_to.
 
-    A day without `timezone` is one of `day_zone`, that of who asks.
+    A day without `timezone` is one of `day_zone()`, that of who asks; it is asked for only then.
     """
 
     spans: ClassVar[Sequence[str]] = ()
-    day_zone = "UTC"
+
+    @staticmethod
+    def day_zone() -> str:
+        return "UTC"
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = self.cleaned_data
@@ -206,7 +212,8 @@ class SpanForm(forms.Form):
             return
         try:
             zone = values.get("timezone") or ""
-            values[name] = read_edge(text, is_end=is_end, zone=zone, day_zone=zone or self.day_zone)
+            day_zone = zone or (self.day_zone() if is_day(text) else "")
+            values[name] = read_edge(text, is_end=is_end, zone=zone, day_zone=day_zone)
         except ValidationError as error:
             detail: Any = error.detail
             self.add_error(name, refusal(str(detail[0].code), str(detail[0])))

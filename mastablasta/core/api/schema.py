@@ -18,6 +18,7 @@ from mastablasta.core.api.pagination import DEFAULT_LIMIT
 from mastablasta.core.api.problems import MEDIA_TYPE
 from mastablasta.core.api.serializers import StrictModelSerializer, StrictSerializer
 
+RETRY_AFTER = {"schema": {"type": "integer"}, "description": "Seconds to wait."}
 ANYBODY = (400, 429, 500)
 CALLERS = (400, 401, 403, 404, 429, 500)
 WITH_BODY = (413, 415)
@@ -164,7 +165,11 @@ class ApiSchema(AutoSchema):
             name=phrase.replace(" ", "").replace("-", ""),
             type=ResolvedComponent.RESPONSE,
             object=f"problem {status}",
-            schema={"description": phrase, "content": {MEDIA_TYPE: {"schema": problem.ref}}},
+            schema={
+                "description": phrase,
+                **({"headers": {"Retry-After": RETRY_AFTER}} if status == 429 else {}),
+                "content": {MEDIA_TYPE: {"schema": problem.ref}},
+            },
         )
         self.registry.register_on_missing(component)
         return component

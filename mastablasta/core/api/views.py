@@ -14,9 +14,11 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from mastablasta.core.api.idempotency import guarded
+from mastablasta.core.api.limits import RequestLimit
 from mastablasta.core.api.operations import operation_of
 from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import not_an_object
+from mastablasta.core.client_address import client_network
 
 
 class ApiView(GenericAPIView[Any]):
@@ -26,7 +28,8 @@ class ApiView(GenericAPIView[Any]):
 
     `rows_name` makes GET (of a viewset: the action `list`) a list with that envelope. `query_parameters` declares the
     query parameters beyond those of pages and filters: they are described in the schema, and an unknown one is
-    refused. `refusals` names error statuses beyond the usual ones, for the schema.
+    refused. `refusals` names error statuses beyond the usual ones, for the schema. `limits` names the limit that
+    counts instead of the caller's own (see limits.py).
 
     A POST of a known caller may carry an Idempotency-Key (see idempotency.py). `is_one_transaction = False` says that
     the view calls out, or waits for what others have to see; `answers_with_secret = True` that its answer is not to be
@@ -40,12 +43,42 @@ class ApiView(GenericAPIView[Any]):
     query_parameters: ClassVar[Mapping[str, Sequence[OpenApiParameter]]] = {}
     header_parameters: ClassVar[Sequence[OpenApiParameter]] = ()
     refusals: ClassVar[Mapping[str, Sequence[int]]] = {}
+    limits: ClassVar[Mapping[str, str]] = {}
+    throttle_classes: Any = (RequestLimit,)
     is_one_transaction: ClassVar[bool] = True
     answers_with_secret: ClassVar[bool] = False
     post: Any  # the view's own; of a request with a key what guards it
+    counters: Any = ()  # of this request: what counted it
     lookup_field = "id"
     lookup_value_converter = "uuid"
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+
+    def perform_authentication(self, request: Request) -> None:
+        """Who is refused counts as well: limits come before everything else that depends on who asks."""
+        try:
+            super().perform_authentication(request)
+        finally:
+            super().check_throttles(request)
+
+    def check_throttles(self, request: Request) -> None:
+        """DRF's turn for it; counted already."""
+
+    def get_throttles(self) -> list[Any]:
+        counters: list[Any] = super().get_throttles()
+        self.counters = counters
+        return counters
+
+    def counted_as(self, request: Request) -> tuple[str, str]:
+        """The limit that a request counts for, and whose count it is."""
+        name = self.limits.get(operation_of(self, request.method or ""), "anonymous")
+        return name, client_network(request._request)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+        answered = super().finalize_response(request, response, *args, **kwargs)
+        for counter in self.counters:
+            for name, value in counter.standing.headers.items() if counter.standing else ():
+                answered.headers[name] = value
+        return answered
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

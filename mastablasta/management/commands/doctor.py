@@ -14,6 +14,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from mastablasta.checks import SETUP
+from mastablasta.core import mail
 from mastablasta.ops import health
 
 REMEDIES = {
@@ -24,6 +25,7 @@ REMEDIES = {
     "clock": "start `manage.py run_clock`, or `manage.py up`",
     "due_work": "look at the log of the workers; meanwhile `manage.py publish_due` publishes by hand",
     "oauth": "ENCRYPTION_KEY must still hold the key that the stored tokens were encrypted with",
+    "e-mail": "correct EMAIL_URL, or start its server; Django admin lists the mail that waits",
     "connections": "lower DB_POOL_MAX, or raise max_connections of the database",
 }
 PERSISTENT = 4  # connections of a worker or clock process group
@@ -47,7 +49,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
 
     def handle(self, *, json: bool, **_: Any) -> None:
-        found = [*_setup(), *_probes(), *_connections()]
+        found = [*_setup(), *_probes(), *_connections(), _mail()]
         (self._print_json if json else self._print)(found)
         if any(each.level == "fault" for each in found):
             sys.exit(1)
@@ -99,3 +101,18 @@ def _connections() -> list[Diagnosis]:
     return [
         Diagnosis("ok" if is_enough else "doubt", "connections", sentence, "" if is_enough else REMEDIES["connections"])
     ]
+
+
+def _mail() -> Diagnosis:
+    if not mail.is_on():
+        sentence = "EMAIL_URL is not set: invitations are links to hand over, passwords are set by changepassword."
+        return Diagnosis("ok", "e-mail", sentence)
+    try:
+        trouble = mail.trouble()
+    except DatabaseError:
+        trouble = ""  # the probes say so
+    return (
+        Diagnosis("doubt", "e-mail", trouble, REMEDIES["e-mail"])
+        if trouble
+        else Diagnosis("ok", "e-mail", "It goes out.")
+    )
