@@ -37,7 +37,7 @@ class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in
 class PostPage(ReadOnlyPage):
     list_display = ("beginning", "status", "workspace", "author", "post_type", "scheduled_at", "created_at")
     list_filter = ("status", "post_type", ("deleted_at", admin.EmptyFieldListFilter))
-    search_fields = ("content", "author__email", "workspace__name", "=id")
+    search_fields = ("content", "author__email", "workspace__name", "=id", "=external_id")
     date_hierarchy = "created_at"
     list_select_related = ("workspace", "author")
     inlines = (DeliveryRows,)

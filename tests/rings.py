@@ -69,6 +69,7 @@ MANNERS = (
     "mastablasta/core/tests/test_api_pagination.py",
     "media_library/tests/test_render_worker.py",
     "posts/tests/test_calendar.py",
+    "posts/tests/test_external_ids.py",
     "posts/tests/test_filters.py",
     "posts/tests/test_publishing.py",
     "posts/tests/test_threads.py",

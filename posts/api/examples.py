@@ -50,6 +50,7 @@ PUBLISHED_POST: dict[str, Any] = {
     "media": [],
     "first_comment": "",
     "tags": [],
+    "external_id": None,
     "author": "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b13",
     "deliveries": [PUBLISHED_DELIVERY],
     "warnings": [],
