@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from accounts.models import Membership, User, Workspace
-from accounts.roles import Role, SiteRole
+from accounts.roles import Action, Role, SiteRole, effective_role, may
 from mastablasta.core.errors import Forbidden
 
 
@@ -30,6 +30,13 @@ def settle(user: User) -> None:
         create_personal_workspace(user)
     else:
         _make_default(user, joined)
+
+
+def may_write(person: User, workspace: Workspace) -> bool:
+    """Whether their role there lets them write; where no request has said so already."""
+    membership = workspace.memberships.filter(user=person).first()
+    role = effective_role(Role(membership.role) if membership else None, site_role=SiteRole(person.site_role))
+    return may(role, Action.WRITE)
 
 
 def _make_workspace(owner: User, *, name: str, is_personal: bool = False) -> Workspace:
