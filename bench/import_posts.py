@@ -1,13 +1,11 @@
 """A CSV of 10,000 posts of which 37 are refused, through the API: made, and the same file again.
 
-The limit is `bulk_create` of the same posts, deliveries and tags, of which nothing is checked. DATABASE=sqlite measures
-SQLite.
+The limit is `bulk_create` of the same posts, deliveries and tags, of which nothing is checked.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 import time
 from typing import Any
@@ -16,27 +14,22 @@ from bench.claim import set_up, tear_down
 from bench.figures import say
 from tests.pg import database, postgresql
 
-ON_SQLITE = os.environ.get("DATABASE") == "sqlite"
 ROWS, BAD = 10_000, 37
 WHEN = "2030-01-31T09:00:00Z"
 
 
 def run() -> None:
     logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory(prefix="mb-bench-") as home:
-        if ON_SQLITE:
-            measure_in(f"sqlite:///{home}/bench.sqlite3", home)
-            return
-        with postgresql(durable=True) as server, database(server) as url:
-            measure_in(url, home)
-
-
-def measure_in(url: str, home: str) -> None:
-    set_up(url, home)
-    try:
-        measure()
-    finally:
-        tear_down()
+    with (
+        postgresql(durable=True) as server,
+        database(server) as url,
+        tempfile.TemporaryDirectory(prefix="mb-bench-") as home,
+    ):
+        set_up(url, home)
+        try:
+            measure()
+        finally:
+            tear_down()
 
 
 def file_of(rows: int, bad: int) -> bytes:
