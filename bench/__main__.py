@@ -15,6 +15,7 @@ BENCHES = (
     "thumbnail_10mb_jpeg",
     "media_list",
     "search",
+    "import_posts",
 )
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import URLPattern, path
 
 from mastablasta.core.admin_base import ReadOnlyPage
+from posts.api.import_export_views import file_of_posts
+from posts.import_export.admin_page import import_page
 from posts.models import Attempt, Delivery, Lane, Post, PostMedia, PostTag
 
 
@@ -37,10 +42,24 @@ class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in
 class PostPage(ReadOnlyPage):
     list_display = ("beginning", "status", "workspace", "author", "post_type", "scheduled_at", "created_at")
     list_filter = ("status", "post_type", ("deleted_at", admin.EmptyFieldListFilter))
-    search_fields = ("content", "author__email", "workspace__name", "=id")
+    search_fields = ("content", "author__email", "workspace__name", "=id", "=external_id")
+    actions = ("export_as_csv",)
     date_hierarchy = "created_at"
     list_select_related = ("workspace", "author")
     inlines = (DeliveryRows,)
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path("import/", self.admin_site.admin_view(self.import_file), name="posts_post_import")
+        return [own, *super().get_urls()]
+
+    def import_file(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return import_page(request, self)
+
+    @admin.action(description="Export as CSV, as an import takes it; without the deleted ones")
+    def export_as_csv(self, request: HttpRequest, rows: QuerySet[Post]) -> StreamingHttpResponse:
+        return file_of_posts(rows.filter(deleted_at=None).order_by("created_at", "id"), "csv")
 
     @admin.display(description="Content")
     def beginning(self, post: Post) -> str:

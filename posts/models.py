@@ -34,7 +34,7 @@ class Post(Row):
     """One piece of content, written once. `version` rises with every edit; `status` is read off its deliveries.
 
     `wanted_platforms`: chosen by platform where there was no account yet. `warnings`: what its platforms would refuse,
-    as a draft may.
+    as a draft may. `external_id`: its name in somebody else's system; null = none.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="posts")
@@ -51,6 +51,7 @@ class Post(Row):
     thread = models.JSONField(default=list, blank=True)
     first_comment = models.TextField(blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
+    external_id = models.CharField(max_length=200, null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
@@ -62,6 +63,11 @@ class Post(Row):
             models.CheckConstraint(
                 condition=~Q(status="scheduled") | Q(scheduled_at__isnull=False),
                 name="post_scheduled_has_time",
+            ),
+            models.UniqueConstraint(
+                fields=["workspace", "external_id"],
+                condition=Q(deleted_at=None, external_id__isnull=False),
+                name="post_external_id_once",
             ),
         ]
         indexes = [

@@ -32,7 +32,7 @@ class Operation:
     that stores nothing. `begins_a_write`: a GET that a viewer may not. `takes_an_admin`: an editor may not.
     `takes_a_sign_in`: no API key may. `is_of_one_person`: also
     within the workspace only who made the thing reaches it. `gives_bytes`: a file, which is no page either.
-    `is_multipart`: how its body is sent.
+    `media_type`: of that file. `is_multipart`: how its body is sent.
     """
 
     kind: Kind = Kind.WORKSPACE
@@ -47,6 +47,7 @@ class Operation:
     takes_a_sign_in: bool = False
     is_of_one_person: bool = False
     gives_bytes: bool = False
+    media_type: str = "image/jpeg"
     is_multipart: bool = False
     fixtures: tuple[str, ...] = ()
 
@@ -195,6 +196,12 @@ def new_picture(_: Workspace) -> dict[str, Any]:
     return {"file": SimpleUploadedFile("beach.jpg", photo())}
 
 
+def file_of_posts(_: Workspace) -> dict[str, Any]:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    return {"file": SimpleUploadedFile("posts.csv", b"content\nHello\n")}
+
+
 def address_of_a_picture(_: Workspace) -> dict[str, Any]:
     from django.conf import settings
 
@@ -278,6 +285,7 @@ OPERATIONS: dict[str, Operation] = {
         thing=unconfirmed_delivery_of, body=lambda _: {"outcome": "published"}
     ),
     "GET /posts/{id}/attempts": Operation(thing=attempt_of),
+    "GET /posts/export": Operation(thing=draft_of, gives_bytes=True, media_type="text/csv; charset=utf-8"),
     "POST /posts/validate": Operation(body=post_for_default_account, only_reads=True),
     "GET /media": Operation(thing=picture_of),
     "GET /media/{id}": Operation(thing=picture_of),
@@ -292,6 +300,7 @@ OPERATIONS: dict[str, Operation] = {
     "POST /media/from-url": Operation(body=address_of_a_picture, fixtures=("pictures_host",)),
     "GET /search/posts": Operation(thing=draft_of, query="?q=Hello"),
     "POST /bulk/posts/create": Operation(body=lambda workspace: {"posts": [post_for_default_account(workspace)]}),
+    "POST /bulk/posts/import": Operation(body=file_of_posts, is_multipart=True),
     "POST /bulk/posts/delete": Operation(body=lambda workspace: {"post_ids": [str(draft_of(workspace))]}),
     "GET /calendar": Operation(thing=scheduled_of, query="?from=2030-01-01&to=2030-01-31"),
     "POST /schedule/conflicts": Operation(

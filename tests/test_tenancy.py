@@ -198,10 +198,12 @@ def test_list_shows_ones_own_and_nothing_foreign(ask, name):
 
     response = ask(name, signed_in(owner_of(own)))
 
+    shown = response.getvalue().decode()
     assert is_2xx(response)
-    assert str(ours) in response.content.decode()
-    assert str(theirs) not in response.content.decode()
-    assert response.json()["total"] == 1
+    assert str(ours) in shown
+    assert str(theirs) not in shown
+    if not OPERATIONS[name].gives_bytes:
+        assert response.json()["total"] == 1
 
 
 @pytest.mark.parametrize("name", [name for name in WRITES if not OPERATIONS[name].viewer_may])
@@ -257,7 +259,7 @@ def test_browsable_page_opens_for_owner_and_viewer(ask, name):
         response = ask(name, client, thing=thing, workspace=workspace, Accept="text/html")
 
         if OPERATIONS[name].gives_bytes:
-            assert (response.status_code, response.headers["Content-Type"]) == (200, "image/jpeg")
+            assert (response.status_code, response.headers["Content-Type"]) == (200, OPERATIONS[name].media_type)
             continue
         assert response.headers["Content-Type"].startswith("text/html")
         assert response.status_code in {200, 403}

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts.models import ApiKey, Invitation, Membership, User, Workspace
-from accounts.roles import Role, SiteRole
+from accounts.roles import Action, Role, SiteRole, effective_role, may
 from mastablasta.core.errors import Forbidden
 
 SETTINGS = (
@@ -84,6 +84,13 @@ def settle(user: User) -> None:
         create_personal_workspace(user)
     else:
         _make_default(user, joined)
+
+
+def may_write(person: User, workspace: Workspace) -> bool:
+    """Whether their role there lets them write; where no request has said so already."""
+    membership = workspace.memberships.filter(user=person).first()
+    role = effective_role(Role(membership.role) if membership else None, site_role=SiteRole(person.site_role))
+    return may(role, Action.WRITE)
 
 
 def _make_workspace(owner: User, *, name: str, is_personal: bool = False, **settings: Any) -> Workspace:

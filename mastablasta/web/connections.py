@@ -27,8 +27,9 @@ PACE = 16 * 1024  # bytes for which a peer has a second more; an upload over 128
 IN_MEMORY = 128 * 1024  # of a body that arrives; what is more waits on disk
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 STREAMED = re.compile(r"/api/v2/media/upload/?")
+STREAMED_BY_LENGTH = re.compile(r"/api/v2/bulk/posts/import/?")  # in chunks as little as everywhere
 HEALTH = {"/", "/healthz", "/readyz", "/metrics", "/api/v2/status", "/api/v2/status/"}
-FILES = ("/api/v2/media/", "/admin/media_library/")
+FILES = ("/api/v2/media/", "/admin/media_library/", "/api/v2/posts/export")
 PLATFORMS = re.compile(r"/api/v2/(oauth|accounts)(/.*)?")
 
 
@@ -200,7 +201,8 @@ class Connection(TConn):  # type: ignore[misc]
         request = self.parser.mesg
         path = unquote(request.path or "")
         self.pool = _pool(request.method, path)
-        is_streamed, self.parser.is_chunked = STREAMED.fullmatch(path), isinstance(request.body.reader, ChunkedReader)
+        self.parser.is_chunked = isinstance(request.body.reader, ChunkedReader)
+        is_streamed = STREAMED.fullmatch(path) or (not self.parser.is_chunked and STREAMED_BY_LENGTH.fullmatch(path))
         if is_streamed or self.parser.is_chunked:
             self._stream(request, is_measured=not is_streamed)
             return True

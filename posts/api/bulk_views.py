@@ -126,10 +126,8 @@ class BulkPostViewSet(WorkspaceScopedViewSet):
         wanted = [one for one in read if isinstance(one, NewPost)]
         composed = iter(creation.compose_posts(self.workspace, by=self.caller.user, wanted=wanted, at=at))
         results = [next(composed) if isinstance(one, NewPost) else one for one in read]
+        results = creation.store_each(results, is_atomic=body["atomic"], at=at)
         made = [one for one in results if isinstance(one, Made)]
-        is_whole = len(made) == len(results)
-        if is_whole or not body["atomic"]:
-            creation.store_posts(made, at=at)
         failed = [_failed(n, one.problems) for n, one in enumerate(results) if isinstance(one, Refused)]
         return _answer([one.post for one in made], failed, is_atomic=body["atomic"])
 

@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiExample
 ACCOUNT = "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b11"
 REMOTE_ID = "113530000000000001"
 URL = f"https://mastodon.example/@ada/{REMOTE_ID}"
+TOLD_ELSEWHERE = {"author", "deliveries", "warnings", "created_at", "updated_at"}  # than in a file
 OUT_AT = "2030-01-31T08:00:00.412000Z"
 
 PUBLISHED_PART: dict[str, Any] = {
@@ -50,6 +51,7 @@ PUBLISHED_POST: dict[str, Any] = {
     "media": [],
     "first_comment": "",
     "tags": [],
+    "external_id": None,
     "author": "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b13",
     "deliveries": [PUBLISHED_DELIVERY],
     "warnings": [],
@@ -86,6 +88,35 @@ BULK_RESULT = {
             ],
         }
     ],
+}
+IMPORT_RESULT = {
+    "dry_run": False,
+    "created": 1,
+    "updated": 0,
+    "unchanged": 0,
+    "refused": 1,
+    "successful": [{"row": 2, "status": "created", "id": PUBLISHED_POST["id"], "external_id": "crm-17"}],
+    "failed": [
+        {
+            "row": 3,
+            "external_id": "crm-18",
+            "error": "scheduled_time: This is not an RFC 3339 time; write 2026-01-31T09:00:00Z.",
+            "code": "invalid",
+            "details": [
+                {
+                    "field": "scheduled_time",
+                    "code": "invalid",
+                    "message": "This is not an RFC 3339 time; write 2026-01-31T09:00:00Z.",
+                }
+            ],
+        }
+    ],
+}
+EXPORTED_POST = {
+    **{name: value for name, value in PUBLISHED_POST.items() if name not in TOLD_ELSEWHERE},
+    "accounts": ["mastodon:@ada@mastodon.example"],
+    "external_id": "crm-17",
+    "urls": [URL],
 }
 BULK_DELETE = {"post_ids": [PUBLISHED_POST["id"]], "atomic": True}
 FOUND_OUT = {"outcome": "published", "url": URL}

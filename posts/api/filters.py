@@ -92,6 +92,7 @@ class PostFilter(SpanFilterSet):
         lambda posts, ids: posts.filter(author__in=ids), check=an_id, is_list=True, schema={"format": "uuid"}
     )
     tag = Parameter(lambda posts, names: posts.tagged(names), is_list=True)
+    external_id = Parameter(lambda posts, ids: posts.filter(external_id__in=ids), is_list=True)
     scheduled_from = edge("scheduled_at", "from")
     scheduled_to = edge("scheduled_at", "to")
     created_from = edge("created_at", "from")

@@ -125,6 +125,7 @@ def _post(
         "media": list(media.get(("", 0), ())),
         "first_comment": post.first_comment,
         "tags": tags,
+        "external_id": post.external_id,
         "author": str(post.author_id) if post.author_id else None,
         "deliveries": shown,
         "warnings": post.warnings,

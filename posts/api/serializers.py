@@ -137,6 +137,7 @@ class PostSerializer(serializers.Serializer[Any]):
     media = serializers.ListField(child=ShownMediaField(), help_text="The files of the post, or of its first part.")
     first_comment = serializers.CharField(allow_blank=True)
     tags = serializers.ListField(child=serializers.CharField())
+    external_id = serializers.CharField(allow_null=True)
     author = serializers.UUIDField(allow_null=True)
     deliveries = DeliverySerializer(many=True)
     warnings = PostWarningSerializer(many=True)
@@ -308,6 +309,13 @@ class EditedPostSerializer(LocalTimeSerializer):
     )
     first_comment = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False)
     tags = serializers.ListField(child=serializers.CharField(max_length=50), required=False, max_length=50)
+    external_id = serializers.CharField(
+        max_length=200,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        help_text="What your own system calls it; no other post of the workspace has it. Empty or null = none.",
+    )
 
     # what GET gave may come back
     id = serializers.UUIDField(read_only=True)
@@ -331,6 +339,8 @@ class EditedPostSerializer(LocalTimeSerializer):
         fields = {name: value for name, value in body.items() if name not in own}
         if "scheduled_time" in body:
             fields["scheduled_at"] = body["scheduled_time"]
+        if "external_id" in body:
+            fields["external_id"] = body["external_id"] or ""
         if "thread" in body:
             fields["thread"] = [part.text for part in body["thread"]]
         if "overrides" in body:

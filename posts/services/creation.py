@@ -8,13 +8,11 @@ from datetime import datetime
 from itertools import chain
 from uuid import UUID
 
-from django.db import transaction
-
 from accounts.models import User, Workspace
-from mastablasta.core.errors import FieldProblem, Invalid
+from mastablasta.core.errors import Conflict, DomainError, FieldProblem
 from posts.models import Delivery, Post, PostMedia, PostTag
 from posts.queue import claims
-from posts.services import drafts, media, post_content, post_renditions
+from posts.services import drafts, external_ids, media, post_content, post_renditions
 from posts.services.drafts import Composed, Draft, Surroundings
 from posts.services.media import RequiredRendition
 from posts.states import DeliveryState, PostStatus
@@ -48,15 +46,15 @@ class Refused:
 
     problems: list[FieldProblem]
 
-    def as_error(self) -> Invalid:
+    def as_error(self) -> DomainError:
         return post_content.refusal(self.problems)
 
 
-def create_post(workspace: Workspace, *, by: User, draft: Draft, publish: bool = False, at: datetime) -> Made:
+def create_post(workspace: Workspace, *, by: User | None, draft: Draft, publish: bool = False, at: datetime) -> Made:
     """Store a post with a delivery for each chosen account; schedule or publish it if asked to.
 
     A draft keeps what its platforms would refuse as `warnings`; scheduling and publishing raise Invalid instead, with
-    every problem by platform and field, and store nothing.
+    every problem by platform and field, and store nothing. Raises Conflict `external_id_taken`.
     """
     (made,) = compose_posts(workspace, by=by, wanted=[NewPost(draft, publish)], at=at)
     if isinstance(made, Refused):
@@ -65,20 +63,56 @@ def create_post(workspace: Workspace, *, by: User, draft: Draft, publish: bool =
     return made
 
 
-def compose_posts(workspace: Workspace, *, by: User, wanted: Sequence[NewPost], at: datetime) -> list[Made | Refused]:
-    """What would be made of these, in the same order; nothing is stored yet. Two queries, however many they are."""
+def compose_posts(
+    workspace: Workspace, *, by: User | None, wanted: Sequence[NewPost], at: datetime
+) -> list[Made | Refused]:
+    """What would be made of these, in the same order; nothing is stored yet. Three queries, however many they are."""
     within = Surroundings.of(workspace, [one.draft for one in wanted])
-    return [_compose(one, by=by, within=within, at=at) for one in wanted]
+    return _with_ids_of_their_own([_compose(one, by=by, within=within, at=at) for one in wanted])
 
 
 def store_posts(new: Sequence[Made], *, at: datetime) -> None:
-    """Store what was composed, all of it or nothing; what is due wakes its accounts when the transaction ends."""
+    """Store what was composed, all of it or nothing; what is due wakes its accounts when the transaction ends.
+
+    Raises Conflict `external_id_taken` when somebody has been faster.
+    """
     if new:
-        with transaction.atomic():
+        with external_ids.refusing_races(new[0].post.workspace, [one.draft.external_id for one in new]):
             _store(new, at=at)
 
 
-def _compose(new: NewPost, *, by: User, within: Surroundings, at: datetime) -> Made | Refused:
+def store_each(composed: Sequence[Made | Refused], *, is_atomic: bool = False, at: datetime) -> list[Made | Refused]:
+    """Store what can be; returns what became of each. `is_atomic`: where one is refused, nothing is stored."""
+    results = list(composed)
+    while not (is_atomic and any(isinstance(one, Refused) for one in results)):
+        try:
+            store_posts([one for one in results if isinstance(one, Made)], at=at)
+        except Conflict as faster:
+            results = [_unless_taken(one, faster) for one in results]
+        else:
+            break
+    return results
+
+
+def _unless_taken(one: Made | Refused, faster: Conflict) -> Made | Refused:
+    """Refused if it is among those whose external id somebody else has taken meanwhile; Conflict names at least one."""
+    external_id = one.draft.external_id if isinstance(one, Made) else ""
+    problems = [problem for problem in faster.problems if external_id and problem.params["external_id"] == external_id]
+    return Refused(problems) if problems else one
+
+
+def _with_ids_of_their_own(results: Iterable[Made | Refused]) -> list[Made | Refused]:
+    """The first of those with the same external id stays, the others are refused."""
+    seen: set[str] = set()
+    kept: list[Made | Refused] = []
+    for one in results:
+        external_id = one.draft.external_id if isinstance(one, Made) else ""
+        kept.append(Refused([external_ids.repeated(external_id)]) if external_id in seen else one)
+        seen |= {external_id} - {""}
+    return kept
+
+
+def _compose(new: NewPost, *, by: User | None, within: Surroundings, at: datetime) -> Made | Refused:
     """What would be stored."""
     draft = new.draft
     problems = [*drafts.problems_of(draft), *drafts.time_problems(draft, publish=new.publish, at=at)]

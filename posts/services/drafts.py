@@ -17,12 +17,12 @@ from mastablasta.core.errors import FieldProblem
 from mastablasta.core.pasting import is_blank
 from media_library.models import Asset
 from posts.models import Post, PostTag, PostType
-from posts.services import media, post_content, scheduling
+from posts.services import external_ids, media, post_content, scheduling
 from posts.services.media import Choices, Files
 from posts.services.post_content import AccountChoice
 
 LONGEST_CONTENT = 100_000
-NEVER_STORED = {"unknown_account", "unknown_platform", "unknown_media", "unknown_option"}
+NEVER_STORED = {"unknown_account", "unknown_platform", "unknown_media", "unknown_option", external_ids.TAKEN}
 MOST_MEDIA = 50  # of one part; more than any platform takes
 
 
@@ -46,6 +46,7 @@ class Draft:
     media: Choices = field(default_factory=dict)
     first_comment: str = ""
     tags: Sequence[str] = ()
+    external_id: str = ""
     scheduled_at: datetime | None = None
     timezone: str = ""
     named_in_thread: Collection[str] = ()
@@ -66,19 +67,24 @@ def _is_id(key: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is in the workspace of drafts: the accounts and files that they may mean, read once for all of them."""
+    """What is in the workspace of drafts: the accounts and files that they may mean, read once for all of them.
+
+    `external_ids`: the posts that have theirs already.
+    """
 
     workspace: Workspace
     accounts: AccountChoice
     assets: Mapping[UUID, Asset]
+    external_ids: Mapping[str, UUID]
 
     @classmethod
     def of(cls, workspace: Workspace, drafts: Sequence[Draft]) -> Surroundings:
-        """Two queries, one without files."""
+        """Up to three queries: accounts, files, external ids."""
         platforms = {platform for draft in drafts for platform in draft.platforms}
         accounts = {account for draft in drafts for account in draft.named_accounts}
         assets = media.find_assets(workspace, [draft.media for draft in drafts])
-        return cls(workspace, AccountChoice(workspace, platforms, accounts), assets)
+        held = external_ids.holders(workspace, [draft.external_id for draft in drafts])
+        return cls(workspace, AccountChoice(workspace, platforms, accounts), assets, held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +114,9 @@ def compose(post: Post, draft: Draft, *, goes_out: bool, within: Surroundings | 
     if draft.thread and draft.post_type == PostType.STANDARD:
         post.post_type = PostType.THREAD
     post.post_options = {slug: dict(options) for slug, options in draft.post_options.items()}
-    post.timezone = draft.timezone
+    post.timezone, post.external_id = draft.timezone, draft.external_id or None
     post.wanted_platforms = [str(p.params["platform"]) for p in problems if p.code in post_content.NOBODY_CODES]
+    problems += external_ids.problems_of(draft.external_id, post, within.external_ids)
     problems += _override_problems(draft, within.accounts.ids)
     problems += _unknown_options(draft, but={account.platform for account in accounts})
     problems += media.problems_with(within.workspace, draft.media, within.assets)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
-from django.db import transaction
 from django.db.models import F
 
-from posts.models import Delivery, Post, PostType
+from posts.models import Delivery, Post, PostTag, PostType
 from posts.queue import claims
-from posts.services import drafts, media, post_content, scheduling
+from posts.services import drafts, external_ids, media, post_content, scheduling
 from posts.services.cancellation import CANCELLABLE, cancel_deliveries
 from posts.services.drafts import Composed, Draft
-from posts.services.media import Files
+from posts.services.media import Choices, Files
 from posts.services.post_content import AccountChoice
 from posts.services.preconditions import Check, no_check, raise_if_out
 from posts.services.retries import S
@@ -25,24 +26,23 @@ from posts.states import (
 
 
 def edit_post(post: Post, draft: Draft, *, check: Check = no_check, at: datetime) -> Post:
-    """Replace what the post says, where and when it goes. Tags may always change, and what is so already is no change.
+    """Replace what the post says, where and when it goes. What is so already is no change.
 
-    `check` gets the locked post before anything is changed, and may raise. Raises Conflict `already_out` once anything
-    of it is out or uncertain, Invalid as creating it would. What failed or was refused gets a new generation: it is
-    other content now.
+    Tags and external id may always change. `check` gets the locked post before anything is changed, and may raise.
+    Raises Conflict `already_out` once anything of it is out or uncertain, `external_id_taken`, Invalid as creating it
+    would. What failed or was refused gets a new generation: it is other content now.
     """
     choice = AccountChoice(post.workspace, draft.platforms, draft.accounts)
     chosen, _ = post_content.choose_accounts(choice, draft.platforms, draft.accounts)
-    with transaction.atomic():
+    with external_ids.refusing_races(post.workspace, [draft.external_id]):
         deliveries = scheduling.lock_post(post, also=[account.id for account in chosen])
         post.refresh_from_db()
         check(post)
         current = draft_of(post)
         if _meaning(draft, deliveries) == _meaning(current, deliveries):
-            if drafts.tag_names(draft.tags) == current.tags:
+            if _labels(draft) == _labels(current):
                 return post
-            drafts.set_tags(post, draft.tags)
-            return _touched(post, at=at)
+            return _relabelled(post, draft, at=at)
         post_content.raise_if_any(drafts.problems_of(draft))
         raise_if_out(deliveries, remedy="duplicate it to publish another text")
         if draft.scheduled_at is not None and draft.scheduled_at != post.scheduled_at:
@@ -62,13 +62,51 @@ def edit_post(post: Post, draft: Draft, *, check: Check = no_check, at: datetime
         return _touched(post, at=at)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A post as a draft, and the deliveries that it has."""
+
+    draft: Draft
+    deliveries: Sequence[Delivery]
+
+    @property
+    def platforms(self) -> set[str]:
+        """Those that the post goes to, or is to go to once they have an account."""
+        return {*(delivery.platform for delivery in self.deliveries), *self.draft.platforms}
+
+    def is_changed_by(self, draft: Draft) -> bool:
+        """Whether an edit to this draft would change anything."""
+        same = _meaning(draft, self.deliveries) == _meaning(self.draft, self.deliveries)
+        return not same or _labels(draft) != _labels(self.draft)
+
+
+def standings_of(posts: Collection[Post]) -> dict[UUID, Standing]:
+    """Each of these posts as it stands, by post. Three queries, however many they are."""
+    ids = [post.id for post in posts]
+    deliveries: dict[UUID, list[Delivery]] = defaultdict(list)
+    columns = ("id", "post", "account", "platform")
+    for delivery in Delivery.objects.filter(post__in=ids).only(*columns).order_by("id"):
+        deliveries[delivery.post_id].append(delivery)
+    tags: dict[UUID, list[str]] = defaultdict(list)
+    for post_id, name in PostTag.objects.filter(post__in=ids).order_by("id").values_list("post", "name"):
+        tags[post_id].append(name)
+    chosen = media.read_choices(posts)
+    return {
+        post.id: Standing(_draft(post, deliveries[post.id], tags[post.id], chosen[post.id]), deliveries[post.id])
+        for post in posts
+    }
+
+
 def draft_of(post: Post) -> Draft:
     """The post as a draft: what a partial edit starts from, and a copy is made of."""
-    deliveries = list(post.deliveries.order_by("id").values_list("account", flat=True))
+    return standings_of([post])[post.id].draft
+
+
+def _draft(post: Post, deliveries: Iterable[Delivery], tags: Sequence[str], chosen: Choices) -> Draft:
     return Draft(
         content="" if post.thread else post.content,
         platforms=post.wanted_platforms,
-        accounts=deliveries,
+        accounts=[delivery.account_id for delivery in deliveries],
         post_type=post.post_type,
         post_options=post.post_options,
         overrides={
@@ -76,9 +114,10 @@ def draft_of(post: Post) -> Draft:
             for key, override in post.overrides.items()
         },
         thread=post.thread,
-        media=media.choices_of(post),
+        media=chosen,
         first_comment=post.first_comment,
-        tags=list(post.tag_rows.order_by("id").values_list("name", flat=True)),
+        external_id=post.external_id or "",
+        tags=tags,
         scheduled_at=post.scheduled_at,
         timezone=post.timezone,
     )
@@ -90,7 +129,7 @@ def platforms_of(post: Post) -> set[str]:
 
 
 def _meaning(draft: Draft, deliveries: Sequence[Delivery]) -> Draft:
-    """The draft in one form of many, without its tags: equal for what makes no difference to the post.
+    """The draft in one form of many, without its labels: equal for what makes no difference to the post.
 
     `deliveries` are those of the post: a platform beside an account of it that the post goes to adds none.
     """
@@ -106,9 +145,23 @@ def _meaning(draft: Draft, deliveries: Sequence[Delivery]) -> Draft:
         accounts=sorted(set(draft.accounts)),
         post_type=PostType.THREAD if is_thread else draft.post_type,
         tags=(),
+        external_id="",
         named_in_thread=(),
         notes=(),
     )
+
+
+def _labels(draft: Draft) -> tuple[list[str], str]:
+    """What a post is called here and elsewhere; nobody sees it at a platform."""
+    return drafts.tag_names(draft.tags), draft.external_id
+
+
+def _relabelled(post: Post, draft: Draft, *, at: datetime) -> Post:
+    held = external_ids.holders(post.workspace, [draft.external_id])
+    post_content.raise_if_any(external_ids.problems_of(draft.external_id, post, held))
+    drafts.set_tags(post, draft.tags)
+    Post.objects.filter(id=post.id).update(external_id=draft.external_id or None)
+    return _touched(post, at=at)
 
 
 def _touched(post: Post, *, at: datetime) -> Post:

@@ -64,12 +64,19 @@ def uses_of(post: Post, choices: Choices) -> list[PostMedia]:
 
 def choices_of(post: Post) -> dict[Place, tuple[MediaChoice, ...]]:
     """What was chosen for the post, in order."""
-    found: dict[Place, tuple[MediaChoice, ...]] = {
-        (key, 0): () for key, override in post.overrides.items() if NAMES_MEDIA in override
+    return read_choices([post])[post.id]
+
+
+def read_choices(posts: Iterable[Post]) -> dict[UUID, dict[Place, tuple[MediaChoice, ...]]]:
+    """What was chosen for each of these posts, by post, in order. One query."""
+    found: dict[UUID, dict[Place, tuple[MediaChoice, ...]]] = {
+        post.id: {(key, 0): () for key, override in post.overrides.items() if NAMES_MEDIA in override} for post in posts
     }
-    rows = post.media_uses.order_by("scope", "part", "position")
-    for scope, part, asset_id, alt_text, fit in rows.values_list("scope", "part", "asset", "alt_text", "fit"):
-        found[scope, part] = (*found.get((scope, part), ()), MediaChoice(asset_id, alt_text, fit))
+    rows = PostMedia.objects.filter(post__in=found).order_by("post", "scope", "part", "position")
+    columns = ("post", "scope", "part", "asset", "alt_text", "fit")
+    for post_id, scope, part, asset_id, alt_text, fit in rows.values_list(*columns):
+        before = found[post_id].get((scope, part), ())
+        found[post_id][scope, part] = (*before, MediaChoice(asset_id, alt_text, fit))
     return found
 
 

@@ -14,9 +14,9 @@ from integrations import registry
 from integrations.contract import Content, Part, Target
 from integrations.models import SocialAccount
 from integrations.states import AccountState
-from mastablasta.core.errors import FieldProblem, Invalid
+from mastablasta.core.errors import Conflict, DomainError, FieldProblem, Invalid
 from posts.models import Delivery, Post, PostType
-from posts.services import media
+from posts.services import external_ids, media
 from posts.services.media import NO_FILES, Files
 
 NOBODY_CODES = frozenset({"no_account", "no_default"})
@@ -270,8 +270,9 @@ def raise_if_any(problems: Sequence[FieldProblem]) -> None:
         raise refusal(problems)
 
 
-def refusal(problems: Sequence[FieldProblem]) -> Invalid:
-    """One error for all of them."""
+def refusal(problems: Sequence[FieldProblem]) -> DomainError:
+    """One error for all of them: a Conflict where nothing else stands against it than another post."""
     more = len(problems) - 1
     sentence = problems[0].message + (f" (and {more} more)" if more else "")
-    return Invalid("invalid" if more else problems[0].code, sentence, problems)
+    kind = Conflict if {one.code for one in problems} == {external_ids.TAKEN} else Invalid
+    return kind("invalid" if more else problems[0].code, sentence, problems)

@@ -60,5 +60,6 @@ def duplicate_post(post: Post, *, by: User, at: datetime) -> Post:
         "accounts": [id_ for id_ in draft.accounts if id_ in still],
         "platforms": list(dict.fromkeys([*draft.platforms, *lost])),
         "scheduled_at": None,
+        "external_id": "",
     }
     return creation.create_post(post.workspace, by=by, draft=replace(draft, **changes), at=at).post

@@ -46,6 +46,8 @@ BEYOND_THE_SCHEMA = (
     "GET /api/v2/search/posts",
     "POST /api/v2/bulk/posts/create",
     "POST /api/v2/bulk/posts/delete",
+    "POST /api/v2/bulk/posts/import",
+    "GET /api/v2/posts/export",
     "GET /api/v2/accounts",
     "POST /api/v2/accounts",
     "GET /api/v2/auth/api-keys",

@@ -1,4 +1,4 @@
-"""Reading request bodies."""
+"""Reading JSON: request bodies, and what else people send of it."""
 
 from __future__ import annotations
 
@@ -15,47 +15,59 @@ from mastablasta.core.api.problems import fault
 DEEPEST = 64
 
 
-class JsonParser(JSONParser):
-    """JSON as RFC 8259 has it, with text that every database can hold.
+class Malformed(ValueError):
+    """Why a text is not JSON as it is taken here: `what` goes on a sentence about it ("is not JSON: …")."""
 
-    Refused: other encodings than UTF-8, NaN and Infinity, numbers beyond a float, NUL and lone surrogates in
-    texts, names that stand twice in an object, nesting deeper than 64.
-    """
+    def __init__(self, what: str, code: str = "malformed_json") -> None:
+        super().__init__(what)
+        self.what, self.code = what, code
+
+
+class JsonParser(JSONParser):
+    """A body of JSON in UTF-8, as `read_json` takes it."""
 
     renderer_class = None  # type: ignore[assignment]  # the browsable API's forms begin with an example: bodies differ from what GET shows
 
     def parse(self, stream: IO[Any], *_args: Any, **_options: Any) -> Any:
         try:
-            text = stream.read().decode("utf-8")
-            value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_once)
+            return read_json(stream.read().decode("utf-8"))
         except UnicodeDecodeError as error:
-            raise _malformed(f"is not UTF-8 (byte {error.start}); send UTF-8") from error
-        except json.JSONDecodeError as error:
-            where = f"line {error.lineno}, column {error.colno}"
-            raise _malformed(f"is not JSON: {error.msg} at {where}") from error
-        except RecursionError as error:
-            raise _malformed(f"is nested deeper than {DEEPEST} levels") from error
-        except ValueError as error:  # Python reads at most 4,300 digits
-            raise _malformed("has a number with too many digits") from error
-        if "\\u" in text or text.count("[") + text.count("{") > DEEPEST:
-            _check(value)
-        return value
+            raise ParseError(f"The body is not UTF-8 (byte {error.start}); send UTF-8.", "malformed_json") from error
+        except Malformed as error:
+            raise ParseError(f"The body {error.what}.", error.code) from error
 
 
-def _malformed(what: str) -> ParseError:
-    return ParseError(f"The body {what}.", "malformed_json")
+def read_json(text: str) -> Any:
+    """JSON as RFC 8259 has it, with text that every database can hold.
+
+    Refused: NaN and Infinity, numbers beyond a float, NUL and lone surrogates in texts, names that stand twice in an
+    object, nesting deeper than 64. Raises Malformed, and ValidationError for a text in it that cannot be kept.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_once)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise Malformed(f"is not JSON: {error.msg} at {where}") from error
+    except RecursionError as error:
+        raise Malformed(f"is nested deeper than {DEEPEST} levels") from error
+    except Malformed:
+        raise
+    except ValueError as error:  # Python reads at most 4,300 digits
+        raise Malformed("has a number with too many digits") from error
+    if "\\u" in text or text.count("[") + text.count("{") > DEEPEST:
+        _check(value)
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise _malformed(f"is not JSON: {name} is not a JSON number")
+    raise Malformed(f"is not JSON: {name} is not a JSON number")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            sentence = f"The body has the name {name[:100]!r} twice in one object; send it once."
-            raise ParseError(sentence, "duplicate_name")
+            raise Malformed(f"has the name {name[:100]!r} twice in one object; send it once", "duplicate_name")
         found[name] = value
     return found
 
@@ -63,7 +75,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _finite(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise _malformed("has a number that is too large")
+        raise Malformed("has a number that is too large")
     return value
 
 
@@ -76,7 +88,7 @@ def _check(value: Any) -> None:
         for name, inner in _inside(one):
             _check_text(path, name)
             if depth == DEEPEST:
-                raise _malformed(f"is nested deeper than {DEEPEST} levels")
+                raise Malformed(f"is nested deeper than {DEEPEST} levels")
             waiting.append((f"{path}.{name}" if path else name, inner, depth + 1))
 
 

@@ -103,6 +103,11 @@ class ApiSchema(AutoSchema):
         is_read = self.method == "GET" and getattr(self.view, "action", "list") == "list"
         return is_read and bool(getattr(self.view, "rows_name", ""))
 
+    def get_filter_backends(self) -> list[Any]:
+        """Filters are of lists, and of what narrows its rows as they do (an export)."""
+        narrows = self.method == "GET" and getattr(self.view, "is_list", False)
+        return list(getattr(self.view, "filter_backends", ())) if narrows else super().get_filter_backends()
+
     def _get_paginator(self) -> Any:
         paginator: Any = super()._get_paginator()  # type: ignore[no-untyped-call]
         if paginator is not None:

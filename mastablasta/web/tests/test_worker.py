@@ -351,6 +351,14 @@ def test_upload_in_chunks_is_read_as_it_comes(server: Server) -> None:
     assert server.ask(request) == (200, {"path": "/api/v2/media/upload", "length": None, "read": 8})
 
 
+@pytest.mark.parametrize("path", ["/api/v2/media/upload", "/api/v2/bulk/posts/import"])
+def test_file_larger_than_other_bodies_is_read_as_it_comes(server: Server, settings: Settings, path: str) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+    request = HEAD_OF_JSON.replace(b"/api/v2/posts", path.encode()) + b" " * 1000
+
+    assert server.ask(request) == (200, {"path": path, "length": "1000", "read": 1000})
+
+
 def test_announced_body_that_is_too_large_is_not_waited_for(server: Server, settings: Settings) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
     assert server.ask(HEAD_OF_JSON) == (200, {"path": "/api/v2/posts", "length": "1000", "read": 0})

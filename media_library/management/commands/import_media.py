@@ -12,8 +12,8 @@ from uuid import UUID
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from accounts.command_arguments import named_editor, named_workspace
 from accounts.models import User, Workspace
-from accounts.roles import Action, Role, SiteRole, effective_role, may
 from mastablasta.core.commands import Outcome, ProgressCommand
 from mastablasta.core.errors import DomainError
 from media_library.inspection import NotMedia, inspect
@@ -57,8 +57,8 @@ class Command(ProgressCommand):
         folder: Path = options["folder"]
         if not folder.is_dir():
             raise CommandError(f"DIR: there is no folder {folder}.", returncode=2)
-        workspace = _workspace(options["workspace"])
-        person = _person(options["user"], workspace)
+        workspace = named_workspace(options["workspace"])
+        person = named_editor(options["user"], workspace)
         paths = list(_files(folder))
         found: list[Taken] = []
         with self.progress("importing") as bar:
@@ -105,21 +105,3 @@ def _take(path: Path, name: str, workspace: Workspace, person: User, *, is_rehea
         return Taken(name, "refused", code=refusal.code, message=refusal.detail)
     except OSError as error:
         return Taken(name, "refused", code="unreadable", message=f"It cannot be read ({error.strerror}).")
-
-
-def _workspace(workspace_id: UUID) -> Workspace:
-    workspace = Workspace.objects.kept().filter(id=workspace_id).first()
-    if workspace is None:
-        raise CommandError(f"--workspace: there is no workspace {workspace_id}.", returncode=2)
-    return workspace
-
-
-def _person(email: str, workspace: Workspace) -> User:
-    person = User.objects.filter(email=email.lower()).first()
-    if person is None:
-        raise CommandError(f"--user: there is nobody with the e-mail {email}.", returncode=2)
-    membership = workspace.memberships.filter(user=person).first()
-    role = effective_role(Role(membership.role) if membership else None, site_role=SiteRole(person.site_role))
-    if not may(role, Action.WRITE):
-        raise CommandError(f"--user: {email} may not upload to this workspace; make them an editor.", returncode=2)
-    return person

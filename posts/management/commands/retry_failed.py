@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from accounts.command_arguments import named_workspace
 from accounts.models import Workspace
 from integrations.registry import PLATFORM_SLUGS
 from mastablasta.core.commands import Outcome, ProgressCommand, duration
@@ -54,9 +55,4 @@ class Command(ProgressCommand):
 
 
 def _workspace(workspace_id: UUID | None) -> Workspace | None:
-    if workspace_id is None:
-        return None
-    workspace = Workspace.objects.filter(id=workspace_id, deleted_at=None).first()
-    if workspace is None:
-        raise CommandError(f"--workspace: there is no workspace {workspace_id}.", returncode=2)
-    return workspace
+    return None if workspace_id is None else named_workspace(workspace_id)

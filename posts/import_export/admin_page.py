@@ -1,0 +1,145 @@
+"""The page of Django admin that imports posts: a file is looked at first, and stored once somebody has seen what of.
+
+Between the two the browser keeps the file, signed, so that what is confirmed is what was looked at, whichever host
+answers. The price: a small file only; the API and `import_posts` take more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core import signing
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from accounts.models import User, Workspace
+from accounts.services.workspaces import may_write
+from mastablasta.core.errors import Invalid
+from mastablasta.core.ids import new_id
+from mastablasta.core.models import IdempotencyKey
+from posts.import_export.importing import REFUSED, RowOutcome, import_rows
+from posts.import_export.report import present_counts, present_refused
+from posts.import_export.rows import count_rows, read_rows
+from posts.models import Post
+
+LARGEST = 1024 * 1024  # bytes of a file
+MOST_SHOWN = 200  # rows that are refused
+HELD_FOR = timedelta(hours=1)
+SALT = "posts.import"
+
+
+class FileForm(forms.Form):
+    """Which file, and for whom."""
+
+    workspace = forms.ModelChoiceField(
+        Workspace.objects.none(),
+        widget=AutocompleteSelect(Post._meta.get_field("workspace"), admin.site),
+        help_text="Whose posts they are to be.",
+    )
+    file = forms.FileField(help_text="CSV or JSON in UTF-8, up to 1 MB; docs/import-and-export.md says what it holds.")
+
+    def __init__(self, person: User, *args: Any) -> None:
+        super().__init__(*args)
+        self.person = person
+        self.fields["workspace"].queryset = Workspace.objects.visible_to(person)  # type: ignore[attr-defined]
+
+    def clean_workspace(self) -> Workspace:
+        workspace: Workspace = self.cleaned_data["workspace"]
+        if not may_write(self.person, workspace):
+            raise forms.ValidationError("Your role there does not allow to write.")
+        return workspace
+
+    def clean_file(self) -> bytes:
+        upload = self.cleaned_data["file"]
+        if upload.size > LARGEST:
+            raise forms.ValidationError("At most 1 MB here; send it to POST /api/v2/bulk/posts/import, or split it.")
+        data: bytes = upload.read()
+        try:
+            count_rows(io.BytesIO(data))
+        except Invalid as error:
+            raise forms.ValidationError(error.problems[0].message) from error
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file that was looked at: for one person, one workspace and one import."""
+
+    workspace: Workspace
+    data: bytes
+    name: str
+
+    def signed(self, person: User) -> str:
+        content = {"workspace": str(self.workspace.pk), "file": self.data.decode(), "name": self.name}
+        return signing.dumps(content, salt=f"{SALT}.{person.pk}", compress=True)
+
+    @classmethod
+    def of(cls, text: str, person: User) -> Held | None:
+        """None when it is not the person's, too old, or for a workspace where they may not write any more."""
+        try:
+            content = signing.loads(text, salt=f"{SALT}.{person.pk}", max_age=HELD_FOR)
+        except signing.BadSignature:
+            return None
+        workspace = Workspace.objects.visible_to(person).filter(pk=content["workspace"]).first()
+        if workspace is None or not may_write(person, workspace):
+            return None
+        return cls(workspace, content["file"].encode(), content["name"])
+
+
+def import_page(request: HttpRequest, page: admin.ModelAdmin[Post]) -> HttpResponse:
+    """Ask for a file, show what would become of it, or store it."""
+    person = request.user
+    if not isinstance(person, User):
+        raise TypeError("admin_view lets nobody else in")
+    shown: dict[str, Any] = {"form": FileForm(person)}
+    if request.method == "POST" and "held" in request.POST:
+        held = Held.of(request.POST["held"], person)
+        if held is None:
+            messages.error(request, "The file was looked at too long ago; choose it again.")
+        elif (outcomes := _store(held, person)) is None:
+            messages.warning(request, "This was imported already.")
+            return redirect("admin:posts_post_changelist")
+        else:
+            shown = {"done": True, **_told(outcomes)}
+    elif request.method == "POST":
+        form = FileForm(person, request.POST, request.FILES)
+        shown = {"form": form}
+        if form.is_valid():
+            held = Held(form.cleaned_data["workspace"], form.cleaned_data["file"], str(new_id()))
+            shown = {"held": held.signed(person), "workspace": held.workspace, **_told(_rows(held, person, True))}
+    context = {**page.admin_site.each_context(request), "opts": page.opts, "title": "Import posts", **shown}
+    return TemplateResponse(request, "admin/posts/post/import.html", context)
+
+
+def _rows(held: Held, person: User, is_rehearsal: bool) -> list[RowOutcome]:
+    rows = read_rows(io.BytesIO(held.data))
+    return list(import_rows(rows, workspace=held.workspace, by=person, is_rehearsal=is_rehearsal, at=timezone.now()))
+
+
+def _store(held: Held, person: User) -> list[RowOutcome] | None:
+    """Import it once, however often the button is pressed; None = somebody has, or is about to."""
+    at = timezone.now()
+    digest = hashlib.sha256(f"{SALT}.{held.name}".encode()).hexdigest()
+    claim = IdempotencyKey(
+        user=person.pk, workspace=held.workspace.pk, method_path="POST /admin/posts/post/import/", key=held.name,
+        scope_sha256=digest, body_sha256=digest, locked_until=at + HELD_FOR, expires_at=at + HELD_FOR,
+    )  # fmt: skip
+    with transaction.atomic():
+        return _rows(held, person, False) if IdempotencyKey.objects.claim(claim, at=at) else None
+
+
+def _told(outcomes: list[RowOutcome]) -> dict[str, Any]:
+    refused = [present_refused(one) for one in outcomes if one.status == REFUSED]
+    counts = present_counts(Counter(one.status for one in outcomes))
+    return {"counts": counts, "refused": refused[:MOST_SHOWN], "more": max(len(refused) - MOST_SHOWN, 0)}
