@@ -286,6 +286,7 @@ class Lane(models.Model):
                 name="lane_ready",
             ),
             models.Index(fields=["lease_expires_at"], condition=Q(lease_token__isnull=False), name="lane_lease"),
+            models.Index(fields=["account"], condition=Q(is_parked=True), name="lane_parked"),
         ]
 
     def __str__(self) -> str:

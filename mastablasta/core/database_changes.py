@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-POLL_S = 0.05
+POLL_S = 0.1
 
 
 def notify(channel: str) -> None:

@@ -128,7 +128,8 @@ class Clock:
             self.turns[periodic_task.name] = now + periodic_task.period_s
             period = timedelta(seconds=periodic_task.period_s - SHORTEST_TICK_S)
             if (
-                Heartbeat.objects.claim_turn(f"chore:{periodic_task.name}", at=at, period=period)
+                periodic_task.is_needed(at)
+                and Heartbeat.objects.claim_turn(f"chore:{periodic_task.name}", at=at, period=period)
                 and not rung[periodic_task.task]
             ):
                 jobs.ring(periodic_task.task, timeout_s=periodic_task.timeout_s)

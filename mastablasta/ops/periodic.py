@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from mastablasta.core import jobs, mail
+from mastablasta.core.models import Mail
 from mastablasta.core.time_scale import scaled
-from media_library.services import wakeups
+from media_library.services import render_worker, wakeups
 from posts.queue import claims
 
 DRAIN = "posts.tasks.drain"
@@ -18,23 +20,32 @@ DRAIN = "posts.tasks.drain"
 class PeriodicTask:
     """A task without arguments that is rung every `period_s` seconds, by one clock of all.
 
-    `timeout_s`: after which it is ended; None = as every task.
+    `timeout_s`: after which it is ended; None = as every task. `is_needed`: a look that costs less than the way through
+    the queue and says whether there is anything to do.
     """
 
     name: str
     period_s: float
     task: str
     timeout_s: int | None = None
+    is_needed: Callable[[datetime], bool] = lambda _: True
+
+
+def _media_is_due(at: datetime) -> bool:
+    due_at = render_worker.next_due_at()
+    return due_at is not None and due_at <= at
 
 
 PERIODIC_TASKS = (
     PeriodicTask("q2", scaled(5), jobs.BEAT),
-    PeriodicTask("unpark_lanes", scaled(2), "posts.tasks.unpark_lanes"),
+    PeriodicTask(
+        "unpark_lanes", scaled(2), "posts.tasks.unpark_lanes", is_needed=lambda _: claims.something_is_parked()
+    ),
     PeriodicTask("sweep_lanes", 60, "posts.tasks.sweep_lanes"),
-    PeriodicTask("media", 5, wakeups.TASK, timeout_s=wakeups.TIMEOUT_S),
+    PeriodicTask("media", 5, wakeups.TASK, timeout_s=wakeups.TIMEOUT_S, is_needed=_media_is_due),
     PeriodicTask("refresh_tokens", 60, "integrations.tasks.refresh_tokens"),
     PeriodicTask("deleted_workspaces", 60, "integrations.tasks.disconnect_deleted"),
-    PeriodicTask("mail", 30, mail.TASK),
+    PeriodicTask("mail", 30, mail.TASK, is_needed=lambda at: Mail.objects.due(at).exists()),
     PeriodicTask("host_info", 600, "mastablasta.ops.tasks.refresh_host_info"),
     PeriodicTask("tidy", 600, "mastablasta.ops.tasks.tidy"),
 )

@@ -9,10 +9,15 @@ import pytest
 import time_machine
 from django.db import OperationalError
 
+from integrations.models import PlatformHost
+from integrations.tests.factories import make_account
 from mastablasta.core import jobs
 from mastablasta.core.models import Heartbeat
 from mastablasta.ops import periodic, tasks
 from mastablasta.ops.clock import Clock
+from media_library.services import wakeups
+from media_library.tests.factories import make_asset
+from posts.models import Lane
 from posts.tests.factories import NOON, make_delivery
 
 pytestmark = pytest.mark.django_db
@@ -119,8 +124,27 @@ def test_periodic_tasks_are_rung_once_a_period_and_never_twice_at_once(traveller
     for second in range(1, 20):
         ticker.tick_at(second)
 
-    assert first == {periodic_task.task: 1 for periodic_task in periodic.PERIODIC_TASKS}
+    needed = [one for one in periodic.PERIODIC_TASKS if one.name not in {"unpark_lanes", "media", "mail"}]
+    assert first == {periodic_task.task: 1 for periodic_task in needed}
     assert jobs.waiting() == first  # nobody took them: no pile
+
+
+def test_what_has_nothing_to_do_is_rung_once_it_has(traveller: time_machine.Coordinates) -> None:
+    ticker = Ticker(traveller)
+    ticker.tick_at(0)
+    before = jobs.waiting()
+
+    lane = Lane.objects.create(account=make_account(), is_parked=True)
+    make_asset(status="processing", next_try_at=NOON)
+    ticker.tick_at(10)
+    parked = jobs.waiting() - before
+    jobs.get_broker().purge_queue()
+    lane.delete()
+    PlatformHost.objects.update(answers_again_at=NOON)
+    ticker.tick_at(20)
+
+    assert parked == {"posts.tasks.unpark_lanes": 1, wakeups.TASK: 1}
+    assert jobs.waiting()["posts.tasks.unpark_lanes"] == 1
 
 
 def test_second_clock_rings_nothing(traveller: time_machine.Coordinates) -> None:

@@ -144,6 +144,13 @@ def sweep_lanes(limit: int = 1000) -> int:
             return repaired
 
 
+def something_is_parked() -> bool:
+    """Whether `unpark_lanes` may find anything to do."""
+    from posts.models import Lane
+
+    return Lane.objects.filter(is_parked=True).exists() or bool(circuits.answering_again())
+
+
 def unpark_lanes(*, at: datetime | None = None) -> int:
     """Let go on what waited for its account or platform, where that is usable again; return how many accounts.
 
