@@ -151,7 +151,8 @@ def test_last_owner_neither_leaves_nor_steps_down(workspace, other):
 
     assert_problem(client.delete(members(workspace, ada)), 409, *LAST_OWNER)
     assert_problem(client.patch(members(workspace, ada), {"role": "admin"}), 409, *LAST_OWNER)
-    assert client.patch(members(workspace, ada), {"role": "owner"}).status_code == 200
+    for nothing_new in ({"role": "owner"}, {}):
+        assert client.patch(members(workspace, ada), nothing_new).status_code == 200
     assert role_of(ada, workspace) == "owner"
 
 
