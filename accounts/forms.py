@@ -7,12 +7,10 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
 from accounts.emails import one_form
 from accounts.models import User
 from accounts.passwords import MOST, MostPrepared
-from accounts.services.sign_in import end_all_sessions
 from mastablasta.core.errors import DomainError
 from mastablasta.core.zones import zone_names
 
@@ -55,11 +53,6 @@ class NewPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]  # gen
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["password1"].validators.append(MostPrepared(MOST))
-
-    def save(self, commit: bool = True) -> User:
-        user: User = super().save(commit)
-        end_all_sessions(user, at=timezone.now())
-        return user
 
 
 class PageForm(forms.Form):

@@ -9,6 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from accounts.emails import one_form, to_look_for
 from accounts.querysets import InvitationQuerySet, SessionQuerySet, WorkspaceQuerySet, WorkspaceScopedQuerySet
@@ -60,6 +61,14 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.email
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A new password ends all sign-ins, whoever sets it: the person, the admin or `manage.py changepassword`."""
+        has_new_password = getattr(self, "_password", None) is not None and not self._state.adding
+        super().save(*args, **kwargs)
+        if has_new_password:
+            at = timezone.now()
+            self.sessions.filter(revoked_at=None).update(revoked_at=at, updated_at=at)
+
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(None if raw_password is None else prepared(raw_password))
 
@@ -70,6 +79,7 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         if raw_password == prepared(raw_password) or not super().check_password(raw_password):
             return False
         self.set_password(raw_password)
+        self._password = None  # it is the same one
         self.save(update_fields=["password"])
         return True
 

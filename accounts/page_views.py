@@ -22,7 +22,7 @@ from mastablasta.core.api.pages import POLICY
 from mastablasta.core.errors import DomainError, Invalid
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-get_and_post = require_http_methods(["GET", "POST"])
+get_and_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def _page(request: HttpRequest, name: str, shown: dict[str, Any], *, status: int = 200) -> HttpResponse:

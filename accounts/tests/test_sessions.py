@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import jwt
 import pytest
 import time_machine
+from django.core.management import call_command
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -198,6 +200,17 @@ def test_changing_the_password_keeps_api_keys(ada):
     change_password(signed_in(ada))
 
     assert with_key(text).get("/api/v2/auth/me").status_code == 200
+
+
+def test_operators_command_signs_out_everywhere_and_keeps_api_keys(ada, tokens, monkeypatch):
+    _, text = make_api_key(ada, ada.default_workspace)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "another long one")
+
+    call_command("changepassword", "ada@example.test", stdout=StringIO())
+
+    assert User.objects.get(pk=ada.pk).check_password("another long one")
+    assert (me(tokens["access_token"]), with_key(text).get("/api/v2/auth/me").status_code) == (401, 200)
+    assert_problem(refresh(tokens["refresh_token"]), 401, *ENDED)
 
 
 def test_wrong_current_password_changes_nothing(ada, tokens):

@@ -18,6 +18,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from mastablasta.core import jobs
+from mastablasta.core.crypto import Undecryptable
 from mastablasta.core.models import Mail
 
 TASK = "mastablasta.core.mail.send_due"
@@ -83,19 +84,19 @@ def _try(mail: Mail, server: Any) -> bool:
         _end(mail, sent_at=None, error=mail.error or "It was not sent in time.")
         return True
     try:
+        message = EmailMessage(mail.subject, str(mail.text_enc), to=[mail.recipient], connection=server)
         server.open()
-        EmailMessage(mail.subject, str(mail.text_enc), to=[mail.recipient], connection=server).send()
+        message.send()
+    except Undecryptable as error:
+        _give_up(mail, error)
     except smtplib.SMTPRecipientsRefused as error:
-        if all(code >= FOR_GOOD for code, _ in error.recipients.values()):
-            log.warning("mail_refused", mail=str(mail.pk), error=str(error))
-            _end(mail, sent_at=None, error=str(error))
-        else:
-            _failed(mail, error)
-        return True
+        is_for_good = all(code >= FOR_GOOD for code, _ in error.recipients.values())
+        (_give_up if is_for_good else _put_off)(mail, error)
     except OSError as error:  # of which smtplib's own are kinds
-        _failed(mail, error)
+        _put_off(mail, error)
         return False
-    _end(mail, sent_at=timezone.now(), error="")
+    else:
+        _end(mail, sent_at=timezone.now(), error="")
     return True
 
 
@@ -106,7 +107,12 @@ def _end(mail: Mail, *, sent_at: datetime | None, error: str) -> None:
     Mail.objects.filter(pk=mail.pk).update(next_try_at=None, text_enc=None, sent_at=sent_at, error=error[:300])
 
 
-def _failed(mail: Mail, error: OSError) -> None:
+def _give_up(mail: Mail, error: Exception) -> None:
+    log.warning("mail_given_up", mail=str(mail.pk), error=str(error))
+    _end(mail, sent_at=None, error=str(error))
+
+
+def _put_off(mail: Mail, error: Exception) -> None:
     said = f"{type(error).__name__}: {error}"
     wait_s = min(FIRST_WAIT_S * 2**mail.tries, LONGEST_WAIT_S)
     log.warning("mail_not_sent", mail=str(mail.pk), tries=mail.tries + 1, error=said)

@@ -259,8 +259,8 @@ class RequestCount(models.Model):
 
 class MailQuerySet(models.QuerySet["Mail"]):
     def due(self, at: datetime) -> Self:
-        """What is to be tried, the longest waiting first."""
-        return self.filter(next_try_at__lte=at).order_by("next_try_at", "id")
+        """What is to be tried, the longest waiting first; the texts are read one by one."""
+        return self.filter(next_try_at__lte=at).order_by("next_try_at", "id").defer("text_enc")
 
     def claim(self, mail: Mail, *, until: datetime) -> bool:
         """Take it for one try; False when somebody else has. After `until` it is free again."""

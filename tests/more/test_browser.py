@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import SiteRole
-from accounts.tests.factories import make_membership, make_user, make_workspace
+from accounts.services.password_reset import token_of
+from accounts.tests.factories import make_invitation, make_membership, make_user, make_workspace
 from media_library.models import Asset
 from media_library.tests.factories import clip, make_asset, make_rendition, moving, photo, still
 from media_library.tests.test_admin import LIST as FILES
@@ -119,6 +120,36 @@ def test_person_signs_in_chooses_a_workspace_and_sends_a_form_as_it_stands():
 
         assert page.complaints == []
         assert foreign(page, address) == []
+
+
+def test_guest_registers_joins_and_later_chooses_another_password():
+    workspace = make_workspace(name="Harbour Museum")
+    invitation, token = make_invitation(workspace, invited_by=workspace.members.get())
+
+    def fill(page: Page, **fields: str) -> None:
+        for name, value in fields.items():
+            page.run(f"document.querySelector('[name={name}]').value = {json.dumps(value)}")
+
+    with served() as address, browser() as page:
+        page.open(f"{address}/invitation?token={token}", until="!!document.querySelector('input[name=password]')")
+        keep_picture(page, "invitation.png")
+        fill(page, name="Grace", password="analytical-engine")
+        page.submit("document.forms[0]", until="document.body.innerText.includes('You are in Harbour Museum')")
+        keep_picture(page, "joined.png")
+        grace = User.objects.get(email=invitation.email)
+        page.open(f"{address}/password-reset", until="!!document.querySelector('input[name=email]')")
+        fill(page, email=grace.email)
+        page.submit("document.forms[0]", until="document.body.innerText.includes('sends no e-mail')")
+        confirm = f"{address}/password-reset/confirm?token={token_of(grace)}"
+        page.open(confirm, until="!!document.querySelector('input[name=new_password]')")
+        keep_picture(page, "new-password.png")
+        fill(page, new_password="difference-engine")
+        page.submit("document.forms[0]", until="document.body.innerText.includes('Your password is changed')")
+
+        assert page.complaints == []
+        assert foreign(page, address) == []
+        assert workspace.memberships.get(user=grace).role == "editor"
+        assert User.objects.get(pk=grace.pk).check_password("difference-engine")
 
 
 def test_file_is_uploaded_by_the_form_of_its_page(tmp_path):

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 from mastablasta.core import mail
 from mastablasta.core.models import Mail
+from mastablasta.environment import fernet_key
 from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +92,18 @@ def test_one_address_that_is_refused_holds_nobody_up(settings):
     sent.refresh_from_db()
     assert "unknown user" in refused.error
     assert (refused.sent_at, refused.next_try_at, sent.sent_at is None) == (None, None, False)
+
+
+def test_mail_whose_key_is_lost_holds_nobody_up(settings):
+    lost = write()
+    settings.ENCRYPTION_KEYS = [fernet_key()]
+    write("bob@example.test")
+
+    mail.send_due()
+
+    lost = Mail.objects.defer("text_enc").get(pk=lost.pk)
+    assert (lost.next_try_at, lost.error) == (None, "no configured ENCRYPTION_KEY decrypts this")
+    assert [sent.to for sent in outbox.outbox] == [["bob@example.test"]]
 
 
 def test_mail_that_another_worker_has_is_left_alone():
