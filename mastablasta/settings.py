@@ -114,7 +114,7 @@ if _default["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON",
     }
-    _default["CONN_MAX_AGE"] = 600  # opening one declares a hundred functions: 5 ms
+    _default["CONN_MAX_AGE"] = 600  # opening one declares a hundred functions
     _default["TEST"] = {"NAME": HOME / "test.sqlite3"}  # a file: the engine's tests use several connections
 else:
     _default["CONN_HEALTH_CHECKS"] = True
