@@ -44,6 +44,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     ),
     "mastablasta/ops/clock.py": ("mastablasta/tests/test_clock.py",),
     "mastablasta/core/migrations/0002_queue_index.py": ("mastablasta/core/tests/test_jobs.py",),
+    "mastablasta/core/database_changes.py": ("mastablasta/core/tests/test_database_changes.py",),
     "mastablasta/core/lookups.py": ("media_library/tests/test_library.py",),
     "mastablasta/core/models.py": (
         "mastablasta/core/tests/test_heartbeats.py",
