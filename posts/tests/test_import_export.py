@@ -309,6 +309,16 @@ def test_what_is_exported_can_be_imported_anywhere(
     assert (cells["content"], cells["tags"], cells["external_id"]) == ("'=HYPERLINK(1)", '["+a", "b, c"]', "'@1")
 
 
+def test_accounts_of_the_same_name_go_by_id(client: APIClient, workspace: Workspace) -> None:
+    alike = [make_account(workspace=workspace, handle="@two@example.org") for _ in "12"]
+    body = {"content": "x", "accounts": [str(alike[1].id)], "overrides": {str(alike[1].id): {"content": "y"}}}
+    assert client.post("/api/v2/posts", body).status_code == 201
+
+    (post,) = json.loads(exported(client, "as=json"))["posts"]
+
+    assert (post["accounts"], post["overrides"]) == (body["accounts"], body["overrides"])
+
+
 def test_an_export_has_what_the_filters_leave_and_tells_what_became_of_it(
     client: APIClient, workspace: Workspace
 ) -> None:
