@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 from unicodedata import normalize
@@ -48,6 +48,16 @@ class PostQuerySet(WorkspaceScopedQuerySet["Post"]):
 
         found = Exists(PostMedia.objects.filter(post=OuterRef("pk")))
         return self.filter(found if has_media else ~found)
+
+    def rewrite(self, posts: Sequence[Post], *fields: str) -> None:
+        """Write these fields of posts that are there and locked, and `updated_at`; one statement (SQLite: a batch).
+
+        An upsert that only ever updates: Django's bulk_update compares each row with each.
+        """
+        made = [post.created_at for post in posts]
+        self.bulk_create(posts, update_conflicts=True, unique_fields=["id"], update_fields=[*fields, "updated_at"])
+        for post, created_at in zip(posts, made, strict=True):
+            post.created_at = created_at  # Django has set it as for a new row; the stored one stays
 
     @staticmethod
     def _has_delivery(**wanted: Any) -> Exists:

@@ -62,7 +62,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "posts/queue/postgresql.py": ("posts/tests/test_claims.py",),
     "posts/queue/sqlite.py": ("posts/tests/test_claims.py",),
     "posts/queue/types.py": ("posts/tests/test_claims.py",),
-    "posts/services/cancellation.py": ("posts/tests/test_bulk.py",),
+    "posts/services/locks.py": ("posts/tests/test_bulk.py",),
     "posts/search/index.py": ("posts/tests/test_search_index.py",),
     "posts/search/matching.py": ("posts/tests/test_search.py",),
     "posts/services/post_renditions.py": ("posts/tests/test_media.py",),
