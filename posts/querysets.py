@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 from unicodedata import normalize
 from uuid import UUID
@@ -15,7 +15,9 @@ from posts.states import CLAIMABLE
 
 if TYPE_CHECKING:
     from accounts.models import Workspace
-    from posts.models import Attempt, Delivery, Post  # noqa: F401  named below, as text
+    from posts.models import Attempt, BulkJob, Delivery, Post  # noqa: F401  named below, as text
+
+KEEP_BULK_JOBS = timedelta(days=30)
 
 
 class PostQuerySet(WorkspaceScopedQuerySet["Post"]):
@@ -77,3 +79,15 @@ class DeliveryQuerySet(WorkspaceScopedQuerySet["Delivery"]):
 class AttemptQuerySet(WorkspaceScopedQuerySet["Attempt"]):
     def scope(self, workspace: Workspace) -> dict[str, Any]:
         return {"delivery__workspace": workspace}
+
+
+class BulkJobQuerySet(WorkspaceScopedQuerySet["BulkJob"]):
+    def open(self) -> Self:
+        """Those on which there is something to do."""
+        from posts.models import OPEN_BULK
+
+        return self.filter(status__in=OPEN_BULK, workspace__deleted_at=None)
+
+    def prune(self, *, at: datetime) -> int:
+        """Remove those that ended KEEP_BULK_JOBS ago, with their items and results; returns how many rows."""
+        return self.filter(finished_at__lte=at - KEEP_BULK_JOBS).delete()[0]

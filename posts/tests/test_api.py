@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 ROW_KEYS = {
     "id", "content", "platforms", "accounts", "post_type", "status", "scheduled_time", "timezone", "published_at",
-    "post_options", "overrides", "thread", "media", "first_comment", "tags", "author", "deliveries",
+    "post_options", "overrides", "thread", "media", "first_comment", "tags", "external_id", "author", "deliveries",
     "warnings", "created_at", "updated_at",
 }  # fmt: skip
 
