@@ -16,6 +16,7 @@ BENCHES = (
     "media_list",
     "search",
     "import_posts",
+    "bulk_create_1000",
 )
 
 

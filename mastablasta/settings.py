@@ -326,7 +326,8 @@ WORKERS = env.number("WORKERS", 2, at_least=1)  # how many drains a cluster runs
 Q_CLUSTER: dict[str, Any] = {
     "name": "mastablasta",
     # Drains may take all of WORKERS for 50 s and a video one more for half an hour; the last keeps heartbeats and
-    # periodic tasks moving. The price: two processes, of about 5 MB of their own each.
+    # periodic tasks moving, and does bulk jobs in turns of 5 s. The price: two processes, of about 5 MB of their own
+    # each.
     "workers": WORKERS + 2,
     "queue_limit": WORKERS + 2,
     "bulk": 1,

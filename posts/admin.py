@@ -1,7 +1,8 @@
-"""Posts and what becomes of them, to look at: the rows are the engine's truth and change through services only."""
+"""Posts, what becomes of them, and bulk jobs, to look at: the rows are the truth and change through services only."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
@@ -9,11 +10,14 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path
+from django.utils import timezone
 
 from mastablasta.core.admin_base import ReadOnlyPage
+from mastablasta.core.errors import Conflict
 from posts.api.import_export_views import file_of_posts
 from posts.import_export.admin_page import import_page
-from posts.models import Attempt, Delivery, Lane, Post, PostMedia, PostTag
+from posts.models import OPEN_BULK, Attempt, BulkChunk, BulkJob, Delivery, Lane, Post, PostMedia, PostTag
+from posts.services import bulk_jobs
 
 
 class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
@@ -112,3 +116,39 @@ class LanePage(ReadOnlyPage):
     search_fields = ("account__handle",)
     date_hierarchy = "ready_at"
     list_select_related = ("account",)
+
+
+@admin.register(BulkJob)
+class BulkJobPage(ReadOnlyPage):
+    list_display = (
+        "kind", "status", "progress", "successful", "failed", "workspace", "author", "created_at", "finished_at",
+    )  # fmt: skip
+    list_filter = ("status", "kind")
+    search_fields = ("workspace__name", "author__email", "=id")
+    date_hierarchy = "created_at"
+    list_select_related = ("workspace", "author")
+    actions = ("cancel",)
+
+    @admin.display(description="Done")
+    def progress(self, job: BulkJob) -> str:
+        return f"{job.done} of {job.total} ({100 * job.done // job.total} %)"
+
+    @admin.action(description="Cancel: do no more of these; what is done stays done")
+    def cancel(self, request: HttpRequest, rows: QuerySet[BulkJob]) -> None:
+        ended = 0
+        for job in rows.filter(status__in=OPEN_BULK):
+            with suppress(Conflict):  # it ended by itself meanwhile
+                bulk_jobs.cancel(job, at=timezone.now())
+                ended += 1
+        self.message_user(request, f"{ended} cancelled.")
+
+
+@admin.register(BulkChunk)
+class BulkChunkPage(ReadOnlyPage):
+    """Without the items and results: they hold what people wrote; the API shows them."""
+
+    hidden = ("items", "successful", "failed")
+    list_display = ("job", "number", "first", "tries", "done_at")
+    search_fields = ("=job__id",)
+    date_hierarchy = "done_at"
+    list_select_related = ("job",)

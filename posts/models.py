@@ -1,6 +1,7 @@
 """What people write (Post), what goes to one account (Delivery), each try (Attempt), and the queue (Lane).
 
-The rows are the truth: no task, no memory of a process decides what is sent.
+The rows are the truth: no task, no memory of a process decides what is sent. The same holds of bulk work that is too
+much for one request (BulkJob).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from accounts.models import Workspace
 from integrations.models import SocialAccount
 from mastablasta.core.models import Row
 from media_library.models import LONGEST_ALT_TEXT, Asset
-from posts.querysets import AttemptQuerySet, DeliveryQuerySet, PostQuerySet
+from posts.querysets import AttemptQuerySet, BulkJobQuerySet, DeliveryQuerySet, PostQuerySet
 from posts.states import CLAIMABLE, COUNTED, AttemptKind, AttemptOutcome, DeliveryState, PostStatus
 
 
@@ -323,3 +324,91 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.delivery_id}: {self.outcome or 'open'}"
+
+
+class BulkKind(models.TextChoices):
+    """What a bulk request does with each of its items."""
+
+    CREATE = "create", "Create posts"
+    UPDATE = "update", "Change posts"
+    PUBLISH = "publish", "Publish posts now"
+    RETRY = "retry", "Send again what failed"
+    DELETE = "delete", "Delete posts here"
+
+
+class BulkStatus(models.TextChoices):
+    QUEUED = "queued", "Waits for a worker"
+    RUNNING = "running", "Under way"
+    DONE = "done", "Every item was done or refused"
+    CANCELLED = "cancelled", "Cancelled by a person"
+    FAILED = "failed", "Given up, or undone as a whole"
+
+
+OPEN_BULK = (BulkStatus.QUEUED, BulkStatus.RUNNING)
+
+
+class BulkJob(Row):
+    """Bulk work that a worker does, a chunk of items at a time.
+
+    What a chunk does, its results and the counts here are written in one transaction: whoever is killed at any moment
+    has done a chunk wholly or not at all. `done` counts items, of which `successful` and `failed` are the parts.
+    `updated_at` is its last turn: jobs take turns.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="bulk_jobs")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    kind = models.CharField(max_length=20, choices=BulkKind.choices)
+    status = models.CharField(max_length=10, choices=BulkStatus.choices, default=BulkStatus.QUEUED)
+    is_atomic = models.BooleanField(default=False)
+    total = models.PositiveIntegerField()
+    done = models.PositiveIntegerField(default=0)
+    successful = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=500, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BulkJobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=BulkStatus.values), name="bulk_job_status_known"),
+            models.CheckConstraint(
+                condition=Q(done=F("successful") + F("failed")) & Q(done__lte=F("total")), name="bulk_job_counts"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=OPEN_BULK, finished_at=None)
+                | (~Q(status__in=OPEN_BULK) & Q(finished_at__isnull=False)),
+                name="bulk_job_end_has_time",
+            ),
+        ]
+        indexes = [
+            models.Index("workspace", F("created_at").desc(), F("id").desc(), name="bulk_job_newest"),
+            models.Index(fields=["updated_at"], condition=Q(status__in=OPEN_BULK), name="bulk_job_open"),
+            models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="bulk_job_finished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.done} of {self.total} ({self.status})"
+
+
+class BulkChunk(models.Model):
+    """Items of a job that are done together: as they came, or once they are done what became of each.
+
+    `first`: the index of its first item in the request. `successful` and `failed` hold rows as the API shows them.
+    `tries`: how often a worker has begun with it.
+    """
+
+    job = models.ForeignKey(BulkJob, on_delete=models.CASCADE, related_name="chunks", db_index=False)
+    number = models.PositiveIntegerField()
+    first = models.PositiveIntegerField()
+    items = models.JSONField()
+    successful = models.JSONField(default=list)
+    failed = models.JSONField(default=list)
+    tries = models.PositiveSmallIntegerField(default=0)
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="bulk_chunk_once")]
+
+    def __str__(self) -> str:
+        return f"chunk {self.number} of {self.job_id}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 from unicodedata import normalize
 from uuid import UUID
@@ -15,7 +15,9 @@ from posts.states import CLAIMABLE
 
 if TYPE_CHECKING:
     from accounts.models import Workspace
-    from posts.models import Attempt, Delivery, Post  # noqa: F401  named below, as text
+    from posts.models import Attempt, BulkJob, Delivery, Post  # noqa: F401  named below, as text
+
+KEEP_BULK_JOBS = timedelta(days=30)
 
 
 class PostQuerySet(WorkspaceScopedQuerySet["Post"]):
@@ -49,6 +51,16 @@ class PostQuerySet(WorkspaceScopedQuerySet["Post"]):
         found = Exists(PostMedia.objects.filter(post=OuterRef("pk")))
         return self.filter(found if has_media else ~found)
 
+    def rewrite(self, posts: Sequence[Post], *fields: str) -> None:
+        """Write these fields of posts that are there and locked, and `updated_at`; one statement (SQLite: a batch).
+
+        An upsert that only ever updates: Django's bulk_update compares each row with each.
+        """
+        made = [post.created_at for post in posts]
+        self.bulk_create(posts, update_conflicts=True, unique_fields=["id"], update_fields=[*fields, "updated_at"])
+        for post, created_at in zip(posts, made, strict=True):
+            post.created_at = created_at  # Django has set it as for a new row; the stored one stays
+
     @staticmethod
     def _has_delivery(**wanted: Any) -> Exists:
         from posts.models import Delivery
@@ -67,3 +79,15 @@ class DeliveryQuerySet(WorkspaceScopedQuerySet["Delivery"]):
 class AttemptQuerySet(WorkspaceScopedQuerySet["Attempt"]):
     def scope(self, workspace: Workspace) -> dict[str, Any]:
         return {"delivery__workspace": workspace}
+
+
+class BulkJobQuerySet(WorkspaceScopedQuerySet["BulkJob"]):
+    def open(self) -> Self:
+        """Those on which there is something to do."""
+        from posts.models import OPEN_BULK
+
+        return self.filter(status__in=OPEN_BULK, workspace__deleted_at=None)
+
+    def prune(self, *, at: datetime) -> int:
+        """Remove those that ended KEEP_BULK_JOBS ago, with their items and results; returns how many rows."""
+        return self.filter(finished_at__lte=at - KEEP_BULK_JOBS).delete()[0]

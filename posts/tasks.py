@@ -8,6 +8,7 @@ from mastablasta.core import jobs
 from mastablasta.core.models import Tally
 from posts.engine import publisher
 from posts.queue import claims
+from posts.services import bulk_jobs
 
 log = structlog.get_logger(__name__)
 
@@ -24,3 +25,9 @@ def sweep_lanes() -> None:
 
 def unpark_lanes() -> None:
     claims.unpark_lanes()
+
+
+def work_on_bulk_jobs() -> None:
+    from posts.api.bulk_items import STEPS  # the API's serializers: drains need none of it
+
+    bulk_jobs.work(STEPS, should_stop=jobs.stop_requested)

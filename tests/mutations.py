@@ -1,4 +1,4 @@
-"""Twenty-five ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Twenty-six ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -61,6 +61,13 @@ MUTATIONS = (
             "tests/test_tenancy.py::test_id_of_another_workspace_is_404_and_untouched",
             "tests/test_tenancy.py::test_list_shows_ones_own_and_nothing_foreign",
         ),
+    ),
+    Mutation(
+        "do bulk work and count it in two transactions",
+        "posts/services/bulk_jobs.py",
+        "        with transaction.atomic():\n            return _do(job, chunk, read, steps)",
+        "        if job:\n            return _do(job, chunk, read, steps)",
+        ("posts/tests/test_bulk_jobs.py::test_a_worker_that_is_ended_loses_and_doubles_nothing",),
     ),
     Mutation(
         "send before the mark",

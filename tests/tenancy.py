@@ -173,6 +173,12 @@ def unconfirmed_delivery_of(workspace: Workspace) -> Any:
     return Delivery.objects.get(post=delivery_in("unconfirmed", sent_at=at, doubted_at=at)(workspace)).id
 
 
+def bulk_job_of(workspace: Workspace) -> Any:
+    from posts.services import bulk_jobs
+
+    return bulk_jobs.begin(workspace, by=workspace.members.all()[0], kind="create", items=[{"content": "Hello"}]).id
+
+
 def picture_of(workspace: Workspace) -> Any:
     from media_library.tests.factories import make_asset
 
@@ -301,6 +307,15 @@ OPERATIONS: dict[str, Operation] = {
     "GET /search/posts": Operation(thing=draft_of, query="?q=Hello"),
     "POST /bulk/posts/create": Operation(body=lambda workspace: {"posts": [post_for_default_account(workspace)]}),
     "POST /bulk/posts/import": Operation(body=file_of_posts, is_multipart=True),
+    "POST /bulk/posts/update": Operation(
+        body=lambda workspace: {"updates": [{"id": str(draft_of(workspace)), "content": "Other"}]}
+    ),
+    "POST /bulk/posts/publish": Operation(body=lambda workspace: {"post_ids": [str(draft_of(workspace))]}),
+    "POST /bulk/posts/retry": Operation(body=lambda workspace: {"post_ids": [str(draft_of(workspace))]}),
+    "GET /bulk/jobs": Operation(thing=bulk_job_of),
+    "GET /bulk/jobs/{id}": Operation(thing=bulk_job_of),
+    "POST /bulk/jobs/{id}/cancel": Operation(thing=bulk_job_of),
+    "GET /bulk/jobs/{id}/result": Operation(thing=bulk_job_of),
     "POST /bulk/posts/delete": Operation(body=lambda workspace: {"post_ids": [str(draft_of(workspace))]}),
     "GET /calendar": Operation(thing=scheduled_of, query="?from=2030-01-01&to=2030-01-31"),
     "POST /schedule/conflicts": Operation(

@@ -32,7 +32,8 @@ from mastablasta.core.ids import new_id
 from mastablasta.core.models import Heartbeat, IdempotencyKey, Mail, RequestCount, Tally
 from media_library.models import Asset, Rendition
 from media_library.tests.factories import make_asset
-from posts.models import Attempt, Delivery, Lane, Post, PostMedia, PostTag
+from posts.models import Attempt, BulkChunk, BulkJob, Delivery, Lane, Post, PostMedia, PostTag
+from posts.services import bulk_jobs
 from posts.states import AttemptKind, DeliveryState
 from posts.tests.factories import make_delivery, make_post
 from tests.test_description import BACKEND
@@ -80,6 +81,11 @@ def make_state() -> OAuthState:
     return make_oauth_state(state=number, verifier_enc=CANARY, held_enc=CANARY, confirm_sha256=f"{CANARY}{number}"[:64])
 
 
+def make_bulk_job() -> BulkJob:
+    workspace = make_workspace()
+    return bulk_jobs.begin(workspace, by=workspace.members.get(), kind="create", items=[{"content": CANARY}])
+
+
 MAKE: dict[type[Model], Callable[[], Any]] = {
     User: lambda: make_user(password=PASSWORD),
     Workspace: make_workspace,
@@ -103,6 +109,8 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     Delivery: make_held_delivery,
     Attempt: make_attempt,
     Lane: make_lane,
+    BulkJob: make_bulk_job,
+    BulkChunk: lambda: make_bulk_job().chunks.get(),
     Heartbeat: lambda: Heartbeat.objects.create(name=new_id().hex, at=timezone.now()),
     Tally: lambda: Tally.objects.create(name=new_id().hex, platform="x", kind="send", outcome="published", count=1),
     IdempotencyKey: make_key_of_request,
@@ -302,3 +310,15 @@ def test_membership_that_is_deleted_takes_its_keys_along(operator, by):
     assert not workspace.memberships.exists()
     assert ApiKey.objects.get(pk=key.pk).revoked_at is not None
     assert User.objects.get(pk=membership.user_id).default_workspace is None
+
+
+def test_bulk_jobs_are_cancelled_by_an_action_where_they_have_not_ended(operator):
+    chosen, ended, other = make_bulk_job(), make_bulk_job(), make_bulk_job()
+    BulkJob.objects.filter(id=ended.id).update(status="done", finished_at=timezone.now())
+    selected = {"action": "cancel", "_selected_action": [str(chosen.pk), str(ended.pk)]}
+
+    response = operator.post(address(BulkJob, "changelist"), selected, follow=True)
+
+    assert "1 cancelled." in response.content.decode()
+    found = dict(BulkJob.objects.values_list("id", "status"))
+    assert found == {chosen.id: "cancelled", ended.id: "done", other.id: "queued"}

@@ -12,6 +12,7 @@ from mastablasta.core.models import Mail
 from mastablasta.core.time_scale import scaled
 from media_library.services import render_worker, wakeups
 from posts.queue import claims
+from posts.services import bulk_jobs
 
 DRAIN = "posts.tasks.drain"
 
@@ -42,6 +43,7 @@ PERIODIC_TASKS = (
         "unpark_lanes", scaled(2), "posts.tasks.unpark_lanes", is_needed=lambda _: claims.something_is_parked()
     ),
     PeriodicTask("sweep_lanes", 60, "posts.tasks.sweep_lanes"),
+    PeriodicTask("bulk_jobs", scaled(10), bulk_jobs.TASK, is_needed=lambda _: bulk_jobs.something_is_open()),
     PeriodicTask("media", 5, wakeups.TASK, timeout_s=wakeups.TIMEOUT_S, is_needed=_media_is_due),
     PeriodicTask("refresh_tokens", 60, "integrations.tasks.refresh_tokens"),
     PeriodicTask("deleted_workspaces", 60, "integrations.tasks.disconnect_deleted"),

@@ -33,8 +33,9 @@ def work_on_media() -> None:
 
 
 def tidy() -> None:
-    """Remove what nobody needs: beats of processes that are no more, sign-ins never finished, lost bells, old mail."""
+    """Remove what nobody needs: beats of processes that are no more, sign-ins never finished, lost bells, old work."""
     from integrations.services.oauth_connect import prune_states
+    from posts.models import BulkJob
 
     at = timezone.now()
     Heartbeat.objects.filter(at__lt=at - KEEP_HEARTBEATS).exclude(name__startswith="chore:").delete()
@@ -42,4 +43,5 @@ def tidy() -> None:
     IdempotencyKey.objects.prune(at=at)
     RequestCount.objects.prune(at=at)
     mail.prune(at=at)
+    BulkJob.objects.prune(at=at)
     jobs.forget_stale()

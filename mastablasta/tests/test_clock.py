@@ -17,7 +17,8 @@ from mastablasta.ops import periodic, tasks
 from mastablasta.ops.clock import Clock
 from media_library.services import wakeups
 from media_library.tests.factories import make_asset
-from posts.models import Lane
+from posts.models import BulkJob, Lane
+from posts.services import bulk_jobs
 from posts.tests.factories import NOON, make_delivery
 
 pytestmark = pytest.mark.django_db
@@ -124,7 +125,7 @@ def test_periodic_tasks_are_rung_once_a_period_and_never_twice_at_once(traveller
     for second in range(1, 20):
         ticker.tick_at(second)
 
-    needed = [one for one in periodic.PERIODIC_TASKS if one.name not in {"unpark_lanes", "media", "mail"}]
+    needed = [one for one in periodic.PERIODIC_TASKS if one.name not in {"unpark_lanes", "media", "mail", "bulk_jobs"}]
     assert first == {periodic_task.task: 1 for periodic_task in needed}
     assert jobs.waiting() == first  # nobody took them: no pile
 
@@ -136,6 +137,7 @@ def test_what_has_nothing_to_do_is_rung_once_it_has(traveller: time_machine.Coor
 
     lane = Lane.objects.create(account=make_account(), is_parked=True)
     make_asset(status="processing", next_try_at=NOON)
+    BulkJob.objects.create(workspace=lane.account.workspace, kind="create", total=1)
     ticker.tick_at(10)
     parked = jobs.waiting() - before
     jobs.get_broker().purge_queue()
@@ -143,7 +145,7 @@ def test_what_has_nothing_to_do_is_rung_once_it_has(traveller: time_machine.Coor
     PlatformHost.objects.update(answers_again_at=NOON)
     ticker.tick_at(20)
 
-    assert parked == {"posts.tasks.unpark_lanes": 1, wakeups.TASK: 1}
+    assert parked == {"posts.tasks.unpark_lanes": 1, wakeups.TASK: 1, bulk_jobs.TASK: 1}
     assert jobs.waiting()["posts.tasks.unpark_lanes"] == 1
 
 

@@ -13,18 +13,21 @@ from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import wakeups
 
 
-def require(asset: Asset, recipe: Recipe, *, at: datetime) -> Rendition:
-    """Return this form of the asset, to be made from `at` on when nobody asked for it before.
+def require_all(wanted: Iterable[tuple[Asset, Recipe]], *, at: datetime) -> None:
+    """Let these forms be made from `at` on that nobody asked for before; two statements, however many.
 
-    It may be ready, be under way, or have failed: what failed stays so until somebody asks to `reprocess`.
+    One may be ready, be under way, or have failed: what failed stays so until somebody asks to `reprocess`.
     """
-    wanted = {"asset": asset, "recipe_key": recipe.key}
-    if (found := Rendition.objects.filter(**wanted).first()) is not None:
-        return found
-    fresh = Rendition(**wanted, recipe=recipe.to_json(), mime_type=recipe.mime_type, next_try_at=at)
-    Rendition.objects.bulk_create([fresh], ignore_conflicts=True)  # somebody else may ask at the same moment
-    wakeups.enqueue()
-    return Rendition.objects.get(**wanted)
+    forms = {(asset.id, recipe.key): (asset, recipe) for asset, recipe in wanted}
+    fresh = [
+        Rendition(
+            asset=asset, recipe_key=recipe.key, recipe=recipe.to_json(), mime_type=recipe.mime_type, next_try_at=at
+        )
+        for asset, recipe in (forms[key] for key in forms.keys() - find(forms).keys())
+    ]
+    if fresh:
+        Rendition.objects.bulk_create(fresh, ignore_conflicts=True)  # somebody else may ask at the same moment
+        wakeups.enqueue()
 
 
 def find(wanted: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], Rendition]:
@@ -35,6 +38,13 @@ def find(wanted: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], Rendition
     assets, keys = {asset_id for asset_id, _ in pairs}, {key for _, key in pairs}
     rows = Rendition.objects.filter(asset_id__in=assets, recipe_key__in=keys)
     return {pair: row for row in rows if (pair := (row.asset_id, row.recipe_key)) in pairs}
+
+
+def failed_of(assets: Iterable[UUID]) -> dict[tuple[UUID, str], Rendition]:
+    """The forms of these assets that could not be made, by asset id and recipe key; one query, none for no assets."""
+    ids = set(assets)
+    rows = Rendition.objects.filter(asset_id__in=ids, status=AssetStatus.FAILED) if ids else ()
+    return {(row.asset_id, row.recipe_key): row for row in rows}
 
 
 def reprocess(asset: Asset, *, at: datetime) -> None:

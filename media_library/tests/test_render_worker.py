@@ -43,7 +43,9 @@ def waiting_asset(data: bytes | None = None, **overrides: Any) -> Asset:
 
 
 def wanted(asset: Asset, **overrides: Any) -> Rendition:
-    rendition = renditions.require(asset, plan(Original.of(asset), RULE), at=timezone.now())
+    recipe = plan(Original.of(asset), RULE)
+    renditions.require_all([(asset, recipe)], at=timezone.now())
+    rendition = Rendition.objects.get(asset=asset, recipe_key=recipe.key)
     if overrides:
         Rendition.objects.filter(id=rendition.id).update(**overrides)
     return rendition

@@ -40,10 +40,15 @@ def created(shown: dict[str, Any]) -> Response:
 
 def unchanged_since(request: Request) -> Callable[[Post], None]:
     """Return a check that raises PreconditionFailed unless the post still is what If-Match names; no header = fine."""
-    wanted = {tag.strip().removeprefix("W/") for tag in request.headers.get("If-Match", "").split(",") if tag.strip()}
+    wanted = tags_in(request.headers.get("If-Match", ""))
 
     def check(post: Post) -> None:
         if wanted and "*" not in wanted and etag_of(present_post(post)) not in wanted:
             raise PreconditionFailed
 
     return check
+
+
+def tags_in(text: str) -> set[str]:
+    """The ETags that a value of If-Match names."""
+    return {tag.strip().removeprefix("W/") for tag in text.split(",") if tag.strip()}

@@ -72,7 +72,7 @@ WAITING_POST = {**PUBLISHED_POST, "status": "scheduled", "published_at": None, "
 ANOTHER_TIME = {"scheduled_time": "2030-02-01T09:00:00+01:00"}
 BULK_CREATE = {"posts": [{"content": "Good morning!", "platforms": ["mastodon"]}, {"content": "Good night!"}]}
 BULK_RESULT = {
-    "successful": [{"id": PUBLISHED_POST["id"], "content": "Good morning!"}],
+    "successful": [{"index": 0, "id": PUBLISHED_POST["id"], "content": "Good morning!"}],
     "failed": [
         {
             "index": 1,
@@ -118,7 +118,22 @@ EXPORTED_POST = {
     "external_id": "crm-17",
     "urls": [URL],
 }
-BULK_DELETE = {"post_ids": [PUBLISHED_POST["id"]], "atomic": True}
+BULK_UPDATE = {"updates": [{"id": PUBLISHED_POST["id"], "tags": ["morning"]}]}
+BULK_IDS = {"post_ids": [PUBLISHED_POST["id"]], "atomic": True}
+BULK_JOB = {
+    "id": "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b17",
+    "kind": "create",
+    "status": "running",
+    "atomic": False,
+    "total": 10_000,
+    "done": 2_500,
+    "successful": 2_499,
+    "failed": 1,
+    "error": None,
+    "created_at": "2030-01-31T07:59:59Z",
+    "finished_at": None,
+    "result_url": "https://mastablasta.example/api/v2/bulk/jobs/01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b17/result",
+}
 FOUND_OUT = {"outcome": "published", "url": URL}
 RETRIED_ONE = {"message": "Post scheduled for retry"}
 RETRIED = {

@@ -20,7 +20,7 @@ from mastablasta.core.api.serializers import StrictSerializer
 from mastablasta.core.errors import Invalid, TooLarge
 from media_library.api.uploads import announced, broken_off
 from posts.api import examples
-from posts.api.bulk_views import DetailSerializer
+from posts.api.bulk_shapes import DetailSerializer
 from posts.api.filters import PostFilter
 from posts.api.serializers import PostSerializer
 from posts.import_export.exporting import FORMS, export_posts

@@ -4,6 +4,7 @@ from django.urls import path
 
 from mastablasta.core.api.routers import ApiRouter
 from posts.api import (
+    bulk_job_views,
     bulk_views,
     calendar_views,
     import_export_views,
@@ -22,6 +23,7 @@ router.register("media", media_views.MediaViewSet)
 router.register("media/<uuid:id>/renditions", media_views.RenditionViewSet)
 router.register("bulk/posts", bulk_views.BulkPostViewSet, basename="bulk-posts")
 router.register("bulk/posts", import_export_views.PostImportViewSet, basename="bulk-posts-import")
+router.register("bulk/jobs", bulk_job_views.BulkJobViewSet, basename="bulk-jobs")
 router.register("search/posts", search_views.PostSearchViewSet, basename="search-posts")
 router.register("calendar", calendar_views.CalendarViewSet, basename="calendar")
 router.register("schedule", calendar_views.ScheduleViewSet, basename="schedule")

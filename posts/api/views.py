@@ -140,7 +140,8 @@ class PostViewSet(WorkspaceScopedViewSet):
     def partial_update(self, request: Request, id: UUID) -> Response:
         post = self.get_object()
         body = self.body(EditedPostSerializer, partial=True)
-        draft = EditedPostSerializer.draft(body, onto=edits.draft_of(post), platforms=edits.platforms_of(post))
+        standing = edits.standings_of([post])[post.id]
+        draft = EditedPostSerializer.draft(body, onto=standing.draft, platforms=standing.platforms)
         return self._edit(post, draft)
 
     def _edit(self, post: Post, draft: Draft) -> Response:

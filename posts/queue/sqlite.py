@@ -5,6 +5,7 @@ Callers run every step inside `atomic()`, which is IMMEDIATE by settings: reads 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -171,9 +172,12 @@ class SQLite(Dialect):
                 [post.hex for post in posts],
             )
             rows = cursor.fetchall()
+        alike: dict[tuple[str, str | None], list[UUID]] = defaultdict(list)
         for post, status, latest in rows:
+            alike[status, latest].append(UUID(post))
+        for (status, latest), ids in alike.items():
             published_at = datetime.fromisoformat(latest).replace(tzinfo=UTC) if latest else None
-            Post.objects.filter(id=UUID(post)).exclude(status=status, published_at=published_at).update(
+            Post.objects.filter(id__in=ids).exclude(status=status, published_at=published_at).update(
                 status=status, published_at=published_at, updated_at=at
             )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -10,10 +9,11 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.models import Workspace
-from mastablasta.core.errors import Conflict, DomainError, NotThere
+from mastablasta.core.errors import Conflict
 from posts.models import Delivery, Post
 from posts.queue import claims
 from posts.services import scheduling
+from posts.services.locks import Outcome, PostWithDeliveries, is_stopped, lock_posts, not_there
 from posts.services.preconditions import Check, no_check, raise_if_under_way
 from posts.services.retries import S
 from posts.states import (
@@ -52,40 +52,36 @@ def delete_post(post: Post, *, check: Check = no_check, at: datetime) -> None:
 
 def delete_posts(
     workspace: Workspace, ids: Sequence[UUID], *, is_atomic: bool = False, at: datetime
-) -> dict[UUID, Post | DomainError]:
+) -> dict[UUID, Outcome]:
     """Delete many as `delete_post` would, in a fixed number of statements; by id what was deleted, or why it was not.
 
     `is_atomic`: where one cannot be deleted none is.
     """
     with transaction.atomic():
-        there = Post.objects.in_workspace(workspace).kept().filter(id__in=set(ids))
-        of_posts = Delivery.objects.filter(post__in=there.values("id"))
-        claims.lock_lanes(of_posts.values_list("account", flat=True))
-        deliveries: dict[UUID, list[Delivery]] = defaultdict(list)
-        for delivery in of_posts.select_for_update(of=("self",)).order_by("id"):
-            deliveries[delivery.post_id].append(delivery)
-        posts = {post.id: post for post in there.select_for_update().order_by("id")}
-        results = {post_id: _deletable(posts.get(post_id), deliveries[post_id]) for post_id in ids}
+        locked = lock_posts(workspace, ids)
+        results = {post_id: _deletable(locked.get(post_id)) for post_id in ids}
         gone = [post.id for post in results.values() if isinstance(post, Post)]
-        if gone and not (is_atomic and len(gone) < len(results)):
-            theirs = [d for post_id in gone for d in deliveries[post_id] if d.state in CANCELLABLE]
+        if gone and not is_stopped(results, is_atomic=is_atomic):
+            theirs = [d for post_id in gone for d in locked[post_id].deliveries if d.state in CANCELLABLE]
             cancel_deliveries(theirs, at=at)
             claims.recompute_post_status(gone, at=at)
             Post.objects.filter(id__in=gone).update(deleted_at=at, updated_at=at)
     return results
 
 
-def _deletable(post: Post | None, deliveries: Sequence[Delivery]) -> Post | DomainError:
-    if post is None:
-        return NotThere("not_found", "There is no such post in this workspace, or it was deleted already.")
+def _deletable(locked: PostWithDeliveries | None) -> Outcome:
+    if locked is None:
+        return not_there()
     try:
-        raise_if_under_way(deliveries)
+        raise_if_under_way(locked.deliveries)
     except Conflict as conflict:
         return conflict
-    return post
+    return locked.post
 
 
 def cancel_deliveries(deliveries: Sequence[Delivery], *, at: datetime) -> None:
+    if not deliveries:
+        return
     Delivery.objects.filter(id__in=[d.id for d in deliveries], state__in=CANCELLABLE).update(
         state=S.CANCELLED, next_attempt_at=None, updated_at=at
     )

@@ -66,7 +66,7 @@ def create_post(workspace: Workspace, *, by: User | None, draft: Draft, publish:
 def compose_posts(
     workspace: Workspace, *, by: User | None, wanted: Sequence[NewPost], at: datetime
 ) -> list[Made | Refused]:
-    """What would be made of these, in the same order; nothing is stored yet. Three queries, however many they are."""
+    """What would be made of these, in the same order; nothing is stored yet. Up to four queries, however many."""
     within = Surroundings.of(workspace, [one.draft for one in wanted])
     return _with_ids_of_their_own([_compose(one, by=by, within=within, at=at) for one in wanted])
 
@@ -130,7 +130,7 @@ def _compose(new: NewPost, *, by: User | None, within: Surroundings, at: datetim
 
 
 def _promise(post: Post, deliveries: Iterable[Delivery], *, due_at: datetime) -> None:
-    """As `scheduling.schedule_deliveries` leaves rows that are there: nobody can hold what is not stored yet."""
+    """As `scheduling.schedule_posts` leaves rows that are there: nobody can hold what is not stored yet."""
     post.status, post.scheduled_at = PostStatus.SCHEDULED, due_at
     for delivery in deliveries:
         delivery.state, delivery.due_at, delivery.next_attempt_at = DeliveryState.QUEUED, due_at, due_at

@@ -16,6 +16,7 @@ from integrations.validation import unknown_options
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.pasting import is_blank
 from media_library.models import Asset
+from media_library.services import renditions
 from posts.models import Post, PostTag, PostType
 from posts.services import external_ids, media, post_content, scheduling
 from posts.services.media import Choices, Files
@@ -69,22 +70,24 @@ def _is_id(key: str) -> bool:
 class Surroundings:
     """What is in the workspace of drafts: the accounts and files that they may mean, read once for all of them.
 
-    `external_ids`: the posts that have theirs already.
+    `external_ids`: the posts that have theirs already. `failed`: forms of the files that could not be made.
     """
 
     workspace: Workspace
     accounts: AccountChoice
     assets: Mapping[UUID, Asset]
     external_ids: Mapping[str, UUID]
+    failed: media.Renditions
 
     @classmethod
     def of(cls, workspace: Workspace, drafts: Sequence[Draft]) -> Surroundings:
-        """Up to three queries: accounts, files, external ids."""
+        """Up to four queries: accounts, files and what could not be made of them, external ids."""
         platforms = {platform for draft in drafts for platform in draft.platforms}
         accounts = {account for draft in drafts for account in draft.named_accounts}
+        choice = AccountChoice(workspace, platforms, accounts)
         assets = media.find_assets(workspace, [draft.media for draft in drafts])
         held = external_ids.holders(workspace, [draft.external_id for draft in drafts])
-        return cls(workspace, AccountChoice(workspace, platforms, accounts), assets, held)
+        return cls(workspace, choice, assets, held, renditions.failed_of(assets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +123,13 @@ def compose(post: Post, draft: Draft, *, goes_out: bool, within: Surroundings | 
     problems += _override_problems(draft, within.accounts.ids)
     problems += _unknown_options(draft, but={account.platform for account in accounts})
     problems += media.problems_with(within.workspace, draft.media, within.assets)
-    problems += post_content.content_problems(post, accounts, files)
+    problems += post_content.content_problems(post, accounts, files, within.failed)
     problems = as_named(draft, problems)
     warnings = [*draft.notes, *post_content.default_warnings(within.accounts, accounts, draft.accounts)]
     warnings += _unused_overrides(draft, accounts, post.wanted_platforms)
     warnings += as_named(draft, post_content.loss_warnings(post, accounts, files))
     post.warnings = post_content.as_rows([*problems, *warnings])
     return Composed(accounts, files, problems, warnings)
-
-
-def set_tags(post: Post, names: Sequence[str]) -> None:
-    post.tag_rows.all().delete()
-    PostTag.objects.bulk_create(tags_of(post, names))
 
 
 def tags_of(post: Post, names: Sequence[str]) -> list[PostTag]:

@@ -22,6 +22,7 @@ from posts.models import Post, PostMedia
 Place = tuple[str, int]  # scope and index of the part
 Files = Mapping[Place, tuple[MediaUse, ...]]  # each the original; a scope with any place has its own media
 NO_FILES: Files = {}
+Renditions = Mapping[tuple[UUID, str], Rendition]  # by asset and key of the recipe
 NAMES_MEDIA = "media"  # stands in an override whose media the rows hold, also when it is to have none
 
 
@@ -44,12 +45,6 @@ def place_field(place: Place) -> str:
 
 
 # --- what a post has ---
-def set_media(post: Post, choices: Choices) -> None:
-    """Let the post have exactly these."""
-    post.media_uses.all().delete()
-    PostMedia.objects.bulk_create(uses_of(post, choices))
-
-
 def uses_of(post: Post, choices: Choices) -> list[PostMedia]:
     """These choices as uses of the post, not yet stored."""
     return [
@@ -60,11 +55,6 @@ def uses_of(post: Post, choices: Choices) -> list[PostMedia]:
         for (scope, part), chosen in choices.items()
         for position, one in enumerate(chosen)
     ]  # fmt: skip
-
-
-def choices_of(post: Post) -> dict[Place, tuple[MediaChoice, ...]]:
-    """What was chosen for the post, in order."""
-    return read_choices([post])[post.id]
 
 
 def read_choices(posts: Iterable[Post]) -> dict[UUID, dict[Place, tuple[MediaChoice, ...]]]:
@@ -205,14 +195,16 @@ def takes(rule: MediaRule, kind: str, *, role: str = "content") -> bool:
     return {"image": rule.images, "animation": rule.animations, "video": rule.videos}.get(kind) is not None
 
 
-def failed_renditions(content: Content, forms: Sequence[RequiredRendition]) -> list[FieldProblem]:
-    """What could not be made although it looked possible. One query, none without files."""
-    return failed_among(content, forms, renditions.find({form.key for form in forms})) if forms else []
-
-
-def failed_among(
-    content: Content, forms: Sequence[RequiredRendition], found: Mapping[tuple[UUID, str], Rendition]
+def failed_renditions(
+    content: Content, forms: Sequence[RequiredRendition], found: Renditions | None = None
 ) -> list[FieldProblem]:
+    """What could not be made although it looked possible. One query, none without files or with `found` at hand."""
+    if found is None:
+        found = renditions.find({form.key for form in forms}) if forms else {}
+    return failed_among(content, forms, found)
+
+
+def failed_among(content: Content, forms: Sequence[RequiredRendition], found: Renditions) -> list[FieldProblem]:
     """The same, with the renditions at hand."""
     return [
         FieldProblem(

@@ -193,13 +193,18 @@ def _listed(handles: Sequence[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def content_problems(post: Post, accounts: Iterable[SocialAccount], files: Files = NO_FILES) -> list[FieldProblem]:
-    """What the platforms of these accounts would refuse; each problem names its platform and account in `params`."""
+def content_problems(
+    post: Post, accounts: Iterable[SocialAccount], files: Files = NO_FILES, failed: media.Renditions | None = None
+) -> list[FieldProblem]:
+    """What the platforms of these accounts would refuse; each problem names its platform and account in `params`.
+
+    `failed`: the forms of its files that could not be made, where they are at hand; None = they are read.
+    """
     fields = {name: getattr(post, name) for name in CONTENT_FIELDS}
     found: dict[tuple[str, str, str], FieldProblem] = {}
     for account in accounts:
         content = content_for(fields, platform=account.platform, account_id=account.id, files=files)
-        for problem in problems_at(account.platform, content, target_of(account)):
+        for problem in problems_at(account.platform, content, target_of(account), failed):
             params = {**problem.params, "platform": account.platform, "account_id": str(account.id)}
             key = (account.platform, problem.field, problem.message)
             found.setdefault(key, FieldProblem(problem.field, problem.code, problem.message, params))
@@ -224,11 +229,15 @@ def loss_warnings(post: Post, accounts: Iterable[SocialAccount], files: Files) -
     return list(found.values())
 
 
-def problems_at(platform: str, content: Content, target: Target | None) -> list[FieldProblem]:
+def problems_at(
+    platform: str, content: Content, target: Target | None, failed: media.Renditions | None = None
+) -> list[FieldProblem]:
     """What this platform would refuse of it, with its files in their form there; `target` None = stock limits."""
     connector = registry.connector_class(platform)
+    if not any(part.media for part in content.parts):
+        return [*connector.validate(content, target)]
     forms, unfit = media.required_renditions(content, connector.media_rule(content.post_type, target))
-    return [*connector.validate(content, target), *unfit, *media.failed_renditions(content, forms)]
+    return [*connector.validate(content, target), *unfit, *media.failed_renditions(content, forms, failed)]
 
 
 def add_deliveries(post: Post, accounts: Iterable[SocialAccount], files: Files = NO_FILES) -> None:
@@ -250,12 +259,16 @@ def deliveries_of(post: Post, accounts: Iterable[SocialAccount], files: Files = 
     ]
 
 
-def recompute_steps(post: Post, files: Files) -> None:
+def recompute_steps(posts: Iterable[tuple[Post, Iterable[Delivery], Files]]) -> None:
     """Say again of each delivery whether its first call is already the visible one, after the content changed."""
-    for delivery in post.deliveries.all():
-        is_one_step = _is_one_step(post, delivery.platform, delivery.account_id, files)
-        if is_one_step != delivery.is_one_step:
-            Delivery.objects.filter(id=delivery.id).update(is_one_step=is_one_step)
+    changed: dict[bool, list[UUID]] = {True: [], False: []}
+    for post, deliveries, files in posts:
+        for delivery in deliveries:
+            is_one_step = _is_one_step(post, delivery.platform, delivery.account_id, files)
+            if is_one_step != delivery.is_one_step:
+                changed[is_one_step].append(delivery.id)
+    for is_one_step, ids in changed.items():
+        Delivery.objects.filter(id__in=ids).update(is_one_step=is_one_step)
 
 
 def _is_one_step(post: Post, platform: str, account_id: UUID, files: Files) -> bool:

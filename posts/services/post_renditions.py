@@ -24,18 +24,17 @@ from posts.models import Delivery, Post, PostMedia
 from posts.queue import claims
 from posts.services import media, post_content
 from posts.services.media import Files, RequiredRendition
-from posts.states import WAITING, DeliveryState
+from posts.states import DeliveryState
 
 
 # --- when a post is scheduled ---
-def require_renditions(post: Post, *, files: Files | None = None, at: datetime) -> None:
-    """Let everything be made that its waiting deliveries need; inside the caller's transaction. `files` None = read."""
-    files = media.read_files([post.id]).get(post.id, {}) if files is None else files
-    if not any(files.values()):
-        return
-    waiting = post.deliveries.filter(state__in=[*WAITING, DeliveryState.BLOCKED])
-    accounts = [delivery.account for delivery in waiting.select_related("account__platform_host")]
-    require_all(required_for(post, accounts, files).values(), at=at)
+def require_renditions(posts: Iterable[tuple[Post, Iterable[SocialAccount], Files]], *, at: datetime) -> None:
+    """Let everything be made that these accounts need of their posts' files; inside the caller's transaction."""
+    forms: dict[tuple[UUID, str], RequiredRendition] = {}
+    for post, accounts, files in posts:
+        if any(files.values()):
+            forms |= required_for(post, accounts, files)
+    require_all(forms.values(), at=at)
 
 
 def required_for(
@@ -55,10 +54,9 @@ def require_all(forms: Iterable[RequiredRendition], *, at: datetime) -> None:
     forms = list(forms)
     if not forms:
         return
-    assets = Asset.objects.kept().in_bulk([form.asset_id for form in forms])
-    for form in forms:
-        if form.asset_id in assets:
-            renditions.require(assets[form.asset_id], form.recipe, at=at)
+    assets = Asset.objects.kept().in_bulk({form.asset_id for form in forms})
+    there = [(assets[form.asset_id], form.recipe) for form in forms if form.asset_id in assets]
+    renditions.require_all(there, at=at)
 
 
 def platforms_by_recipe(asset: Asset) -> dict[str, list[str]]:

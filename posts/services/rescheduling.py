@@ -15,11 +15,10 @@ from mastablasta.core.errors import Conflict, FieldProblem
 from posts.models import Delivery, Post
 from posts.services import creation, post_content, scheduling
 from posts.services.edits import draft_of
+from posts.services.locks import PostWithDeliveries
 from posts.services.preconditions import raise_if_out, raise_if_under_way
 from posts.services.retries import S
-from posts.states import (
-    NOT_OUT,
-)
+from posts.states import NOT_OUT, PostStatus
 
 
 def reschedule_post(
@@ -37,17 +36,28 @@ def reschedule_post(
         refused = [d for d in deliveries if d.state == S.REJECTED and not d.error_retryable]
         if refused:
             raise Conflict("content_refused", f"{refused[0].error_message} Edit the post first.")
-        scheduling.create_missing_deliveries(post)
-        Delivery.objects.filter(post=post, state__in=[*NOT_OUT, S.CANCELLED]).update(
-            state=S.QUEUED, due_at=scheduled_at, next_attempt_at=scheduled_at, tries=0
-        )
-        if timezone:
-            Post.objects.filter(id=post.id).update(timezone=timezone)
+        [completed] = scheduling.complete_posts(post.workspace, [PostWithDeliveries(post, deliveries)])
+        post_content.raise_if_any(completed.problems)
+        Delivery.objects.bulk_create(completed.new)
+        _reopen(deliveries, due_at=scheduled_at)
+        post.scheduled_at, post.status, post.timezone = scheduled_at, PostStatus.SCHEDULED, timezone or post.timezone
         if notes:
-            Post.objects.filter(id=post.id).update(warnings=post_content.as_rows(notes))
-        scheduling.schedule_deliveries(post, due_at=scheduled_at, at=at)
+            post.warnings = post_content.as_rows(notes)
+        fields = ["scheduled_at", "status", *scheduling.COMPLETED, *(["timezone"] if timezone else [])]
+        Post.objects.rewrite([post], *fields)
+        scheduling.schedule_posts([completed.promise()], at=at)
     post.refresh_from_db()
     return post
+
+
+def _reopen(deliveries: Sequence[Delivery], *, due_at: datetime) -> None:
+    """Let what failed or was cancelled wait again, in the rows and in `deliveries`."""
+    ended = [delivery for delivery in deliveries if delivery.state in {*NOT_OUT, S.CANCELLED}]
+    for delivery in ended:
+        delivery.state = S.QUEUED
+    Delivery.objects.filter(id__in=[delivery.id for delivery in ended]).update(
+        state=S.QUEUED, due_at=due_at, next_attempt_at=due_at, tries=0
+    )
 
 
 def duplicate_post(post: Post, *, by: User, at: datetime) -> Post:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Coalesce
 
 from accounts.models import Workspace
-from mastablasta.core.errors import Conflict
+from mastablasta.core.errors import Conflict, DomainError
 from posts.models import Delivery, Post
 from posts.querysets import DeliveryQuerySet
 from posts.queue import claims
-from posts.services import scheduling
+from posts.services.locks import Outcome, PostWithDeliveries, is_stopped, lock_posts, not_there, one_of
 from posts.states import (
     DELIVERY_MOVES,
     NOT_OUT,
@@ -54,38 +55,68 @@ class Chosen:
 ANY = Chosen()
 
 
-def retry_post(post: Post, *, at: datetime, chosen: Chosen = ANY) -> Post:
+def retry_post(post: Post, *, at: datetime, chosen: Chosen = ANY) -> None:
     """Send again what failed, going on at the missing part; the promise stays what it was.
 
-    Raises Conflict `not_failed`, `unconfirmed` (resolve it first) or `content_refused` (edit it first).
+    Raises Conflict `not_failed`, `unconfirmed` (resolve it first) or `content_refused` (edit it first), NotThere when
+    it was deleted meanwhile.
+    """
+    one_of(retry_posts(post.workspace, [post.id], at=at, chosen=chosen), post)
+
+
+def retry_posts(
+    workspace: Workspace, ids: Sequence[UUID], *, is_atomic: bool = False, at: datetime, chosen: Chosen = ANY
+) -> dict[UUID, Outcome]:
+    """Retry many as `retry_post` would, in a fixed number of statements; by id the post, or why it stays as it is.
+
+    `is_atomic`: where one cannot be retried none is.
     """
     with transaction.atomic():
-        deliveries = scheduling.lock_post(post)
-        if any(d.state == S.UNCONFIRMED for d in deliveries):
-            raise Conflict("unconfirmed", "Nobody knows whether this post is out; resolve its delivery first.")
-        failed = [d for d in deliveries if d.state in NOT_OUT and chosen.covers(d)]
-        if not failed:
-            raise Conflict("not_failed", f"This post is {post.status}; only failed posts can be retried.")
-        retryable = [d for d in failed if d.error_retryable]
-        if not retryable:
-            raise Conflict("content_refused", f"{failed[0].error_message} Edit the post before you retry it.")
-        _requeue(retryable, at=at)
-        claims.recompute_post_status([post.id], at=at)
-    post.refresh_from_db()
-    return post
+        locked = lock_posts(workspace, ids)
+        retryable: list[Delivery] = []
+        results: dict[UUID, Outcome] = {}
+        for post_id in dict.fromkeys(ids):
+            try:
+                results[post_id], failed = _retryable(locked.get(post_id), chosen)
+                retryable += failed
+            except DomainError as refusal:
+                results[post_id] = refusal
+        if retryable and not is_stopped(results, is_atomic=is_atomic):
+            _requeue(retryable, at=at)
+            claims.recompute_post_status({delivery.post_id for delivery in retryable}, at=at)
+    return results
+
+
+def _retryable(locked: PostWithDeliveries | None, chosen: Chosen) -> tuple[Post, list[Delivery]]:
+    """The post and those of its deliveries that are to be sent again."""
+    if locked is None:
+        raise not_there()
+    post, deliveries = locked.post, locked.deliveries
+    if any(d.state == S.UNCONFIRMED for d in deliveries):
+        raise Conflict("unconfirmed", "Nobody knows whether this post is out; resolve its delivery first.")
+    failed = [d for d in deliveries if d.state in NOT_OUT and chosen.covers(d)]
+    if not failed:
+        raise Conflict("not_failed", f"This post is {post.status}; only failed posts can be retried.")
+    retryable = [d for d in failed if d.error_retryable]
+    if not retryable:
+        raise Conflict("content_refused", f"{failed[0].error_message} Edit the post before you retry it.")
+    return post, retryable
 
 
 def retry_failed(workspace: Workspace, *, at: datetime, limit: int = 1000) -> tuple[list[UUID], list[StillFailed]]:
     """Retry every failed post of the workspace that may be retried; tell the others, and what each waits for."""
-    retried: list[UUID] = []
-    still: list[StillFailed] = []
-    for post_id in failed_posts(workspace)[:limit]:
-        reason = retry_one(post_id, at=at)
-        if reason is None:
-            retried.append(post_id)
-        else:
-            still.append(reason)
-    return retried, still
+    ids = list(failed_posts(workspace)[:limit])
+    outcomes = retry_posts(workspace, ids, at=at)
+    refused = {post_id: one for post_id, one in outcomes.items() if isinstance(one, DomainError)}
+    waits = _waits(refused)
+    still = [StillFailed(post_id, waits.get(post_id, refusal.detail)) for post_id, refusal in refused.items()]
+    return [post_id for post_id in ids if post_id not in refused], still
+
+
+def _waits(posts: Collection[UUID]) -> dict[UUID, str]:
+    """What the first delivery of a post waits for that waits for its account, its platform or a person; by post."""
+    rows = _stuck().filter(post__in=list(posts), state__in=[S.BLOCKED, S.HELD]).order_by("-id") if posts else ()
+    return {delivery.post_id: delivery.error_message for delivery in rows}
 
 
 def failed_posts(workspace: Workspace | None, chosen: Chosen = ANY) -> QuerySet[Delivery, UUID]:
@@ -101,8 +132,7 @@ def retry_one(post_id: UUID, *, at: datetime, chosen: Chosen = ANY, is_rehearsal
             retry_post(Post.objects.get(id=post_id), at=at, chosen=chosen)
             transaction.set_rollback(is_rehearsal)
     except Conflict as reason:
-        waiting = _stuck().filter(post=post_id, state__in=[S.BLOCKED, S.HELD]).first()
-        return StillFailed(post_id, waiting.error_message if waiting else reason.detail)
+        return StillFailed(post_id, _waits([post_id]).get(post_id, reason.detail))
     return None
 
 
@@ -112,12 +142,12 @@ def _stuck() -> DeliveryQuerySet:
 
 
 def _requeue(deliveries: Sequence[Delivery], *, at: datetime) -> None:
-    for delivery in deliveries:
-        DELIVERY_MOVES.check(delivery.state, S.QUEUED)
-        Delivery.objects.filter(id=delivery.id, state=delivery.state).update(
-            state=S.QUEUED, due_at=delivery.due_at or at, released_at=at, next_attempt_at=at, tries=0, updated_at=at,
-            error_code="", error_kind="", error_message="", error_retryable=False,
-        )  # fmt: skip
-    accounts = sorted(d.account_id for d in deliveries)
+    for state in {delivery.state for delivery in deliveries}:
+        DELIVERY_MOVES.check(state, S.QUEUED)
+    Delivery.objects.filter(id__in=[delivery.id for delivery in deliveries], state__in=NOT_OUT).update(
+        state=S.QUEUED, due_at=Coalesce("due_at", Value(at)), released_at=at, next_attempt_at=at, tries=0,
+        error_code="", error_kind="", error_message="", error_retryable=False, updated_at=at,
+    )  # fmt: skip
+    accounts = sorted({delivery.account_id for delivery in deliveries})
     claims.wake_lanes(dict.fromkeys(accounts, at))
     claims.recompute_lanes(accounts)

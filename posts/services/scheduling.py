@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 
+from accounts.models import Workspace
 from integrations.models import SocialAccount
 from integrations.states import AccountState
-from mastablasta.core.errors import Conflict, FieldProblem
+from mastablasta.core.errors import Conflict, DomainError, FieldProblem
+from media_library.services import renditions
 from posts.models import Delivery, Post
 from posts.queue import claims
 from posts.services import media, post_content, post_renditions
+from posts.services.locks import Outcome, PostWithDeliveries, is_stopped, lock_posts, not_there, one_of
 from posts.services.media import Files
 from posts.services.post_content import AccountChoice
 from posts.states import IN_FLIGHT_OR_UNCERTAIN, OUT, WAITING, DeliveryState, PostStatus
@@ -35,13 +41,42 @@ def time_problems(scheduled_at: datetime, *, at: datetime) -> list[FieldProblem]
 
 def publish_post(post: Post, *, at: datetime) -> Post:
     """Send a draft or scheduled post now. Raises Conflict when it is out or on its way, Invalid when it cannot go."""
+    return one_of(publish_posts(post.workspace, [post.id], at=at), post)
+
+
+def publish_posts(
+    workspace: Workspace, ids: Sequence[UUID], *, is_atomic: bool = False, at: datetime
+) -> dict[UUID, Outcome]:
+    """Publish many as `publish_post` would, in a fixed number of statements; by id the post as it is now, or why not.
+
+    `is_atomic`: where one cannot be published none is.
+    """
     with transaction.atomic():
-        deliveries = lock_post(post, also=accounts_to_come(post))
-        _refuse_unless_waiting(post, deliveries)
-        create_missing_deliveries(post)
-        schedule_deliveries(post, due_at=at, at=at)
-    post.refresh_from_db()
-    return post
+        there = Post.objects.in_workspace(workspace).kept().filter(id__in=set(ids))
+        to_come = _accounts_to_come(workspace, there.values_list("wanted_platforms", flat=True))
+        locked = lock_posts(workspace, ids, also=to_come)
+        completed = {one.post.id: one for one in complete_posts(workspace, list(locked.values()))}
+        results = {post_id: _publishable(completed.get(post_id)) for post_id in ids}
+        sent = [completed[post_id] for post_id, result in results.items() if isinstance(result, Post)]
+        if sent and not is_stopped(results, is_atomic=is_atomic):
+            Delivery.objects.bulk_create(chain.from_iterable(one.new for one in sent))
+            for one in sent:
+                one.post.scheduled_at, one.post.status = at, PostStatus.SCHEDULED
+            Post.objects.rewrite([one.post for one in sent], "scheduled_at", "status", *COMPLETED)
+            schedule_posts([one.promise() for one in sent], at=at)
+            results |= Post.objects.in_bulk([one.post.id for one in sent])
+    return results
+
+
+def _publishable(one: CompletedPost | None) -> Outcome:
+    if one is None:
+        return not_there()
+    try:
+        _refuse_unless_waiting(one.post, one.deliveries)
+        post_content.raise_if_any(one.problems)
+    except DomainError as refusal:
+        return refusal
+    return one.post
 
 
 def lock_post(post: Post, *, also: Iterable[UUID] = ()) -> list[Delivery]:
@@ -60,21 +95,34 @@ def lock_post(post: Post, *, also: Iterable[UUID] = ()) -> list[Delivery]:
     return deliveries
 
 
-def schedule_deliveries(post: Post, *, due_at: datetime, at: datetime, files: Files | None = None) -> None:
-    """Promise `due_at` for every delivery that waits; inside the caller's transaction, which holds their lanes.
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A post whose row says when it is to go out, its files, and the accounts of which nothing has ended."""
 
-    Its files are brought into form from now on. `files`: those that it has; None = they are read.
+    post: Post
+    accounts: Sequence[SocialAccount]
+    files: Files
+
+
+def schedule_posts(promises: Sequence[Promise], *, at: datetime) -> None:
+    """Promise each post's `scheduled_at` for all of its deliveries that wait, in a fixed number of statements.
+
+    Inside the caller's transaction, which holds their lanes and has stored the posts. Their files are brought into form
+    from now on.
     """
-    post_renditions.require_renditions(post, files=files, at=at)
-    waiting = post.deliveries.filter(state__in=WAITING)
-    accounts = list(waiting.values_list("account", flat=True))
+    post_renditions.require_renditions([(one.post, one.accounts, one.files) for one in promises], at=at)
+    times = {one.post.id: one.post.scheduled_at for one in promises}
+    waiting = Delivery.objects.filter(post__in=list(times), state__in=WAITING)
+    due: dict[UUID, datetime] = {}
+    for account, post_id in waiting.order_by("account").values_list("account", "post"):
+        time = times[post_id] or at
+        due[account] = min(time, due.get(account, time))
     waiting.filter(state=DeliveryState.HELD).update(error_code="", error_kind="", error_message="")
+    due_at = Subquery(Post.objects.filter(id=OuterRef("post")).values("scheduled_at")[:1])
     waiting.update(state=DeliveryState.QUEUED, due_at=due_at, released_at=None, next_attempt_at=due_at, updated_at=at)
-    post.scheduled_at, post.status = due_at, PostStatus.SCHEDULED
-    Post.objects.filter(id=post.id).update(scheduled_at=due_at, status=PostStatus.SCHEDULED, updated_at=at)
-    claims.wake_lanes(dict.fromkeys(sorted(accounts), due_at))
-    claims.recompute_lanes(accounts)
-    claims.recompute_post_status([post.id], at=at)
+    claims.wake_lanes(due)
+    claims.recompute_lanes(due)
+    claims.recompute_post_status(times, at=at)
 
 
 def _refuse_unless_waiting(post: Post, deliveries: list[Delivery]) -> None:
@@ -87,36 +135,81 @@ def _refuse_unless_waiting(post: Post, deliveries: list[Delivery]) -> None:
 
 
 def accounts_to_come(post: Post) -> list[UUID]:
-    """The accounts that `place` would give it deliveries for."""
-    if not post.wanted_platforms:
-        return []
-    found, _ = post_content.choose_accounts(_platforms_of(post), post.wanted_platforms, [])
-    return [account.id for account in found]
+    """The accounts that `complete_posts` would give it deliveries for."""
+    return _accounts_to_come(post.workspace, [post.wanted_platforms])
 
 
-def _platforms_of(post: Post) -> AccountChoice:
-    """The accounts that the platforms may stand for now which had none when they were chosen."""
-    return AccountChoice(post.workspace, post.wanted_platforms, [])
+def _accounts_to_come(workspace: Workspace, wanted: Iterable[Sequence[str]]) -> list[UUID]:
+    return [account.id for account in AccountChoice(workspace, set(chain.from_iterable(wanted)), []).found]
 
 
-def create_missing_deliveries(post: Post) -> None:
-    """Give the platforms that were chosen before they had an account their deliveries; the rules of creation hold."""
-    choice = _platforms_of(post)
+COMPLETED = ("wanted_platforms", "warnings")  # what `complete_posts` changes of a post
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedPost:
+    """A post with all of its accounts, and what stands against sending it.
+
+    `new`: deliveries, not yet stored, for the platforms that had no account when they were chosen.
+    """
+
+    post: Post
+    deliveries: list[Delivery]
+    new: list[Delivery]
+    accounts: Mapping[UUID, SocialAccount]
+    files: Files
+    problems: list[FieldProblem]
+
+    def promise(self) -> Promise:
+        """What is left to be done for it, `new` included."""
+        open_ = {d.account_id for d in self.deliveries if d.state in {*WAITING, DeliveryState.BLOCKED}}
+        open_ |= {delivery.account_id for delivery in self.new}
+        return Promise(self.post, [one for id_, one in self.accounts.items() if id_ in open_], self.files)
+
+
+def complete_posts(workspace: Workspace, locked: Sequence[PostWithDeliveries]) -> list[CompletedPost]:
+    """Find the accounts that these posts still wait for, and judge them by the rules of creation; nothing is stored.
+
+    The posts forget what they waited for, and their warnings are as they are now (COMPLETED). A fixed number of
+    statements, however many posts.
+    """
+    posts = [one.post for one in locked]
+    choice = AccountChoice(workspace, {slug for post in posts for slug in post.wanted_platforms}, [])
+    ids = {delivery.account_id for one in locked for delivery in one.deliveries}
+    known = SocialAccount.objects.select_related("platform_host").defer("platform_host__client_secret_enc").in_bulk(ids)
+    files = media.read_files([post.id for post in posts])
+    choices = media.read_choices([post for post in posts if post.id in files])
+    assets = media.find_assets(workspace, choices.values())
+    failed = renditions.failed_of(assets)
+    completed = []
+    for one in locked:
+        against_media = media.problems_with(workspace, choices.get(one.post.id, {}), assets)
+        completed.append(_completed(one, choice, known, files.get(one.post.id, {}), failed, against_media))
+    return completed
+
+
+def _completed(
+    one: PostWithDeliveries,
+    choice: AccountChoice,
+    known: Mapping[UUID, SocialAccount],
+    files: Files,
+    failed: media.Renditions,
+    against_media: Sequence[FieldProblem],
+) -> CompletedPost:
+    post = one.post
     found, problems = post_content.choose_accounts(choice, post.wanted_platforms, [])
-    chosen = {d.account_id: d.account for d in post.deliveries.select_related("account__platform_host")}
+    chosen = {delivery.account_id: known[delivery.account_id] for delivery in one.deliveries}
     new = [account for account in found if account.id not in chosen]
     if not chosen and not new and not problems:
         message = "Name at least one platform or account to publish to."
         problems.append(FieldProblem("platforms", "required", message))
-    files = media.read_files([post.id]).get(post.id, {})
-    choices = media.choices_of(post) if files else {}
-    against_media = media.problems_with(post.workspace, choices, media.find_assets(post.workspace, [choices]))
-    content = post_content.content_problems(post, [*chosen.values(), *new], files)
-    post_content.raise_if_any([*problems, *against_media, *content])
-    post_content.add_deliveries(post, new, files)
+    accounts = {**chosen, **{account.id: account for account in new}}
+    content = post_content.content_problems(post, accounts.values(), files, failed)
+    problems = [*problems, *against_media, *content]
     warnings = post_content.as_rows(post_content.default_warnings(choice, new, accounts=()))
     post.wanted_platforms, post.warnings = [], [*_still_true(post.warnings, chosen), *warnings]
-    post.save(update_fields=["wanted_platforms", "warnings"])
+    deliveries = post_content.deliveries_of(post, new, files)
+    return CompletedPost(post, one.deliveries, deliveries, accounts, files, problems)
 
 
 def _still_true(warnings: Iterable[dict[str, Any]], chosen: Mapping[UUID, SocialAccount]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from accounts.tests.factories import make_api_key, make_session, make_user, make
 from accounts.tokens import tokens_for
 from integrations.tests.factories import connect
 from media_library.tests.factories import make_asset, make_rendition
+from posts.services import bulk_jobs
 from posts.tests.factories import make_post
 from tests.serving import served
 from tests.world import Sandbox
@@ -45,9 +46,13 @@ BEYOND_THE_SCHEMA = (
     "GET /api/v2/calendar",
     "GET /api/v2/search/posts",
     "POST /api/v2/bulk/posts/create",
+    "POST /api/v2/bulk/posts/update",
+    "POST /api/v2/bulk/posts/publish",
+    "POST /api/v2/bulk/posts/retry",
     "POST /api/v2/bulk/posts/delete",
     "POST /api/v2/bulk/posts/import",
     "GET /api/v2/posts/export",
+    "GET /api/v2/bulk/jobs",
     "GET /api/v2/accounts",
     "POST /api/v2/accounts",
     "GET /api/v2/auth/api-keys",
@@ -87,7 +92,9 @@ def runs_of(part: str) -> list[list[str]]:
     return [["--exclude-path-regex", "|".join([*PARTS.values(), f"^{SIGNS_OUT}$"])], ["--include-path", SIGNS_OUT]]
 
 
-def configuration(*, post: str, account: str, key: str, asset: str, team: str, leaving: str, instance: str) -> str:
+def configuration(
+    *, post: str, account: str, key: str, asset: str, job: str, team: str, leaving: str, instance: str
+) -> str:
     """Real rows for the paths to name, and what is expected beyond schemathesis's own rules."""
     accepted = ["2xx", "3xx", 401, 403, 404, 409, 412, 422, 429, 502]
     lines = ["[checks.not_a_server_error]", 'expected-statuses = ["2xx", "3xx", "4xx", 502]']  # a platform is silent
@@ -95,7 +102,8 @@ def configuration(*, post: str, account: str, key: str, asset: str, team: str, l
     for name, also in {**{name: [400] for name in BEYOND_THE_SCHEMA}, **OF_FILES}.items():
         lines += ["[[operations]]", f"include-name = {json.dumps(name)}"]
         lines += ["[operations.checks.positive_data_acceptance]", f"expected-statuses = {json.dumps(accepted + also)}"]
-    for prefix, value in {"posts": post, "accounts": account, "auth/api-keys": key, "media": asset}.items():
+    things = {"posts": post, "accounts": account, "auth/api-keys": key, "media": asset, "bulk/jobs": job}
+    for prefix, value in things.items():
         lines += ["[[operations]]", f'include-path-regex = "^/api/v2/{prefix}/{{id}}"']
         lines += [f'parameters = {{ "path.id" = "{value}" }}']
     for path, value in {"": leaving, "/.*": team}.items():
@@ -118,12 +126,14 @@ def test_api_does_as_it_is_described(sandbox: Sandbox, monkeypatch: pytest.Monke
     make_rendition(asset)
     key, _ = make_api_key(person, workspace)
     team, leaving = make_workspace(owner=person), make_workspace(owner=person)  # the second is deleted
+    job = bulk_jobs.begin(workspace, by=person, kind="create", items=[{"content": "Hello"}])
     token = tokens_for(make_session(person))["access_token"]
 
     monkeypatch.setattr(logging.root.manager, "disable", logging.WARNING)  # some 3,000 requests
     with served() as address, tempfile.TemporaryDirectory(prefix="mb-fuzz-") as folder:
         config = Path(folder) / "schemathesis.toml"
-        things = {"post": post, "account": account, "key": key, "asset": asset, "team": team, "leaving": leaving}
+        things = {"post": post, "account": account, "key": key, "asset": asset, "job": job}
+        things |= {"team": team, "leaving": leaving}
         ids = {name: str(thing.id) for name, thing in things.items()}
         config.write_text(configuration(**ids, instance=f"{sandbox.url}/mastodon"))
         for which in runs_of(part):

@@ -67,16 +67,18 @@ class StrictSerializer(serializers.Serializer[Any]):
         return _with_limits(self.fields[name], data.get(name), detail) if name in self.fields else detail
 
     def _unknown(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        names = sorted(data.keys() - self.fields.keys())[:MOST_UNKNOWN]
+        names = sorted(name for name in data if name not in self.fields)[:MOST_UNKNOWN]
+        if not names:
+            return {}
         valid = [name for name, field in self.fields.items() if not field.read_only]
         sentence = f"This name is not known here; valid names: {', '.join(valid)}."
         return {name[:100]: [fault("unknown", sentence, valid=valid)] for name in names}
 
     def _wrong_types(self, data: Mapping[str, Any]) -> dict[str, Any]:
         found = {
-            name: _wrong_type(field, data[name])
-            for name, field in self.fields.items()
-            if name in data and not field.read_only
+            name: _wrong_type(self.fields[name], value)
+            for name, value in data.items()
+            if name in self.fields and not self.fields[name].read_only
         }
         return {name: detail for name, detail in found.items() if detail}
 
