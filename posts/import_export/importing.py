@@ -27,7 +27,7 @@ from posts.models import Post
 from posts.services import creation, edits
 from posts.services.creation import NewPost, Refused
 from posts.services.drafts import Draft
-from posts.services.edits import Standing
+from posts.services.edits import Edit, Standing
 
 CHUNK = 500  # rows whose posts are looked up and stored together
 CREATED, UPDATED, UNCHANGED, REFUSED = "created", "updated", "unchanged", "refused"
@@ -97,6 +97,7 @@ class _Importer:
         there = self._posts_of(read)
         outcomes: dict[int, RowOutcome] = {}
         new: list[tuple[_Read, NewPost]] = []
+        changed: list[tuple[_Read, Edit]] = []
         for one in read:
             post, standing = there.get(one.external_id) or there.get(one.post_id) or (None, None)
             if problems := one.problems or self._came_before(one, post):
@@ -104,13 +105,16 @@ class _Importer:
                 continue
             try:
                 draft = one.draft(standing)
-                if post is not None and standing is not None:
-                    outcomes[one.row] = self._edit(one, post, standing, draft)
-                else:
-                    new.append((one, NewPost(draft)))
             except DomainError as error:
-                outcomes[one.row] = one.refused(error.problems or [FieldProblem("", error.code, error.detail)])
-        outcomes |= {outcome.row: outcome for outcome in self._create(new)}
+                outcomes[one.row] = one.refused(_problems_of(error))
+                continue
+            if post is None or standing is None:
+                new.append((one, NewPost(draft)))
+            elif standing.is_changed_by(draft):
+                changed.append((one, Edit(post.id, draft)))
+            else:
+                outcomes[one.row] = one.came_to(UNCHANGED, post.id)
+        outcomes |= {outcome.row: outcome for outcome in (*self._change(changed), *self._create(new))}
         return [outcomes[one.row] for one in read]
 
     def _read(self, row: Row) -> _Read:
@@ -150,14 +154,18 @@ class _Importer:
         self.row_of |= dict.fromkeys(keys, one.row)
         return []
 
-    def _edit(self, one: _Read, post: Post, standing: Standing, draft: Draft) -> RowOutcome:
-        """Raises what `edit_post` raises."""
-        if not standing.is_changed_by(draft):
-            return one.came_to(UNCHANGED, post.id)
+    def _change(self, changed: Sequence[tuple[_Read, Edit]]) -> Iterator[RowOutcome]:
+        if not changed:
+            return
         with transaction.atomic():
-            edits.edit_post(post, draft, at=self.at)
+            results = edits.edit_posts(self.workspace, [edit for _, edit in changed], at=self.at)
             transaction.set_rollback(self.is_rehearsal)
-        return one.came_to(UPDATED, post.id)
+        for one, edit in changed:
+            result = results[edit.post_id]
+            if isinstance(result, DomainError):
+                yield one.refused(_problems_of(result))
+            else:
+                yield one.came_to(UPDATED, edit.post_id)
 
     def _create(self, new: Sequence[tuple[_Read, NewPost]]) -> Iterator[RowOutcome]:
         wanted = [post for _, post in new]
@@ -169,6 +177,10 @@ class _Importer:
                 yield one.refused(result.problems)
             else:
                 yield one.came_to(CREATED, None if self.is_rehearsal else result.post.id)
+
+
+def _problems_of(error: DomainError) -> Sequence[FieldProblem]:
+    return error.problems or [FieldProblem("", error.code, error.detail)]
 
 
 def _id_in(values: Any) -> UUID | None:

@@ -263,6 +263,8 @@ def test_many_rows_take_as_many_statements_as_few(client: APIClient, workspace: 
     few, many = rows(5), rows(45).replace("crm-", "other-")
     assert statements(few) == statements(many)  # created
     assert statements(few) == statements(many)  # unchanged
+    other = [data.replace("Post ", "Another ").replace("news", "old") for data in (few, many)]
+    assert statements(other[0]) == statements(other[1])  # updated
 
 
 def test_a_chunk_knows_of_those_before_it(
