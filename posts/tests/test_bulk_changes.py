@@ -206,8 +206,9 @@ def test_an_external_id_is_one_post_s(
         (posts[2], "external_id_taken", "external_id"),
     ]
     assert [shown(client, one)["external_id"] for one in posts] == [None, "new", None, "mine"]
-    again = bulk(client, "update", {"updates": [updates[1], updates[3]], "atomic": True})
-    assert again["failed"] == []
+    again = [{**updates[number], "content": "Once more"} for number in (1, 3)]
+    assert bulk(client, "update", {"updates": again, "atomic": True})["failed"] == []
+    assert bulk(client, "publish", {"post_ids": [posts[1], posts[3]], "atomic": True})["failed"] == []
 
 
 @pytest.mark.parametrize("fault", [{"content": ""}, {"colour": "red"}])
