@@ -18,6 +18,7 @@ from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from media_library.tests.factories import make_asset
 from posts.models import Delivery, Lane, Post
+from posts.services import external_ids
 from posts.tests.factories import make_delivery, make_post
 from posts.tests.test_bulk import WHEN, bulk
 
@@ -181,6 +182,33 @@ def test_what_names_a_post_twice_is_done_in_order(client: APIClient) -> None:
     assert [one["index"] for one in told["successful"]] == [0, 1, 2]
     post = shown(client, post_id)
     assert (post["content"], post["tags"]) == ("Last", ["a"])
+
+
+@pytest.mark.parametrize("other", [{}, {"content": "Other"}], ids=["alone", "with a text"])
+@pytest.mark.parametrize("is_beaten", [False, True], ids=["before", "meanwhile"])
+def test_an_external_id_is_one_post_s(
+    client: APIClient, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any], is_beaten: bool
+) -> None:
+    """`meanwhile`: it is taken after we have looked; only the database notices."""
+    made(client, external_id="taken")
+    posts = [made(client, scheduled_time=WHEN) for _ in range(4)]
+    names = ["taken", "new", "new", "mine"]
+    updates = [{"id": one, "external_id": name, **other} for one, name in zip(posts, names, strict=True)]
+    if is_beaten:
+        look, early = external_ids.holders, [True]
+        monkeypatch.setattr(external_ids, "holders", lambda *asked: {} if early and early.pop() else look(*asked))
+
+    told = bulk(client, "update", {"updates": updates})
+
+    assert [one["id"] for one in told["successful"]] == [posts[1], posts[3]]
+    assert [(one["id"], one["code"], one["details"][0]["field"]) for one in told["failed"]] == [
+        (posts[0], "external_id_taken", "external_id"),
+        (posts[2], "external_id_taken", "external_id"),
+    ]
+    assert [shown(client, one)["external_id"] for one in posts] == [None, "new", None, "mine"]
+    again = [{**updates[number], "content": "Once more"} for number in (1, 3)]
+    assert bulk(client, "update", {"updates": again, "atomic": True})["failed"] == []
+    assert bulk(client, "publish", {"post_ids": [posts[1], posts[3]], "atomic": True})["failed"] == []
 
 
 @pytest.mark.parametrize("fault", [{"content": ""}, {"colour": "red"}])
