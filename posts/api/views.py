@@ -36,9 +36,11 @@ from posts.api.serializers import (
     MessageSerializer,
     NewPostSerializer,
     PostSerializer,
+    PublishSerializer,
     RescheduleSerializer,
     ResolveSerializer,
     RetriedSerializer,
+    TriedPostSerializer,
 )
 from posts.api.waiting import PREFERENCES, OutcomeSerializer, asked_wait_s, publishing_answer, told, wait_for_outcome
 from posts.models import Attempt, Delivery, Post
@@ -166,14 +168,18 @@ class PostViewSet(WorkspaceScopedViewSet):
     @extend_schema(
         summary="Publish a draft or scheduled post now",
         description="202, and with `Prefer: wait=N` 200 once every delivery has settled.",
-        request=None,
+        request=PublishSerializer,
         responses={200: OutcomeSerializer, 202: OutcomeSerializer},
         parameters=PREFERENCES,
         examples=OUTCOMES,
     )
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, id: UUID) -> Response:
-        return publishing_answer(request, scheduling.publish_post(self.get_object(), at=timezone.now()))
+        body = self.body(PublishSerializer)
+        post = scheduling.publish_post(
+            self.get_object(), allow_duplicate=body.get("allow_duplicate", False), at=timezone.now()
+        )
+        return publishing_answer(request, post)
 
     @extend_schema(summary="Cancel what has not begun", request=None)
     @action(detail=True, methods=["post"])
@@ -189,6 +195,7 @@ class PostViewSet(WorkspaceScopedViewSet):
             scheduled_at=body["scheduled_time"],
             timezone=body.get("timezone", ""),
             notes=body.get("notes", ()),
+            allow_duplicate=body.get("allow_duplicate", False),
             at=timezone.now(),
         )
         return tagged(present_post(post))
@@ -220,19 +227,20 @@ class PostViewSet(WorkspaceScopedViewSet):
 
     @extend_schema(
         summary="Try a post out: problems, counted lengths, and what would be sent",
-        description="Takes what POST /posts takes and stores nothing. Problems are an answer here (200); only a body "
-        "that cannot be read as a post is refused (400).",
-        request=NewPostSerializer,
+        description="Takes what POST /posts takes, and the `id` of the post that it is to replace, if any; stores "
+        "nothing. Problems are an answer here (200); only a body that cannot be read as a post is refused (400).",
+        request=TriedPostSerializer,
         responses={200: validation.VerdictSerializer},
         examples=validation.EXAMPLES,
     )
     @action(detail=False, methods=["post"])
     def validate(self, request: Request) -> Response:
-        body = self.body(NewPostSerializer)
+        body = self.body(TriedPostSerializer)
         verdict = validate_draft(
             self.workspace,
-            draft=NewPostSerializer.draft(body),
+            draft=TriedPostSerializer.draft(body),
             publish=body.get("publish", False),
+            exclude_post=body.get("id"),
             at=timezone.now(),
         )
         return Response(validation.present_verdict(verdict))

@@ -47,7 +47,7 @@ def refusing_races(workspace: Workspace, external_ids: Collection[str]) -> Itera
     Raises Conflict then, with a problem for each that is still taken, and nothing is stored.
     """
     try:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=any(external_ids)):  # what is asked after a fault needs one
             yield
     except IntegrityError as error:
         if "external_id" not in str(error):  # both databases name the constraint or its column
