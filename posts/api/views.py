@@ -15,19 +15,11 @@ from rest_framework.response import Response
 
 from accounts.api.base import WorkspaceScopedViewSet
 from accounts.roles import Action
-from mastablasta.core.api.conditional import NOT_MODIFIED, SAYS
+from mastablasta.core.api.conditional import CONDITIONAL, ETAG, LOCATION, NOT_MODIFIED, SAYS
 from posts.api import validation
 from posts.api.etags import created, tagged, unchanged_since, unless_known
 from posts.api.examples import OUTCOMES
-from posts.api.filters import (
-    EXPAND_PARAMETER,
-    FIELDS_PARAMETER,
-    PostFilter,
-    chosen_fields,
-    expands_media,
-    is_asked,
-    with_fields,
-)
+from posts.api.filters import EXPAND_PARAMETER, AttemptFilter, PostFilter, expands_media, is_asked
 from posts.api.presenting import present_attempt, present_made, present_post, present_posts
 from posts.api.serializers import (
     AttemptSerializer,
@@ -72,11 +64,12 @@ class PostViewSet(WorkspaceScopedViewSet):
     serializer_class = PostSerializer
     filterset_class = PostFilter
     query_parameters: ClassVar[Any] = {
-        "list": [FIELDS_PARAMETER, EXPAND_PARAMETER],
+        "list": [EXPAND_PARAMETER],
         "retrieve": [EXPAND_PARAMETER],
         "destroy": [OpenApiParameter("remote", bool, description="Whether to delete it on its platforms too.")],
     }
     actions_needed: ClassVar[Any] = {"validate": Action.READ}  # it stores nothing
+    refusals: ClassVar[Any] = dict.fromkeys(("update", "partial_update", "destroy"), (409, 412))
 
     @property
     def is_one_transaction(self) -> bool:  # type: ignore[override]  # here it depends on the request
@@ -89,16 +82,14 @@ class PostViewSet(WorkspaceScopedViewSet):
 
     @extend_schema(summary="List posts, newest first")
     def list(self, request: Request) -> Response:
-        fields = chosen_fields(request)
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        shown = present_posts(page or [], expands_media=expands_media(request))
-        return self.get_paginated_response(with_fields(shown, fields))
+        return self.get_paginated_response(present_posts(page or [], expands_media=expands_media(request)))
 
     @extend_schema(
         summary="Create a post: a draft, scheduled, or published now",
         request=NewPostSerializer,
         responses={201: PostSerializer},
-        parameters=PREFERENCES,
+        parameters=[*PREFERENCES, ETAG, LOCATION],
         examples=[EXAMPLE],
     )
     def create(self, request: Request) -> Response:
@@ -114,7 +105,10 @@ class PostViewSet(WorkspaceScopedViewSet):
         return told(created(present_post(made.post) if waited else present_made(made)), waited=waited)
 
     @extend_schema(
-        summary="One post and what became of it", description=SAYS, responses={200: PostSerializer, **NOT_MODIFIED}
+        summary="One post and what became of it",
+        description=SAYS,
+        responses={200: PostSerializer, **NOT_MODIFIED},
+        parameters=CONDITIONAL,
     )
     def retrieve(self, request: Request, id: UUID) -> HttpResponseBase:
         post = self.get_object()
@@ -126,7 +120,7 @@ class PostViewSet(WorkspaceScopedViewSet):
     @extend_schema(
         summary="Replace what a post says, where and when it goes",
         request=EditedPostSerializer,
-        parameters=[IF_MATCH],
+        parameters=[IF_MATCH, ETAG],
         examples=[EXAMPLE],
     )
     def update(self, request: Request, id: UUID) -> Response:
@@ -136,7 +130,7 @@ class PostViewSet(WorkspaceScopedViewSet):
     @extend_schema(
         summary="Change some of what a post says, where and when it goes",
         request=EditedPostSerializer(partial=True),
-        parameters=[IF_MATCH],
+        parameters=[IF_MATCH, ETAG],
         examples=[EXAMPLE],
     )
     def partial_update(self, request: Request, id: UUID) -> Response:
@@ -181,12 +175,12 @@ class PostViewSet(WorkspaceScopedViewSet):
         )
         return publishing_answer(request, post)
 
-    @extend_schema(summary="Cancel what has not begun", request=None)
+    @extend_schema(summary="Cancel what has not begun", request=None, parameters=[ETAG])
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, id: UUID) -> Response:
         return tagged(present_post(cancellation.cancel_post(self.get_object(), at=timezone.now())))
 
-    @extend_schema(summary="Promise another time", request=RescheduleSerializer)
+    @extend_schema(summary="Promise another time", request=RescheduleSerializer, parameters=[ETAG])
     @action(detail=True, methods=["post"])
     def reschedule(self, request: Request, id: UUID) -> Response:
         body = self.body(RescheduleSerializer)
@@ -200,7 +194,12 @@ class PostViewSet(WorkspaceScopedViewSet):
         )
         return tagged(present_post(post))
 
-    @extend_schema(summary="Make a draft that says the same", request=None, responses={201: PostSerializer})
+    @extend_schema(
+        summary="Make a draft that says the same",
+        request=None,
+        responses={201: PostSerializer},
+        parameters=[ETAG, LOCATION],
+    )
     @action(detail=True, methods=["post"])
     def duplicate(self, request: Request, id: UUID) -> Response:
         copy = rescheduling.duplicate_post(self.get_object(), by=self.caller.user, at=timezone.now())
@@ -280,6 +279,7 @@ class AttemptViewSet(WorkspaceScopedViewSet):
     queryset = Attempt.objects.all()
     rows_name = "attempts"
     serializer_class = AttemptSerializer
+    filterset_class = AttemptFilter
 
     def narrow(self, rows: Any) -> Any:
         post = get_object_or_404(Post.objects.in_workspace(self.workspace).kept(), id=self.kwargs["id"])
@@ -287,5 +287,5 @@ class AttemptViewSet(WorkspaceScopedViewSet):
 
     @extend_schema(summary="Everything that was tried for a post, oldest first")
     def list(self, request: Request, id: UUID) -> Response:
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response([present_attempt(attempt) for attempt in page or []])
