@@ -58,7 +58,7 @@ def look_at(method: str, path: str, status: int, headers: Mapping[str, str]) -> 
 
 def problems(method: str, template: str, status: int, headers: Mapping[str, str]) -> Iterator[str]:
     operation = _paths().get(template, {}).get({"HEAD": "get"}.get(method, method.lower()))
-    if operation is None:  # no such method, or an address that only a test has
+    if operation is None or status == 405:  # no such method, or an address that only a test has
         return
     name = f"{method} {template}"
     answer = operation["responses"].get(str(status))

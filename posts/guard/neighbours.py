@@ -55,9 +55,8 @@ def find_stored(
     """
     if not plans or (window == gap == NOTHING):
         return {}
-    rows = _asked(plans, window=window, gap=gap)
-    dialect = _POSTGRESQL if connection.vendor == "postgresql" else _SQLITE
-    statement, params = dialect, [json.dumps(rows)]
+    statement = _POSTGRESQL if connection.vendor == "postgresql" else _SQLITE
+    params = [json.dumps(_asked(plans, window=window, gap=gap))]
     stripes = sorted({plan.fingerprint % STRIPES for plan in plans if plan.fingerprint is not None})
     is_locked = is_locked and window != NOTHING and bool(stripes) and connection.vendor == "postgresql"
     with connection.cursor() as cursor:
@@ -66,10 +65,17 @@ def find_stored(
             cursor.nextset()
         else:
             cursor.execute(statement, params)
-        found: dict[int, list[Neighbour]] = defaultdict(list)
-        for number, is_same, post_id, at, is_draft in cursor.fetchall():
-            found[number].append(Neighbour(bool(is_same), _id(post_id), _moment(at), bool(is_draft)))
-    return found
+        rows = cursor.fetchall()
+    return {
+        number: [_neighbour(told, is_same=is_same) for told, is_same in ((same, True), (near, False)) if told]
+        for number, same, near in rows
+    }
+
+
+def _neighbour(told: str, *, is_same: bool) -> Neighbour:
+    post_id, at, is_draft = json.loads(told)
+    moment = datetime.fromisoformat(at)
+    return Neighbour(is_same, UUID(post_id), moment if moment.tzinfo else moment.replace(tzinfo=UTC), bool(is_draft))
 
 
 def _asked(plans: Sequence[Plan], *, window: timedelta, gap: timedelta) -> list[dict[str, object]]:
@@ -95,14 +101,6 @@ def _text(at: datetime) -> str:
     """As both databases compare moments with their columns."""
     at = at.astimezone(UTC)
     return at.isoformat(sep=" ") if connection.vendor == "postgresql" else at.replace(tzinfo=None).isoformat(sep=" ")
-
-
-def _id(value: UUID | str) -> UUID:
-    return value if isinstance(value, UUID) else UUID(value)
-
-
-def _moment(value: datetime | str) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -154,34 +152,33 @@ _WANTED_SQLITE = "SELECT {} FROM json_each(%s)".format(
 )  # fmt: skip
 
 
-def _statement(wanted: str, distance: str) -> str:
-    """`distance`: how far `{moment}` is from what is wanted."""
-    moment = "COALESCE({row}.published_at, {row}.due_at, {row}.created_at)"
-    of_other, of_found = moment.format(row="o"), moment.format(row="d")
-    # SQLite orders by columns of the query itself only, so the distance is one.
-    nearest = f"""
- SELECT id FROM (
-  SELECT o.id, {{distance}} AS distance FROM posts_delivery o JOIN posts_post p ON p.id = o.post_id
-   WHERE o.account_id = w.account AND {{condition}} AND o.post_id <> w.post AND p.deleted_at IS NULL
+def _statement(wanted: str, distance: str, told: str) -> str:
+    """`distance`: how far `{moment}` is from what is wanted. `told`: values as a text of JSON.
+
+    What is found comes as one value of each row of what is wanted: no join that could be planned as one over all rows.
+    """
+    went_out = "COALESCE(o.published_at, o.due_at, o.created_at)"
+
+    def nearest(moment: str, condition: str) -> str:
+        # SQLite orders by columns of the query itself only, so the distance is one.
+        return f"""(
+ SELECT told FROM (
+  SELECT o.id, {told.format(f"o.post_id, {moment}, o.state = 'draft'")} AS told,
+         {distance.format(moment=moment)} AS distance
+    FROM posts_delivery o JOIN posts_post p ON p.id = o.post_id
+   WHERE o.account_id = w.account AND {condition} AND o.post_id <> w.post AND p.deleted_at IS NULL
      AND (o.state IN {_TAKEN_SQL} OR (w.is_draft AND o.state = 'draft'))) AS other
-  ORDER BY distance, id LIMIT 1"""
-    same = nearest.format(
-        distance=distance.format(moment=of_other),
-        condition=f"o.fingerprint = w.fingerprint AND {of_other} >= w.same_from AND {of_other} <= w.same_to",
-    )
-    near = nearest.format(
-        distance=distance.format(moment="o.due_at"),
-        condition="o.due_at > w.near_from AND o.due_at < w.near_to",
-    )
+  ORDER BY distance, id LIMIT 1)"""
+
+    same = f"o.fingerprint = w.fingerprint AND {went_out} >= w.same_from AND {went_out} <= w.same_to"
+    near = "o.due_at > w.near_from AND o.due_at < w.near_to"
     return f"""
 WITH wanted AS MATERIALIZED ({wanted})
-SELECT w.number, 1, d.post_id, {of_found}, d.state = 'draft'
-  FROM wanted w JOIN posts_delivery d ON d.id = ({same})
-UNION ALL
-SELECT w.number, 0, d.post_id, d.due_at, d.state = 'draft'
-  FROM wanted w JOIN posts_delivery d ON d.id = ({near})
+SELECT w.number, {nearest(went_out, same)}, {nearest("o.due_at", near)} FROM wanted w
 """
 
 
-_POSTGRESQL = _statement(_WANTED_POSTGRESQL, "abs(extract(epoch FROM {moment} - w.at))")
-_SQLITE = _statement(_WANTED_SQLITE, "abs(julianday({moment}) - julianday(w.at))")
+_POSTGRESQL = _statement(
+    _WANTED_POSTGRESQL, "abs(extract(epoch FROM {moment} - w.at))", "CAST(jsonb_build_array({}) AS text)"
+)
+_SQLITE = _statement(_WANTED_SQLITE, "abs(julianday({moment}) - julianday(w.at))", "json_array({})")
