@@ -13,7 +13,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Workspace
-from accounts.tests.factories import make_workspace, signed_in
+from accounts.tests.factories import make_invitation, make_user, make_workspace, signed_in
 from mastablasta.core.api import pagination
 from mastablasta.core.ids import new_id
 from mastablasta.ops.root import ROUTERS
@@ -51,6 +51,15 @@ def more_workspaces(workspace: Workspace, _: Any, count: int) -> None:
     made = [Workspace(name=f"Workspace {number}") for number in range(count)]
     Workspace.objects.bulk_create(made)
     copies(membership, count, workspace_id=lambda number: made[number].id)
+
+
+def more_members(workspace: Workspace, _: Any, count: int) -> None:
+    people = [make_user() for _ in range(count)]
+    copies(workspace.memberships.get(), count, user_id=lambda number: people[number].id)
+
+
+def more_invitations(workspace: Workspace, _: Any, count: int) -> None:
+    copies(workspace.invitations.get(), count, sha256=lambda number: f"{number:064x}")
 
 
 def more_keys(_: Workspace, key: Any, count: int) -> None:
@@ -112,6 +121,8 @@ def more_renditions(_: Workspace, asset: Any, count: int) -> None:
 # How each list gets more rows; a new list is added here.
 MORE: dict[str, Callable[[Workspace, Any, int], None]] = {
     "workspaces": more_workspaces,
+    "workspaces/{id}/members": more_members,
+    "workspaces/{id}/invitations": more_invitations,
     "auth/api-keys": more_keys,
     "accounts": more_accounts,
     "posts": more_posts,
@@ -131,6 +142,8 @@ class List:
         self.workspace = make_workspace()
         self.client: APIClient = signed_in(self.workspace.memberships.get().user)
         self.thing = operation.thing(self.workspace) if operation.thing else None
+        if path.endswith("invitations"):
+            make_invitation(self.workspace)
         self.path = path
         self.view = lists()[path]
         self.address = f"/api/v2/{path}".replace("{id}", str(self.thing)) + (operation.query or "?")
@@ -138,7 +151,7 @@ class List:
     @property
     def key(self) -> str:
         """The name of what tells its rows apart."""
-        return "key" if self.view.rows_name == "renditions" else "id"
+        return {"renditions": "key", "members": "user_id"}.get(self.view.rows_name, "id")
 
     def ask(self, status: int = 200, /, **query: Any) -> dict[str, Any]:
         more = "".join(f"&{name}={value}" for name, value in query.items())

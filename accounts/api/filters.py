@@ -19,7 +19,7 @@ class WorkspaceFilter(django_filters.FilterSet):  # type: ignore[misc]  # untype
 
 class MemberFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     role = choice("role", Role.values)
-    ordering = ordering_by({"created_at": "created_at"}, usual="the longest there first")
+    ordering = ordering_by({"joined_at": "created_at"}, usual="the longest there first")
 
     class Meta:
         model = Membership

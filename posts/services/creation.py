@@ -91,7 +91,8 @@ def store_posts(new: Sequence[Made], *, at: datetime) -> None:
     Raises Conflict `external_id_taken` when somebody has been faster.
     """
     if new:
-        with external_ids.refusing_races(new[0].post.workspace, [one.draft.external_id for one in new]):
+        ids = [one.draft.external_id for one in new]
+        with external_ids.refusing_races(new[0].post.workspace, ids, is_part=True):
             _store(new, at=at)
 
 
