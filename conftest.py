@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 pytest_plugins = [
     "tests.rings",
     "tests.specifications.checking",  # of every request of a connector, in any test
+    "tests.described",  # every answer of the API, in any test
 ]
 
 # How fast the machine is today says nothing about the code.

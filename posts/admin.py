@@ -86,7 +86,7 @@ class PostMediaPage(ReadOnlyPage):
 
 @admin.register(Delivery)
 class DeliveryPage(ReadOnlyPage):
-    hidden = ("lease_token", "progress")
+    hidden = ("lease_token", "progress", "fingerprint")
     list_display = ("account", "state_word", "error_code", "error_message", "due_at", "tries", "workspace")
     list_filter = ("state", "platform", "error_kind")
     search_fields = ("account__handle", "remote_id", "error_code", "error_message", "post__content", "=id")

@@ -150,7 +150,7 @@ class Delivery(Row):
     absence is believed by it, not by when sending began. `is_one_step`: the first call of a send is the visible one, so
     the claim's own commit can be the mark, and SQL need not ask the connector.
     `released_at`: a person asked for it once more; the missed-post rule counts from then. `losses`: workers in a row
-    that vanished with it.
+    that vanished with it. `fingerprint`: of what it says (posts/guard/fingerprints.py); null = nothing to be seen.
     """
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="deliveries")
@@ -161,6 +161,7 @@ class Delivery(Row):
     due_at = models.DateTimeField(null=True, blank=True)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     is_one_step = models.BooleanField(default=False)
+    fingerprint = models.BigIntegerField(null=True, blank=True, editable=False)
     released_at = models.DateTimeField(null=True, blank=True)
     losses = models.PositiveSmallIntegerField(default=0)
     generation = models.PositiveIntegerField(default=1)
@@ -248,6 +249,10 @@ class Delivery(Row):
             ),
             models.Index(fields=["account", "remote_id"], condition=~Q(remote_id=""), name="delivery_remote"),
             models.Index(fields=["state"], condition=Q(state__in=COUNTED), name="delivery_counted"),
+            models.Index(
+                fields=["account", "fingerprint"], condition=Q(fingerprint__isnull=False), name="delivery_same_text"
+            ),
+            models.Index(fields=["account", "due_at"], condition=Q(due_at__isnull=False), name="delivery_promised"),
         ]
 
     def __str__(self) -> str:

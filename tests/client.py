@@ -10,6 +10,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from integrations import registry
+from tests import described
 from tests.world import Sandbox
 
 
@@ -49,10 +50,13 @@ class Client:
             | {name.replace("_", "-"): value for name, value in headers.items()},
             method=method,
         )
+        path_asked = urllib.parse.urlsplit(request.full_url).path
         try:
             with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+                described.look_at(method, path_asked, answer.status, answer.headers)
                 return _json(answer.read())
         except urllib.error.HTTPError as error:
+            described.look_at(method, path_asked, error.code, error.headers)
             refused = Refused(error.code, _json(error.read()))
         if not self._renew(refused):
             raise refused

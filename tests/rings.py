@@ -59,6 +59,8 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "media_library/services/deletion.py": ("media_library/tests/test_deletion.py",),
     "media_library/services/intake.py": ("media_library/tests/test_storing.py",),
     "posts/migrations/0002_narrow_rows.py": ("posts/tests/test_states.py",),
+    "posts/guard/neighbours.py": ("posts/tests/test_guard.py", "posts/tests/test_guard_races.py"),
+    "posts/migrations/0013_fill_fingerprints.py": ("posts/tests/test_guard.py",),
     "posts/queue/claims.py": ("posts/tests/test_claims.py",),
     "posts/queue/postgresql.py": ("posts/tests/test_claims.py",),
     "posts/queue/sqlite.py": ("posts/tests/test_claims.py",),

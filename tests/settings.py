@@ -23,6 +23,8 @@ os.environ["SANDBOX_PORT"] = str(free_port())
 
 from mastablasta.settings import *  # noqa: F403
 
+MIDDLEWARE = ["tests.described.Watch", *MIDDLEWARE]  # noqa: F405
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 WHITENOISE_AUTOREFRESH = True  # else each client of a test looks through all static files (30 ms)

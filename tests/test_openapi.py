@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -11,6 +12,8 @@ from django.conf import settings
 from django.core.management import call_command
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
+
+from tests.described import look_at, problems, take
 
 CHECKED_IN = Path(settings.BASE_DIR) / "docs" / "openapi.yaml"
 COMMAND = "python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml"
@@ -51,8 +54,61 @@ def test_every_operation_has_a_summary_and_an_id_of_its_own(schema):
 def test_every_operation_names_the_errors_that_apply(schema):
     for name, operation in operations(schema).items():
         is_public = {} in operation.get("security", [{}])
-        usual = {"400", "429", "500"} | (set() if is_public else {"401", "403", "404"})
+        usual = {"400", "408", "429", "431", "500", "503"} | (set() if is_public else {"401", "403", "404"})
+        usual |= set() if "/file" in name or "/thumbnail" in name or "/links/" in name else {"406"}
+        usual |= {"411", "413", "415"} if name.startswith(("POST", "PUT", "PATCH")) else set()
+        parameters = {one["name"] for one in operation.get("parameters", ())}
+        usual |= {"409", "422"} if "Idempotency-Key" in parameters else set()
+        usual |= {"412"} if "If-Match" in parameters else set()
         assert usual <= set(operation["responses"]), name
+
+
+def test_every_operation_names_the_headers_that_go_with_its_answers(schema):
+    """What each status promises; the headers that a test meets are held against the description by tests/described."""
+    refusals = schema["components"]["responses"]
+    missing = []
+    for name, operation in operations(schema).items():
+        parameters = {one["name"] for one in operation.get("parameters", ())}
+        for status, answer in operation["responses"].items():
+            shown = refusals[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
+            wanted = {"X-Request-ID"}
+            wanted |= (
+                {"WWW-Authenticate"} if status == "401" else {"Retry-After"} if status in {"429", "503"} else set()
+            )
+            wanted -= {"Retry-After"} if name == "GET /api/v2/status" else set()  # an answer there, no refusal
+            wanted |= {"ETag"} if status == "304" else set()
+            wanted |= {"ETag"} if status == "200" and {"If-None-Match", "If-Match"} & parameters else set()
+            wanted |= {"Idempotent-Replayed"} if status < "300" and "Idempotency-Key" in parameters else set()
+            missing += [f"{name} {status} {one}" for one in wanted - set(shown.get("headers", {}))]
+
+    assert missing == []
+    assert "ETag" in schema["paths"]["/api/v2/posts"]["post"]["responses"]["201"]["headers"]
+    assert "Location" in schema["paths"]["/api/v2/media/upload"]["post"]["responses"]["201"]["headers"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (("GET", "/api/v2/posts", 200, {"Content-Type": "application/json"}), []),
+        (("HEAD", "/api/v2/posts", 200, {}), []),
+        (("GET", "/api/v2/nowhere", 418, {}), []),
+        (("GET", "/api/v2/posts", 418, {}), ["418"]),
+        (("GET", "/api/v2/posts", 200, {"Content-Type": "text/csv"}), ["text/csv"]),
+        (("GET", "/api/v2/posts", 401, {"Retry-After": "1"}), ["Retry-After"]),
+        (("GET", "/api/v2/posts", 429, {"Retry-After": "1", "RateLimit-Whatever": "1"}), ["RateLimit-Whatever"]),
+    ],
+)
+def test_an_answer_that_is_not_described_is_found(answer, found):
+    told = list(problems(*answer))
+
+    assert len(told) == len(found)
+    assert all(one in sentence for one, sentence in zip(found, told, strict=True))
+
+
+def test_an_answer_of_an_instance_is_looked_at_by_its_path():
+    look_at("GET", f"/api/v2/posts/{uuid4()}?fields=id", 418, {})
+
+    assert take() == ["GET /api/v2/posts/{id} answers 418, which its description does not name"]
 
 
 def test_every_error_is_the_one_problem(schema):

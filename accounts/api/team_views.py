@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import NamedWorkspaceViewSet, PersonalViewSet
+from accounts.api.filters import InvitationFilter, MemberFilter
 from accounts.api.permissions import require
 from accounts.api.workspace_serializers import (
     AcceptanceSerializer,
@@ -35,6 +36,7 @@ class MemberViewSet(NamedWorkspaceViewSet):
     queryset = Membership.objects.all()
     rows_name = "members"
     serializer_class = MemberSerializer
+    filterset_class = MemberFilter
     lookup_field, lookup_url_kwarg = "user", "user_id"
     actions_needed = {"partial_update": Action.MANAGE, "destroy": Action.READ}  # everybody may leave
     needs_sign_in = frozenset({"partial_update", "destroy"})
@@ -85,6 +87,7 @@ class InvitationViewSet(NamedWorkspaceViewSet):
     queryset = Invitation.objects.all()
     rows_name = "invitations"
     serializer_class = InvitationSerializer
+    filterset_class = InvitationFilter
     lookup_url_kwarg = "invitation_id"
     actions_needed = {"list": Action.MANAGE, "create": Action.MANAGE, "destroy": Action.MANAGE}
     needs_sign_in = frozenset({"create", "destroy"})

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import PersonalViewSet, PublicViewSet, WorkspaceScopedViewSet
+from accounts.api.filters import ApiKeyFilter
 from accounts.api.serializers import (
     ApiKeySerializer,
     CredentialsSerializer,
@@ -197,6 +198,7 @@ class ApiKeyViewSet(WorkspaceScopedViewSet):
     queryset = ApiKey.objects.all()
     rows_name = "api_keys"
     serializer_class = ApiKeySerializer
+    filterset_class = ApiKeyFilter
     actions_needed = {"create": Action.READ, "destroy": Action.READ}  # one's own key, which may no more than oneself
     needs_sign_in = frozenset({"create", "destroy"})
 

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import NamedWorkspaceViewSet, PersonalViewSet
+from accounts.api.filters import WorkspaceFilter
 from accounts.api.workspace_serializers import WorkspaceChangeSerializer, WorkspaceSerializer, shown
 from accounts.models import Workspace
 from accounts.roles import Action, Role
@@ -23,6 +24,7 @@ class WorkspaceViewSet(PersonalViewSet):
     queryset = Workspace.objects.all()
     rows_name = "workspaces"
     serializer_class = WorkspaceSerializer
+    filterset_class = WorkspaceFilter
     needs_sign_in = frozenset({"create"})
 
     def get_queryset(self) -> QuerySet[Workspace]:
@@ -31,7 +33,7 @@ class WorkspaceViewSet(PersonalViewSet):
 
     @extend_schema(summary="One's workspaces; for a site admin all", responses=WorkspaceSerializer(many=True))
     def list(self, request: Request) -> Response:
-        rows: list[Any] = list(self.paginate_queryset(self.get_queryset()) or [])
+        rows: list[Any] = list(self.paginate_queryset(self.filter_queryset(self.get_queryset())) or [])
         return self.get_paginated_response([shown(row, self.caller.role_given(row.member_role)) for row in rows])
 
     @extend_schema(summary="Make a workspace", request=WorkspaceSerializer, responses={201: WorkspaceSerializer})
@@ -43,6 +45,7 @@ class WorkspaceViewSet(PersonalViewSet):
 class OneWorkspaceViewSet(NamedWorkspaceViewSet):
     """A workspace and its settings."""
 
+    serializer_class = WorkspaceSerializer
     actions_needed: ClassVar[Any] = {"partial_update": Action.MANAGE}
 
     @extend_schema(summary="One workspace with its settings", responses=WorkspaceSerializer)

@@ -5,21 +5,18 @@ from __future__ import annotations
 import django_filters
 
 from integrations.models import SocialAccount
-from integrations.registry import PLATFORMS
+from integrations.registry import PLATFORM_SLUGS
 from integrations.states import AccountState
+from mastablasta.core.api.filters import choice, ordering_by
 
 
 class AccountFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
-    platform = django_filters.MultipleChoiceFilter(
-        choices=[(slug, entry.label) for slug, entry in PLATFORMS.items()], help_text="Repeat it for several."
-    )
-    status = django_filters.MultipleChoiceFilter(
-        field_name="state",
-        choices=AccountState.choices,
-        label="Status",
-        help_text="Repeat it for several; left out: all but disconnected ones.",
+    platform = choice("platform", PLATFORM_SLUGS)
+    status = choice("state", AccountState.values, says="Repeat it for several; left out: all but disconnected ones.")
+    ordering = ordering_by(
+        {"created_at": "created_at", "handle": "handle", "platform": "platform"}, usual="oldest first"
     )
 
     class Meta:
         model = SocialAccount
-        fields = ("platform", "status")
+        fields: list[str] = []

@@ -16,7 +16,7 @@ from integrations import registry
 from integrations.api.examples import NOT_BUILT, PLATFORM, answer
 from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
 from integrations.services import operator_apps
-from mastablasta.core.api.conditional import NOT_MODIFIED, SAYS, unless_known
+from mastablasta.core.api.conditional import CONDITIONAL, NOT_MODIFIED, SAYS, unless_known
 from mastablasta.core.api.serializers import StrictSerializer
 from mastablasta.core.media_rules import MediaRule
 
@@ -192,6 +192,7 @@ class PlatformViewSet(PersonalViewSet):
         summary="Every platform: what it takes, and whether it can be connected here",
         description=SAYS,
         responses={200: PlatformsSerializer, **NOT_MODIFIED},
+        parameters=CONDITIONAL,
         examples=[answer("One that is there, one that is not yet", {"platforms": [PLATFORM, NOT_BUILT]})],
     )
     def list(self, request: Request) -> HttpResponseBase:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import django_filters
+
 from mastablasta.core.api.filters import (
     Parameter,
     SpanFilterSet,
@@ -10,11 +12,12 @@ from mastablasta.core.api.filters import (
     choice,
     edge,
     one_of,
+    ordering_by,
     words,
     zone_of_edges,
 )
 from media_library.api.serializers import KINDS
-from media_library.models import Asset, AssetStatus
+from media_library.models import Asset, AssetStatus, Rendition
 
 
 class MediaSpans(SpanForm):
@@ -44,7 +47,18 @@ class MediaFilter(SpanFilterSet):
         says="Words in its name or alt text, all of them in any case; each of 2 characters or more, or one of CJK.",
     )
 
+    ordering = ordering_by({"created_at": "created_at", "filename": "filename", "size": "size"}, usual="newest first")
+
     class Meta:
         model = Asset
         form = MediaSpans
+        fields: list[str] = []
+
+
+class RenditionFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+    status = choice("status", AssetStatus.values)
+    ordering = ordering_by({"created_at": "created_at", "size": "size"}, usual="oldest first")
+
+    class Meta:
+        model = Rendition
         fields: list[str] = []

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import WorkspaceView
+from mastablasta.core.api.conditional import LOCATION
 from mastablasta.core.api.serializers import StrictSerializer
 from media_library.api.presenting import created
 from media_library.api.serializers import ALT_TEXT, NewMediaSerializer
@@ -60,6 +61,7 @@ class MediaUpload(WorkspaceView):
         "does not have.",
         request={"multipart/form-data": UploadSerializer},
         responses={201: NewMediaSerializer},
+        parameters=[LOCATION],
     )
     def post(self, request: Request) -> Response:
         body = self.body(UploadSerializer)

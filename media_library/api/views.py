@@ -18,11 +18,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import PublicView, WorkspaceScopedViewSet, WorkspaceView
-from mastablasta.core.api.conditional import NOT_MODIFIED, SAYS, unless_known
+from mastablasta.core.api.conditional import CONDITIONAL, LOCATION, NOT_MODIFIED, SAYS, unless_known
 from mastablasta.core.api.views import ApiView
 from mastablasta.core.errors import NotThere
 from media_library.api import serving
-from media_library.api.filters import MediaFilter
+from media_library.api.filters import MediaFilter, RenditionFilter
 from media_library.api.presenting import created, present_assets, present_rendition, present_with_uses
 from media_library.api.serializers import (
     EditedMediaSerializer,
@@ -46,6 +46,9 @@ class MediaViewSet(WorkspaceScopedViewSet):
     filterset_class = MediaFilter
     refusals: ClassVar[Any] = {"from_url": (502, 507)}
 
+    def get_serializer_class(self) -> Any:
+        return MediaSerializer if self.action == "list" else super().get_serializer_class()
+
     def narrow(self, rows: Any) -> Any:
         rows = rows.kept()
         return rows.order_by("-created_at", "-id") if self.action == "list" else rows
@@ -54,6 +57,7 @@ class MediaViewSet(WorkspaceScopedViewSet):
         summary="List files, newest first",
         description=SAYS,
         responses={200: MediaSerializer(many=True), **NOT_MODIFIED},
+        parameters=CONDITIONAL,
     )
     def list(self, request: Request) -> HttpResponseBase:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
@@ -63,6 +67,7 @@ class MediaViewSet(WorkspaceScopedViewSet):
         summary="One file and the posts that have it",
         description=SAYS,
         responses={200: UsedMediaSerializer, **NOT_MODIFIED},
+        parameters=CONDITIONAL,
     )
     def retrieve(self, request: Request, id: UUID) -> HttpResponseBase:
         return unless_known(request, present_with_uses(self.get_object()))
@@ -81,6 +86,7 @@ class MediaViewSet(WorkspaceScopedViewSet):
         description="As if it was uploaded from there: the same formats, limits and answers.",
         request=FromUrlSerializer,
         responses={201: NewMediaSerializer},
+        parameters=[LOCATION],
         examples=[
             OpenApiExample("A picture", value={"url": "https://example.com/sunrise.jpg"}, request_only=True),
         ],
@@ -101,6 +107,7 @@ class RenditionViewSet(WorkspaceScopedViewSet):
     queryset = Rendition.objects.all()
     rows_name = "renditions"
     serializer_class = RenditionSerializer
+    filterset_class = RenditionFilter
 
     def narrow(self, rows: Any) -> Any:
         return rows.filter(asset=self.asset).order_by("created_at", "id")
@@ -119,7 +126,7 @@ class RenditionViewSet(WorkspaceScopedViewSet):
         description="A link works without signing in until it expires; it is the same for ten minutes.",
     )
     def list(self, request: Request, id: UUID) -> Response:
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         platforms, at = self.platforms(), timezone.now()
         shown = [
             present_rendition(one, self.asset, platforms=platforms.get(one.recipe_key, ()), at=at) for one in page or []
@@ -131,7 +138,16 @@ class RenditionViewSet(WorkspaceScopedViewSet):
 RANGES = [
     OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="One range of bytes, as `bytes=0-1023`."),
     OpenApiParameter("If-Range", str, OpenApiParameter.HEADER, description="The ETag for which the Range is meant."),
-    OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER, description="The ETag of what one has."),
+    *CONDITIONAL,
+    *(
+        OpenApiParameter(name, str, OpenApiParameter.HEADER, response=statuses, description=says)
+        for name, statuses, says in (
+            ("Accept-Ranges", [200, 206], "`bytes`."),
+            ("Content-Range", [206], "Which bytes of how many."),
+            ("Content-Disposition", [200, 206], "The file's name, and whether to show it."),
+            ("Location", [302], "Where it is."),
+        )
+    ),
 ]
 REDIRECTED = {302: OpenApiResponse(description="Where it is, when the storage serves files itself.")}
 
@@ -146,6 +162,7 @@ class FileView(ApiView):
     """The base of addresses that answer with bytes: whatever somebody accepts, they get what the file is."""
 
     refusals: ClassVar[Any] = {"GET": (412, 416, 502)}
+    negotiates = False
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         return JSONRenderer(), "application/json"

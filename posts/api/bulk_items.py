@@ -151,9 +151,10 @@ def _new_post_reader() -> Callable[[Any], NewPost]:
 
 def _create(batch: Batch, read: Sequence[NewPost | _Unread]) -> list[Outcome]:
     wanted = [one for one in read if isinstance(one, NewPost)]
-    composed = iter(creation.compose_posts(batch.workspace, by=batch.by, wanted=wanted, at=batch.at))
-    results = [next(composed) if isinstance(one, NewPost) else Refused(list(one.error.problems)) for one in read]
-    stored = creation.store_each(results, is_atomic=batch.is_atomic, at=batch.at)
+    with transaction.atomic():
+        composed = iter(creation.compose_posts(batch.workspace, by=batch.by, wanted=wanted, at=batch.at))
+        results = [next(composed) if isinstance(one, NewPost) else Refused(list(one.error.problems)) for one in read]
+        stored = creation.store_each(results, is_atomic=batch.is_atomic, at=batch.at)
     return [one.post if isinstance(one, Made) else one.as_error() for one in stored]
 
 

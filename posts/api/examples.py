@@ -70,6 +70,7 @@ WAITING_DELIVERY = {
 }
 WAITING_POST = {**PUBLISHED_POST, "status": "scheduled", "published_at": None, "deliveries": [WAITING_DELIVERY]}
 ANOTHER_TIME = {"scheduled_time": "2030-02-01T09:00:00+01:00"}
+PUBLISH_AGAIN = {"allow_duplicate": True}
 BULK_CREATE = {"posts": [{"content": "Good morning!", "platforms": ["mastodon"]}, {"content": "Good night!"}]}
 BULK_RESULT = {
     "successful": [{"index": 0, "id": PUBLISHED_POST["id"], "content": "Good morning!"}],

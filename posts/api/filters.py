@@ -1,10 +1,10 @@
-"""Filters, order and choice of fields of GET /posts."""
+"""Filters and order of GET /posts and of the search."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import F
+import django_filters
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -19,17 +19,17 @@ from mastablasta.core.api.filters import (
     choice,
     edge,
     one_of,
+    ordering_by,
     plain_text,
     refusal,
     zone_of_edges,
 )
 from mastablasta.core.api.problems import fault
 from mastablasta.core.errors import Invalid
-from posts.api.serializers import PostSerializer
-from posts.models import Post, PostType
+from posts.models import Attempt, Post, PostType
 from posts.search.matching import MOST_RANKED, matching
 from posts.search.queries import Query, Unreadable, parse
-from posts.states import PostStatus
+from posts.states import AttemptKind, AttemptOutcome, PostStatus
 
 ORDER_COLUMNS = {
     "created_at": "created_at",
@@ -37,18 +37,7 @@ ORDER_COLUMNS = {
     "scheduled_time": "scheduled_at",
     "published_at": "published_at",
 }
-ORDERINGS = tuple(sign + name for name in ORDER_COLUMNS for sign in ("", "-"))
-FIELDS = tuple(PostSerializer().fields)
 NEWEST, RELEVANCE = "newest", "relevance"
-
-
-def _ordered(posts: Any, ordering: str) -> Any:
-    """What has no such time comes last, either way."""
-    column, sign = ORDER_COLUMNS[ordering.removeprefix("-")], "-" if ordering.startswith("-") else ""
-    if not Post._meta.get_field(column).null:
-        return posts.order_by(f"{sign}{column}", f"{sign}id")
-    order = F(column).desc(nulls_last=True) if sign else F(column).asc(nulls_last=True)
-    return posts.order_by(order, f"{sign}id")
 
 
 def a_query(text: str) -> Query:
@@ -107,12 +96,7 @@ class PostFilter(SpanFilterSet):
         says="Whether any part of it has a file, for any account.",
     )
     q = SearchParameter()
-    ordering = Parameter(
-        _ordered,
-        check=one_of(ORDERINGS),
-        schema={"enum": list(ORDERINGS)},
-        says="Left out: newest first. What has no such time comes last.",
-    )
+    ordering = ordering_by(ORDER_COLUMNS, usual="newest first")
 
     class Meta:
         model = Post
@@ -143,9 +127,20 @@ class SearchFilter(PostFilter):
         fields: list[str] = []
 
 
-FIELDS_PARAMETER = OpenApiParameter(
-    "fields", str, description=f"Only these, separated by commas, of: {', '.join(FIELDS)}."
-)
+class AttemptFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+    kind = choice("kind", AttemptKind.values)
+    outcome = choice("outcome", AttemptOutcome.values)
+    account = Parameter(
+        lambda attempts, ids: attempts.filter(delivery__account__in=ids),
+        check=an_id,
+        is_list=True,
+        schema={"format": "uuid"},
+    )
+    ordering = ordering_by({"started_at": "started_at"}, usual="oldest first")
+
+    class Meta:
+        model = Attempt
+        fields: list[str] = []
 
 
 EXPAND_PARAMETER = OpenApiParameter(
@@ -160,24 +155,6 @@ def expands_media(request: Request) -> bool:
         sentence = f"{str(text)[:50]!r} cannot be expanded; valid: media."
         raise ValidationError({"expand": [fault("invalid_choice", sentence, valid=["media"])]})
     return text == "media"
-
-
-def chosen_fields(request: Request) -> list[str] | None:
-    """The fields that `fields=` names, each once; None = all. Raises ValidationError."""
-    text = request.query_params.get("fields")
-    if text is None:
-        return None
-    names = [name.strip() for name in text.split(",")]
-    unknown = [name[:50] for name in names if name not in FIELDS]
-    if unknown:
-        sentence = f"There is no field {unknown[0]!r}; valid ones: {', '.join(FIELDS)}."
-        raise ValidationError({"fields": [fault("unknown_field", sentence, valid=list(FIELDS))]})
-    return list(dict.fromkeys(names))
-
-
-def with_fields(shown: list[dict[str, Any]], names: list[str] | None) -> list[dict[str, Any]]:
-    """The rows with these fields only."""
-    return shown if names is None else [{name: row[name] for name in names} for row in shown]
 
 
 def is_asked(request: Request, name: str) -> bool:

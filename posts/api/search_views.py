@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from accounts.api.base import WorkspaceScopedViewSet
 from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import StrictSerializer
-from posts.api.filters import FIELDS, RELEVANCE, SearchFilter, chosen_fields, is_asked, with_fields
+from posts.api.filters import RELEVANCE, SearchFilter, is_asked
 from posts.api.presenting import present_posts
 from posts.api.serializers import PostSerializer
 from posts.models import Post
@@ -46,9 +46,9 @@ class PostSearchViewSet(WorkspaceScopedViewSet):
     rows_name = "posts"
     serializer_class = FoundPostSerializer
     filterset_class = SearchFilter
+    always_shown = frozenset({"highlights"})
     query_parameters: ClassVar[Any] = {
         "list": [
-            OpenApiParameter("fields", str, description=f"Only these, separated by commas, of: {', '.join(FIELDS)}."),
             OpenApiParameter("highlight", bool, description="Whether to show the passages that were found."),
         ]
     }
@@ -58,15 +58,13 @@ class PostSearchViewSet(WorkspaceScopedViewSet):
 
     @extend_schema(summary="Search posts by their texts and tags, newest first")
     def list(self, request: Request) -> Response:
-        fields, is_highlighted = chosen_fields(request), is_asked(request, "highlight")
+        is_highlighted = is_asked(request, "highlight")
         found = self.filter_queryset(self.get_queryset())
         query = parse(request.query_params.get("q", ""))
         page = self.paginate_queryset(self._in_order(found, query)) or []
-        posts = present_posts(page)
-        shown = with_fields(posts, fields)
+        shown = present_posts(page)
         if is_highlighted:
-            passages = [highlights(texts_of(post), query) for post in posts]
-            shown = [{**post, "highlights": own} for post, own in zip(shown, passages, strict=True)]
+            shown = [{**post, "highlights": highlights(texts_of(post), query)} for post in shown]
         return self.get_paginated_response(shown)
 
     def _in_order(self, posts: Any, query: Query) -> Any:

@@ -68,7 +68,10 @@ class DeliverySerializer(serializers.Serializer[Any]):
 
 
 class PostWarningSerializer(serializers.Serializer[Any]):
-    """What a platform would refuse; a draft may have it."""
+    """What a platform would refuse (a draft may have it), or what may be meant otherwise.
+
+    `duplicate_text` and `too_near` name the other post in `params`: `post_id`, `account_id` and `time`.
+    """
 
     field = serializers.CharField()
     code = serializers.CharField()
@@ -256,6 +259,14 @@ class OverridesField(serializers.DictField):
     child = OverrideSerializer()
 
 
+class AllowDuplicateField(serializers.BooleanField):
+    """Whether a person means the same text again."""
+
+    def __init__(self) -> None:
+        says = "The same text again is meant: it is not refused, whatever the workspace says of duplicates."
+        super().__init__(required=False, write_only=True, help_text=says)
+
+
 class LocalTimeSerializer(StrictSerializer):
     """Has a `scheduled_time`, which may be local; of one that comes twice its checked body has a note in `notes`."""
 
@@ -316,6 +327,7 @@ class EditedPostSerializer(LocalTimeSerializer):
         allow_blank=True,
         help_text="What your own system calls it; no other post of the workspace has it. Empty or null = none.",
     )
+    allow_duplicate = AllowDuplicateField()
 
     # what GET gave may come back
     id = serializers.UUIDField(read_only=True)
@@ -335,7 +347,7 @@ class EditedPostSerializer(LocalTimeSerializer):
         """
         if onto is not None:
             body = _changes(body, onto, platforms)
-        own = {"publish", "scheduled_time", "media", "thread", "overrides"}
+        own = {"id", "publish", "scheduled_time", "media", "thread", "overrides"}
         fields = {name: value for name, value in body.items() if name not in own}
         if "scheduled_time" in body:
             fields["scheduled_at"] = body["scheduled_time"]
@@ -425,6 +437,12 @@ class NewPostSerializer(EditedPostSerializer):
     publish = serializers.BooleanField(required=False, help_text="Publish it now.")
 
 
+class TriedPostSerializer(NewPostSerializer):
+    """A post to be tried out."""
+
+    id = serializers.UUIDField(required=False, help_text="The post that this would replace: it is no duplicate of it.")
+
+
 class RescheduleSerializer(LocalTimeSerializer):
     """Another time for a post."""
 
@@ -432,6 +450,15 @@ class RescheduleSerializer(LocalTimeSerializer):
 
     scheduled_time = OffsetDateTimeField()
     timezone = ZoneNameField(required=False, allow_blank=True)
+    allow_duplicate = AllowDuplicateField()
+
+
+class PublishSerializer(StrictSerializer):
+    """How to publish a post; nothing has to be said."""
+
+    request_example = examples.PUBLISH_AGAIN
+
+    allow_duplicate = AllowDuplicateField()
 
 
 class ResolveSerializer(StrictSerializer):

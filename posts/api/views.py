@@ -15,19 +15,11 @@ from rest_framework.response import Response
 
 from accounts.api.base import WorkspaceScopedViewSet
 from accounts.roles import Action
-from mastablasta.core.api.conditional import NOT_MODIFIED, SAYS
+from mastablasta.core.api.conditional import CONDITIONAL, ETAG, LOCATION, NOT_MODIFIED, SAYS
 from posts.api import validation
 from posts.api.etags import created, tagged, unchanged_since, unless_known
 from posts.api.examples import OUTCOMES
-from posts.api.filters import (
-    EXPAND_PARAMETER,
-    FIELDS_PARAMETER,
-    PostFilter,
-    chosen_fields,
-    expands_media,
-    is_asked,
-    with_fields,
-)
+from posts.api.filters import EXPAND_PARAMETER, AttemptFilter, PostFilter, expands_media, is_asked
 from posts.api.presenting import present_attempt, present_made, present_post, present_posts
 from posts.api.serializers import (
     AttemptSerializer,
@@ -36,9 +28,11 @@ from posts.api.serializers import (
     MessageSerializer,
     NewPostSerializer,
     PostSerializer,
+    PublishSerializer,
     RescheduleSerializer,
     ResolveSerializer,
     RetriedSerializer,
+    TriedPostSerializer,
 )
 from posts.api.waiting import PREFERENCES, OutcomeSerializer, asked_wait_s, publishing_answer, told, wait_for_outcome
 from posts.models import Attempt, Delivery, Post
@@ -70,11 +64,12 @@ class PostViewSet(WorkspaceScopedViewSet):
     serializer_class = PostSerializer
     filterset_class = PostFilter
     query_parameters: ClassVar[Any] = {
-        "list": [FIELDS_PARAMETER, EXPAND_PARAMETER],
+        "list": [EXPAND_PARAMETER],
         "retrieve": [EXPAND_PARAMETER],
         "destroy": [OpenApiParameter("remote", bool, description="Whether to delete it on its platforms too.")],
     }
     actions_needed: ClassVar[Any] = {"validate": Action.READ}  # it stores nothing
+    refusals: ClassVar[Any] = dict.fromkeys(("update", "partial_update", "destroy"), (409, 412))
 
     @property
     def is_one_transaction(self) -> bool:  # type: ignore[override]  # here it depends on the request
@@ -87,16 +82,14 @@ class PostViewSet(WorkspaceScopedViewSet):
 
     @extend_schema(summary="List posts, newest first")
     def list(self, request: Request) -> Response:
-        fields = chosen_fields(request)
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        shown = present_posts(page or [], expands_media=expands_media(request))
-        return self.get_paginated_response(with_fields(shown, fields))
+        return self.get_paginated_response(present_posts(page or [], expands_media=expands_media(request)))
 
     @extend_schema(
         summary="Create a post: a draft, scheduled, or published now",
         request=NewPostSerializer,
         responses={201: PostSerializer},
-        parameters=PREFERENCES,
+        parameters=[*PREFERENCES, ETAG, LOCATION],
         examples=[EXAMPLE],
     )
     def create(self, request: Request) -> Response:
@@ -112,7 +105,10 @@ class PostViewSet(WorkspaceScopedViewSet):
         return told(created(present_post(made.post) if waited else present_made(made)), waited=waited)
 
     @extend_schema(
-        summary="One post and what became of it", description=SAYS, responses={200: PostSerializer, **NOT_MODIFIED}
+        summary="One post and what became of it",
+        description=SAYS,
+        responses={200: PostSerializer, **NOT_MODIFIED},
+        parameters=CONDITIONAL,
     )
     def retrieve(self, request: Request, id: UUID) -> HttpResponseBase:
         post = self.get_object()
@@ -124,7 +120,7 @@ class PostViewSet(WorkspaceScopedViewSet):
     @extend_schema(
         summary="Replace what a post says, where and when it goes",
         request=EditedPostSerializer,
-        parameters=[IF_MATCH],
+        parameters=[IF_MATCH, ETAG],
         examples=[EXAMPLE],
     )
     def update(self, request: Request, id: UUID) -> Response:
@@ -134,7 +130,7 @@ class PostViewSet(WorkspaceScopedViewSet):
     @extend_schema(
         summary="Change some of what a post says, where and when it goes",
         request=EditedPostSerializer(partial=True),
-        parameters=[IF_MATCH],
+        parameters=[IF_MATCH, ETAG],
         examples=[EXAMPLE],
     )
     def partial_update(self, request: Request, id: UUID) -> Response:
@@ -166,21 +162,25 @@ class PostViewSet(WorkspaceScopedViewSet):
     @extend_schema(
         summary="Publish a draft or scheduled post now",
         description="202, and with `Prefer: wait=N` 200 once every delivery has settled.",
-        request=None,
+        request=PublishSerializer,
         responses={200: OutcomeSerializer, 202: OutcomeSerializer},
         parameters=PREFERENCES,
         examples=OUTCOMES,
     )
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, id: UUID) -> Response:
-        return publishing_answer(request, scheduling.publish_post(self.get_object(), at=timezone.now()))
+        body = self.body(PublishSerializer)
+        post = scheduling.publish_post(
+            self.get_object(), allow_duplicate=body.get("allow_duplicate", False), at=timezone.now()
+        )
+        return publishing_answer(request, post)
 
-    @extend_schema(summary="Cancel what has not begun", request=None)
+    @extend_schema(summary="Cancel what has not begun", request=None, parameters=[ETAG])
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, id: UUID) -> Response:
         return tagged(present_post(cancellation.cancel_post(self.get_object(), at=timezone.now())))
 
-    @extend_schema(summary="Promise another time", request=RescheduleSerializer)
+    @extend_schema(summary="Promise another time", request=RescheduleSerializer, parameters=[ETAG])
     @action(detail=True, methods=["post"])
     def reschedule(self, request: Request, id: UUID) -> Response:
         body = self.body(RescheduleSerializer)
@@ -189,11 +189,17 @@ class PostViewSet(WorkspaceScopedViewSet):
             scheduled_at=body["scheduled_time"],
             timezone=body.get("timezone", ""),
             notes=body.get("notes", ()),
+            allow_duplicate=body.get("allow_duplicate", False),
             at=timezone.now(),
         )
         return tagged(present_post(post))
 
-    @extend_schema(summary="Make a draft that says the same", request=None, responses={201: PostSerializer})
+    @extend_schema(
+        summary="Make a draft that says the same",
+        request=None,
+        responses={201: PostSerializer},
+        parameters=[ETAG, LOCATION],
+    )
     @action(detail=True, methods=["post"])
     def duplicate(self, request: Request, id: UUID) -> Response:
         copy = rescheduling.duplicate_post(self.get_object(), by=self.caller.user, at=timezone.now())
@@ -220,19 +226,20 @@ class PostViewSet(WorkspaceScopedViewSet):
 
     @extend_schema(
         summary="Try a post out: problems, counted lengths, and what would be sent",
-        description="Takes what POST /posts takes and stores nothing. Problems are an answer here (200); only a body "
-        "that cannot be read as a post is refused (400).",
-        request=NewPostSerializer,
+        description="Takes what POST /posts takes, and the `id` of the post that it is to replace, if any; stores "
+        "nothing. Problems are an answer here (200); only a body that cannot be read as a post is refused (400).",
+        request=TriedPostSerializer,
         responses={200: validation.VerdictSerializer},
         examples=validation.EXAMPLES,
     )
     @action(detail=False, methods=["post"])
     def validate(self, request: Request) -> Response:
-        body = self.body(NewPostSerializer)
+        body = self.body(TriedPostSerializer)
         verdict = validate_draft(
             self.workspace,
-            draft=NewPostSerializer.draft(body),
+            draft=TriedPostSerializer.draft(body),
             publish=body.get("publish", False),
+            exclude_post=body.get("id"),
             at=timezone.now(),
         )
         return Response(validation.present_verdict(verdict))
@@ -272,6 +279,7 @@ class AttemptViewSet(WorkspaceScopedViewSet):
     queryset = Attempt.objects.all()
     rows_name = "attempts"
     serializer_class = AttemptSerializer
+    filterset_class = AttemptFilter
 
     def narrow(self, rows: Any) -> Any:
         post = get_object_or_404(Post.objects.in_workspace(self.workspace).kept(), id=self.kwargs["id"])
@@ -279,5 +287,5 @@ class AttemptViewSet(WorkspaceScopedViewSet):
 
     @extend_schema(summary="Everything that was tried for a post, oldest first")
     def list(self, request: Request, id: UUID) -> Response:
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response([present_attempt(attempt) for attempt in page or []])

@@ -18,7 +18,7 @@ from integrations.models import SocialAccount
 from mastablasta.core.errors import FieldProblem, Invalid
 from posts.models import Delivery, Post
 from posts.services import post_content, scheduling
-from posts.states import IN_FLIGHT_OR_UNCERTAIN, DeliveryState, PostStatus
+from posts.states import TAKEN, PostStatus
 
 MOST_DAYS = 92
 MOST_A_DAY = 50
@@ -26,8 +26,6 @@ MOST_CONFLICTS = 100
 SUGGESTIONS = 3
 CHUNK, MOST_PIECES = 500, 20
 OUT_OF_RANGE = "The time is out of range; choose one between the years 1 and 9999."
-# What takes an account's time: promised, on its way, or out.
-TAKEN = (DeliveryState.QUEUED, DeliveryState.BLOCKED, *IN_FLIGHT_OR_UNCERTAIN, DeliveryState.PUBLISHED)
 EXCERPT = 80
 COLUMNS = ("id", "excerpt", "post_type", "status", "scheduled_at", "published_at", "wanted_platforms")
 
@@ -129,10 +127,10 @@ def find_conflicts(
     post_content.raise_if_any([p for p in scheduling.time_problems(wanted, at=at) if p.code == "too_far"])
     taken = _taken(workspace, _account_ids(workspace, platforms, accounts), exclude_post)
     try:
-        close = taken.filter(post__scheduled_at__gt=wanted - gap, post__scheduled_at__lt=wanted + gap)
+        close = taken.filter(due_at__gt=wanted - gap, due_at__lt=wanted + gap)
     except OverflowError as error:
         raise Invalid.field("scheduled_time", "overflow", OUT_OF_RANGE) from error
-    rows = close.values_list("post", "account", "platform", "post__scheduled_at", Left("post__content", EXCERPT))
+    rows = close.values_list("post", "account", "platform", "due_at", Left("post__content", EXCERPT))
     clashes = [
         Clash(post, account, platform, due_at, round(abs((due_at - wanted).total_seconds())), excerpt)
         for post, account, platform, due_at, excerpt in rows
@@ -170,8 +168,8 @@ def _busy(workspace: Workspace, taken: Any, begin: datetime, middle: datetime) -
     After `middle`, which is yet to come, all of them are of scheduled posts: an index holds those in order, and they
     are read piece by piece, for schedules may be long; None in the end = there are more than are worth reading.
     """
-    near = taken.filter(post__scheduled_at__gt=begin, post__scheduled_at__lt=middle)
-    yield from sorted(near.values_list("post__scheduled_at", flat=True))
+    near = taken.filter(due_at__gt=begin, due_at__lt=middle)
+    yield from sorted(near.values_list("due_at", flat=True))
     scheduled = Post.objects.in_workspace(workspace).filter(status=PostStatus.SCHEDULED)
     promised = scheduled.filter(Exists(taken.filter(post=OuterRef("pk"))))
     times = promised.order_by("scheduled_at").values_list("scheduled_at", flat=True)

@@ -8,12 +8,15 @@ from datetime import datetime
 from itertools import chain
 from uuid import UUID
 
+from django.db import transaction
+
 from accounts.models import User, Workspace
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem
 from posts.models import Delivery, Post, PostMedia, PostTag
 from posts.queue import claims
-from posts.services import drafts, external_ids, media, post_content, post_renditions
+from posts.services import drafts, external_ids, guard, media, post_content, post_renditions
 from posts.services.drafts import Composed, Draft, Surroundings
+from posts.services.guard import Planned
 from posts.services.media import RequiredRendition
 from posts.states import DeliveryState, PostStatus
 
@@ -56,19 +59,30 @@ def create_post(workspace: Workspace, *, by: User | None, draft: Draft, publish:
     A draft keeps what its platforms would refuse as `warnings`; scheduling and publishing raise Invalid instead, with
     every problem by platform and field, and store nothing. Raises Conflict `external_id_taken`.
     """
-    (made,) = compose_posts(workspace, by=by, wanted=[NewPost(draft, publish)], at=at)
-    if isinstance(made, Refused):
-        raise made.as_error()
-    store_posts([made], at=at)
+    with transaction.atomic():
+        (made,) = compose_posts(workspace, by=by, wanted=[NewPost(draft, publish)], at=at)
+        if isinstance(made, Refused):
+            raise made.as_error()
+        store_posts([made], at=at)
     return made
 
 
 def compose_posts(
     workspace: Workspace, *, by: User | None, wanted: Sequence[NewPost], at: datetime
 ) -> list[Made | Refused]:
-    """What would be made of these, in the same order; nothing is stored yet. Up to four queries, however many."""
+    """What would be made of these, in the same order; nothing is stored yet. Up to five queries, however many.
+
+    In one transaction with `store_posts`, of two requests at once with the same text the later is told of the other.
+    """
     within = Surroundings.of(workspace, [one.draft for one in wanted])
-    return _with_ids_of_their_own([_compose(one, by=by, within=within, at=at) for one in wanted])
+    composed = _with_ids_of_their_own([_compose(one, by=by, within=within, at=at) for one in wanted])
+    made = [one for one in composed if isinstance(one, Made) and one.deliveries]
+    if not made:
+        return composed
+    loaded = made[0].deliveries[0].account.workspace  # whoever asks has no more of it than its id
+    verdicts = guard.judge(loaded, [_planned(one, at=at) for one in made], is_stored_next=True)
+    judged = {one.post.id: verdict for one, verdict in zip(made, verdicts, strict=True)}
+    return [_judged(one, judged.get(one.post.id)) if isinstance(one, Made) else one for one in composed]
 
 
 def store_posts(new: Sequence[Made], *, at: datetime) -> None:
@@ -77,7 +91,8 @@ def store_posts(new: Sequence[Made], *, at: datetime) -> None:
     Raises Conflict `external_id_taken` when somebody has been faster.
     """
     if new:
-        with external_ids.refusing_races(new[0].post.workspace, [one.draft.external_id for one in new]):
+        ids = [one.draft.external_id for one in new]
+        with external_ids.refusing_races(new[0].post.workspace, ids, is_part=True):
             _store(new, at=at)
 
 
@@ -127,6 +142,26 @@ def _compose(new: NewPost, *, by: User | None, within: Surroundings, at: datetim
     if new.goes_out:
         _promise(post, deliveries, due_at=draft.scheduled_at or at)
     return Made(post, draft, composed, deliveries)
+
+
+def _planned(made: Made, *, at: datetime) -> Planned:
+    return Planned(
+        made.post.id,
+        {delivery.account_id: delivery.fingerprint for delivery in made.deliveries},
+        made.post.scheduled_at or at,
+        is_draft=made.post.status == PostStatus.DRAFT,
+        may_repeat=made.draft.allow_duplicate,
+    )
+
+
+def _judged(made: Made, verdict: guard.Verdict | None) -> Made | Refused:
+    """The post with what the guard warns of, or why it is refused."""
+    if verdict is None:
+        return made
+    if verdict.problems:
+        return Refused([*verdict.problems])
+    made.post.warnings = [*made.post.warnings, *post_content.as_rows(verdict.warnings)]
+    return made
 
 
 def _promise(post: Post, deliveries: Iterable[Delivery], *, due_at: datetime) -> None:

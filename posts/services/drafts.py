@@ -34,7 +34,8 @@ class Draft:
     `thread`: the texts of its parts; then `content` is empty or equals the first. `overrides`: by platform or account
     id, any of `content`, `thread` and `first_comment`. `media`: by scope and part; a scope of an override that has any
     place has media of its own, maybe none. `named_in_thread`: scopes whose first files were named in the thread, where
-    problems name them too. `notes`: what whoever reads the draft has to warn of.
+    problems name them too. `notes`: what whoever reads the draft has to warn of. `allow_duplicate`: the same text again
+    is meant.
     """
 
     content: str = ""
@@ -52,6 +53,7 @@ class Draft:
     timezone: str = ""
     named_in_thread: Collection[str] = ()
     notes: Sequence[FieldProblem] = ()
+    allow_duplicate: bool = False
 
     @property
     def named_accounts(self) -> set[UUID]:

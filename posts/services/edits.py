@@ -17,7 +17,7 @@ from integrations.models import SocialAccount
 from mastablasta.core.errors import Conflict, DomainError
 from posts.models import Delivery, Post, PostMedia, PostTag, PostType
 from posts.queue import claims
-from posts.services import drafts, external_ids, media, post_content, scheduling
+from posts.services import drafts, external_ids, guard, media, post_content, scheduling
 from posts.services.cancellation import CANCELLABLE, cancel_deliveries
 from posts.services.drafts import Composed, Draft, Surroundings
 from posts.services.locks import Outcome, PostWithDeliveries, is_stopped, lock_posts, not_there, one_of
@@ -121,10 +121,32 @@ def _edit_all(
         else:
             results[edit.post_id] = change.post
             changes += [change] if change.is_one else []
+    duplicates = _judge(changes, at=at)
+    results |= duplicates
+    changes = [change for change in changes if change.post.id not in duplicates]
     if changes and not is_stopped(results, is_atomic=is_atomic):
         _store(changes, at=at)
         results |= Post.objects.in_bulk([change.post.id for change in changes])
     return results
+
+
+def _judge(changes: Sequence[_Change], *, at: datetime) -> dict[UUID, DomainError]:
+    """Warn on the posts of what the guard finds; by id why those are refused of which the workspace wants that."""
+    judged = [(change, change.composed) for change in changes if change.composed and change.accounts]
+    if not judged:
+        return {}
+    planned = [
+        guard.Planned(
+            change.post.id,
+            post_content.fingerprints(change.post, composed.accounts, composed.files),
+            change.after.scheduled_at or at,
+            is_draft=not change.goes_out,
+            may_repeat=change.after.allow_duplicate,
+        )
+        for change, composed in judged
+    ]
+    verdicts = guard.judge(judged[0][1].accounts[0].workspace, planned)
+    return guard.warn(zip((change.post for change, _ in judged), verdicts, strict=True))
 
 
 def _accounts_of(workspace: Workspace, wanted: Sequence[Draft]) -> set[UUID]:
@@ -298,6 +320,7 @@ def _meaning(draft: Draft, deliveries: Sequence[Delivery]) -> Draft:
         external_id="",
         named_in_thread=(),
         notes=(),
+        allow_duplicate=False,
     )
 
 
@@ -366,7 +389,7 @@ def _place_deliveries(changes: Sequence[_Change], *, at: datetime) -> None:
 
 def _renew(changes: Sequence[_Change], *, at: datetime) -> None:
     """What was tried with the old text is history: a new generation, all retries, and it may be retried."""
-    post_content.recompute_steps((change.post, change.deliveries, change.files) for change in changes)
+    post_content.recompute_facts((change.post, change.deliveries, change.files) for change in changes)
     of_posts = Delivery.objects.filter(post__in=[change.post.id for change in changes])
     had = [delivery for change in changes for delivery in change.deliveries]
     if any(delivery.state in NOT_OUT for delivery in had):

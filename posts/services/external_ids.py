@@ -41,13 +41,14 @@ def repeated(external_id: str) -> FieldProblem:
 
 
 @contextmanager
-def refusing_races(workspace: Workspace, external_ids: Collection[str]) -> Iterator[None]:
+def refusing_races(workspace: Workspace, external_ids: Collection[str], *, is_part: bool = False) -> Iterator[None]:
     """One transaction, in which somebody may be faster in taking one of these.
 
-    Raises Conflict then, with a problem for each that is still taken, and nothing is stored.
+    Raises Conflict then, with a problem for each that is still taken, and nothing is stored. `is_part`: of a
+    transaction that ends with whatever else is raised here, so that only external ids need a point to go back to.
     """
     try:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=not is_part or any(external_ids)):
             yield
     except IntegrityError as error:
         if "external_id" not in str(error):  # both databases name the constraint or its column

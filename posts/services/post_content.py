@@ -15,6 +15,7 @@ from integrations.contract import Content, Part, Target
 from integrations.models import SocialAccount
 from integrations.states import AccountState
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem, Invalid
+from posts.guard.fingerprints import fingerprint_of
 from posts.models import Delivery, Post, PostType
 from posts.services import external_ids, media
 from posts.services.media import NO_FILES, Files
@@ -81,7 +82,9 @@ class AccountChoice:
     def __init__(self, workspace: Workspace, platforms: Iterable[str], accounts: Iterable[UUID]) -> None:
         connected = SocialAccount.objects.in_workspace(workspace).connected()
         # Nobody here speaks to a platform: the app's secret stays where it is.
-        self.connected = connected.select_related("platform_host").defer("platform_host__client_secret_enc")
+        self.connected = connected.select_related("platform_host", "workspace").defer(
+            "platform_host__client_secret_enc"
+        )
         meant = Q(id__in=set(accounts)) | Q(platform__in=set(platforms), is_default=True)
         self.found = list(self.connected.filter(meant).order_by("platform", "id"))
         self.ids = frozenset(str(account.id) for account in self.found)
@@ -253,28 +256,35 @@ def deliveries_of(post: Post, accounts: Iterable[SocialAccount], files: Files = 
             workspace_id=post.workspace_id,
             account=account,
             platform=account.platform,
-            is_one_step=_is_one_step(post, account.platform, account.id, files),
+            **_facts(post, account.platform, account.id, files),
         )
         for account in accounts
     ]
 
 
-def recompute_steps(posts: Iterable[tuple[Post, Iterable[Delivery], Files]]) -> None:
-    """Say again of each delivery whether its first call is already the visible one, after the content changed."""
-    changed: dict[bool, list[UUID]] = {True: [], False: []}
+def recompute_facts(posts: Iterable[tuple[Post, Iterable[Delivery], Files]]) -> None:
+    """Say again of each delivery what follows from its content, after that changed; one statement."""
+    changed: list[Delivery] = []
     for post, deliveries, files in posts:
         for delivery in deliveries:
-            is_one_step = _is_one_step(post, delivery.platform, delivery.account_id, files)
-            if is_one_step != delivery.is_one_step:
-                changed[is_one_step].append(delivery.id)
-    for is_one_step, ids in changed.items():
-        Delivery.objects.filter(id__in=ids).update(is_one_step=is_one_step)
+            facts = _facts(post, delivery.platform, delivery.account_id, files)
+            if any(getattr(delivery, name) != value for name, value in facts.items()):
+                delivery.is_one_step, delivery.fingerprint = facts["is_one_step"], facts["fingerprint"]
+                changed.append(delivery)
+    Delivery.objects.bulk_update(changed, ["is_one_step", "fingerprint"])
 
 
-def _is_one_step(post: Post, platform: str, account_id: UUID, files: Files) -> bool:
+def _facts(post: Post, platform: str, account_id: UUID, files: Files) -> dict[str, Any]:
+    """Columns of a delivery: whether its first call is already the visible one, and what its text is compared by."""
     fields = {name: getattr(post, name) for name in CONTENT_FIELDS}
     content = content_for(fields, platform=platform, account_id=account_id, files=files)
-    return registry.connector_class(platform).is_one_step(content)
+    is_one_step = registry.connector_class(platform).is_one_step(content)
+    return {"is_one_step": is_one_step, "fingerprint": fingerprint_of(content)}
+
+
+def fingerprints(post: Post, accounts: Iterable[SocialAccount], files: Files) -> dict[UUID, int | None]:
+    """What each account is to publish is compared by this, by its id."""
+    return {account.id: _facts(post, account.platform, account.id, files)["fingerprint"] for account in accounts}
 
 
 def raise_if_any(problems: Sequence[FieldProblem]) -> None:

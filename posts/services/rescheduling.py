@@ -22,11 +22,17 @@ from posts.states import NOT_OUT, PostStatus
 
 
 def reschedule_post(
-    post: Post, *, scheduled_at: datetime, timezone: str = "", notes: Sequence[FieldProblem] = (), at: datetime
+    post: Post,
+    *,
+    scheduled_at: datetime,
+    timezone: str = "",
+    notes: Sequence[FieldProblem] = (),
+    allow_duplicate: bool = False,
+    at: datetime,
 ) -> Post:
     """Promise another time. For drafts, scheduled, failed and cancelled posts of which nothing ever went out.
 
-    `notes`: what to warn of.
+    `notes`: what to warn of. `allow_duplicate`: the same text again is meant.
     """
     post_content.raise_if_any(scheduling.time_problems(scheduled_at, at=at))
     with transaction.atomic():
@@ -43,6 +49,11 @@ def reschedule_post(
         post.scheduled_at, post.status, post.timezone = scheduled_at, PostStatus.SCHEDULED, timezone or post.timezone
         if notes:
             post.warnings = post_content.as_rows(notes)
+        duplicates = scheduling.warn_of_duplicates(
+            post.workspace, [completed], allow_duplicate=allow_duplicate, due_at=scheduled_at
+        )
+        if post.id in duplicates:
+            raise duplicates[post.id]
         fields = ["scheduled_at", "status", *scheduling.COMPLETED, *(["timezone"] if timezone else [])]
         Post.objects.rewrite([post], *fields)
         scheduling.schedule_posts([completed.promise()], at=at)

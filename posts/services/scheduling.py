@@ -19,7 +19,7 @@ from mastablasta.core.errors import Conflict, DomainError, FieldProblem
 from media_library.services import renditions
 from posts.models import Delivery, Post
 from posts.queue import claims
-from posts.services import media, post_content, post_renditions
+from posts.services import guard, media, post_content, post_renditions
 from posts.services.locks import Outcome, PostWithDeliveries, is_stopped, lock_posts, not_there, one_of
 from posts.services.media import Files
 from posts.services.post_content import AccountChoice
@@ -39,13 +39,21 @@ def time_problems(scheduled_at: datetime, *, at: datetime) -> list[FieldProblem]
     return []
 
 
-def publish_post(post: Post, *, at: datetime) -> Post:
-    """Send a draft or scheduled post now. Raises Conflict when it is out or on its way, Invalid when it cannot go."""
-    return one_of(publish_posts(post.workspace, [post.id], at=at), post)
+def publish_post(post: Post, *, allow_duplicate: bool = False, at: datetime) -> Post:
+    """Send a draft or scheduled post now. Raises Conflict when it is out or on its way, Invalid when it cannot go.
+
+    `allow_duplicate`: the same text again is meant.
+    """
+    return one_of(publish_posts(post.workspace, [post.id], allow_duplicate=allow_duplicate, at=at), post)
 
 
 def publish_posts(
-    workspace: Workspace, ids: Sequence[UUID], *, is_atomic: bool = False, at: datetime
+    workspace: Workspace,
+    ids: Sequence[UUID],
+    *,
+    is_atomic: bool = False,
+    allow_duplicate: bool = False,
+    at: datetime,
 ) -> dict[UUID, Outcome]:
     """Publish many as `publish_post` would, in a fixed number of statements; by id the post as it is now, or why not.
 
@@ -58,6 +66,9 @@ def publish_posts(
         completed = {one.post.id: one for one in complete_posts(workspace, list(locked.values()))}
         results = {post_id: _publishable(completed.get(post_id)) for post_id in ids}
         sent = [completed[post_id] for post_id, result in results.items() if isinstance(result, Post)]
+        duplicates = warn_of_duplicates(workspace, sent, allow_duplicate=allow_duplicate, due_at=at)
+        results |= duplicates
+        sent = [one for one in sent if one.post.id not in duplicates]
         if sent and not is_stopped(results, is_atomic=is_atomic):
             Delivery.objects.bulk_create(chain.from_iterable(one.new for one in sent))
             for one in sent:
@@ -66,6 +77,15 @@ def publish_posts(
             schedule_posts([one.promise() for one in sent], at=at)
             results |= Post.objects.in_bulk([one.post.id for one in sent])
     return results
+
+
+def warn_of_duplicates(
+    workspace: Workspace, completed: Sequence[CompletedPost], *, allow_duplicate: bool, due_at: datetime
+) -> dict[UUID, DomainError]:
+    """Warn on these posts of what stands against sending them at `due_at`; by id why those are refused that are."""
+    planned = [guard.Planned(one.post.id, one.fingerprints(), due_at, may_repeat=allow_duplicate) for one in completed]
+    verdicts = guard.judge(workspace, planned) if planned else []
+    return guard.warn(zip((one.post for one in completed), verdicts, strict=True))
 
 
 def _publishable(one: CompletedPost | None) -> Outcome:
@@ -160,10 +180,14 @@ class CompletedPost:
     files: Files
     problems: list[FieldProblem]
 
+    def fingerprints(self) -> dict[UUID, int | None]:
+        """What is left to be published of it, by account."""
+        open_ = [d for d in self.deliveries if d.state in {*WAITING, DeliveryState.BLOCKED}]
+        return {delivery.account_id: delivery.fingerprint for delivery in (*open_, *self.new)}
+
     def promise(self) -> Promise:
         """What is left to be done for it, `new` included."""
-        open_ = {d.account_id for d in self.deliveries if d.state in {*WAITING, DeliveryState.BLOCKED}}
-        open_ |= {delivery.account_id for delivery in self.new}
+        open_ = self.fingerprints().keys()
         return Promise(self.post, [one for id_, one in self.accounts.items() if id_ in open_], self.files)
 
 

@@ -13,8 +13,8 @@ from integrations import registry
 from integrations.contract import Content, Measure, Target
 from mastablasta.core.errors import FieldProblem
 from posts.models import Post
-from posts.services import drafts, media, post_content
-from posts.services.drafts import Draft
+from posts.services import drafts, guard, media, post_content
+from posts.services.drafts import Composed, Draft
 
 NOBODY = UUID(int=0)  # no account has this id, so only what is said for the platform counts
 
@@ -67,15 +67,19 @@ class Verdict:
     previews: tuple[Preview, ...]
 
 
-def validate_draft(workspace: Workspace, *, draft: Draft, publish: bool = False, at: datetime) -> Verdict:
+def validate_draft(
+    workspace: Workspace, *, draft: Draft, publish: bool = False, exclude_post: UUID | None = None, at: datetime
+) -> Verdict:
     """Return what stands against scheduling or publishing the draft, and what each account would get; stores nothing.
 
-    Previews are ordered by platform and account.
+    Previews are ordered by platform and account. `exclude_post`: the stored post that the draft is of, if any.
     """
-    post = Post(workspace=workspace)
+    post = Post(workspace=workspace) if exclude_post is None else Post(id=exclude_post, workspace=workspace)
     composed = drafts.compose(post, draft, goes_out=True)
     files = composed.files
-    problems = [*drafts.problems_of(draft), *drafts.time_problems(draft, publish=publish, at=at), *composed.problems]
+    against_time = drafts.time_problems(draft, publish=publish, at=at)
+    problems = [*drafts.problems_of(draft), *against_time, *composed.problems]
+    found = guard.Verdict() if against_time else _guarded(post, draft, composed, publish=publish, at=at)
     fields = {name: getattr(post, name) for name in post_content.CONTENT_FIELDS}
     previews = []
     for account in composed.accounts:
@@ -96,7 +100,22 @@ def validate_draft(workspace: Workspace, *, draft: Draft, publish: bool = False,
             if (p.field, p.code) not in known
         ]
     previews.sort(key=lambda one: (one.platform, str(one.account_id)))
-    return Verdict(tuple(problems), tuple(composed.warnings), tuple(previews))
+    return Verdict((*problems, *found.problems), (*composed.warnings, *found.warnings), tuple(previews))
+
+
+def _guarded(post: Post, draft: Draft, composed: Composed, *, publish: bool, at: datetime) -> guard.Verdict:
+    """The same text again, or posts too near."""
+    if not composed.accounts:
+        return guard.Verdict()
+    planned = guard.Planned(
+        post.id,
+        post_content.fingerprints(post, composed.accounts, composed.files),
+        draft.scheduled_at or at,
+        is_draft=not publish and draft.scheduled_at is None,
+        may_repeat=draft.allow_duplicate,
+    )
+    (verdict,) = guard.judge(composed.accounts[0].workspace, [planned])
+    return verdict
 
 
 def _as_named(draft: Draft, preview: Preview) -> Preview:

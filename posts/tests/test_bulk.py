@@ -48,6 +48,7 @@ def bulk(client: APIClient, what: str, body: dict[str, Any], status: int = 200) 
 # --- creating ---
 def test_each_post_is_as_if_it_had_been_made_alone(client: APIClient, workspace: Workspace) -> None:
     asset = make_asset(workspace=workspace)
+    Workspace.objects.update(duplicate_window_hours=0, clash_window_minutes=0)  # each is made twice
     bodies: list[dict[str, Any]] = [
         {"content": "Draft", "platforms": ["mastodon"], "tags": ["a", "b", "a"]},
         {"content": "Scheduled", "platforms": ["mastodon"], "scheduled_time": WHEN, "media": [str(asset.id)]},

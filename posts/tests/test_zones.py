@@ -85,5 +85,6 @@ def test_edits_reschedules_and_trials_warn_alike(client: APIClient) -> None:
     assert [one["params"]["moments"][0] for one in moved["warnings"]] == ["2027-10-31T00:00:00Z"]
     exact = client.post(f"/api/v2/posts/{post['id']}/reschedule", {"scheduled_time": "2027-10-31T00:30:00Z"}).json()
     assert exact["warnings"] == []
-    verdict = client.post("/api/v2/posts/validate", {"content": "Hello", "platforms": ["mastodon"], **TWICE}).json()
+    trial = {"id": post["id"], "content": "Hello", "platforms": ["mastodon"], **TWICE}
+    verdict = client.post("/api/v2/posts/validate", trial).json()
     assert (verdict["valid"], verdict["problems"], verdict["warnings"]) == (True, [], [BERLIN])

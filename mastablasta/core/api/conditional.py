@@ -8,11 +8,23 @@ from typing import Any
 import orjson
 from django.http import HttpResponseBase
 from django.utils.cache import get_conditional_response
-from drf_spectacular.utils import OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 NOT_MODIFIED = {304: OpenApiResponse(description="Not Modified")}
+ETAG = OpenApiParameter(
+    "ETag",
+    str,
+    OpenApiParameter.HEADER,
+    response=[200, 201, 206, 304],
+    description="What this is now, for If-None-Match.",
+)
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", str, OpenApiParameter.HEADER, description="The ETag of what one has; 304 while it is that."
+)
+CONDITIONAL = [ETAG, IF_NONE_MATCH]  # of what answers 304
+LOCATION = OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[201], description="Where it is.")
 SAYS = "Carries an ETag; with If-None-Match, 304 while nothing has changed."
 
 

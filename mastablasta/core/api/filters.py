@@ -14,13 +14,14 @@ A list's FilterSet is made of Parameters; its form is a SpanForm when it has spa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
 import django_filters
 import regex
 from django import forms
+from django.db.models import F
 from drf_spectacular.drainage import set_override
 from rest_framework.exceptions import ValidationError
 
@@ -147,13 +148,14 @@ class Parameter(django_filters.Filter):  # type: ignore[misc]  # untyped
         return self.apply(qs, value) if value else qs
 
 
-def choice(column: str, valid: Sequence[str]) -> Parameter:
+def choice(column: str, valid: Sequence[str], *, says: str = "Repeat it for several.") -> Parameter:
     """Rows whose `column` is one of those that are asked for."""
     return Parameter(
         lambda rows, values: rows.filter(**{f"{column}__in": values}),
         check=one_of(valid),
         is_list=True,
         schema={"enum": list(valid)},
+        says=says,
     )
 
 
@@ -164,6 +166,26 @@ def edge(column: str, side: str) -> Parameter:
         lambda rows, edge: rows.filter(**{lookup: edge.at}) if isinstance(edge, Edge) else rows,
         says=f"{'From' if side == 'from' else 'Up to and with'} this time, or this whole day.",
     )
+
+
+def ordering_by(columns: Mapping[str, str], *, usual: str) -> Parameter:
+    """`ordering=`: names of the API for columns, ascending, or descending with `-`. `usual`: the order without it."""
+    valid = [sign + name for name in columns for sign in ("", "-")]
+    return Parameter(
+        lambda rows, ordering: _ordered(rows, columns[ordering.removeprefix("-")], is_reverse=ordering.startswith("-")),
+        check=one_of(valid),
+        schema={"enum": valid},
+        says=f"Left out: {usual}. What has no such value comes last.",
+    )
+
+
+def _ordered(rows: Any, column: str, *, is_reverse: bool) -> Any:
+    """What has no value comes last, either way."""
+    sign = "-" if is_reverse else ""
+    if not rows.model._meta.get_field(column).null:
+        return rows.order_by(f"{sign}{column}", f"{sign}pk")
+    order = F(column).desc(nulls_last=True) if is_reverse else F(column).asc(nulls_last=True)
+    return rows.order_by(order, f"{sign}pk")
 
 
 def zone_of_edges() -> Parameter:

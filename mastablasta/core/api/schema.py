@@ -18,11 +18,30 @@ from mastablasta.core.api.pagination import DEFAULT_LIMIT
 from mastablasta.core.api.problems import MEDIA_TYPE
 from mastablasta.core.api.serializers import StrictModelSerializer, StrictSerializer
 
-RETRY_AFTER = {"schema": {"type": "integer"}, "description": "Seconds to wait."}
-ANYBODY = (400, 429, 500)
-CALLERS = (400, 401, 403, 404, 429, 500)
-WITH_BODY = (413, 415)
+ANYBODY = (400, 408, 429, 431, 500, 503)
+CALLERS = (*ANYBODY, 401, 403, 404)
+NEGOTIATED = (406,)
+WITH_BODY = (411, 413, 415)
 WITH_KEY = (409, 422)
+_TEXT = {"type": "string"}
+EVERYWHERE: dict[str, Any] = {
+    "X-Request-ID": {"schema": _TEXT, "description": "Under which the request is logged."},
+    # Where THROTTLE_RATES counts requests:
+    "RateLimit-Limit": {"schema": {"type": "integer"}, "description": "How many requests are taken in a window."},
+    "RateLimit-Remaining": {"schema": {"type": "integer"}, "description": "How many are left of them."},
+    "RateLimit-Reset": {"schema": {"type": "integer"}, "description": "Seconds until the window ends."},
+    "RateLimit-Policy": {"schema": _TEXT, "description": "Limit and window (`w`, seconds)."},
+}
+RETRY_AFTER: dict[str, Any] = {
+    "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds after which it is worth another try."}
+}
+HEADERS_OF_REFUSALS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"schema": _TEXT, "description": "How to say who one is."}},
+    409: {"Retry-After": {**RETRY_AFTER["Retry-After"], "description": "With `idempotency_in_flight`: seconds."}},
+    416: {"Content-Range": {"schema": _TEXT, "description": "How many bytes there are."}},
+    429: RETRY_AFTER,
+    503: RETRY_AFTER,
+}
 IDEMPOTENCY = (
     OpenApiParameter(
         idempotency.HEADER,
@@ -70,6 +89,21 @@ def description() -> dict[str, Any]:
     """The API's whole description. Made once in a process, which takes a second: it changes with the code only."""
     described: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return described
+
+
+def describe_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """drf-spectacular's hook: every answer, also a refusal, has the headers that all have."""
+    components = result["components"]
+    components["headers"] = EVERYWHERE
+    answers = [*components["responses"].values()]
+    answers += [
+        one for path in result["paths"].values() for each in path.values() for one in each["responses"].values()
+    ]
+    for answer in answers:
+        if "$ref" not in answer:
+            shared = {name: {"$ref": f"#/components/headers/{name}"} for name in EVERYWHERE}
+            answer["headers"] = {**answer.get("headers", {}), **shared}
+    return result
 
 
 def bases_without_words() -> list[type]:
@@ -130,7 +164,8 @@ class ApiSchema(AutoSchema):
         own: list[int] = declared(self.method) if declared else []
         of_body = WITH_BODY if self.method in {"POST", "PUT", "PATCH"} else ()
         of_key = WITH_KEY if self._takes_key else ()
-        for status in sorted({*usual, *of_body, *of_key, *own}):
+        of_accept = NEGOTIATED if getattr(self.view, "negotiates", True) else ()
+        for status in sorted({*usual, *of_accept, *of_body, *of_key, *own}):
             answers.setdefault(str(status), self._refusal(status))
         return answers
 
@@ -172,7 +207,7 @@ class ApiSchema(AutoSchema):
             object=f"problem {status}",
             schema={
                 "description": phrase,
-                **({"headers": {"Retry-After": RETRY_AFTER}} if status == 429 else {}),
+                "headers": {**HEADERS_OF_REFUSALS.get(status, {})},
                 "content": {MEDIA_TYPE: {"schema": problem.ref}},
             },
         )

@@ -27,9 +27,13 @@ class ApiView(GenericAPIView[Any]):
     What is declared for some operations only is declared by method, in a viewset by action.
 
     `rows_name` makes GET (of a viewset: the action `list`) a list with that envelope. `query_parameters` declares the
-    query parameters beyond those of pages and filters: they are described in the schema, and an unknown one is
-    refused. `refusals` names error statuses beyond the usual ones, for the schema. `limits` names the limit that
-    counts instead of the caller's own (see limits.py).
+    query parameters beyond those of pages, filters and `fields`: they are described in the schema, and an unknown one
+    is refused. `refusals` names error statuses beyond the usual ones, for the schema, `negotiates = False` that it
+    answers the same whatever is accepted. `limits` names the limit that counts instead of the caller's own (see
+    limits.py).
+
+    A viewset's lists and single rows take `?fields=`: names of its serializer, of which the answer shows no others.
+    `always_shown` are there whatever is chosen, and need not be.
 
     A POST of a known caller may carry an Idempotency-Key (see idempotency.py). `is_one_transaction = False` says that
     the view calls out, or waits for what others have to see; `answers_with_secret = True` that its answer is not to be
@@ -45,8 +49,11 @@ class ApiView(GenericAPIView[Any]):
     refusals: ClassVar[Mapping[str, Sequence[int]]] = {}
     limits: ClassVar[Mapping[str, str]] = {}
     throttle_classes: Any = (RequestLimit,)
+    negotiates: ClassVar[bool] = True
+    always_shown: ClassVar[frozenset[str]] = frozenset()
     is_one_transaction: ClassVar[bool] = True
     answers_with_secret: ClassVar[bool] = False
+    _chosen_fields: list[str] | None = None
     post: Any  # the view's own; of a request with a key what guards it
     counters: Any = ()  # of this request: what counted it
     lookup_field = "id"
@@ -78,12 +85,15 @@ class ApiView(GenericAPIView[Any]):
         for counter in self.counters:
             for name, value in counter.standing.headers.items() if counter.standing else ():
                 answered.headers[name] = value
+        if self._chosen_fields is not None and isinstance(answered, Response) and answered.status_code == 200:
+            answered.data = self._with_chosen_fields(answered.data)
         return answered
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if request.method in self.allowed_methods:  # others are 405, whatever comes with them
             self._refuse_unknown_parameters(request)
+            self._chosen_fields = self._read_fields(request)
         scope = self.idempotency_scope
         if request.method == "POST" and scope is not None and hasattr(self, "post"):
             self.post = guarded(self.post, request, view=self, scope=scope)
@@ -99,8 +109,26 @@ class ApiView(GenericAPIView[Any]):
         return bool(self.rows_name) and self.request.method in {"GET", "HEAD"} and action in {None, "list"}
 
     def declared_parameters(self, method: str) -> list[OpenApiParameter]:
-        """What `query_parameters` says for this method, or for the viewset's action that serves it."""
-        return list(self.query_parameters.get(operation_of(self, method), ()))
+        """What `query_parameters` says for this method, or for the viewset's action that serves it, and `fields`."""
+        own = self.query_parameters.get(operation_of(self, method), ())
+        names = self.shown_fields(method)
+        says = f"Only these, separated by commas, of: {', '.join(names)}."
+        return [*own, *([OpenApiParameter("fields", str, description=says)] if names else [])]
+
+    def shows_fields(self, method: str) -> bool:
+        """Whether `fields` may choose from what is shown: in a viewset's lists and single rows."""
+        operation = operation_of(self, method)
+        return bool(self.serializer_class) and (
+            operation == "retrieve" or (operation == "list" and bool(self.rows_name))
+        )
+
+    def shown_fields(self, method: str) -> list[str]:
+        """The names that `fields` may choose from; none where there is nothing to choose from."""
+        if not self.shows_fields(method):
+            return []
+        shape: Any = self.get_serializer_class()()
+        fields = shape.fields
+        return [name for name, field in fields.items() if not field.write_only and name not in self.always_shown]
 
     def declared_refusals(self, method: str) -> list[int]:
         """What `refusals` says for this method, or for the viewset's action that serves it."""
@@ -112,7 +140,8 @@ class ApiView(GenericAPIView[Any]):
 
     def known_parameters(self, method: str) -> list[str]:
         """The names of all query parameters that a request may carry."""
-        names = [one.name for one in self.declared_parameters(method)]
+        names = [one.name for one in self.query_parameters.get(operation_of(self, method), ())]
+        names += ["fields"] if self.shows_fields(method) else []
         if self.is_list:
             names += getattr(self.pagination_class, "query_parameters", ())
             names += getattr(getattr(self, "filterset_class", None), "base_filters", {})
@@ -128,6 +157,27 @@ class ApiView(GenericAPIView[Any]):
         }
         if faults:
             raise ValidationError(faults)
+
+    def _read_fields(self, request: Request) -> list[str] | None:
+        """The fields that `fields=` names, each once; None = all. Raises ValidationError."""
+        text = request.query_params.get("fields")
+        if text is None:
+            return None
+        valid = self.shown_fields(request.method or "")
+        names = [name.strip() for name in text.split(",")]
+        if unknown := [name[:50] for name in names if name not in valid]:
+            sentence = f"There is no field {unknown[0]!r}; valid ones: {', '.join(valid)}."
+            raise ValidationError({"fields": [fault("unknown_field", sentence, valid=valid)]})
+        return list(dict.fromkeys(names))
+
+    def _with_chosen_fields(self, shown: Any) -> Any:
+        if operation_of(self, "GET") == "list":
+            return {**shown, self.rows_name: [self._chosen_of(row) for row in shown[self.rows_name]]}
+        return self._chosen_of(shown)
+
+    def _chosen_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        names = [*(self._chosen_fields or ()), *sorted(self.always_shown & row.keys())]
+        return {name: row[name] for name in names}
 
     def body(self, serializer_class: type[BaseSerializer[Any]], **options: Any) -> dict[str, Any]:
         """Return what the request's body says, checked. Raises ValidationError."""

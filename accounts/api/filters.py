@@ -1,0 +1,47 @@
+"""Filters of workspaces, their members and invitations, and of keys."""
+
+from __future__ import annotations
+
+import django_filters
+
+from accounts.models import ApiKey, Invitation, Membership, Workspace
+from accounts.roles import Role
+from mastablasta.core.api.filters import choice, ordering_by
+
+
+class WorkspaceFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+    ordering = ordering_by({"created_at": "created_at", "name": "name"}, usual="oldest first")
+
+    class Meta:
+        model = Workspace
+        fields: list[str] = []
+
+
+class MemberFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+    role = choice("role", Role.values)
+    ordering = ordering_by({"joined_at": "created_at"}, usual="the longest there first")
+
+    class Meta:
+        model = Membership
+        fields: list[str] = []
+
+
+class InvitationFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+    role = choice("role", Role.values)
+    ordering = ordering_by(
+        {"created_at": "created_at", "email": "email", "expires_at": "expires_at"}, usual="newest first"
+    )
+
+    class Meta:
+        model = Invitation
+        fields: list[str] = []
+
+
+class ApiKeyFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+    ordering = ordering_by(
+        {"created_at": "created_at", "name": "name", "last_used_at": "last_used_at"}, usual="newest first"
+    )
+
+    class Meta:
+        model = ApiKey
+        fields: list[str] = []
