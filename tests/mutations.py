@@ -135,8 +135,8 @@ MUTATIONS = (
     Mutation(
         "a viewer may write",
         "accounts/api/permissions.py",
-        "        if not caller.may(action):",
-        "        if not caller.may(Action.READ):",
+        "    if not caller.may(action):",
+        "    if not caller.may(Action.READ):",
         ("accounts/tests/test_authentication.py::test_role_decides_what_a_method_may",),
     ),
     Mutation(
