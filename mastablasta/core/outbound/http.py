@@ -108,12 +108,16 @@ class Http:
         timeout_s: float = TIMEOUT_S,
         max_bytes: int = MAX_BYTES,
         into: Callable[[bytes], None] | None = None,
+        cut_at: int | None = None,
+        may_repeat: bool = False,
     ) -> Response:
         """Make one call and return its answer, whatever the status.
 
         `json` is sent as JSON, `data` as a form (as it is when bytes or a File), `files` with `data` as multipart.
         Files are read block by block. `into` is given the body of a 200 block by block, as it comes; then the answer's
-        is empty. What it raises passes through.
+        is empty. What it raises passes through. `cut_at`: of the answer's body only so many bytes are read, as they
+        come, whatever `max_bytes` says. `may_repeat`: carried out twice it does no harm, so it is sent again when a
+        kept connection turns out to be closed, as GET, HEAD and DELETE are.
         `timeout_s` is total: resolving, connecting (at most 5 s), sending, waiting and reading.
         Raises Unavailable when certainly nothing was done or the call was not visible, else OutcomeUnknown.
         Codes before the first byte: refused_address, dns_failure, connection_refused, connect_timeout, tls_error;
@@ -136,6 +140,8 @@ class Http:
                 timeout_s=timeout_s,
                 max_bytes=max_bytes,
                 into=into,
+                cut_at=cut_at,
+                may_repeat=may_repeat,
             )
         )
         if isinstance(outcome, CallFailed):
@@ -173,6 +179,8 @@ def call_of(
     timeout_s: float = TIMEOUT_S,
     max_bytes: int = MAX_BYTES,
     into: Callable[[bytes], None] | None = None,
+    cut_at: int | None = None,
+    may_repeat: bool = False,
 ) -> Call:
     """Put one request together. Raises Unavailable (refused_address)."""
     if base is not None and path_or_url.startswith("/"):
@@ -188,7 +196,7 @@ def call_of(
         "Accept-Encoding": "identity",
     }
     sent.update(headers)
-    return Call(method, origin, target, sent, body, purpose, timeout_s, max_bytes, on_visible, into)
+    return Call(method, origin, target, sent, body, purpose, timeout_s, max_bytes, on_visible, into, cut_at, may_repeat)
 
 
 def _pairs(params: Params | None) -> Iterable[tuple[str, Any]]:

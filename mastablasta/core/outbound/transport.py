@@ -39,6 +39,8 @@ class Call:
     max_bytes: int
     on_visible: Callable[[], None] | None = field(default=None, repr=False)  # None = not a visible step
     into: Callable[[bytes], None] | None = field(default=None, repr=False)  # takes the body of a 200, block by block
+    cut_at: int | None = None  # of the answer's body only so many bytes are read
+    may_repeat: bool = False  # carried out twice it does no harm, whatever its method
 
     @property
     def is_visible(self) -> bool:
@@ -56,7 +58,8 @@ def exchange(call: Call) -> Response | CallFailed:
     `Unavailable`. Only the mark's own exceptions are raised from here, and then nothing has been sent.
     """
     deadline = time.monotonic() + call.timeout_s
-    if not call.is_visible and call.method in REPEATABLE and not call.is_streamed and call.into is None:
+    may_repeat = call.may_repeat or call.method in REPEATABLE
+    if not call.is_visible and may_repeat and not call.is_streamed and call.into is None:
         outcome = _attempt(call, deadline, at_most_idle_s=connections.OLD_S)
         if isinstance(outcome, Response) or not outcome.on_kept or outcome.code != "connection_reset":
             return _told(call, outcome)
@@ -136,7 +139,7 @@ def _send_and_receive(connection: Connection, call: Call) -> tuple[Response, boo
         received_at=datetime.now(UTC),
     )
     connection.keep_for_s = _keep_alive_s(headers)
-    return answer, is_sent and not response.will_close
+    return answer, is_sent and not response.will_close and response.isclosed()
 
 
 def _send(connection: Connection, call: Call) -> bool:
@@ -161,6 +164,8 @@ def _response_of(connection: Connection) -> http.client.HTTPResponse:
 
 
 def _read(response: http.client.HTTPResponse, call: Call) -> bytes:
+    if call.cut_at is not None:
+        return _beginning(response, call.cut_at)
     limit = call.max_bytes if call.into is None else MAX_BYTES  # beside what goes elsewhere, only pages of errors
     body = b"".join(_blocks(response, call, limit, 65_536))
     if body and _encoding(response) in {"gzip", "deflate"}:
@@ -168,6 +173,16 @@ def _read(response: http.client.HTTPResponse, call: Call) -> bytes:
         if len(body) > limit:
             raise _too_large(call, limit)
     return body
+
+
+def _beginning(response: http.client.HTTPResponse, size: int) -> bytes:
+    """The first `size` bytes of the body; what is longer stays unread, and its connection is not kept."""
+    body = b""
+    while chunk := response.read(size + 1 - len(body)):
+        body += chunk
+        if len(body) > size:
+            break
+    return body[:size]
 
 
 def _pass_on(response: http.client.HTTPResponse, call: Call) -> bytes:

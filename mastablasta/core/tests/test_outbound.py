@@ -368,6 +368,24 @@ def test_request_that_http_does_not_allow_is_not_sent() -> None:
     assert (caught.value.code, server.requests) == ("unsendable", [])
 
 
+def test_long_answer_is_cut_where_only_its_beginning_counts() -> None:
+    with raw_server(says(answer(b"x" * 3_000_000), answer(b"short"))) as server:
+        long = Http(server.url).post("/", data=b"{}", cut_at=1024)
+        short = Http(server.url).post("/", data=b"{}", cut_at=1024)
+        again = Http(server.url).post("/", data=b"{}", cut_at=1024)
+
+    assert (long.status, long.body) == (200, b"x" * 1024)
+    assert [len(one.body) for one in (short, again)] == [1024, 1024]  # each on a connection of its own
+    assert server.connections == 3
+
+
+def test_short_answer_leaves_the_connection_where_it_was_to_be_cut() -> None:
+    with raw_server(says(answer(b"y" * 1024))) as server:
+        found = [Http(server.url).post("/", data=b"{}", cut_at=1024).body for _ in range(2)]
+
+    assert (found, server.connections) == ([b"y" * 1024] * 2, 1)
+
+
 # --- kept connections ---
 
 
@@ -442,6 +460,21 @@ def test_write_on_a_connection_that_breaks_is_not_repeated() -> None:
             visible(server.url)
 
     assert len(server.requests) == 2
+
+
+def test_what_may_be_repeated_is_sent_again_when_a_kept_connection_is_closed() -> None:
+    with raw_server(says_one_and_resets, says(answer())) as server:
+        for _ in range(2):
+            assert Http(server.url).post("/", data=b"{}", may_repeat=True).status == 200
+
+    assert (server.connections, len(server.requests)) == (2, 3)
+
+
+def says_one_and_resets(connection: RawConnection) -> None:
+    connection.read_request()
+    connection.send(answer())
+    connection.read_request()
+    connection.reset()
 
 
 def test_few_connections_are_kept() -> None:
