@@ -17,6 +17,7 @@ BENCHES = (
     "search",
     "import_posts",
     "bulk_create_1000",
+    "webhook_fanout",
 )
 
 

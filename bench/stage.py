@@ -18,13 +18,16 @@ OURS = ("worker", "sentinel", "q2_worker", "pusher", "monitor", "clock")
 
 
 class Stage:
-    """`with Stage() as stage:` one at a time in a process, since Django is set up once."""
+    """`with Stage() as stage:` one at a time in a process, since Django is set up once. `settings`: further ones."""
+
+    def __init__(self, **settings: str) -> None:
+        self.settings = settings
 
     def __enter__(self) -> Self:
         self.stack = ExitStack()
         try:
             url = self.stack.enter_context(database(self.stack.enter_context(postgresql(durable=True))))
-            self.instance = self.stack.enter_context(Instance(url))
+            self.instance = self.stack.enter_context(Instance(url, **self.settings))
         except BaseException:
             self.stack.close()
             raise

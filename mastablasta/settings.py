@@ -322,18 +322,25 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "DeliveryStatus": "posts.api.serializers.DELIVERY_STATUSES",
         "MediaKind": "media_library.api.serializers.KINDS",
         "MediaStatus": "media_library.models.AssetStatus",
+        "WebhookStatus": "webhooks.states.EndpointStatus",
+        "WebhookDeliveryStatus": "webhooks.states.EndpointDeliveryState",
+        "WebhookEvent": "webhooks.event_types.NAMES",
     },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "webhooks.api.description.describe_events",
+    ],
 }
 
 # --- jobs ------------------------------------------------------------------------------------------------------------
 WORKERS = env.number("WORKERS", 2, at_least=1)  # how many drains a cluster runs at once
 Q_CLUSTER: dict[str, Any] = {
     "name": "mastablasta",
-    # Drains may take all of WORKERS for 50 s and a video one more for half an hour; the last keeps heartbeats and
-    # periodic tasks moving, and does bulk jobs in turns of 5 s. The price: two processes, of about 5 MB of their own
-    # each.
-    "workers": WORKERS + 2,
-    "queue_limit": WORKERS + 2,
+    # Drains may take all of WORKERS for 50 s, a sender of webhooks one more and a video one for half an hour; the last
+    # keeps heartbeats and periodic tasks moving, and does bulk jobs in turns of 5 s. The price: three processes, of about
+    # 5 MB of their own each.
+    "workers": WORKERS + 3,
+    "queue_limit": WORKERS + 3,
     "bulk": 1,
     "poll": 0,  # the broker waits by itself
     "timeout": 120,
@@ -365,6 +372,10 @@ PUBLISH_MAX_RETRIES = env.number("PUBLISH_MAX_RETRIES", 3)
 MISSED_POST_POLICY = env.choice("MISSED_POST_POLICY", ("send", "hold"), "send")
 MISSED_POST_HOURS = env.number("MISSED_POST_HOURS", 12)
 OUTBOUND_ALLOW_HOSTS = env.items("OUTBOUND_ALLOW_HOSTS")
+WEBHOOK_THREADS = env.number("WEBHOOK_THREADS", 64, at_least=4)
+WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", False)
+if WEBHOOK_ALLOW_PRIVATE and not IS_DEVELOPMENT:
+    env.fault("E013", "WEBHOOK_ALLOW_PRIVATE", "is for development, and would open the own network; leave it out")
 TIME_SCALE = env.fraction("TIME_SCALE", 1.0)
 if TIME_SCALE != 1 and not IS_DEVELOPMENT:
     env.fault("E009", "TIME_SCALE", "is for tests, and would break what production promises; leave it out")

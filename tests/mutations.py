@@ -1,4 +1,4 @@
-"""Twenty-six ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Twenty-eight ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -52,6 +52,20 @@ DIES_BETWEEN_PARTS = (
     "posts/tests/test_threads.py::test_a_worker_that_dies_between_parts_leaves_nothing_out_and_nothing_twice"
 )
 MUTATIONS = (
+    Mutation(
+        "let a sender of webhooks write that has lost its lane",
+        "webhooks/queue.py",
+        "ours = [result for result in results if held.get(result.lease.endpoint_id) == result.lease.token]",
+        "ours = list(results)",
+        ("webhooks/tests/test_sender.py::test_a_late_sender_changes_nothing",),
+    ),
+    Mutation(
+        "let webhooks go to a name that has one private address",
+        "mastablasta/core/outbound/addresses.py",
+        'if not allowed or (purpose == "webhook" and len(allowed) < len(found)):',
+        "if not allowed:",
+        ("webhooks/tests/test_hostile_urls.py::test_nobody_inside_is_reached",),
+    ),
     Mutation(
         "drop a workspace filter",
         "accounts/querysets.py",

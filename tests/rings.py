@@ -72,6 +72,8 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "posts/services/post_renditions.py": ("posts/tests/test_media.py",),
     "posts/services/scheduling.py": ("posts/tests/test_conflicts.py",),
     "posts/services/media_deletion.py": ("posts/tests/test_retracting.py",),
+    "webhooks/queue.py": ("webhooks/tests/test_sender.py", "posts/tests/test_events.py"),
+    "webhooks/services/endpoints.py": ("webhooks/tests/test_api.py",),
 }
 # What else differs between databases: how text is compared and searched, pages are cut, rows are unique, calls race.
 MANNERS = (
@@ -100,6 +102,8 @@ WALKS = (
     "posts/tests/test_import_posts.py",
     "posts/tests/test_publish_due.py",
     "posts/tests/test_retry_failed.py",
+    "webhooks/tests/test_deliver_webhooks.py",
+    "webhooks/tests/test_webhook_receiver.py",
     "tests/test_tenancy.py::test_owner_is_let_through",
     "tests/test_tenancy.py::test_public_operation_asks_nobody_to_sign_in",
 )

@@ -214,6 +214,27 @@ def address_of_a_picture(_: Workspace) -> dict[str, Any]:
     return {"url": f"{settings.PICTURES_URL}/beach.jpg"}
 
 
+def webhook_of(workspace: Workspace) -> Any:
+    from webhooks.tests.factories import make_endpoint
+
+    return make_endpoint("https://127.0.0.1/hook", workspace=workspace).id  # nobody is asked where it is
+
+
+def failed_webhook_delivery_of(workspace: Workspace) -> Any:
+    """It has the id of its webhook, so that the list's path can be told by it too."""
+    from webhooks.models import EndpointDelivery
+    from webhooks.tests.factories import make_endpoint, make_events
+
+    endpoint = make_endpoint(workspace=workspace)
+    (event,) = make_events(workspace)
+    return EndpointDelivery.objects.create(id=endpoint.id, endpoint=endpoint, event=event, state="failed").id
+
+
+def its_webhook(workspace: Workspace) -> Any:
+    """The workspace's only one, if there is one."""
+    return workspace.webhooks.values_list("id", flat=True).first() or uuid4()
+
+
 def public(body: dict[str, Any] | None = None) -> Operation:
     return Operation(Kind.PUBLIC, body=lambda _: body)
 
@@ -317,6 +338,21 @@ OPERATIONS: dict[str, Operation] = {
     "POST /bulk/jobs/{id}/cancel": Operation(thing=bulk_job_of),
     "GET /bulk/jobs/{id}/result": Operation(thing=bulk_job_of),
     "POST /bulk/posts/delete": Operation(body=lambda workspace: {"post_ids": [str(draft_of(workspace))]}),
+    "GET /webhooks": Operation(thing=webhook_of),
+    "POST /webhooks": Operation(body=lambda _: {"url": "https://1.1.1.1/hook", "events": ["post.published"]}),
+    "GET /webhooks/{id}": Operation(thing=webhook_of),
+    "PATCH /webhooks/{id}": Operation(thing=webhook_of, body=lambda _: {"status": "paused"}),
+    "DELETE /webhooks/{id}": Operation(thing=webhook_of),
+    "POST /webhooks/{id}/test": Operation(thing=webhook_of),
+    "POST /webhooks/{id}/rotate-secret": Operation(thing=webhook_of),
+    "POST /webhooks/{id}/redeliver": Operation(thing=webhook_of),
+    "GET /webhooks/{id}/deliveries": Operation(thing=failed_webhook_delivery_of),
+    "GET /webhooks/{webhook_id}/deliveries/{id}": Operation(
+        thing=failed_webhook_delivery_of, path={"webhook_id": its_webhook}
+    ),
+    "POST /webhooks/{webhook_id}/deliveries/{id}/redeliver": Operation(
+        thing=failed_webhook_delivery_of, path={"webhook_id": its_webhook}
+    ),
     "GET /calendar": Operation(thing=scheduled_of, query="?from=2030-01-01&to=2030-01-31"),
     "POST /schedule/conflicts": Operation(
         body=lambda _: {"scheduled_time": "2030-01-31T09:00:00Z"}, only_reads=True

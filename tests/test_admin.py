@@ -37,6 +37,9 @@ from posts.services import bulk_jobs
 from posts.states import AttemptKind, DeliveryState
 from posts.tests.factories import make_delivery, make_post
 from tests.test_description import BACKEND
+from webhooks.models import Endpoint, EndpointAttempt, EndpointDelivery, EndpointLane, Event
+from webhooks.tests.factories import make_delivery as make_endpoint_delivery
+from webhooks.tests.factories import make_endpoint, make_events
 
 OURS = ("accounts", "core", "integrations", "posts", "webhooks", "media_library", "analytics")
 CANARY = "canary-7f3a"
@@ -119,6 +122,13 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
         recipient="ada@example.test", subject="Hello", text_enc=CANARY, expires_at=timezone.now()
     ),
     RequestCount: lambda: RequestCount.objects.create(key=new_id().hex, count=1, ends_at=timezone.now()),
+    Endpoint: lambda: make_endpoint(secret_enc=CANARY, old_secret_enc=CANARY),
+    EndpointLane: lambda: make_endpoint().lane,
+    Event: lambda: make_events(make_workspace())[0],
+    EndpointDelivery: make_endpoint_delivery,
+    EndpointAttempt: lambda: EndpointAttempt.objects.create(
+        delivery=make_endpoint_delivery(), number=1, started_at=timezone.now(), duration_ms=9, url="https://r.test/"
+    ),
 }
 BY_HAND = {User: {"add", "change", "delete"}, Membership: {"add", "change", "delete"}, Workspace: {"change"}}
 MODELS = sorted(MAKE, key=lambda model: model._meta.label)

@@ -1,1 +1,1 @@
-"""Telling customers' servers what happened. Empty until webhooks are built."""
+"""Telling customers' servers what happened: events, who is told of them, and how each of it went."""

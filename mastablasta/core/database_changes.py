@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection
 
 POLL_S = 0.1
+DUE = "mastablasta_due"  # the channel of whoever has something that is due now or later: the clock listens
 
 
 def notify(channel: str) -> None:

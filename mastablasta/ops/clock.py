@@ -22,6 +22,7 @@ from mastablasta.core.database_changes import DatabaseChanges
 from mastablasta.core.models import Heartbeat
 from mastablasta.ops import periodic
 from posts.queue.types import NOTIFY_CHANNEL
+from webhooks import queue as webhook_queue
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +96,7 @@ class Clock:
         self._help_if_needed(at, is_due=due_at is not None and due_at <= at, drains=drains)
         if is_near:
             self._ring_drains(at, drains)
+        self._ring_webhooks(at)
         self._ring_periodic_tasks(at)
         return self._until(due_at, at)
 
@@ -117,6 +119,17 @@ class Clock:
         rung = jobs.waiting()[periodic.DRAIN]
         for _ in range(drains + rung, _workers(at)):
             jobs.ring(periodic.DRAIN)
+
+    def _ring_webhooks(self, at: datetime) -> None:
+        """One sender is enough; where no queue runs it, `manage.py deliver_webhooks` does the same."""
+        due_at = webhook_queue.next_due_at()
+        if due_at is None or due_at > at + HORIZON:
+            return
+        if (
+            not Heartbeat.objects.alive(webhook_queue.BEATS, at=at, within=LEAD)
+            and not jobs.waiting()[periodic.WEBHOOKS]
+        ):
+            jobs.ring(periodic.WEBHOOKS)
 
     def _ring_periodic_tasks(self, at: datetime) -> None:
         now = self.monotonic()

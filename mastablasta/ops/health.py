@@ -26,6 +26,7 @@ from mastablasta.core.models import PROGRESS, Heartbeat
 from mastablasta.core.time_scale import scaled
 from mastablasta.ops import periodic
 from media_library.services import render_worker
+from webhooks import queue as webhook_queue
 
 log = structlog.get_logger(__name__)
 
@@ -214,6 +215,19 @@ def media() -> Finding:
     return Finding(late < LATE, "Files wait to be made, and nobody is at it.", late)
 
 
+def webhooks() -> Finding:
+    """Whether what is to be told to customers' servers is being sent. A receiver that fails is not our fault."""
+    at = timezone.now()
+    due_at = webhook_queue.next_due_at()
+    if due_at is None or due_at > at:
+        return Finding(True, "Nothing waits to be sent.")
+    late = at - due_at
+    at_work = Heartbeat.objects.alive(webhook_queue.BEATS, at=at, within=timedelta(seconds=5))
+    if at_work:
+        return Finding(True, f"{at_work} at work.", late)
+    return Finding(late < LATE, "Events wait to be sent, and nobody is at it.", late)
+
+
 WEB = {
     "database": Probe(database, keep_s=1, keep_bad_s=1),
     "migrations": Probe(migrations, keep_s=60, keep_bad_s=1),
@@ -227,10 +241,16 @@ READY = {
 }
 STATUS = {
     name: Probe(look, keep_s=STATUS_KEEP_S, keep_bad_s=STATUS_KEEP_S)
-    for name, look in {"database": database, "publishing": publishing, "oauth": oauth, "media": media}.items()
+    for name, look in {
+        "database": database,
+        "publishing": publishing,
+        "oauth": oauth,
+        "media": media,
+        "webhooks": webhooks,
+    }.items()
 }
 NOT_ASKED = Finding(False, "Not asked, for what is wrong above.")
-NOT_BUILT_YET = ("analytics", "webhooks")
+NOT_BUILT_YET = ("analytics",)
 
 
 def findings(probes: Mapping[str, Probe]) -> dict[str, Finding]:

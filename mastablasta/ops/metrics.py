@@ -25,6 +25,9 @@ from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import render_worker
 from posts.models import Delivery, Lane
 from posts.states import CLAIMABLE, COUNTED, DeliveryState
+from webhooks import queue as webhook_queue
+from webhooks.models import Endpoint, EndpointDelivery
+from webhooks.states import EndpointDeliveryState, EndpointStatus
 
 MOST = 10_000
 MOST_HOSTS = 100
@@ -35,6 +38,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "attempts": ("Looks at deliveries that ended, by what came of them", ("platform", "kind", "outcome")),
     "deliveries": ("Deliveries that ended, by their state", ("platform", "outcome")),
     "token_refreshes": ("Refreshes of tokens: renewed, or why not", ("platform", "outcome")),
+    "webhook_attempts": ("Requests to receivers of webhooks: taken, or failed", ("outcome",)),
     "lanes_repaired": ("Accounts that would have been looked at too late; each is a bug", ()),
 }
 
@@ -52,6 +56,7 @@ class Instance(Collector):
         yield from _media()
         yield from _accounts()
         yield from _mail()
+        yield from _webhooks()
         yield from _heartbeats()
         yield from _counters()
 
@@ -146,6 +151,19 @@ def _account_states() -> dict[tuple[str, ...], float]:
 
 def _hosts(hosts: QuerySet[PlatformHost]) -> dict[tuple[str, ...], float]:
     return dict.fromkeys(hosts.order_by("platform", "host").values_list("platform", "host")[:MOST_HOSTS], 1)
+
+
+def _webhooks() -> Iterator[Metric]:
+    due_at = webhook_queue.next_due_at()
+    lag_s = max(0.0, (timezone.now() - due_at).total_seconds()) if due_at else 0.0
+    yield _gauge("webhook_lag_seconds", "How long the event that waits longest for a sender has waited", {(): lag_s})
+    pending = _capped(EndpointDelivery.objects.filter(state=EndpointDeliveryState.PENDING))
+    text = f"Events that wait to be sent to an endpoint, for a retry too, up to {MOST}"
+    yield _gauge("webhook_deliveries_pending", text, {(): pending})
+    disabled = _capped(Endpoint.objects.filter(status=EndpointStatus.DISABLED))
+    yield _gauge(
+        "webhooks_disabled", f"Endpoints that were switched off after a day of failures, up to {MOST}", {(): disabled}
+    )
 
 
 def _heartbeats() -> Iterator[Metric]:

@@ -15,6 +15,7 @@ from posts.queue import claims
 from posts.services import bulk_jobs
 
 DRAIN = "posts.tasks.drain"
+WEBHOOKS = "webhooks.tasks.drain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +62,5 @@ def next_work_at() -> datetime | None:
 
 def import_tasks() -> None:
     """Load all that the tasks need: done before the fork, it is shared, and the first drain is not late for it."""
-    for task in (DRAIN, *(periodic_task.task for periodic_task in PERIODIC_TASKS)):
+    for task in (DRAIN, WEBHOOKS, *(periodic_task.task for periodic_task in PERIODIC_TASKS)):
         importlib.import_module(task.rpartition(".")[0])

@@ -15,8 +15,9 @@ from accounts.api.urls import router as accounts_router
 from accounts.caller import Caller
 from integrations.api.urls import router as integrations_router
 from posts.api.urls import router as posts_router
+from webhooks.api.urls import router as webhooks_router
 
-ROUTERS = (accounts_router, integrations_router, posts_router)
+ROUTERS = (accounts_router, integrations_router, posts_router, webhooks_router)
 PUBLIC = {
     "status": "status",
     "schema": "schema",

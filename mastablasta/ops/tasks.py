@@ -36,6 +36,7 @@ def tidy() -> None:
     """Remove what nobody needs: beats of processes that are no more, sign-ins never finished, lost bells, old work."""
     from integrations.services.oauth_connect import prune_states
     from posts.models import BulkJob
+    from webhooks.services.pruning import prune_events
 
     at = timezone.now()
     Heartbeat.objects.filter(at__lt=at - KEEP_HEARTBEATS).exclude(name__startswith="chore:").delete()
@@ -45,3 +46,4 @@ def tidy() -> None:
     mail.prune(at=at)
     BulkJob.objects.prune(at=at)
     jobs.forget_stale()
+    prune_events(at=at)

@@ -20,6 +20,7 @@ from media_library.tests.factories import make_asset
 from posts.models import BulkJob, Lane
 from posts.services import bulk_jobs
 from posts.tests.factories import NOON, make_delivery
+from webhooks.tests.factories import make_delivery as make_webhook_delivery
 
 pytestmark = pytest.mark.django_db
 
@@ -204,6 +205,22 @@ def test_does_not_drain_itself_while_a_worker_does(
         ticker.tick_at(second)
 
     assert ticker.clock.helps_since is None
+
+
+def test_rings_for_webhooks_once_while_there_are_some_and_nobody_sends(traveller: time_machine.Coordinates) -> None:
+    ticker = Ticker(traveller)
+    ticker.tick_at(0)
+    before = jobs.waiting()[periodic.WEBHOOKS]
+    make_webhook_delivery()
+
+    for second in (1, 2):
+        ticker.tick_at(second)
+    rung = jobs.waiting()[periodic.WEBHOOKS]
+    jobs.forget_stale(older_than=timedelta(days=-1))  # taken from the queue
+    Heartbeat.objects.beat("webhooks:w1", at=NOON + timedelta(seconds=3))
+    ticker.tick_at(3)
+
+    assert (before, rung, jobs.waiting()[periodic.WEBHOOKS]) == (0, 1, 0)
 
 
 def test_goes_on_when_the_database_is_away(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

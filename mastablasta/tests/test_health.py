@@ -22,6 +22,8 @@ from media_library.tests.test_s3 import TROUBLES, use_storage
 from posts.models import Lane
 from posts.tests.factories import make_delivery
 from tests.kit.raw_server import raw_server
+from webhooks.models import EndpointLane
+from webhooks.tests.factories import make_delivery as make_webhook_delivery
 
 pytestmark = pytest.mark.django_db
 
@@ -176,7 +178,7 @@ def test_status_has_the_promised_fields(client: Client, path: str) -> None:
         "oauth": True,
         "media": True,
         "analytics": False,
-        "webhooks": False,
+        "webhooks": True,
         "mode": "development",
     }
     assert answer.text.count('Z"') == 1
@@ -193,6 +195,18 @@ def test_status_says_that_nothing_goes_out(client: Client, missing: str) -> None
     answer = client.get("/api/v2/status")
 
     assert (answer.status_code, answer.json()["publishing"]) == (200, False)
+
+
+def test_status_says_whether_webhooks_are_sent(client: Client) -> None:
+    make_webhook_delivery()
+    EndpointLane.objects.update(ready_at=timezone.now() - timedelta(seconds=20))
+
+    nobody = health.webhooks()
+    Heartbeat.objects.beat("webhooks:w1", at=timezone.now())
+    somebody = health.webhooks()
+
+    assert (nobody.ok, nobody.detail) == (False, "Events wait to be sent, and nobody is at it.")
+    assert (somebody.ok, somebody.detail) == (True, "1 at work.")
 
 
 def test_status_is_503_without_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

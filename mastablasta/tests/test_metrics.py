@@ -26,6 +26,9 @@ from posts.models import Lane
 from posts.states import DeliveryState
 from posts.tests.factories import NOON, make_delivery
 from tests.world import Sandbox
+from webhooks.models import EndpointLane
+from webhooks.tests.factories import make_delivery as make_webhook_delivery
+from webhooks.tests.factories import make_endpoint
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -103,9 +106,21 @@ def test_empty_instance_has_every_figure() -> None:
 
     assert {name: found[name][()] for name in found if () in found[name]} == {
         "due_lag_seconds": 0, "due_accounts": 0, "due_deliveries": 0, "in_flight": 0, "drains": 0,
-        "media_lag_seconds": 0, "lanes_repaired_total": 0,
+        "media_lag_seconds": 0, "lanes_repaired_total": 0, "webhook_lag_seconds": 0, "webhook_deliveries_pending": 0,
+        "webhooks_disabled": 0,
     }  # fmt: skip
     assert set(found["open_deliveries"].values()) == set(found["grants_expiring"].values()) == {0}
+
+
+def test_webhooks_that_wait_and_that_were_switched_off_are_counted() -> None:
+    make_webhook_delivery()
+    make_endpoint(status="disabled")
+    EndpointLane.objects.update(ready_at=timezone.now() - timedelta(seconds=90))
+
+    found = scrape()
+
+    assert 90 <= found["webhook_lag_seconds"][()] < 100
+    assert (found["webhook_deliveries_pending"][()], found["webhooks_disabled"][()]) == (1, 1)
 
 
 def test_work_is_counted_by_what_it_waits_for() -> None:

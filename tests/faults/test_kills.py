@@ -26,7 +26,7 @@ import pytest
 
 from tests.crowd import PLATFORMS, Burst, Crowd
 from tests.faults.figures import note
-from tests.instance import Instance
+from tests.instance import CLUSTER_WORKERS, Instance
 from tests.scale import IS_FULL, SETTLE_S
 
 pytestmark = pytest.mark.timeout(4800 if IS_FULL else 900)
@@ -109,7 +109,7 @@ def test_each_post_is_out_once_whenever_its_worker_is_killed(instance: Instance)
         turns += 1
         if len(wounded) == AT_ONCE:
             check(*wounded.pop(0))
-        instance.wait_for(lambda: len(instance.pids("q2_worker")) >= 4, what="a whole cluster")
+        instance.wait_for(lambda: len(instance.pids("q2_worker")) >= CLUSTER_WORKERS, what="a whole cluster")
         latency = timedelta(milliseconds=chance.choice([20, 60, 250]))
         instance.sandbox.latency(round(latency.total_seconds() * 1000))
         burst = crowd.burst(EACH, among=range(first, first + ACCOUNTS))

@@ -18,7 +18,7 @@ import pytest
 from tests.client import Client, Refused
 from tests.crowd import OPEN, PLATFORMS, Crowd, victim_of
 from tests.faults.figures import note
-from tests.instance import PATIENCE_S, Instance, waits_for_data
+from tests.instance import CLUSTER_WORKERS, PATIENCE_S, Instance, waits_for_data
 from tests.scale import IS_FULL, SCALE
 
 pytestmark = pytest.mark.timeout(900 if IS_FULL else 600)
@@ -140,7 +140,9 @@ def more_of(instance: Instance, *, clusters: int, clocks: int) -> Iterator[None]
         instance.spawn("run_clock") for _ in range(clocks)
     ]
     try:
-        instance.wait_for(lambda: len(instance.pids("q2_worker")) >= workers + 4 * clusters, what="all clusters")
+        instance.wait_for(
+            lambda: len(instance.pids("q2_worker")) >= workers + CLUSTER_WORKERS * clusters, what="all clusters"
+        )
         instance.wait_for(lambda: len(instance.pids("clock")) > clocks, what="all clocks")
         yield
     finally:

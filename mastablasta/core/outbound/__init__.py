@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mastablasta.core.outbound.addresses import Origin, Refused, split_url
+from mastablasta.core.outbound.addresses import Origin, Refused, check_url, split_url
 from mastablasta.core.outbound.auth import Auth
 from mastablasta.core.outbound.errors import CallFailed, OutcomeUnknown, Unavailable
 from mastablasta.core.outbound.http import Http
@@ -21,5 +21,6 @@ __all__ = [
     "Refused",
     "Response",
     "Unavailable",
+    "check_url",
     "split_url",
 ]

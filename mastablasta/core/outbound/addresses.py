@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from mastablasta.core.outbound.errors import LineError
+from mastablasta.core.outbound.errors import LineError, Unavailable
 
 Purpose = Literal["platform", "webhook", "media"]
 
@@ -109,24 +109,43 @@ def is_public(address: Address) -> bool:
 def checked_addresses(origin: Origin, purpose: Purpose, *, timeout_s: float) -> list[str]:
     """Resolve the host and return the addresses that may be called for this purpose, at least one.
 
-    https only, public addresses only. OUTBOUND_ALLOW_HOSTS lifts the second rule for the hosts that it names;
-    in development a platform may be on loopback, also over plain http: the simulator.
-    Raises LineError: dns_failure, refused_address.
+    https only, public addresses only. OUTBOUND_ALLOW_HOSTS lifts the second rule for the hosts that it names, but not
+    for webhooks, whose addresses are anybody's: of theirs, every address that the name has must be public. In
+    development a platform may be on loopback, also over plain http (the simulator), and WEBHOOK_ALLOW_PRIVATE lets
+    webhooks go anywhere. Raises LineError: dns_failure, refused_address.
     """
     if origin.port < 1024 and origin.port not in DEFAULT_PORTS.values():
         raise LineError("refused_address", f"port {origin.port} is not called")
     found = _resolve(origin, timeout_s)
     allowed = [text for text, address in found if _may_call(origin, purpose, address)]
-    if not allowed:
+    if not allowed or (purpose == "webhook" and len(allowed) < len(found)):
         raise LineError("refused_address", f"{origin.host} is not a public https address")
     return allowed
+
+
+def check_url(url: str, purpose: Purpose, *, timeout_s: float = 5.0) -> None:
+    """Raise Unavailable (refused_address, dns_failure) unless this URL could be called now; asks the DNS.
+
+    Nothing is promised by it for later: each call looks again, and goes to the address that it looked at.
+    """
+    try:
+        origin, _ = split_url(url)
+        checked_addresses(origin, purpose, timeout_s=timeout_s)
+    except Refused as refused:
+        raise Unavailable(str(refused), code="refused_address") from None
+    except LineError as error:
+        raise Unavailable(error.sentence, code=error.code) from None
 
 
 def _may_call(origin: Origin, purpose: Purpose, address: Address) -> bool:
     if purpose == "platform" and settings.IS_DEVELOPMENT and address.is_loopback:
         return True
+    if purpose == "webhook" and settings.IS_DEVELOPMENT and settings.WEBHOOK_ALLOW_PRIVATE:
+        return True
     if origin.scheme != "https":
         return False
+    if purpose == "webhook":
+        return is_public(address)
     return is_public(address) or origin.host in {host.lower() for host in settings.OUTBOUND_ALLOW_HOSTS}
 
 

@@ -1,0 +1,93 @@
+"""Webhooks and what was sent to them, to look at; to switch one on again, or to send again. Never a secret."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from mastablasta.core.admin_base import ReadOnlyPage
+from mastablasta.core.errors import DomainError
+from webhooks.models import Endpoint, EndpointAttempt, EndpointDelivery, EndpointLane, Event
+from webhooks.services import deliveries, endpoints
+
+
+@admin.register(Endpoint)
+class EndpointPage(ReadOnlyPage):
+    """Registered and changed in the API, where the address is checked and the secret shown once."""
+
+    hidden = ("secret_enc", "old_secret_enc")
+    list_display = ("url", "workspace", "status", "disabled_reason", "disabled_at", "created_by", "created_at")
+    list_filter = ("status",)
+    search_fields = ("url", "workspace__name", "created_by__email", "=id")
+    date_hierarchy = "created_at"
+    list_select_related = ("workspace", "created_by")
+    actions = ("send_what_was_missed", "pause", "go_on")
+
+    @admin.action(description="Switch on again and send what was missed or failed, in order")
+    def send_what_was_missed(self, request: HttpRequest, rows: QuerySet[Endpoint]) -> None:
+        at = timezone.now()
+        queued = sum(deliveries.redeliver_many(endpoint, at=at) for endpoint in rows)
+        self.message_user(request, f"Events that are sent again: {queued}.")
+
+    @admin.action(description="Pause: what happens is kept and goes out when it goes on")
+    def pause(self, request: HttpRequest, rows: QuerySet[Endpoint]) -> None:
+        self._change(request, rows, "paused")
+
+    @admin.action(description="Go on, without what was missed")
+    def go_on(self, request: HttpRequest, rows: QuerySet[Endpoint]) -> None:
+        self._change(request, rows, "active")
+
+    def _change(self, request: HttpRequest, rows: QuerySet[Endpoint], status: str) -> None:
+        for endpoint in rows:
+            try:
+                endpoints.change_endpoint(endpoint, status=status, at=timezone.now())
+            except DomainError as refused:
+                self.message_user(request, f"{endpoint.url}: {refused.detail}", messages.WARNING)
+
+
+@admin.register(EndpointLane)
+class EndpointLanePage(ReadOnlyPage):
+    hidden = ("lease_token",)
+    list_display = ("endpoint", "is_open", "ready_at", "blocked_until", "failures", "failing_since", "lease_expires_at")
+    list_filter = ("is_open",)
+    search_fields = ("endpoint__url",)
+    date_hierarchy = "ready_at"
+    list_select_related = ("endpoint",)
+
+
+@admin.register(Event)
+class EventPage(ReadOnlyPage):
+    list_display = ("type", "workspace", "created_at", "is_fanned_out", "id")
+    list_filter = ("type", "is_fanned_out")
+    search_fields = ("=id", "workspace__name")
+    date_hierarchy = "created_at"
+    list_select_related = ("workspace",)
+
+
+@admin.register(EndpointDelivery)
+class EndpointDeliveryPage(ReadOnlyPage):
+    list_display = ("event", "endpoint", "state", "attempt_count", "http_status", "error_message", "next_attempt_at")
+    list_filter = ("state", "event__type", "http_status", "error_code")
+    search_fields = ("=id", "=event__id", "endpoint__url", "endpoint__workspace__name")
+    date_hierarchy = "created_at"
+    list_select_related = ("event", "endpoint")
+    actions = ("send_again",)
+
+    @admin.action(description="Send again, with the same id and body")
+    def send_again(self, request: HttpRequest, rows: QuerySet[EndpointDelivery]) -> None:
+        for delivery in rows.select_related("endpoint"):
+            try:
+                deliveries.redeliver(delivery, at=timezone.now())
+            except DomainError as refused:
+                self.message_user(request, f"{delivery.event_id}: {refused.detail}", messages.WARNING)
+
+
+@admin.register(EndpointAttempt)
+class EndpointAttemptPage(ReadOnlyPage):
+    list_display = ("delivery", "number", "started_at", "duration_ms", "http_status", "code", "message")
+    list_filter = ("http_status", "code")
+    search_fields = ("=delivery__id", "=delivery__event__id", "url")
+    date_hierarchy = "started_at"
+    list_select_related = ("delivery",)
