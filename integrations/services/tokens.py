@@ -22,6 +22,7 @@ from django.utils import timezone
 from integrations.contract import ClientApp, Tokens
 from integrations.errors import CallFailed, NeedsReconnect
 from integrations.models import Credential, SocialAccount
+from integrations.services.account_events import record_needs_reauth
 from integrations.services.connectors import sign_in_for
 from integrations.services.hosts import app_of
 from integrations.services.operator_apps import BY_PASSWORD
@@ -402,6 +403,10 @@ def _sign_out(accounts: QuerySet[SocialAccount], *, reason: str, at: datetime) -
     may_move = accounts.filter(state__in=ACCOUNT_MOVES.sources_of(AccountState.NEEDS_REAUTH))
     # In id order, as everybody locks accounts.
     ids = list(may_move.order_by("id").select_for_update(no_key=True).values_list("id", flat=True))
-    return SocialAccount.objects.filter(id__in=ids).update(
+    if not ids:
+        return 0
+    SocialAccount.objects.filter(id__in=ids).update(
         state=AccountState.NEEDS_REAUTH, state_reason=reason[:500], checked_at=at, updated_at=at
     )
+    record_needs_reauth(ids, reason=reason[:500], at=at)
+    return len(ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +20,9 @@ from integrations.tests.conftest import at_once
 from integrations.tests.factories import connect, make_account, make_credential
 from mastablasta.core.errors import Conflict, DomainError, Unreachable
 from tests.world import Sandbox
+from webhooks.event_types import CATALOGUE
+from webhooks.models import Event
+from webhooks.tests.factories import make_endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -160,6 +164,23 @@ def test_refused_grant_signs_its_accounts_out_once(workspace: Workspace) -> None
 
     account.refresh_from_db()
     assert (account.state, account.state_reason, account.checked_at) == ("needs_reauth", "revoked", NOON)
+
+
+def test_accounts_that_were_signed_out_are_told_of_once(workspace: Workspace) -> None:
+    make_endpoint(workspace=workspace, events=["account.needs_reauth"])
+    account = make_account(workspace=workspace)
+    paused = make_account(workspace=workspace, credential=account.credential, state="paused")
+    make_account(workspace=workspace, credential=account.credential, state="disconnected")
+
+    for _ in "12":
+        tokens.needs_reauth(account.credential_id, reason="revoked", at=NOON)
+
+    told = [json.loads(body)["data"] for body in Event.objects.order_by("id").values_list("body", flat=True)]
+    assert told == [
+        {"account_id": str(one.id), "platform": "mastodon", "handle": one.handle, "reason": "revoked"}
+        for one in (account, paused)
+    ]
+    assert told[0].keys() == CATALOGUE["account.needs_reauth"].example.keys()
 
 
 def test_refusal_of_an_older_pair_does_not_touch_a_newer(workspace: Workspace) -> None:

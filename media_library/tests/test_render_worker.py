@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import threading
 import time
@@ -26,6 +27,9 @@ from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import render_job, render_worker, renditions
 from media_library.tests import working
 from media_library.tests.factories import MAKER, clip, make_asset, photo
+from webhooks.event_types import CATALOGUE
+from webhooks.models import Event
+from webhooks.tests.factories import make_endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +72,17 @@ def stored(row: Asset | Rendition) -> bytes:
     name = row.thumbnail_name if isinstance(row, Asset) else row.stored_name
     with default_storage.open(name) as file:
         return bytes(file.read())
+
+
+def test_a_file_that_is_ready_is_told_of() -> None:
+    asset = waiting_asset(photo((90, 60)))
+    make_endpoint(workspace=asset.workspace, events=["media.ready"])
+
+    work()
+
+    told = json.loads(Event.objects.get().body)["data"]
+    assert told == {"media_id": str(asset.id), "filename": asset.filename, "mime_type": "image/jpeg"}
+    assert told.keys() == CATALOGUE["media.ready"].example.keys()
 
 
 # --- what is made ---

@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from integrations.services import circuits
 from mastablasta.core.time_scale import scaled
+from posts.events import record_status_changes
 from posts.queue.types import Claimed, Dialect, Result, Save
 from posts.states import DeliveryState
 
@@ -92,10 +93,13 @@ def recompute_lanes(accounts: Iterable[UUID]) -> None:
 
 
 def recompute_post_status(posts: Iterable[UUID], *, at: datetime) -> None:
-    """Compute the status of each post again from its deliveries; locks the posts in id order."""
+    """Compute the status of each post again from its deliveries; locks the posts in id order.
+
+    Where that settles one, its webhooks' events are written.
+    """
     ids = sorted(set(posts))
-    if ids:
-        _dialect().recompute_post_status(ids, at=at)
+    if ids and (changes := _dialect().recompute_post_status(ids, at=at)):
+        record_status_changes(changes, at=at)
 
 
 def next_ready_at() -> datetime | None:

@@ -21,11 +21,14 @@ from posts.queue.types import (
     MOST_LOSSES,
     NOTIFY_CHANNEL,
     POST_STATUS_SQL,
+    TOLD_SQL,
     Claimed,
     Dialect,
     Result,
     Save,
+    StatusChange,
 )
+from webhooks.outbox import HAS_ENDPOINT_SQL
 
 CLAIM = f"""
 WITH lane AS MATERIALIZED (
@@ -178,10 +181,15 @@ UPDATE posts_delivery SET lease_expires_at = %(expires_at)s WHERE lease_token = 
 
 RECOMPUTE_POST_STATUS = f"""
 SELECT id FROM posts_post WHERE id = ANY(%(posts)s) ORDER BY id FOR UPDATE;
-UPDATE posts_post p SET status = s.status, published_at = s.published_at, updated_at = %(at)s
-  FROM (SELECT post_id, {POST_STATUS_SQL} AS status, MAX(published_at) AS published_at
-          FROM posts_delivery WHERE post_id = ANY(%(posts)s) GROUP BY post_id) s
- WHERE p.id = s.post_id AND (p.status, p.published_at) IS DISTINCT FROM (s.status, s.published_at)
+WITH changed AS (
+  UPDATE posts_post p SET status = s.status, published_at = s.published_at, updated_at = %(at)s
+    FROM (SELECT post_id, {POST_STATUS_SQL} AS status, MAX(published_at) AS published_at
+            FROM posts_delivery WHERE post_id = ANY(%(posts)s) GROUP BY post_id) s
+    JOIN posts_post old ON old.id = s.post_id
+   WHERE p.id = s.post_id AND (p.status, p.published_at) IS DISTINCT FROM (s.status, s.published_at)
+  RETURNING p.id, p.workspace_id, old.status AS before, p.status AS after)
+SELECT id, workspace_id, before, after FROM changed
+ WHERE after IN {TOLD_SQL} AND before <> after AND {HAS_ENDPOINT_SQL.format(workspace="changed.workspace_id")}
 """
 
 LATE_HINTS = f"""
@@ -262,9 +270,11 @@ class PostgreSQL(Dialect):
         with connection.cursor() as cursor:
             cursor.execute(RECOMPUTE_LANES, {"accounts": accounts})
 
-    def recompute_post_status(self, posts: list[UUID], *, at: datetime) -> None:
+    def recompute_post_status(self, posts: list[UUID], *, at: datetime) -> list[StatusChange]:
         with connection.cursor() as cursor:
             cursor.execute(RECOMPUTE_POST_STATUS, {"posts": posts, "at": at})
+            cursor.nextset()
+            return [StatusChange(*row) for row in cursor.fetchall()]
 
     def late_lanes(self, limit: int) -> list[UUID]:
         with connection.cursor() as cursor:

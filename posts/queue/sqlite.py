@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import F, Min, Q, QuerySet
 
 from posts.models import Attempt, Delivery, Lane, Post
-from posts.queue.types import GIVEN_UP, MOST_LOSSES, POST_STATUS_SQL, Claimed, Dialect, Result, Save
+from posts.queue.types import GIVEN_UP, MOST_LOSSES, POST_STATUS_SQL, TOLD, Claimed, Dialect, Result, Save, StatusChange
 from posts.states import ATTEMPT_KIND, CLAIMABLE, AttemptOutcome, DeliveryState
 
 # What becomes of it when too many workers vanished with it; by state, and whether it is marked.
@@ -22,6 +22,7 @@ GIVEN_UP_AS: dict[tuple[str, bool], DeliveryState] = {
     (DeliveryState.SENDING, False): DeliveryState.FAILED,
     (DeliveryState.UNKNOWN, True): DeliveryState.UNCONFIRMED,
 }
+BEFORE = ("id", "workspace", "status")  # of a post whose status is computed again
 
 
 class SQLite(Dialect):
@@ -163,7 +164,7 @@ class SQLite(Dialect):
                 ready_at = max(ready_at, lane.blocked_until)
             Lane.objects.filter(account=lane.account_id).update(ready_at=ready_at)
 
-    def recompute_post_status(self, posts: list[UUID], *, at: datetime) -> None:
+    def recompute_post_status(self, posts: list[UUID], *, at: datetime) -> list[StatusChange]:
         with connection.cursor() as cursor:
             marks = ", ".join(["%s"] * len(posts))
             cursor.execute(
@@ -172,14 +173,20 @@ class SQLite(Dialect):
                 [post.hex for post in posts],
             )
             rows = cursor.fetchall()
+        before = {id_: found for id_, *found in Post.objects.filter(id__in=posts).values_list(*BEFORE)}
         alike: dict[tuple[str, str | None], list[UUID]] = defaultdict(list)
+        changes = []
         for post, status, latest in rows:
             alike[status, latest].append(UUID(post))
+            workspace, old_status = before[UUID(post)]
+            if status in TOLD and status != old_status:
+                changes.append(StatusChange(UUID(post), workspace, old_status, status))
         for (status, latest), ids in alike.items():
             published_at = datetime.fromisoformat(latest).replace(tzinfo=UTC) if latest else None
             Post.objects.filter(id__in=ids).exclude(status=status, published_at=published_at).update(
                 status=status, published_at=published_at, updated_at=at
             )
+        return changes
 
     def late_lanes(self, limit: int) -> list[UUID]:
         heads = (

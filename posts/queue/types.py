@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from posts.states import CLAIMABLE, DELIVERY_MOVES, NOT_OUT, OUT, DeliveryState
+from mastablasta.core.database_changes import DUE
+from posts.states import CLAIMABLE, DELIVERY_MOVES, NOT_OUT, OUT, DeliveryState, PostStatus
 
 MOST_LOSSES = 3
 GIVEN_UP = f"{MOST_LOSSES} workers in a row ended while they had this in hand; it may be what ended them."
-NOTIFY_CHANNEL = "mastablasta_due"
+NOTIFY_CHANNEL = DUE
 CLAIMABLE_SQL = "({})".format(", ".join(f"'{state.value}'" for state in CLAIMABLE))
 
 
@@ -46,6 +47,20 @@ POST_STATUS_SQL = f"""CASE
     WHEN MAX(CASE WHEN {state_in(NOT_OUT)} THEN 1 ELSE 0 END) = 1 THEN 'failed'
     WHEN MAX(CASE WHEN state = 'draft' THEN 1 ELSE 0 END) = 1 THEN 'draft'
     ELSE 'cancelled' END"""
+
+SETTLED = (PostStatus.PUBLISHED, PostStatus.PARTIALLY_PUBLISHED, PostStatus.FAILED)
+TOLD = (*SETTLED, PostStatus.UNCONFIRMED)  # what webhooks may want to know
+TOLD_SQL = "({})".format(", ".join(f"'{status.value}'" for status in TOLD))
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """A post that has another status than before, one of TOLD."""
+
+    post_id: UUID
+    workspace_id: UUID
+    before: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +166,8 @@ class Dialect(ABC):
     def recompute_lanes(self, accounts: list[UUID]) -> None: ...
 
     @abstractmethod
-    def recompute_post_status(self, posts: list[UUID], *, at: datetime) -> None: ...
+    def recompute_post_status(self, posts: list[UUID], *, at: datetime) -> list[StatusChange]:
+        """Those changes that webhooks may want to know; without workspaces that have none, where that costs nothing."""
 
     @abstractmethod
     def late_lanes(self, limit: int) -> list[UUID]: ...

@@ -22,6 +22,7 @@ from mastablasta.core import jobs
 from mastablasta.core.errors import Conflict, Invalid
 from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
+from posts.events import record_bulk_finished
 from posts.models import OPEN_BULK, BulkChunk, BulkJob, BulkStatus
 
 log = structlog.get_logger(__name__)
@@ -216,3 +217,4 @@ def _locked(job: BulkJob) -> BulkJob | None:
 def _end(job: BulkJob, status: str, *, at: datetime) -> None:
     job.status, job.finished_at = status, at
     job.save()
+    record_bulk_finished(job, at=at)

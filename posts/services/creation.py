@@ -12,6 +12,7 @@ from django.db import transaction
 
 from accounts.models import User, Workspace
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem
+from posts import events
 from posts.models import Delivery, Post, PostMedia, PostTag
 from posts.queue import claims
 from posts.services import drafts, external_ids, guard, media, post_content, post_renditions
@@ -183,6 +184,10 @@ def _store(new: Sequence[Made], *, at: datetime) -> None:
         if one.post.status == PostStatus.SCHEDULED and any(one.composed.files.values()):
             forms |= post_renditions.required_for(one.post, one.composed.accounts, one.composed.files)
     post_renditions.require_all(forms.values(), at=at)
+    events.record_scheduled(
+        ((one.post, [d.platform for d in one.deliveries]) for one in new if one.draft.scheduled_at),
+        at=at,
+    )
     claims.wake_lanes(_earliest(deliveries))
 
 

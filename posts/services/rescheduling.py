@@ -45,7 +45,7 @@ def reschedule_post(
         [completed] = scheduling.complete_posts(post.workspace, [PostWithDeliveries(post, deliveries)])
         post_content.raise_if_any(completed.problems)
         Delivery.objects.bulk_create(completed.new)
-        _reopen(deliveries, due_at=scheduled_at)
+        _reopen(deliveries, due_at=at)  # whatever it was: it gets its new time with all others
         post.scheduled_at, post.status, post.timezone = scheduled_at, PostStatus.SCHEDULED, timezone or post.timezone
         if notes:
             post.warnings = post_content.as_rows(notes)

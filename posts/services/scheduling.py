@@ -17,6 +17,7 @@ from integrations.models import SocialAccount
 from integrations.states import AccountState
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem
 from media_library.services import renditions
+from posts import events
 from posts.models import Delivery, Post
 from posts.queue import claims
 from posts.services import guard, media, post_content, post_renditions
@@ -134,15 +135,22 @@ def schedule_posts(promises: Sequence[Promise], *, at: datetime) -> None:
     times = {one.post.id: one.post.scheduled_at for one in promises}
     waiting = Delivery.objects.filter(post__in=list(times), state__in=WAITING)
     due: dict[UUID, datetime] = {}
-    for account, post_id in waiting.order_by("account").values_list("account", "post"):
+    is_news: set[UUID] = set()
+    for account, post_id, promised in waiting.order_by("account").values_list("account", "post", "due_at"):
         time = times[post_id] or at
         due[account] = min(time, due.get(account, time))
+        if promised != time > at:
+            is_news.add(post_id)
     waiting.filter(state=DeliveryState.HELD).update(error_code="", error_kind="", error_message="")
     due_at = Subquery(Post.objects.filter(id=OuterRef("post")).values("scheduled_at")[:1])
     waiting.update(state=DeliveryState.QUEUED, due_at=due_at, released_at=None, next_attempt_at=due_at, updated_at=at)
     claims.wake_lanes(due)
     claims.recompute_lanes(due)
     claims.recompute_post_status(times, at=at)
+    events.record_scheduled(
+        [(one.post, [account.platform for account in one.accounts]) for one in promises if one.post.id in is_news],
+        at=at,
+    )
 
 
 def _refuse_unless_waiting(post: Post, deliveries: list[Delivery]) -> None:

@@ -1,0 +1,226 @@
+"""What posts tell webhooks: once each, in the transaction of what it tells, and at no cost where nobody asked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.models import Membership, Workspace
+from accounts.tests.factories import make_workspace, signed_in
+from integrations.tests.factories import make_account
+from posts.engine import publisher
+from posts.models import Delivery, Post
+from posts.queue import claims
+from posts.tests.conftest import Connect
+from posts.tests.factories import make_delivery
+from tests.world import Sandbox
+from webhooks.event_types import CATALOGUE
+from webhooks.models import Event
+from webhooks.tests.factories import make_endpoint
+
+pytestmark = pytest.mark.django_db
+
+WHEN = "2030-01-31T09:00:00Z"
+
+
+def told(workspace: Workspace | None = None) -> list[dict[str, Any]]:
+    """The events so far, oldest first, each with the names of the catalogue's example."""
+    rows = Event.objects.filter(workspace=workspace) if workspace else Event.objects.all()
+    events = [json.loads(body) for body in rows.order_by("id").values_list("body", flat=True)]
+    for event in events:
+        assert set(event) == {"event", "data", "timestamp"}
+        assert names(event["data"]) == names(CATALOGUE[event["event"]].example)
+    return events
+
+
+def names(value: Any) -> Any:
+    """The names in JSON, values left out; of a list those of its first."""
+    if isinstance(value, dict):
+        return {name: names(one) for name, one in value.items()}
+    return [names(value[0])] if isinstance(value, list) and value and isinstance(value[0], dict) else None
+
+
+def post_for(workspace: Workspace, *states: str) -> list[Delivery]:
+    """A post with a delivery in each state, that has not been looked at since."""
+    first, *others = [make_account(workspace=workspace, platform=p) for p in ("mastodon", "bluesky", "twitter")][
+        : len(states)
+    ]
+    made = [make_delivery(first)]
+    for account in others:
+        made.append(Delivery.objects.get(id=make_delivery(account).id))
+        Delivery.objects.filter(id=made[-1].id).update(post=made[0].post)
+    for delivery, state in zip(made, states, strict=True):
+        put_into(delivery, state)
+    return made
+
+
+def put_into(delivery: Delivery, state: str) -> None:
+    """Make it anew, since no single move leads there."""
+    at = timezone.now()
+    row = {
+        "published": {"published_at": at, "remote_id": "1156", "url": "https://mastodon.test/1156"},
+        "unconfirmed": {"sent_at": at, "doubted_at": at, "visible_calls": 1},
+        "failed": {"error_code": "gone", "error_kind": "rejected", "error_message": "Gone.", "visible_calls": 1},
+    }.get(state, {})
+    found = Delivery.objects.get(id=delivery.id)
+    found.delete()
+    found.id, found.state = delivery.id, state
+    for name, value in row.items():
+        setattr(found, name, value)
+    found.save(force_insert=True)
+
+
+@pytest.mark.parametrize(
+    ("states", "types"),
+    [
+        (("published", "published"), ["post.published"]),
+        (("failed", "failed"), ["post.failed"]),
+        (("published", "failed"), ["post.published", "post.failed"]),
+        (("published", "cancelled"), ["post.published"]),
+        (("published", "queued"), []),
+        (("published", "unconfirmed"), ["post.unconfirmed"]),
+        (("cancelled", "cancelled"), []),
+    ],
+)
+def test_a_post_that_settles_is_told_once(states: tuple[str, ...], types: list[str]) -> None:
+    workspace = make_workspace()
+    make_endpoint(workspace=workspace)
+    first, second = post_for(workspace, *states)
+
+    for _ in "12":
+        claims.recompute_post_status([first.post_id], at=timezone.now())
+
+    events = told()
+    assert [event["event"] for event in events] == types
+    for event in events:
+        state = event["event"].removeprefix("post.")
+        about = [d for d, found in zip((first, second), states, strict=True) if found == state]
+        assert event["data"]["post_id"] == str(first.post_id)
+        assert event["data"]["platforms"] == [d.platform for d in about]
+        assert [row["id"] for row in event["data"]["deliveries"]] == [str(d.id) for d in about]
+
+
+def test_only_who_asked_is_told_and_others_cost_nothing() -> None:
+    asked, other, none = make_workspace(), make_workspace(), make_workspace()
+    make_endpoint(workspace=asked, events=["post.failed"])
+    make_endpoint(workspace=other, events=["media.ready"])
+    posts = {workspace: post_for(workspace, "published", "failed")[0].post_id for workspace in (asked, other, none)}
+
+    def statements(*workspaces: Workspace) -> int:
+        with CaptureQueriesContext(connection) as found:
+            claims.recompute_post_status([posts[one] for one in workspaces], at=timezone.now())
+        return len(found)
+
+    without = statements(none)
+    statements(asked, other)
+
+    assert [event["event"] for event in told()] == ["post.failed"]
+    if connection.vendor == "postgresql":
+        assert without == 1  # what a post's status costs anyway
+
+
+def test_partly_published_post_tells_what_is_out_and_what_is_not(sandbox: Sandbox, connected: Connect) -> None:
+    """As the engine writes it, with the platform's own names."""
+    good = connected("anna")
+    bad = connected("bert", workspace=good.workspace)
+    make_endpoint(workspace=good.workspace)
+    delivery = make_delivery(good, due_at=timezone.now())
+    other = make_delivery(bad, due_at=timezone.now())
+    Delivery.objects.filter(id=other.id).update(post=delivery.post)
+    sandbox.fault("mastodon", "publish", "reject_content")
+
+    publisher.drain(worker="test", threads=2)
+
+    out, failed = told(good.workspace)
+    (seen,) = sandbox.posts()
+    (row,), (refused,) = out["data"]["deliveries"], failed["data"]["deliveries"]
+    post = Post.objects.get(id=delivery.post_id)
+    assert (out["event"], failed["event"], post.status) == ("post.published", "post.failed", "partially_published")
+    assert (row["platform_post_id"], row["url"].endswith(seen["id"])) == (seen["id"], True)
+    assert out["data"]["published_at"] == post.published_at.isoformat().replace("+00:00", "Z")  # type: ignore[union-attr]
+    assert refused["error"]["kind"] == "rejected"
+    assert refused["error"]["message"]
+
+
+# --- scheduling ---
+@pytest.fixture
+def workspace() -> Workspace:
+    workspace = make_workspace()
+    make_account(workspace=workspace)
+    return workspace
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> APIClient:
+    return signed_in(Membership.objects.get(workspace=workspace).user)
+
+
+def create(client: APIClient, **fields: Any) -> dict[str, Any]:
+    answer = client.post("/api/v2/posts", {"content": "Hello", "platforms": ["mastodon"], **fields}, format="json")
+    assert answer.status_code == 201, answer.content
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def test_each_time_that_a_post_is_given_is_told(client: APIClient, workspace: Workspace) -> None:
+    make_endpoint(workspace=workspace)
+    create(client)
+    create(client, publish=True)
+    made = create(client, scheduled_time=WHEN)
+    path, later = f"/api/v2/posts/{made['id']}", "2030-02-01T09:00:00Z"
+
+    client.patch(path, {"content": "Other"}, format="json")
+    client.post(f"{path}/reschedule", {"scheduled_time": later}, format="json")
+    client.post(f"{path}/publish", {}, format="json")
+
+    assert [event["data"] for event in told()] == [
+        {"post_id": made["id"], "platforms": ["mastodon"], "scheduled_time": time} for time in (WHEN, later)
+    ]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_thousand_scheduled_posts_tell_it_in_one_statement(
+    client: APIClient, workspace: Workspace, wanted: bool
+) -> None:
+    make_endpoint(workspace=workspace, events=["post.scheduled" if wanted else "post.failed"])
+
+    def statements(count: int) -> list[str]:
+        post = {"content": "Hello", "platforms": ["mastodon"], "scheduled_time": WHEN}
+        with CaptureQueriesContext(connection) as found:
+            client.post("/api/v2/bulk/posts/create", {"posts": [post] * count}, format="json")
+        return [one["sql"] for one in found.captured_queries if "webhooks_" in one["sql"]]
+
+    few, many = statements(2), statements(30)
+
+    assert len(few) == len(many) == (2 if wanted else 1)
+    assert Event.objects.count() == (32 if wanted else 0)
+
+
+@pytest.mark.parametrize(("fields", "most"), [({}, 4), ({"scheduled_time": WHEN}, 7)])
+def test_what_a_post_costs_where_nobody_asked(client: APIClient, fields: dict[str, Any], most: int) -> None:
+    """Statements of a single create; of a scheduled one the last asks whether somebody wants to know."""
+    body = {"content": "Hello", "platforms": ["mastodon"], **fields}
+    with CaptureQueriesContext(connection) as found:
+        client.post("/api/v2/posts", body, format="json")
+
+    own = [one["sql"] for one in found.captured_queries if not one["sql"].startswith(("BEGIN", "SAVEPOINT", "RELEASE"))]
+    assert len([sql for sql in own if "webhooks_" in sql]) == (1 if fields else 0)
+    if connection.vendor == "postgresql":
+        assert len(own) == most, own
+
+
+def test_nothing_is_told_of_what_was_undone(client: APIClient, workspace: Workspace) -> None:
+    make_endpoint(workspace=workspace)
+    delivery = post_for(workspace, "published")[0]
+
+    with transaction.atomic():
+        claims.recompute_post_status([delivery.post_id], at=timezone.now())
+        transaction.set_rollback(True)
+
+    assert not Event.objects.exists()
