@@ -19,12 +19,12 @@ from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce, Greatest
 from psycopg.types.json import Jsonb
 
-from mastablasta.core import jobs
 from mastablasta.core.database_changes import DUE, notify
 from mastablasta.core.ids import new_id
 from mastablasta.core.time_scale import scaled
 from webhooks.models import Endpoint, EndpointAttempt, EndpointDelivery, EndpointLane, Event
 from webhooks.outcomes import Attempted, LaneHealth, Verdict
+from webhooks.services.notices import write_notice
 from webhooks.states import EndpointDeliveryState, EndpointStatus
 
 BEATS = "webhooks:"  # heartbeats of senders
@@ -32,7 +32,6 @@ LEASE = timedelta(seconds=scaled(20))
 BATCH = 16  # deliveries of one endpoint that are claimed together
 LONGEST_ANSWER = 1024  # characters that the log keeps
 FAN_OUT = 500  # events that are given their deliveries together
-TELL_OWNER = "webhooks.tasks.tell_owner"
 PENDING = EndpointDeliveryState.PENDING
 
 # Set-based and around Django's models, which take five times as long to write and read so many rows.
@@ -335,7 +334,7 @@ def switch_off(endpoint_id: UUID, *, reason: str, at: datetime) -> None:
         state=EndpointDeliveryState.MISSED, next_attempt_at=None, updated_at=at
     )
     EndpointLane.objects.filter(endpoint=endpoint_id).update(is_open=False, ready_at=None)
-    jobs.enqueue(TELL_OWNER, endpoint_id)
+    write_notice(Endpoint.objects.select_related("workspace").get(id=endpoint_id), at=at)
 
 
 def renew(tokens: Collection[UUID], *, at: datetime) -> None:

@@ -17,6 +17,7 @@ from mastablasta.core.errors import Conflict, FieldProblem
 from posts.models import Delivery
 from posts.queue import claims
 from posts.states import IN_FLIGHT_OR_UNCERTAIN, DeliveryState
+from webhooks.services.endpoints import delete_endpoints
 
 TASK = "integrations.tasks.disconnect_deleted"
 WAITS = (DeliveryState.QUEUED, DeliveryState.BLOCKED, DeliveryState.HELD)
@@ -46,6 +47,7 @@ def delete_workspace(workspace: Workspace, *, is_forced: bool = False, at: datet
         if waiting:
             _cancel(workspace, at=at)
         workspaces.delete(workspace, at=at)
+        delete_endpoints(workspace)
         jobs.enqueue(TASK)
     log.info("workspace_deleted", workspace=str(workspace.pk))
 

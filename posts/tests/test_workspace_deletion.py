@@ -26,6 +26,9 @@ from posts.models import Delivery, Lane, Post
 from posts.states import DeliveryState
 from posts.tests.factories import make_delivery, make_post
 from tests.world import Sandbox
+from webhooks.models import Endpoint
+from webhooks.tests.factories import make_delivery as make_endpoint_delivery
+from webhooks.tests.factories import make_endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +68,15 @@ def test_it_is_gone_for_everybody_with_its_keys_and_invitations(workspace: Works
     assert User.objects.get(pk=owner.pk).default_workspace is None
     assert Post.objects.get(pk=draft.pk).status == "draft"
     assert Membership.objects.filter(workspace=workspace).count() == 2  # who was in it is still known
+
+
+def test_its_webhooks_are_gone_with_what_they_were_to_be_told(workspace: Workspace, owner: User) -> None:
+    make_endpoint_delivery(make_endpoint(workspace=workspace))
+    others = make_endpoint()
+
+    assert delete(owner, workspace).status_code == 204
+
+    assert list(Endpoint.objects.values_list("id", flat=True)) == [others.id]
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,14 @@ def delete_endpoint(endpoint: Endpoint) -> None:
         locked(endpoint).delete()
 
 
+def delete_endpoints(workspace: Workspace) -> None:
+    """Remove all of a workspace, so that nothing of it is told any more."""
+    with transaction.atomic():
+        rows = Endpoint.objects.in_workspace(workspace)
+        queue.lock_lanes(rows.values_list("id", flat=True))
+        rows.delete()
+
+
 def rotate_secret(endpoint: Endpoint, *, secret: str = "", overlap: timedelta = OVERLAP, at: datetime) -> WithSecret:
     """Give it another secret; until `overlap` has passed the old one signs too. Raises Invalid (secret)."""
     secret = _usable(secret)

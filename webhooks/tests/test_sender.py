@@ -10,16 +10,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.core import mail
 from django.db import transaction
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from accounts.tests.factories import make_workspace
-from mastablasta.core import jobs
-from mastablasta.core.models import Heartbeat, Tally
+from accounts.tests.factories import make_user, make_workspace
+from mastablasta.core.models import Heartbeat, Mail, Tally
 from tests.kit.receiver import Received, Receiver, Reply
-from webhooks import queue, sender, tasks
+from webhooks import queue, sender
 from webhooks.models import Endpoint, EndpointAttempt, EndpointDelivery, EndpointLane, Event
 from webhooks.outcomes import Attempted, LaneHealth, judge
 from webhooks.sender import DrainReport
@@ -119,12 +117,8 @@ def test_endpoints_that_fail_leave_threads_to_the_others() -> None:
     assert sorted(lane.health.failures for lane in claimed) == [0, 0, 0, 1]
 
 
-def test_receiver_that_is_gone_is_switched_off_and_its_owner_told(
-    receiver: Receiver, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_receiver_that_is_gone_is_switched_off_and_its_owner_told(receiver: Receiver, settings: Settings) -> None:
     settings.EMAIL_URL = "smtp://mail.test"
-    rung: list[tuple[str, ...]] = []
-    monkeypatch.setattr(jobs, "ring", lambda task, *ids, **_: rung.append((task, *map(str, ids))))
     endpoint = make_endpoint(receiver.url)
     make_events(endpoint.workspace, 2)
     receiver.reply = lambda _: Reply(410)
@@ -132,7 +126,6 @@ def test_receiver_that_is_gone_is_switched_off_and_its_owner_told(
     drain()
     make_events(endpoint.workspace, 1)
     drain()
-    tasks.tell_owner(*rung[0][1:])
 
     endpoint.refresh_from_db()
     assert (endpoint.status, endpoint.disabled_reason) == (
@@ -141,21 +134,23 @@ def test_receiver_that_is_gone_is_switched_off_and_its_owner_told(
     )
     assert list(EndpointDelivery.objects.values_list("state", flat=True)) == ["missed"] * 3
     assert len(receiver.received) == 1
-    assert rung == [(queue.TELL_OWNER, str(endpoint.id))]
-    (message,) = mail.outbox
-    assert message.to == [endpoint.created_by.email]  # type: ignore[union-attr]
-    assert f"/api/v2/webhooks/{endpoint.id}/redeliver" in message.body
-    assert "410" in message.body
+    message = Mail.objects.get()
+    assert message.recipient == endpoint.created_by.email  # type: ignore[union-attr]
+    assert message.subject == f"A webhook to {receiver.url.removeprefix('http://')} was switched off"
+    assert f"/api/v2/webhooks/{endpoint.id}/redeliver" in str(message.text_enc)
+    assert "410" in str(message.text_enc)
 
 
-def test_nobody_is_told_without_email_or_when_it_is_on_again(settings: Settings) -> None:
-    off, on = make_endpoint(status="disabled"), make_endpoint()
+@pytest.mark.parametrize("who", ["registered it, but left", "nobody"])
+def test_owners_are_told_where_nobody_else_is_there_and_nobody_without_email(settings: Settings, who: str) -> None:
+    settings.EMAIL_URL = "" if who == "nobody" else "smtp://mail.test"
+    endpoint = make_endpoint(created_by=make_user())
 
-    tasks.tell_owner(str(off.id))
-    settings.EMAIL_URL = "smtp://mail.test"
-    tasks.tell_owner(str(on.id))
+    with transaction.atomic():
+        queue.switch_off(endpoint.id, reason="Gone.", at=timezone.now())
 
-    assert mail.outbox == []
+    owner = endpoint.workspace.memberships.get(role="owner").user
+    assert list(Mail.objects.values_list("recipient", flat=True)) == ([] if who == "nobody" else [owner.email])
 
 
 def test_what_a_dead_sender_held_is_sent_by_the_next(receiver: Receiver) -> None:
