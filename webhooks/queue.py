@@ -2,7 +2,7 @@
 
 The publisher's queue in small (posts/queue): a lane is claimed with a lease, every later write carries its token, and
 what a dead sender held comes back when the lease ends. A webhook may arrive twice, so nothing is marked before it is
-sent and nothing is asked for afterwards. Lock order: lanes by endpoint, endpoints, deliveries.
+sent and nothing is asked for afterwards. Lock order: events, lanes by endpoint, endpoints, deliveries.
 """
 
 from __future__ import annotations
@@ -141,10 +141,11 @@ def fan_out(*, at: datetime) -> int:
         events = list(fresh.defer("body")[:FAN_OUT])
         if not events:
             return 0
-        deliveries = _wanted(events)
-        _make(deliveries, at=at)
+        wanted = _wanted(events)
+        lanes = lock_lanes(one.endpoint_id for one in wanted)
+        _make([one for one in wanted if one.endpoint_id in lanes], at=at)  # one without was deleted meanwhile
         Event.objects.filter(id__in=[event.id for event in events]).update(is_fanned_out=True)
-        recompute_lanes({delivery.endpoint_id for delivery in deliveries})
+        _recompute(lanes)
     return len(events)
 
 
