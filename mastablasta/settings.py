@@ -337,8 +337,8 @@ WORKERS = env.number("WORKERS", 2, at_least=1)  # how many drains a cluster runs
 Q_CLUSTER: dict[str, Any] = {
     "name": "mastablasta",
     # Drains may take all of WORKERS for 50 s, a sender of webhooks one more and a video one for half an hour; the last
-    # keeps heartbeats and periodic tasks moving, and does bulk jobs in turns of 5 s. The price: three processes, of about
-    # 5 MB of their own each.
+    # keeps heartbeats and periodic tasks moving, and does bulk jobs in turns of 5 s. The price: three processes, of
+    # about 5 MB of their own each.
     "workers": WORKERS + 3,
     "queue_limit": WORKERS + 3,
     "bulk": 1,

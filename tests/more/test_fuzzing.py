@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,11 +17,14 @@ from accounts.models import User, Workspace
 from accounts.tests.factories import make_api_key, make_session, make_user, make_workspace
 from accounts.tokens import tokens_for
 from integrations.tests.factories import connect
+from mastablasta.core.outbound import addresses
 from media_library.tests.factories import make_asset, make_rendition
 from posts.services import bulk_jobs
 from posts.tests.factories import make_post
 from tests.serving import served
+from tests.tenancy import failed_webhook_delivery_of
 from tests.world import Sandbox
+from webhooks.models import EndpointDelivery
 
 SEED = 20_300_131
 RUN = "from schemathesis.cli import schemathesis; schemathesis(prog_name='schemathesis')"
@@ -67,6 +71,11 @@ BEYOND_THE_SCHEMA = (
     "GET /api/v2/workspaces/{id}/invitations",
     "POST /api/v2/workspaces/{id}/invitations",
     "POST /api/v2/invitations/accept",
+    "GET /api/v2/webhooks",
+    "POST /api/v2/webhooks",
+    "PATCH /api/v2/webhooks/{id}",
+    "POST /api/v2/webhooks/{id}/rotate-secret",
+    "GET /api/v2/webhooks/{id}/deliveries",
 )
 OF_FILES = {  # bytes have rules of their own
     "POST /api/v2/media/upload": [400, 415],
@@ -81,6 +90,7 @@ PARTS = {
     "one post": r"^/api/v2/posts/\{id\}$",
     "its course": r"^/api/v2/(posts/(\{id\}/|retry-failed|validate)|deliveries|calendar|schedule)",
     "files": r"^/api/v2/media",
+    "webhooks": r"^/api/v2/webhooks",
 }
 REST = "others"
 
@@ -93,7 +103,7 @@ def runs_of(part: str) -> list[list[str]]:
 
 
 def configuration(
-    *, post: str, account: str, key: str, asset: str, job: str, team: str, leaving: str, instance: str
+    *, post: str, account: str, key: str, asset: str, job: str, team: str, leaving: str, webhook: str, instance: str
 ) -> str:
     """Real rows for the paths to name, and what is expected beyond schemathesis's own rules."""
     accepted = ["2xx", "3xx", 401, 403, 404, 409, 412, 422, 429, 502]
@@ -109,6 +119,8 @@ def configuration(
     for path, value in {"": leaving, "/.*": team}.items():
         lines += ["[[operations]]", f'include-path-regex = "^/api/v2/workspaces/{{id}}{path}$"']
         lines += [f'parameters = {{ "path.id" = "{value}" }}']
+    lines += ["[[operations]]", 'include-path-regex = "^/api/v2/webhooks/"']  # of which a delivery has the id too
+    lines += [f'parameters = {{ "path.id" = "{webhook}", "path.webhook_id" = "{webhook}" }}']
     lines += ["[[operations]]", 'include-path = "/api/v2/oauth/{platform}/authorize"']
     lines += [f'parameters = {{ "query.instance" = "{instance}" }}']  # no name of a stranger is looked up
     return "\n".join(lines) + "\n"
@@ -129,11 +141,15 @@ def test_api_does_as_it_is_described(sandbox: Sandbox, monkeypatch: pytest.Monke
     job = bulk_jobs.begin(workspace, by=person, kind="create", items=[{"content": "Hello"}])
     token = tokens_for(make_session(person))["access_token"]
 
+    webhook = EndpointDelivery.objects.get(id=failed_webhook_delivery_of(workspace))
+    # Where an address leads is asked of nobody.
+    monkeypatch.setattr(addresses, "getaddrinfo", lambda _, port, **how: socket.getaddrinfo("1.1.1.1", port, **how))
+
     monkeypatch.setattr(logging.root.manager, "disable", logging.WARNING)  # some 3,000 requests
     with served() as address, tempfile.TemporaryDirectory(prefix="mb-fuzz-") as folder:
         config = Path(folder) / "schemathesis.toml"
         things = {"post": post, "account": account, "key": key, "asset": asset, "job": job}
-        things |= {"team": team, "leaving": leaving}
+        things |= {"team": team, "leaving": leaving, "webhook": webhook}
         ids = {name: str(thing.id) for name, thing in things.items()}
         config.write_text(configuration(**ids, instance=f"{sandbox.url}/mastodon"))
         for which in runs_of(part):
