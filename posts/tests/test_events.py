@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 from accounts.models import Membership, Workspace
 from accounts.tests.factories import make_workspace, signed_in
 from integrations.tests.factories import make_account
+from posts import tasks
 from posts.engine import publisher
 from posts.models import Delivery, Post
 from posts.queue import claims
@@ -200,6 +201,43 @@ def test_a_thousand_scheduled_posts_tell_it_in_one_statement(
 
     assert len(few) == len(many) == (2 if wanted else 1)
     assert Event.objects.count() == (32 if wanted else 0)
+
+
+def test_new_times_in_bulk_are_told_in_as_many_statements_for_many(client: APIClient, workspace: Workspace) -> None:
+    def statements(count: int) -> int:
+        ids = [create(client, scheduled_time=WHEN)["id"] for _ in range(count)]
+        body = {"updates": [{"id": one, "scheduled_time": "2030-02-01T09:00:00Z"} for one in ids]}
+        with CaptureQueriesContext(connection) as found:
+            answer = client.post("/api/v2/bulk/posts/update", body, format="json").json()
+        assert len(answer["successful"]) == count
+        asked = [one["sql"] for one in found.captured_queries if "webhooks_" in one["sql"]]
+        return len([sql for sql in asked if "posts_post" not in sql])  # the status is computed in any case
+
+    without = statements(1)
+    make_endpoint(workspace=workspace, events=["post.scheduled"])
+    few, many = statements(2), statements(6)
+
+    assert (without, few, many) == (1, 2, 2)
+    assert [event["data"]["scheduled_time"][:10] for event in told()].count("2030-02-01") == 8
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_job_that_ends_is_told_of(client: APIClient, workspace: Workspace, is_cancelled: bool) -> None:
+    make_endpoint(workspace=workspace, events=["bulk.finished"])
+    posts = [{"content": "Hello"}, {"content": ""}]
+    job = client.post("/api/v2/bulk/posts/create", {"posts": posts, "async": True}, format="json").json()
+    before = told()
+
+    if is_cancelled:
+        client.post(f"/api/v2/bulk/jobs/{job['id']}/cancel", {}, format="json")
+    else:
+        tasks.work_on_bulk_jobs()
+
+    (event,) = told()
+    ended = {"status": "cancelled", "successful": 0, "failed": 0} if is_cancelled else {"status": "done"}
+    assert before == []
+    counts = {"job_id": job["id"], "kind": "create", "total": 2, "successful": 1, "failed": 1}
+    assert event["data"] == {**counts, **ended}
 
 
 @pytest.mark.parametrize(("fields", "most"), [({}, 4), ({"scheduled_time": WHEN}, 7)])
