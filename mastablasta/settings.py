@@ -312,6 +312,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "mastablasta.core.api.schema.describe_headers",
+        "webhooks.api.description.describe_events",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},  # its validator is a foreign host
@@ -326,10 +327,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "WebhookDeliveryStatus": "webhooks.states.EndpointDeliveryState",
         "WebhookEvent": "webhooks.event_types.NAMES",
     },
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "webhooks.api.description.describe_events",
-    ],
 }
 
 # --- jobs ------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from mastablasta.core.api.filters import Parameter, SpanFilterSet, SpanForm, choice, edge, one_of, zone_of_edges
+from mastablasta.core.api.filters import (
+    Parameter,
+    SpanFilterSet,
+    SpanForm,
+    choice,
+    edge,
+    one_of,
+    ordering_by,
+    zone_of_edges,
+)
 from webhooks.event_types import NAMES, TEST
 from webhooks.models import Endpoint, EndpointDelivery
 from webhooks.states import EndpointDeliveryState, EndpointStatus
@@ -10,6 +19,7 @@ from webhooks.states import EndpointDeliveryState, EndpointStatus
 
 class WebhookFilter(SpanFilterSet):
     status = choice("status", EndpointStatus.values)
+    ordering = ordering_by({"created_at": "created_at"}, usual="oldest first")
 
     class Meta:
         model = Endpoint
@@ -32,6 +42,7 @@ class WebhookDeliveryFilter(SpanFilterSet):
     created_from = edge("event__created_at", "from")
     created_to = edge("event__created_at", "to")
     timezone = zone_of_edges()
+    ordering = ordering_by({"created_at": "event_id"}, usual="newest first")
 
     class Meta:
         model = EndpointDelivery

@@ -154,6 +154,9 @@ class WebhookDeliveryViewSet(WorkspaceScopedViewSet):
     filterset_class = WebhookDeliveryFilter
     refusals = {"redeliver": (409,)}
 
+    def get_serializer_class(self) -> Any:
+        return WebhookDeliveryWithAttemptsSerializer if self.action == "retrieve" else self.serializer_class
+
     def narrow(self, rows: Any) -> Any:
         webhook = self.kwargs.get("webhook_id", self.kwargs["id"])
         endpoint = get_object_or_404(Endpoint.objects.in_workspace(self.workspace), id=webhook)
