@@ -18,6 +18,7 @@ from mastablasta.core.api import pagination
 from mastablasta.core.ids import new_id
 from mastablasta.ops.root import ROUTERS
 from tests.tenancy import OPERATIONS
+from webhooks.tests.factories import make_endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +119,11 @@ def more_renditions(_: Workspace, asset: Any, count: int) -> None:
     )  # fmt: skip
 
 
+def more_webhooks(workspace: Workspace, _: Any, count: int) -> None:
+    for _number in range(count):
+        make_endpoint(workspace=workspace)
+
+
 # How each list gets more rows; a new list is added here.
 MORE: dict[str, Callable[[Workspace, Any, int], None]] = {
     "workspaces": more_workspaces,
@@ -130,6 +136,7 @@ MORE: dict[str, Callable[[Workspace, Any, int], None]] = {
     "media": more_files,
     "media/{id}/renditions": more_renditions,
     "search/posts": more_posts,
+    "webhooks": more_webhooks,
 }
 LISTS = sorted(lists())
 
