@@ -118,6 +118,12 @@ def more_renditions(_: Workspace, asset: Any, count: int) -> None:
     )  # fmt: skip
 
 
+def more_jobs(_: Workspace, job: Any, count: int) -> None:
+    from posts.models import BulkJob
+
+    copies(BulkJob.objects.get(id=job), count)
+
+
 # How each list gets more rows; a new list is added here.
 MORE: dict[str, Callable[[Workspace, Any, int], None]] = {
     "workspaces": more_workspaces,
@@ -130,6 +136,7 @@ MORE: dict[str, Callable[[Workspace, Any, int], None]] = {
     "media": more_files,
     "media/{id}/renditions": more_renditions,
     "search/posts": more_posts,
+    "bulk/jobs": more_jobs,
 }
 LISTS = sorted(lists())
 
