@@ -124,6 +124,12 @@ def more_webhooks(workspace: Workspace, _: Any, count: int) -> None:
         make_endpoint(workspace=workspace)
 
 
+def more_jobs(_: Workspace, job: Any, count: int) -> None:
+    from posts.models import BulkJob
+
+    copies(BulkJob.objects.get(id=job), count)
+
+
 # How each list gets more rows; a new list is added here.
 MORE: dict[str, Callable[[Workspace, Any, int], None]] = {
     "workspaces": more_workspaces,
@@ -137,6 +143,7 @@ MORE: dict[str, Callable[[Workspace, Any, int], None]] = {
     "media/{id}/renditions": more_renditions,
     "search/posts": more_posts,
     "webhooks": more_webhooks,
+    "bulk/jobs": more_jobs,
 }
 LISTS = sorted(lists())
 

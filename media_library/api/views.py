@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import PublicView, WorkspaceScopedViewSet, WorkspaceView
-from mastablasta.core.api.conditional import CONDITIONAL, LOCATION, NOT_MODIFIED, SAYS, unless_known
+from mastablasta.core.api.conditional import CONDITIONAL, DISPOSITION, LOCATION, NOT_MODIFIED, SAYS, unless_known
 from mastablasta.core.api.views import ApiView
 from mastablasta.core.errors import NotThere
 from media_library.api import serving
@@ -139,12 +139,12 @@ RANGES = [
     OpenApiParameter("Range", str, OpenApiParameter.HEADER, description="One range of bytes, as `bytes=0-1023`."),
     OpenApiParameter("If-Range", str, OpenApiParameter.HEADER, description="The ETag for which the Range is meant."),
     *CONDITIONAL,
+    DISPOSITION,
     *(
         OpenApiParameter(name, str, OpenApiParameter.HEADER, response=statuses, description=says)
         for name, statuses, says in (
             ("Accept-Ranges", [200, 206], "`bytes`."),
             ("Content-Range", [206], "Which bytes of how many."),
-            ("Content-Disposition", [200, 206], "The file's name, and whether to show it."),
             ("Location", [302], "Where it is."),
         )
     ),

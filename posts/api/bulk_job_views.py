@@ -23,8 +23,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import WorkspaceScopedViewSet
+from mastablasta.core.api.conditional import DISPOSITION
 from mastablasta.core.api.fields import utc_text
-from mastablasta.core.api.filters import choice
+from mastablasta.core.api.filters import choice, ordering_by
 from mastablasta.core.errors import Invalid
 from posts.api import examples
 from posts.api.bulk_shapes import BulkResultSerializer
@@ -83,6 +84,7 @@ def accepted(job: BulkJob) -> Response:
 class BulkJobFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
     status = choice("status", BulkStatus.values)
     kind = choice("kind", BulkKind.values)
+    ordering = ordering_by({"created_at": "created_at", "finished_at": "finished_at"}, usual="newest first")
 
     class Meta:
         model = BulkJob
@@ -121,6 +123,7 @@ class BulkJobViewSet(WorkspaceScopedViewSet):
     @extend_schema(
         summary="What became of each item of a bulk job, so far while it is under way",
         responses={(200, "application/json"): BulkResultSerializer, (200, "text/csv"): OpenApiTypes.STR},
+        parameters=[DISPOSITION],
     )
     @action(detail=True, methods=["get"])
     def result(self, request: Request, id: UUID) -> HttpResponseBase:

@@ -16,7 +16,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base import WorkspaceScopedViewSet
+from accounts.api.base import WORKSPACE_HEADER, WorkspaceScopedViewSet
+from mastablasta.core.api.conditional import LOCATION
 from mastablasta.core.api.problems import MEDIA_TYPE
 from mastablasta.core.api.schema import ProblemSerializer
 from mastablasta.core.api.serializers import StrictSerializer
@@ -112,6 +113,7 @@ SAYS = (
 class BulkPostViewSet(WorkspaceScopedViewSet):
     """Many posts in one request."""
 
+    header_parameters = (WORKSPACE_HEADER, LOCATION)
     queryset = Post.objects.all()
     serializer_class = BulkResultSerializer
 

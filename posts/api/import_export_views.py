@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import WorkspaceScopedViewSet
+from mastablasta.core.api.conditional import DISPOSITION
 from mastablasta.core.api.serializers import StrictSerializer
 from mastablasta.core.errors import Invalid, TooLarge
 from media_library.api.uploads import announced, broken_off
@@ -193,6 +194,7 @@ class PostExportViewSet(WorkspaceScopedViewSet):
         summary="Export posts as CSV or JSON, which an import takes",
         description="All posts that the filters leave, oldest first, in one answer.",
         responses={(200, "text/csv"): OpenApiTypes.STR, (200, "application/json"): ExportSerializer},
+        parameters=[DISPOSITION],
     )
     @action(detail=False, methods=["get"])
     def export(self, request: Request) -> StreamingHttpResponse:

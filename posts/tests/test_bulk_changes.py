@@ -99,6 +99,7 @@ EDITS: dict[str, Callable[[str, str], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("before", [{}, {"scheduled_time": WHEN, "tags": ["a"]}], ids=["draft", "scheduled"])
 def test_each_post_is_changed_as_if_alone(client: APIClient, workspace: Workspace, before: dict[str, Any]) -> None:
+    Workspace.objects.update(duplicate_window_hours=0, clash_window_minutes=0)  # each is there twice
     asset, other = str(make_asset(workspace=workspace).id), str(make_account(workspace=workspace).id)
     changes = [edit(asset, other) for edit in EDITS.values()]
     body = {"content": "Hello", "platforms": ["mastodon"], **before}
@@ -241,6 +242,7 @@ def test_what_failed_may_be_retried_after_a_change(client: APIClient, account: S
 
 # --- publishing ---
 def test_posts_are_published_as_if_each_alone(client: APIClient, workspace: Workspace) -> None:
+    Workspace.objects.update(duplicate_window_hours=0, clash_window_minutes=0)  # each is there twice
     waits = [made(client, platforms=["bluesky"]) for _ in "ab"]
     make_account(workspace=workspace, platform="bluesky")
     asset = str(make_asset(workspace=workspace).id)

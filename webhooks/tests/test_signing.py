@@ -38,7 +38,7 @@ def is_accepted(secret: str, body: bytes, headers: Mapping[str, str]) -> list[bo
     return found
 
 
-@pytest.mark.parametrize("secret", [GENERATED, OWN])
+@pytest.mark.parametrize("secret", [GENERATED, OWN], ids=["generated", "own"])
 def test_a_request_is_accepted_as_it_was_sent_and_in_no_other_way(secret: str) -> None:
     at = datetime.now(UTC)
     headers = signed_headers(BODY, message_id=ID, at=at, secrets=[secret])

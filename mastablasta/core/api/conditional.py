@@ -24,7 +24,14 @@ IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match", str, OpenApiParameter.HEADER, description="The ETag of what one has; 304 while it is that."
 )
 CONDITIONAL = [ETAG, IF_NONE_MATCH]  # of what answers 304
-LOCATION = OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[201], description="Where it is.")
+LOCATION = OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[201, 202], description="Where it is.")
+DISPOSITION = OpenApiParameter(
+    "Content-Disposition",
+    str,
+    OpenApiParameter.HEADER,
+    response=[200, 206],
+    description="The file's name, and whether to show it.",
+)
 SAYS = "Carries an ETag; with If-None-Match, 304 while nothing has changed."
 
 
