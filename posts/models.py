@@ -252,7 +252,9 @@ class Delivery(Row):
             models.Index(
                 fields=["account", "fingerprint"], condition=Q(fingerprint__isnull=False), name="delivery_same_text"
             ),
-            models.Index(fields=["account", "due_at"], condition=Q(due_at__isnull=False), name="delivery_promised"),
+            models.Index(
+                fields=["account", "due_at", "id"], condition=Q(due_at__isnull=False), name="delivery_promised"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -127,10 +127,7 @@ def test_every_operation_is_in_the_walk_and_none_that_is_gone():
 
 def test_operations_whose_path_names_a_thing_say_how_to_make_one():
     assert [name for name in names(named=True) if OPERATIONS[name].thing is None] == []
-    assert all(
-        set(re.findall(r"{(\w+)}", name)) <= {"id", *OPERATIONS[name].path, *OPERATIONS[name].also}
-        for name in OPERATIONS
-    )
+    assert all(set(re.findall(r"{(\w+)}", name)) <= {"id", *OPERATIONS[name].path} for name in OPERATIONS)
 
 
 @pytest.mark.parametrize("name", names(kinds=(Kind.PERSONAL, Kind.WORKSPACE)))

@@ -41,7 +41,7 @@ class MediaUpload(WorkspaceView):
     parser_classes = (UploadParser,)
     is_one_transaction = False  # a decoder and a storage are waited for; the same bytes again make nothing new
     serializer_class = UploadSerializer
-    refusals: ClassVar[Any] = {"POST": (507,)}
+    refusals: ClassVar[Any] = {"POST": (502, 507)}
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         # Whoever asks for request.POST (Django's check of a browser's CSRF token) must not read the body.

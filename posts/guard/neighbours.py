@@ -159,22 +159,28 @@ def _statement(wanted: str, distance: str, told: str) -> str:
     """
     went_out = "COALESCE(o.published_at, o.due_at, o.created_at)"
 
-    def nearest(moment: str, condition: str) -> str:
+    def found(moment: str, condition: str, order: str = "") -> str:
         # SQLite orders by columns of the query itself only, so the distance is one.
-        return f"""(
- SELECT told FROM (
+        return f"""
   SELECT o.id, {told.format(f"o.post_id, {moment}, o.state = 'draft'")} AS told,
          {distance.format(moment=moment)} AS distance
     FROM posts_delivery o JOIN posts_post p ON p.id = o.post_id
    WHERE o.account_id = w.account AND {condition} AND o.post_id <> w.post AND p.deleted_at IS NULL
-     AND (o.state IN {_TAKEN_SQL} OR (w.is_draft AND o.state = 'draft'))) AS other
-  ORDER BY distance, id LIMIT 1)"""
+     AND (o.state IN {_TAKEN_SQL} OR (w.is_draft AND o.state = 'draft')) {order}"""
+
+    def nearest(*rows: str) -> str:
+        of_all = " UNION ALL ".join(f"SELECT * FROM ({one}) AS found" for one in rows)
+        return f"(SELECT told FROM ({of_all}) AS other ORDER BY distance, id LIMIT 1)"
 
     same = f"o.fingerprint = w.fingerprint AND {went_out} >= w.same_from AND {went_out} <= w.same_to"
-    near = "o.due_at > w.near_from AND o.due_at < w.near_to"
+    # The nearest on either side is the index's next row, however many thousand follow.
+    after = found("o.due_at", "o.due_at >= w.at AND o.due_at < w.near_to", "ORDER BY o.due_at, o.id LIMIT 1")
+    before = found(
+        "o.due_at", "o.due_at < w.at AND o.due_at > w.near_from", "ORDER BY o.due_at DESC, o.id DESC LIMIT 1"
+    )
     return f"""
 WITH wanted AS MATERIALIZED ({wanted})
-SELECT w.number, {nearest(went_out, same)}, {nearest("o.due_at", near)} FROM wanted w
+SELECT w.number, {nearest(found(went_out, same))}, {nearest(before, after)} FROM wanted w
 """
 
 

@@ -17,6 +17,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='delivery',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['account', 'due_at'], name='delivery_promised'),
+            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['account', 'due_at', 'id'], name='delivery_promised'),
         ),
     ]

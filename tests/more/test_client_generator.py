@@ -133,7 +133,7 @@ def test_a_persons_way_through_the_api(package: ModuleType, instance: Instance) 
     published = call("posts_publish_create", post.id, prefer="wait=20", body=models.PublishRequest())
     assert published.post.status == "published", published.to_dict()
     call("posts_destroy", again.id, answers=204)
-    gone = call("bulk_posts_delete_create", body=models.BulkDeleteRequest(post_ids=[told.successful[0].id]))
+    gone = call("bulk_posts_delete_create", body=models.BulkIdsRequest(post_ids=[told.successful[0].id]))
     assert gone.failed == []
     refused = call("posts_retrieve", again.id, answers=404)
     assert (refused.code, refused.status) == ("not_found", 404)

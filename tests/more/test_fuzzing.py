@@ -142,9 +142,8 @@ def test_api_does_as_it_is_described(sandbox: Sandbox, monkeypatch: pytest.Monke
     token = tokens_for(make_session(person))["access_token"]
 
     webhook = EndpointDelivery.objects.get(id=failed_webhook_delivery_of(workspace))
-    # Where an address leads is asked of nobody.
-    monkeypatch.setattr(addresses, "getaddrinfo", lambda _, port, **how: socket.getaddrinfo("1.1.1.1", port, **how))
-
+    if part == "webhooks":  # where an address leads is asked of nobody
+        monkeypatch.setattr(addresses, "getaddrinfo", lambda _, port, **how: socket.getaddrinfo("1.1.1.1", port, **how))
     monkeypatch.setattr(logging.root.manager, "disable", logging.WARNING)  # some 3,000 requests
     with served() as address, tempfile.TemporaryDirectory(prefix="mb-fuzz-") as folder:
         config = Path(folder) / "schemathesis.toml"

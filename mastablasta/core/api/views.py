@@ -113,7 +113,9 @@ class ApiView(GenericAPIView[Any]):
         own = self.query_parameters.get(operation_of(self, method), ())
         names = self.shown_fields(method)
         says = f"Only these, separated by commas, of: {', '.join(names)}."
-        return [*own, *([OpenApiParameter("fields", str, description=says)] if names else [])]
+        one = f"({'|'.join(names)})"
+        shape = {"type": "string", "pattern": f"^({one}(,{one})*)?$"}
+        return [*own, *([OpenApiParameter("fields", shape, description=says)] if names else [])]
 
     def shows_fields(self, method: str) -> bool:
         """Whether `fields` may choose from what is shown: in a viewset's lists and single rows."""
@@ -159,9 +161,9 @@ class ApiView(GenericAPIView[Any]):
             raise ValidationError(faults)
 
     def _read_fields(self, request: Request) -> list[str] | None:
-        """The fields that `fields=` names, each once; None = all. Raises ValidationError."""
+        """The fields that `fields=` names, each once; None = all, as where it names none. Raises ValidationError."""
         text = request.query_params.get("fields")
-        if text is None:
+        if not text:
             return None
         valid = self.shown_fields(request.method or "")
         names = [name.strip() for name in text.split(",")]
