@@ -186,7 +186,11 @@ def _store(new: Sequence[Made], *, at: datetime) -> None:
             forms |= post_renditions.required_for(one.post, one.composed.accounts, one.composed.files)
     post_renditions.require_all(forms.values(), at=at)
     events.record_scheduled(
-        ((one.post, [d.platform for d in one.deliveries]) for one in new if one.draft.scheduled_at),
+        (
+            (one.post, [d.platform for d in one.deliveries])
+            for one in new
+            if one.draft.scheduled_at and one.composed.has_endpoint
+        ),
         at=at,
     )
     claims.wake_lanes(_earliest(deliveries))
