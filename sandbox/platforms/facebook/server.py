@@ -1,0 +1,86 @@
+"""Facebook itself: its people and their pages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sandbox.graph import Caller, GraphPlatform, Page, add_sign_in, endpoint, refused
+from sandbox.platforms.facebook.settings import SETTING_CHECKS, Settings
+from sandbox.records import Post
+from sandbox.routing import Operation, Routes
+from sandbox.wire import Request
+from sandbox.world import Site
+
+ROUTES: Routes[Facebook] = Routes()
+TASKS = ["ANALYZE", "ADVERTISE", "MESSAGING", "MODERATE", "CREATE_CONTENT", "MANAGE"]
+
+
+class Facebook(GraphPlatform):
+    slug = "facebook"
+    label = "Facebook"
+    routes = ROUTES
+    handle_pattern = re.compile(r"[A-Za-z0-9._-]{1,50}")
+    setting_checks = SETTING_CHECKS
+    known_scopes = (
+        "business_management",
+        "pages_manage_engagement",
+        "pages_manage_posts",
+        "pages_read_engagement",
+        "pages_read_user_content",
+        "pages_show_list",
+        "public_profile",
+        "read_insights",
+    )
+
+    def __init__(self, site: Site) -> None:
+        self.options: Settings = Settings()
+        super().__init__(site)
+
+    def post_url(self, post: Post) -> str:
+        page, _, number = post.id.partition("_")
+        return f"https://www.facebook.com/{page}/posts/{number}" if number else f"https://www.facebook.com/{page}"
+
+    def page_called(self, request: Request, caller: Caller) -> Page:
+        """Return the page in the path, which has to be the caller itself. Raises Refused."""
+        page_id = request.args["page"]
+        if caller.page is None or caller.page.id != page_id:
+            raise refused("(#200) You do not have sufficient permissions to perform this action", 200, status=403)
+        return caller.page
+
+
+add_sign_in(ROUTES)
+
+
+# https://developers.facebook.com/docs/graph-api/reference/user
+@endpoint(ROUTES, "GET", "/me", Operation.OTHER)
+def who_am_i(_: Facebook, __: Request, caller: Caller) -> dict[str, Any]:
+    if caller.page is not None:
+        return {"id": caller.page.id, "name": caller.page.name}
+    return {"id": caller.person.id, "name": caller.person.name}
+
+
+# https://developers.facebook.com/docs/graph-api/reference/user/accounts
+@endpoint(ROUTES, "GET", "/me/accounts", Operation.OTHER, scopes=("pages_show_list",))
+def accounts(server: Facebook, request: Request, caller: Caller) -> dict[str, Any]:
+    """Name the pages with a token for each, a few at a time."""
+    query, pages = request.query(), server.pages_of(caller.person)
+    grant = server.site.tokens[server.access_token(request)].grant
+    start = int(query.get("after") or 0)
+    size = min(int(query.get("limit") or 25), server.options.accounts_per_page)
+    shown = [
+        {
+            "id": page.id,
+            "name": page.name,
+            "access_token": server.page_token(page, grant, request.at_ms),
+            "category": "Community",
+            "tasks": ["ANALYZE"] if page.name in server.options.read_only_pages else TASKS,
+            "link": f"https://www.facebook.com/{page.id}",
+            "picture": {"data": {"url": f"{server.site.url}/pictures/{page.id}.png"}},
+        }
+        for page in pages[start : start + size]
+    ]
+    paging: dict[str, Any] = {"cursors": {"before": str(start), "after": str(start + size)}}
+    if start + size < len(pages):
+        paging["next"] = f"{server.site.url}/v26.0/me/accounts?after={start + size}"
+    return {"data": shown, "paging": paging}

@@ -1,0 +1,39 @@
+"""What can be changed about Facebook while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sandbox.fields import BadField, Check, flag, whole
+
+
+@dataclass(slots=True)
+class Settings:
+    """`lost_pages`: names of pages whose tokens have ended alone. `read_only_pages`: names of pages where the person
+    may not write. `require_proof`: whether a call has to be signed with the app's secret. `used_percent`,
+    `regain_min`: what answers to pages say of their limit: the least share that is used, the minutes to wait.
+    """
+
+    lost_pages: list[str] = field(default_factory=list)
+    read_only_pages: list[str] = field(default_factory=list)
+    require_proof: bool = True
+    used_percent: int = 0
+    regain_min: int = 0
+    accounts_per_page: int = 100
+
+
+def page_names(name: str, value: object) -> list[str]:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return value
+    raise BadField(f"{name}: must be a list of names of pages")
+
+
+SETTING_CHECKS: Mapping[str, Check] = {
+    "lost_pages": page_names,
+    "read_only_pages": page_names,
+    "require_proof": flag,
+    "used_percent": whole(0, 100),
+    "regain_min": whole(0, 1_440),
+    "accounts_per_page": whole(1, 100),
+}

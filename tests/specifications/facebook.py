@@ -1,0 +1,77 @@
+"""Facebook: what Meta's object specifications say of the calls that we make, and of what we read in their answers.
+
+Sources: the specifications of Graph API v26.0 that Meta's SDKs are generated from,
+https://github.com/facebook/facebook-business-sdk-codegen (read 2026-11-23), and the guides named beside the calls.
+"""
+
+from __future__ import annotations
+
+from tests.specifications.shapes import FORM, TEXT, WHOLE, Call, Items, Text, fields, one_of
+
+PROOF = {"appsecret_proof!": Text(pattern="^[0-9a-f]{64}$")}
+ID = Text(pattern="^[0-9]+(_[0-9]+)?$")
+MANUAL_FLOW = "https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow"
+LONG_LIVED = "https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived"
+DEBUG = "https://developers.facebook.com/docs/graph-api/reference/debug_token"
+
+_APP = {"client_id!": TEXT, "client_secret!": TEXT}
+EXCHANGE = fields(_APP | {"grant_type": TEXT, "code": TEXT, "redirect_uri": TEXT, "fb_exchange_token": TEXT})
+REFUSALS = frozenset({400, 401, 403, 404, 500})
+POST = fields({"id!": TEXT, "message": TEXT, "created_time!": TEXT, "permalink_url": TEXT}, is_part=True)
+POSTS = fields({"data!": Items(POST)}, is_part=True)
+MADE = fields({"id!": TEXT}, is_part=True)
+DONE = fields({"success!": TEXT}, is_part=True)
+LISTING = {"fields": TEXT, "limit": WHOLE, "after": TEXT}
+
+CALLS = {
+    "GET /v26.0/dialog/oauth": Call(
+        query=fields(
+            {
+                "client_id!": TEXT,
+                "redirect_uri!": TEXT,
+                "response_type!": one_of("code"),
+                "scope!": TEXT,
+                "state!": TEXT,
+            }
+        ),
+        beyond=MANUAL_FLOW,
+    ),
+    "POST /v26.0/oauth/access_token": Call(
+        body={FORM: EXCHANGE}, answers={200: fields({"access_token!": TEXT}, is_part=True)}, beyond=MANUAL_FLOW
+    ),
+    "GET /v26.0/debug_token": Call(query=fields({"input_token!": TEXT}), beyond=DEBUG),
+    "GET /v26.0/me": Call(query=fields(PROOF | {"fields": TEXT}), answers={200: MADE}, refusals=REFUSALS),
+    "GET /v26.0/me/accounts": Call(query=fields(PROOF | LISTING), refusals=REFUSALS),
+    "DELETE /v26.0/me/permissions": Call(query=fields(PROOF), refusals=REFUSALS),
+    "POST /v26.0/{page_id}/feed": Call(
+        path={"page_id": ID},
+        query=fields(PROOF),
+        body={FORM: fields({"message": TEXT, "link": TEXT})},
+        answers={200: MADE},
+        refusals=REFUSALS,
+    ),
+    "GET /v26.0/{page_id}/published_posts": Call(
+        path={"page_id": ID},
+        query=fields(PROOF | LISTING | {"since": WHOLE}),
+        answers={200: POSTS},
+        refusals=REFUSALS,
+    ),
+    "POST /v26.0/{id}/comments": Call(
+        path={"id": ID},
+        query=fields(PROOF),
+        body={FORM: fields({"message!": TEXT})},
+        answers={200: MADE},
+        refusals=REFUSALS,
+    ),
+    "GET /v26.0/{id}/comments": Call(
+        path={"id": ID},
+        query=fields(
+            PROOF
+            | LISTING
+            | {"filter": one_of("stream", "toplevel"), "order": one_of("chronological", "reverse_chronological")}
+        ),
+        answers={200: POSTS},
+        refusals=REFUSALS,
+    ),
+    "DELETE /v26.0/{id}": Call(path={"id": ID}, query=fields(PROOF), refusals=REFUSALS),
+}
