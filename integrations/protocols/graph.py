@@ -158,10 +158,11 @@ def _limited(rule: ErrorRule, answer: Response, code: int, said: str) -> CallFai
 
 
 def _in_doubt(label: str, answer: Response, said: str) -> CallFailed:
+    """What Meta's own trouble means: by its code also in an answer whose status says that the call is refused."""
+    if answer.server_trouble or not answer.visible:
+        return answer.in_doubt("is a fault of the server", code="server_error")
     sentence = f"{label} has trouble: {said or f'status {answer.status}'}"
-    if answer.visible:
-        return OutcomeUnknown(sentence, code="server_error", http_status=answer.status)
-    return answer.in_doubt(f"is a fault of the server: {said}", code="server_error")
+    return OutcomeUnknown(sentence, code="server_error", http_status=answer.status)
 
 
 def _said(error: Mapping[str, Any]) -> str:

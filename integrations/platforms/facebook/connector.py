@@ -110,11 +110,11 @@ class FacebookConnector(Connector):
     def _published(self, answer: Response, progress: Progress, *, url: str = "") -> Published:
         if not answer.is_ok:
             raise self._in_view_of_doubt(error_from(answer), progress)
-        fields = answer.fields()
-        remote_id = id_in(fields, "post_id") or id_in(fields)
+        made = answer.json()
+        remote_id = id_in(made, "post_id") or id_in(made)
         if not remote_id:
             raise answer.in_doubt("names no post", code="no_id")
-        return Published(remote_id, url or post_url(remote_id, fields), rests_until=rests_until(answer))
+        return Published(remote_id, url or post_url(remote_id, made), rests_until=rests_until(answer))
 
     def _in_view_of_doubt(self, failure: CallFailed, progress: Progress) -> CallFailed:
         """A duplicate of something that we may have sent ourselves is not a refusal, but to be looked for."""
