@@ -27,6 +27,7 @@ HOST = "https://graph.facebook.com"
 UPLOAD_ORIGIN = "https://rupload.facebook.com"
 
 DUPLICATE = "duplicate"
+MEDIA_USED = "media_used"
 NOT_FOUND = "not_found"
 TOO_MUCH_PERCENT = 95
 LIMITED_WITHOUT_A_TIME = timedelta(minutes=15)
@@ -105,7 +106,7 @@ _BY_CODE: Mapping[str | int, ErrorRule] = {
     506: _rejects(DUPLICATE, "{label} has this text from this account already; change it. ({said})"),
     6000: _rejects("media_failed", "{label} cannot use this file: {said}"),
     "1366046": _rejects("media_refused", "{label} does not take this picture: {said}"),
-    "1366051": _rejects("media_used", "{label} has this picture in a post already: {said}"),
+    "1366051": _rejects(MEDIA_USED, "{label} has this picture in a post already: {said}"),
     "1609005": _rejects("link_refused", "{label} cannot read the linked page: {said}"),
     "1609008": _rejects("link_refused", "{label} takes no link to itself: {said}"),
     "2061006": _rejects("link_refused", "{label} does not take this web address: {said}"),

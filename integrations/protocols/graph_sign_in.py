@@ -49,7 +49,12 @@ class FacebookLogin(OperatorAppFlow):
         return f"{base}/{VERSION}/dialog/oauth"
 
     def meaning(self, answer: Response) -> CallFailed:
-        return error_from(error_table(self.label), answer)
+        """A refused token is the person's own here, so that all of their pages are concerned."""
+        failure = error_from(error_table(self.label), answer)
+        if isinstance(failure, NeedsReconnect) and failure.scope == "account":
+            status = failure.http_status
+            return NeedsReconnect(failure.message, code=failure.code, http_status=status, can_refresh=False)
+        return failure
 
     def missing_scopes(self, tokens: Tokens) -> Sequence[str]:
         return [scope for scope in self.scopes if tokens.scopes and scope not in tokens.scopes]

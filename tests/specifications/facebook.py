@@ -6,7 +6,20 @@ https://github.com/facebook/facebook-business-sdk-codegen (read 2026-11-23), and
 
 from __future__ import annotations
 
-from tests.specifications.shapes import FORM, TEXT, WHOLE, Call, Items, Text, fields, one_of
+from tests.specifications.shapes import (
+    FILE,
+    FLAG,
+    FORM,
+    MULTIPART,
+    TEXT,
+    WHOLE,
+    Call,
+    Either,
+    Items,
+    Text,
+    fields,
+    one_of,
+)
 
 PROOF = {"appsecret_proof!": Text(pattern="^[0-9a-f]{64}$")}
 ID = Text(pattern="^[0-9]+(_[0-9]+)?$")
@@ -20,8 +33,36 @@ REFUSALS = frozenset({400, 401, 403, 404, 500})
 POST = fields({"id!": TEXT, "message": TEXT, "created_time!": TEXT, "permalink_url": TEXT}, is_part=True)
 POSTS = fields({"data!": Items(POST)}, is_part=True)
 MADE = fields({"id!": TEXT}, is_part=True)
-DONE = fields({"success!": TEXT}, is_part=True)
+DONE = fields({"success!": FLAG}, is_part=True)
 LISTING = {"fields": TEXT, "limit": WHOLE, "after": TEXT}
+# Of a list in a form Meta's own SDKs send the JSON: https://github.com/facebook/facebook-python-business-sdk
+JSON_LIST = Text(pattern=r"^\[.*\]$")
+RUPLOAD = "https://developers.facebook.com/docs/video-api/guides/reels-publishing"
+
+STATUS = fields(
+    {
+        "video_status": TEXT,
+        "uploading_phase": fields({"status": TEXT, "bytes_transferred": WHOLE}, is_part=True),
+        "processing_phase": fields({"status": TEXT}, is_part=True),
+        "publishing_phase": fields({"status": TEXT}, is_part=True),
+    },
+    is_part=True,
+)
+VIDEO = fields({"id!": TEXT, "permalink_url": TEXT, "post_id": TEXT, "status": STATUS}, is_part=True)
+
+_SAID = {"description": TEXT, "title": TEXT}
+START = fields({"upload_phase!": one_of("start")})
+FINISH = fields(_SAID | {"upload_phase!": one_of("finish"), "video_id!": TEXT, "video_state!": one_of("PUBLISHED")})
+CHUNKED_START = fields({"upload_phase!": one_of("start"), "file_size!": WHOLE})
+CHUNKED_FINISH = fields(_SAID | {"upload_phase!": one_of("finish"), "upload_session_id!": TEXT})
+CHUNK = fields(
+    {
+        "upload_phase!": one_of("transfer"),
+        "upload_session_id!": TEXT,
+        "start_offset!": WHOLE,
+        "video_file_chunk!": FILE,
+    }
+)
 
 CALLS = {
     "GET /v26.0/dialog/oauth": Call(
@@ -46,7 +87,7 @@ CALLS = {
     "POST /v26.0/{page_id}/feed": Call(
         path={"page_id": ID},
         query=fields(PROOF),
-        body={FORM: fields({"message": TEXT, "link": TEXT})},
+        body={FORM: fields({"message": TEXT, "link": TEXT, "attached_media": JSON_LIST})},
         answers={200: MADE},
         refusals=REFUSALS,
     ),
@@ -74,4 +115,44 @@ CALLS = {
         refusals=REFUSALS,
     ),
     "DELETE /v26.0/{id}": Call(path={"id": ID}, query=fields(PROOF), refusals=REFUSALS),
+    "POST /v26.0/{page_id}/photos": Call(
+        path={"page_id": ID},
+        query=fields(PROOF),
+        body={MULTIPART: fields({"source!": FILE, "published!": FLAG, "alt_text_custom": TEXT})},
+        answers={200: MADE},
+        refusals=REFUSALS,
+    ),
+    "POST /v26.0/{page_id}/photo_stories": Call(
+        path={"page_id": ID},
+        query=fields(PROOF),
+        body={FORM: fields({"photo_id!": TEXT})},
+        answers={200: DONE},
+        refusals=REFUSALS,
+    ),
+    "GET /v26.0/{page_id}/stories": Call(
+        path={"page_id": ID}, query=fields(PROOF | {"fields": TEXT}), refusals=REFUSALS
+    ),
+    "POST /v26.0/{page_id}/videos": Call(
+        path={"page_id": ID},
+        query=fields(PROOF),
+        body={FORM: Either((CHUNKED_START, CHUNKED_FINISH)), MULTIPART: CHUNK},
+        refusals=REFUSALS,
+    ),
+    "POST /v26.0/{page_id}/video_reels": Call(
+        path={"page_id": ID}, query=fields(PROOF), body={FORM: Either((START, FINISH))}, refusals=REFUSALS
+    ),
+    "POST /v26.0/{page_id}/video_stories": Call(
+        path={"page_id": ID}, query=fields(PROOF), body={FORM: Either((START, FINISH))}, refusals=REFUSALS
+    ),
+    "GET /v26.0/{id}": Call(
+        path={"id": ID}, query=fields(PROOF | {"fields": TEXT}), answers={200: VIDEO}, refusals=REFUSALS
+    ),
+    "POST /video-upload/v26.0/{video_id}": Call(
+        path={"video_id": ID},
+        query=fields({"appsecret_proof": TEXT}),  # at the simulator, which has one address for both hosts
+        headers={"offset": TEXT, "file_size": TEXT},
+        body={"*/*": FILE},
+        answers={200: DONE},
+        beyond=RUPLOAD,
+    ),
 }

@@ -3,7 +3,7 @@
 Not here: scheduling at Facebook's side, drafts, targeting, places, tags, events, reading other people's posts.
 """
 
-from sandbox.platforms.facebook import posts
+from sandbox.platforms.facebook import photos, posts, videos
 from sandbox.platforms.facebook.server import Facebook
 
-__all__ = ["Facebook", "posts"]
+__all__ = ["Facebook", "photos", "posts", "videos"]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.graph import NO_OBJECT, Caller, Page, check_scopes, endpoint, refused
+from sandbox.platforms.facebook.pictures import attached_photos
 from sandbox.platforms.facebook.server import ROUTES, Facebook
 from sandbox.records import Media, Post
 from sandbox.routing import Operation
@@ -29,10 +30,11 @@ def create(server: Facebook, request: Request, caller: Caller) -> dict[str, Any]
     refuse_unknown(fields, FEED_FIELDS)
     text, link = str(fields.get("message") or ""), str(fields.get("link") or "")
     check_text(text)
-    if not text.strip() and not link:
+    media = attached_photos(server, caller.person, fields.get("attached_media"))
+    if not text.strip() and not link and not media:
         raise refused("(#100) You must provide message, link or media", 100)
     check_link(link)
-    post = publish(server, page, text, request, link=link)
+    post = publish(server, page, text, request, link=link, media=media)
     return {"id": post.id}
 
 
@@ -87,7 +89,10 @@ def published_posts(server: Facebook, request: Request, caller: Caller) -> dict[
     own = [
         post
         for post in reversed(page.owner.posts)
-        if is_of(post, page) and post.created_ms >= since_ms and server.site.shows(post, request.at_ms)
+        if is_of(post, page)
+        and (post.extra or {})["kind"] != "story"
+        and post.created_ms >= since_ms
+        and server.site.shows(post, request.at_ms)
     ]
     return listed(server, request, own)
 

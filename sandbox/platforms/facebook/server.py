@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.graph import Caller, GraphPlatform, Page, add_sign_in, endpoint, refused
 from sandbox.platforms.facebook.settings import SETTING_CHECKS, Settings
-from sandbox.records import Post
-from sandbox.routing import Operation, Routes
-from sandbox.wire import Request
+from sandbox.records import Media, Post
+from sandbox.routing import Operation, Route, Routes
+from sandbox.wire import Request, UnreadableBody
 from sandbox.world import Site
 
 ROUTES: Routes[Facebook] = Routes()
+CHUNKED, HOSTED = "videos", ("video_reels", "video_stories")
 TASKS = ["ANALYZE", "ADVERTISE", "MESSAGING", "MODERATE", "CREATE_CONTENT", "MANAGE"]
+
+
+@dataclass(slots=True, eq=False)
+class VideoUpload:
+    """A video of a page: begun, sent, put together (`media`), perhaps not taken (`failure`), shown (`is_finished`)."""
+
+    id: str
+    session: str
+    page: str
+    edge: str
+    size: int = 0
+    data: bytes = b""
+    ready_ms: int = 0
+    media: Media | None = None
+    failure: str = ""
+    is_finished: bool = False
+
+    @property
+    def arrived_bytes(self) -> int:
+        return self.size if self.media is not None else len(self.data)
+
+
+def phase_of(fields: dict[str, Any]) -> str:
+    return str(fields.get("upload_phase") or "")
 
 
 class Facebook(GraphPlatform):
@@ -35,7 +61,25 @@ class Facebook(GraphPlatform):
 
     def __init__(self, site: Site) -> None:
         self.options: Settings = Settings()
+        self.videos: dict[str, VideoUpload] = {}
         super().__init__(site)
+
+    def route_of(self, request: Request) -> tuple[Route[Any] | None, dict[str, str]]:
+        """Return the route; the last phase of a video's upload shows it, the one in between is worked on."""
+        route, args = super().route_of(request)
+        if route is None or request.path.rpartition("/")[2] not in {CHUNKED, *HOSTED}:
+            return route, args
+        try:
+            phase = phase_of({**request.query(), **self.form(request)})
+        except UnreadableBody:  # the route itself refuses it
+            return route, args
+        operation = Operation.PUBLISH if phase == "finish" and request.method == "POST" else route.operation
+        return replace(route, operation=operation, can_process=route.can_process and phase == "transfer"), args
+
+    def kept(self) -> dict[str, Any]:
+        """Uploads that are not whole end with the process."""
+        whole = {video_id: video for video_id, video in self.videos.items() if video.media is not None}
+        return {**super().kept(), "videos": whole}
 
     def post_url(self, post: Post) -> str:
         page, _, number = post.id.partition("_")

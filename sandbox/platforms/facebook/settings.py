@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sandbox.fields import BadField, Check, flag, whole
+from sandbox.fields import BadField, Check, flag, one_of, whole
 
 
 @dataclass(slots=True)
@@ -13,6 +13,8 @@ class Settings:
     """`lost_pages`: names of pages whose tokens have ended alone. `read_only_pages`: names of pages where the person
     may not write. `require_proof`: whether a call has to be signed with the app's secret. `used_percent`,
     `regain_min`: what answers to pages say of their limit: the least share that is used, the minutes to wait.
+    `story_archive`: whether pages keep one, without which no story is listed. `video_processing_ms`: how long Facebook
+    puts a video together; `video_failure`: what is wrong with those uploaded from now on, "" = nothing.
     """
 
     lost_pages: list[str] = field(default_factory=list)
@@ -21,6 +23,9 @@ class Settings:
     used_percent: int = 0
     regain_min: int = 0
     accounts_per_page: int = 100
+    story_archive: bool = True
+    video_processing_ms: int = 250
+    video_failure: str = ""
 
 
 def page_names(name: str, value: object) -> list[str]:
@@ -36,4 +41,7 @@ SETTING_CHECKS: Mapping[str, Check] = {
     "used_percent": whole(0, 100),
     "regain_min": whole(0, 1_440),
     "accounts_per_page": whole(1, 100),
+    "story_archive": flag,
+    "video_processing_ms": whole(0, 86_400_000),
+    "video_failure": one_of(("", "The video cannot be decoded.")),
 }
