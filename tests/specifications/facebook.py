@@ -156,3 +156,23 @@ CALLS = {
         beyond=RUPLOAD,
     ),
 }
+
+# Of which object of Meta's specifications, and which edge of it, each call is; "" = the object itself. A list of
+# comments, deleting and reading are the same for posts, comments and videos.
+EDGES = {
+    "GET /v26.0/me": ("User", ""),
+    "GET /v26.0/me/accounts": ("User", "accounts"),
+    "DELETE /v26.0/me/permissions": ("User", "permissions"),
+    "POST /v26.0/{page_id}/feed": ("Page", "feed"),
+    "GET /v26.0/{page_id}/published_posts": ("Page", "published_posts"),
+    "POST /v26.0/{id}/comments": ("PagePost", "comments"),
+    "GET /v26.0/{id}/comments": ("PagePost", "comments"),
+    "DELETE /v26.0/{id}": ("PagePost", ""),
+    "POST /v26.0/{page_id}/photos": ("Page", "photos"),
+    "POST /v26.0/{page_id}/photo_stories": ("Page", "photo_stories"),
+    "GET /v26.0/{page_id}/stories": ("Page", "stories"),
+    "POST /v26.0/{page_id}/videos": ("Page", "videos"),
+    "POST /v26.0/{page_id}/video_reels": ("Page", "video_reels"),
+    "POST /v26.0/{page_id}/video_stories": ("Page", "video_stories"),
+    "GET /v26.0/{id}": ("AdVideo", ""),
+}

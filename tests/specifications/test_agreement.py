@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.specifications import bluesky, mastodon, twitter
-from tests.specifications.agreement import lexicon_differences, openapi_differences
+from tests.specifications import bluesky, facebook, mastodon, twitter
+from tests.specifications.agreement import graph_differences, lexicon_differences, openapi_differences
 from tests.specifications.copies import copy_of, json_copy_of
 
 VERSIONS = ("x-openapi-2026-08-06-tweetfields.json", "x-openapi.json")
@@ -26,3 +26,7 @@ def test_table_of_twitter_agrees_before_and_after_the_renaming() -> None:
 
 def test_table_of_bluesky_agrees() -> None:
     assert lexicon_differences(bluesky.CALLS, copy_of("atproto-lexicons")) == []
+
+
+def test_table_of_facebook_agrees() -> None:
+    assert list(graph_differences(facebook.CALLS, facebook.EDGES, lambda node: json_copy_of(f"meta/{node}.json"))) == []
