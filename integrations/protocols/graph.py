@@ -29,6 +29,7 @@ UPLOAD_ORIGIN = "https://rupload.facebook.com"
 DUPLICATE = "duplicate"
 MEDIA_USED = "media_used"
 NOT_FOUND = "not_found"
+SCOPE_MISSING = "scope_missing"
 TOO_MUCH_PERCENT = 95
 LIMITED_WITHOUT_A_TIME = timedelta(minutes=15)
 BLOCKED_FOR_POLICY = timedelta(hours=24)
@@ -63,7 +64,7 @@ def _rejects(code: str, sentence: str) -> ErrorRule:
 
 _LIMITED = ErrorRule(RateLimited, "rate_limited", "{label} asks to wait: {said}")
 _TRANSIENT = ErrorRule(OutcomeUnknown, "server_error", "{label} has trouble: {said}")
-_MISSING_PERMISSION = _of_account("scope_missing", "{label} misses a permission for this: {said}")
+_MISSING_PERMISSION = _of_account(SCOPE_MISSING, "{label} misses a permission for this: {said}")
 _BY_CODE: Mapping[str | int, ErrorRule] = {
     1: _TRANSIENT,
     2: _TRANSIENT,

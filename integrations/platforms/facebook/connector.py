@@ -23,14 +23,22 @@ from integrations.contract import (
     Step,
     Target,
 )
-from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
+from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.facebook.capabilities import CAPABILITIES
 from integrations.platforms.facebook.errors import error_from
 from integrations.platforms.facebook.reading import POST_FIELDS, has_text, own_post, post_url
 from integrations.platforms.facebook.rules import post_problems
 from integrations.platforms.facebook.uploads import Pictures, PostVideo, Reel, Videos, VideoStory, failed
 from integrations.platforms.facebook.videos import ask_for_video
-from integrations.protocols.graph import DUPLICATE, MEDIA_USED, NOT_FOUND, VERSION, auth_of, rests_until
+from integrations.protocols.graph import (
+    DUPLICATE,
+    MEDIA_USED,
+    NOT_FOUND,
+    SCOPE_MISSING,
+    VERSION,
+    auth_of,
+    rests_until,
+)
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
 from integrations.protocols.uploads import ids_in
 from integrations.protocols.values import id_in, object_in, objects_in, text_in
@@ -134,10 +142,18 @@ class FacebookConnector(Connector):
         return self._published(self._visible(f"{_path(self.target.remote_id)}/photo_stories", fields), progress)
 
     def _comment(self, step: Step, progress: Progress) -> Published:
-        """Source: https://developers.facebook.com/docs/graph-api/reference/object/comments (read 2026-11-23)."""
+        """A comment needs a permission of its own: without it the post stays, and nobody has to sign in again.
+
+        Source: https://developers.facebook.com/docs/graph-api/reference/object/comments (read 2026-11-23).
+        """
         root = step.sent[0]
         answer = self._visible(f"{_path(root.remote_id)}/comments", {"message": step.part.text})
-        return self._published(answer, progress, url=root.url)
+        try:
+            return self._published(answer, progress, url=root.url)
+        except NeedsReconnect as refusal:
+            if refusal.code != SCOPE_MISSING:
+                raise
+            raise Rejected(refusal.message, code="not_permitted", http_status=refusal.http_status) from refusal
 
     def _film(self, step: Step, progress: Progress) -> Published | Pending:
         """Upload a video, tell Facebook to show it, and wait until it does: its word that it will is no more than that.

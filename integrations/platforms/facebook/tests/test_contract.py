@@ -10,6 +10,7 @@ import pytest
 
 from integrations.contract import Absent, CannotTell, Content, Found, LeaseLost, MediaUse, Part, Pending, Published
 from integrations.errors import NeedsReconnect, OutcomeUnknown, Rejected, Unavailable
+from integrations.platforms.facebook import sign_in
 from integrations.platforms.facebook.connector import FacebookConnector
 from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, visit
 from tests.kit.media_contract import MediaContract, MediaFolder, go_on, row, with_media
@@ -72,6 +73,20 @@ def test_comment_stands_below_its_post_and_is_found_and_taken_back(anna: SignedI
     assert (found.remote_id, comment["text"], comment["reply_to"]) == (comment["id"], "First!", post["id"])
     anna.connector.delete(found.remote_id)
     assert anna.texts() == ["Root"]
+
+
+def test_comment_that_was_not_granted_costs_the_comment_and_not_the_account(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_in, "SCOPES", sign_in.NEEDED)
+    berta = visit(sandbox, "facebook", "berta")
+    root = berta.connector.publish(step_of(WITH_COMMENT), progress=InMemoryProgress())
+    assert isinstance(root, Published)
+
+    with pytest.raises(Rejected) as caught:
+        berta.connector.publish(step_of(WITH_COMMENT, root), progress=InMemoryProgress())
+
+    assert (caught.value.code, berta.texts()) == ("not_permitted", ["Root"])
 
 
 def test_post_that_is_refused_as_its_own_duplicate_is_looked_for_and_not_sent_again(
