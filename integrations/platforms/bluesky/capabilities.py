@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
+from integrations.capabilities import Capabilities, MetricsRule, RateRule, Source, TextLimit
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
 POST = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/post.json", READ)
 PUT_RECORD = Source("https://docs.bsky.app/docs/api/com-atproto-repo-put-record", READ)
 RATES = Source("https://docs.bsky.app/docs/advanced-guides/rate-limits", READ)
+GET_POSTS = Source("https://docs.bsky.app/docs/api/app-bsky-feed-get-posts", READ)
 LABELS = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/com/atproto/label/defs.json", READ)
 IMAGES = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/images.json", READ)
 GALLERY = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/gallery.json", READ)
@@ -74,9 +75,11 @@ CAPABILITIES = Capabilities(
         # 5,000 points an hour and 35,000 a day for each account; a create is 3 points
         RateRule("publish", limit=1_666, window_s=3_600, scope="account", source=RATES),
         RateRule("publish", limit=11_666, window_s=86_400, scope="account", source=RATES),
+        RateRule("metrics", limit=300, window_s=300, scope="account", source=RATES),  # of the 3,000 of an address
         RateRule("delete", limit=5_000, window_s=3_600, scope="account", source=RATES),
         RateRule("upload", limit=1_000, window_s=86_400, scope="account", source=RATES),
     ),
     media={"standard": MEDIA},
-    sources=(POST, PUT_RECORD, RATES, LABELS, IMAGES, GALLERY, VIDEO, CLIENT),
+    metrics=MetricsRule(batch=25, source=GET_POSTS),
+    sources=(POST, PUT_RECORD, RATES, GET_POSTS, LABELS, IMAGES, GALLERY, VIDEO, CLIENT),
 )
