@@ -20,6 +20,7 @@ from django.db.models import Q
 from analytics.figures import FIGURES
 from analytics.querysets import (
     AccountSampleQuerySet,
+    CollectionLaneQuerySet,
     CollectionPlanQuerySet,
     LatestMetricsQuerySet,
     MetricSampleQuerySet,
@@ -57,7 +58,7 @@ class CollectionPlan(models.Model):
     """When the figures of a delivery are to be asked for.
 
     `next_at` null = it has ended. `asked_at`: a person asked for fresh ones. `collected_at`: the last answer.
-    `failures`: looks in a row that brought none. `gone_at`: the platform has the post no more.
+    `failures`: looks in a row that the platform refused for this post. `gone_at`: since when it does not show the post.
     """
 
     delivery = models.OneToOneField(
@@ -69,19 +70,10 @@ class CollectionPlan(models.Model):
     asked_at = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
     gone_at = models.DateTimeField(null=True, blank=True)
-    lease_token = models.UUIDField(null=True, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
 
     objects = CollectionPlanQuerySet.as_manager()
 
     class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(lease_token=None, lease_expires_at=None)
-                | Q(lease_token__isnull=False, lease_expires_at__isnull=False),
-                name="collection_plan_lease_whole",
-            ),
-        ]
         indexes = [
             models.Index(
                 fields=["account", "next_at", "delivery"],
@@ -89,13 +81,44 @@ class CollectionPlan(models.Model):
                 name="collection_plan_of_account",
             ),
             models.Index(fields=["next_at", "account"], condition=Q(next_at__isnull=False), name="collection_plan_due"),
-            models.Index(
-                fields=["lease_expires_at"], condition=Q(lease_token__isnull=False), name="collection_plan_lease"
-            ),
         ]
 
     def __str__(self) -> str:
         return f"collection of {self.delivery_id} at {self.next_at}"
+
+
+class CollectionLane(models.Model):
+    """The collection of one account's figures: who holds it, and until when it rests.
+
+    `next_at`: when its own figures (followers) are due. `failures`: looks in a row that failed. What is due of its
+    posts stands in their plans.
+    """
+
+    account = models.OneToOneField(
+        SocialAccount, primary_key=True, on_delete=models.CASCADE, related_name="collection_lane"
+    )
+    next_at = models.DateTimeField(null=True, blank=True)
+    blocked_until = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CollectionLaneQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(lease_token=None, lease_expires_at=None)
+                | Q(lease_token__isnull=False, lease_expires_at__isnull=False),
+                name="collection_lane_lease_whole",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["lease_token"], condition=Q(lease_token__isnull=False), name="collection_lane_lease"),
+        ]
+
+    def __str__(self) -> str:
+        return f"collection of {self.account_id}"
 
 
 class MetricSample(Figures):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from accounts.models import Workspace
     from analytics.models import (  # noqa: F401  named in a base's type
         AccountSample,
+        CollectionLane,
         CollectionPlan,
         LatestMetrics,
         MetricSample,
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 class CollectionPlanQuerySet(WorkspaceScopedQuerySet["CollectionPlan"]):
     def scope(self, workspace: Workspace) -> dict[str, Any]:
         return {"delivery__workspace": workspace}
+
+
+class CollectionLaneQuerySet(WorkspaceScopedQuerySet["CollectionLane"]):
+    def scope(self, workspace: Workspace) -> dict[str, Any]:
+        return {"account__workspace": workspace}
 
 
 class MetricSampleQuerySet(WorkspaceScopedQuerySet["MetricSample"]):

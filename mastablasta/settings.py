@@ -373,6 +373,11 @@ WEBHOOK_THREADS = env.number("WEBHOOK_THREADS", 64, at_least=4)
 WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", False)
 if WEBHOOK_ALLOW_PRIVATE and not IS_DEVELOPMENT:
     env.fault("E013", "WEBHOOK_ALLOW_PRIVATE", "is for development, and would open the own network; leave it out")
+ANALYTICS_THREADS = env.number("ANALYTICS_THREADS", 8, at_least=2)
+ANALYTICS_HOURLY_HOURS = env.number("ANALYTICS_HOURLY_HOURS", 48)
+ANALYTICS_SIX_HOURLY_DAYS = env.number("ANALYTICS_SIX_HOURLY_DAYS", 14)
+ANALYTICS_DAILY_DAYS = env.number("ANALYTICS_DAILY_DAYS", 90)
+ANALYTICS_PAID_READS = env.number("ANALYTICS_PAID_READS", 200)
 TIME_SCALE = env.fraction("TIME_SCALE", 1.0)
 if TIME_SCALE != 1 and not IS_DEVELOPMENT:
     env.fault("E009", "TIME_SCALE", "is for tests, and would break what production promises; leave it out")

@@ -34,6 +34,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
         "accounts/tests/test_workspaces.py::test_utc_that_nobody_chose_is_no_zone_of_ones_own",
     ),
     "accounts/services/members.py": ("accounts/tests/test_members.py::test_of_two_owners_who_leave_at_once_one_stays",),
+    "analytics/collection/queue.py": ("analytics/tests/test_collection.py",),
     "analytics/recording.py": ("analytics/tests/test_recording.py",),
     "integrations/services/accounts.py": ("integrations/tests/test_changing.py",),
     "integrations/services/authorisations.py": ("integrations/tests/test_oauth_connect.py",),
@@ -95,6 +96,7 @@ MANNERS = (
 )
 # Every endpoint and every command, once each.
 WALKS = (
+    "analytics/tests/test_collect_analytics.py",
     "accounts/tests/test_set_site_role.py",
     "integrations/tests/test_refresh_tokens.py",
     "media_library/tests/test_import_media.py",
