@@ -14,3 +14,8 @@ def collect() -> None:
 
 def plan() -> None:
     queue.plan_lately_published(at=timezone.now())
+
+
+def plan_all() -> None:
+    """For what was published while nobody planned: before an upgrade, or during a long outage."""
+    queue.plan_published(at=timezone.now())

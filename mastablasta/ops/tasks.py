@@ -33,11 +33,7 @@ def work_on_media() -> None:
 
 
 def tidy() -> None:
-    """Remove what nobody needs: beats of processes that are no more, sign-ins never finished, lost bells, old work.
-
-    What the tasks of every minute may have missed is made up for.
-    """
-    from analytics.collection.queue import plan_published
+    """Remove what nobody needs: beats of processes that are no more, sign-ins never finished, lost bells, old work."""
     from integrations.services.oauth_connect import prune_states
     from posts.models import BulkJob
     from webhooks.services.pruning import prune_events
@@ -51,4 +47,3 @@ def tidy() -> None:
     BulkJob.objects.prune(at=at)
     jobs.forget_stale()
     prune_events(at=at)
-    plan_published(at=at)
