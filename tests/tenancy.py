@@ -369,6 +369,10 @@ OPERATIONS: dict[str, Operation] = {
     "GET /analytics/posts/{id}": Operation(thing=post_with_figures),
     "GET /analytics/overview": Operation(adds_up=True),
     "GET /analytics/best-times": Operation(adds_up=True),
+    "GET /analytics/export": Operation(
+        thing=post_with_figures, query="?from=2026-11-23&to=2026-11-23", gives_bytes=True,
+        media_type="text/csv; charset=utf-8",
+    ),
     "POST /analytics/refresh": Operation(body=lambda workspace: {"post_ids": [str(post_with_figures(workspace))]}),
     "POST /schedule/conflicts": Operation(
         body=lambda _: {"scheduled_time": "2030-01-31T09:00:00Z"}, only_reads=True

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.http import HttpResponseBase
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.decorators import action
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,9 +28,10 @@ from analytics.api.serializers import (
 )
 from analytics.models import LatestMetrics, MetricSample
 from analytics.services.best_times import best_times_of
+from analytics.services.exporting import MEDIA_TYPE, export_figures
 from analytics.services.overview import overview_of, totals_of
 from analytics.services.refresh import refresh_posts
-from mastablasta.core.api.conditional import CONDITIONAL, NOT_MODIFIED, SAYS, unless_known
+from mastablasta.core.api.conditional import CONDITIONAL, DISPOSITION, NOT_MODIFIED, SAYS, unless_known
 from mastablasta.core.errors import Invalid
 from posts.api.filters import is_asked
 from posts.models import Post
@@ -124,6 +127,39 @@ class BestTimesViewSet(WorkspaceScopedViewSet):
             for cell in best_times_of(chosen, days)
         ]
         return unless_known(request, {**_span(days), "timezone": days.zone, "cells": cells})
+
+
+class ExportViewSet(WorkspaceScopedViewSet):
+    """Figures as a file, whatever somebody accepts."""
+
+    query_parameters: ClassVar[Any] = {
+        "export": [
+            *spans(OVERVIEW_DAYS),
+            *WHOSE,
+            OpenApiParameter("format", str, enum=["csv"], description="The form of the file; left out: csv."),
+        ]
+    }
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        return JSONRenderer(), "application/json"
+
+    @extend_schema(
+        summary="The newest figures of posts as CSV",
+        description="Of all posts that were published in the span, oldest first, a row for each account.",
+        responses={(200, "text/csv"): OpenApiTypes.STR},
+        parameters=[DISPOSITION],
+    )
+    @action(detail=False, methods=["get"])
+    def export(self, request: Request) -> StreamingHttpResponse:
+        if request.query_params.get("format", "csv") != "csv":
+            raise Invalid.field("format", "invalid_choice", "The file is csv.", valid=["csv"])
+        chosen = read_chosen(request, self.workspace)
+        days = read_days(request, usual=OVERVIEW_DAYS, zone=self.caller.zone)
+        headers = {
+            "Content-Disposition": 'attachment; filename="analytics.csv"',
+            "Cache-Control": "private, no-store",
+        }
+        return StreamingHttpResponse(export_figures(chosen, days), content_type=MEDIA_TYPE, headers=headers)
 
 
 class RefreshViewSet(WorkspaceScopedViewSet):

@@ -261,3 +261,27 @@ def test_best_times_say_how_many_posts_are_behind_each_cell():
             {"weekday": 1, "hour": 13, "posts": 2, **figures(views=200, likes=8, engagement_rate=2.5)},
         ],
     }
+
+
+def test_export_has_a_row_for_each_account_of_what_was_published_then():
+    account = make_account(handle="@ada@example.org")
+    delivery = make_published(account, url="https://example.org/1")
+    record([Sample(delivery.id, NOON, views=1250, likes=45, shares=12, comments=8)], at=NOON)
+    record(
+        [Sample(make_published(account, published_at=NOON - 24 * HOUR, content="Before").id, NOON, likes=1)], at=NOON
+    )
+
+    answer = client_of(account).get("/api/v2/analytics/export?format=csv&from=2026-11-23&to=2026-11-23")
+
+    assert answer["Content-Disposition"] == 'attachment; filename="analytics.csv"'
+    head, row = answer.getvalue().decode("utf-8-sig").splitlines()
+    assert head == (
+        "post_id,delivery_id,platform,account,url,published_at,views,likes,shares,comments,reach,clicks,"
+        "engagement_rate,collected_at"
+    )
+    assert row == (
+        f"{delivery.post_id},{delivery.id},mastodon,mastodon:@ada@example.org,https://example.org/1,"
+        "2026-11-23T12:00:00Z,1250,45,12,8,,,5.2,2026-11-23T12:00:00Z"
+    )
+    refused = client_of(account).get("/api/v2/analytics/export?format=json")
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_choice")
