@@ -35,6 +35,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     ),
     "accounts/services/members.py": ("accounts/tests/test_members.py::test_of_two_owners_who_leave_at_once_one_stays",),
     "analytics/recording.py": ("analytics/tests/test_recording.py",),
+    "analytics/services/rollups.py": ("analytics/tests/test_rollups.py",),
     "analytics/services/refresh.py": ("analytics/tests/test_api.py",),
     "integrations/services/accounts.py": ("integrations/tests/test_changing.py",),
     "integrations/services/authorisations.py": ("integrations/tests/test_oauth_connect.py",),
