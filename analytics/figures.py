@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
 FIGURES = ("views", "likes", "shares", "comments", "reach", "clicks")
-LARGEST = 2**63 - 1  # what a column takes
+LARGEST = 10**15  # of what is believed: nothing was seen a quadrillion times, and sums of it fit into a column
 _HUNDREDTH = Decimal("0.01")
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from analytics.figures import LARGEST
 from analytics.models import LatestMetrics, MetricSample, Rollup
 from analytics.recording import AccountFigures, Sample, quarter_of, record, record_accounts
 from analytics.tests.factories import NOON, make_published
@@ -120,13 +121,13 @@ def test_parts_of_a_thread_are_kept_and_only_its_root_is_summed():
     assert Rollup.objects.get().views == 10
 
 
-@pytest.mark.parametrize("figure", [-1, 2**63])
+@pytest.mark.parametrize("figure", [-1, LARGEST + 1])
 def test_figure_that_cannot_be_one_counts_as_not_told(figure):
     delivery = make_published()
 
-    record([Sample(delivery.id, NOON, views=figure, likes=2**63 - 1)], at=NOON)
+    record([Sample(delivery.id, NOON, views=figure, likes=LARGEST)], at=NOON)
 
-    assert stored(delivery, "views", "likes") == [(None, 2**63 - 1)]
+    assert stored(delivery, "views", "likes") == [(None, LARGEST)]
 
 
 def test_what_is_not_published_or_gone_is_passed_over():
