@@ -1,5 +1,5 @@
 """What platforms count: when to ask (CollectionPlan), each answer (MetricSample), the newest one (LatestMetrics), sums
-of them (Rollup), and what an account is as a whole (AccountSample).
+of them (Rollup), what an account is as a whole (AccountSample), and who wants to be told of which (MetricAlert).
 
 A figure that a platform does not tell is null, never 0. Totals are kept as they were told, also where one falls: people
 take likes back, platforms correct themselves. What counts for a span of time is the gain: by how much a total has risen
@@ -14,19 +14,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from analytics.figures import FIGURES
+from accounts.models import Workspace
+from accounts.querysets import WorkspaceScopedQuerySet
+from analytics.figures import FIGURES, LARGEST
 from analytics.querysets import (
     AccountSampleQuerySet,
     CollectionLaneQuerySet,
     CollectionPlanQuerySet,
     LatestMetricsQuerySet,
+    MetricAlertHitQuerySet,
     MetricSampleQuerySet,
     RollupQuerySet,
 )
 from integrations.models import SocialAccount
+from mastablasta.core.models import Row
 from posts.models import Delivery
 
 GRAIN = timedelta(minutes=15)
@@ -225,3 +230,50 @@ class AccountSample(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account_id} at {self.collected_at}"
+
+
+class MetricAlert(Row):
+    """A figure that somebody wants to be told of when it rises above `threshold`; `analytics/alerts.py`.
+
+    `platform` "" and `account` null = of all.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="metric_alerts", db_index=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    figure = models.CharField(max_length=10, choices=[(name, name) for name in FIGURES])
+    threshold = models.BigIntegerField()
+    platform = models.CharField(max_length=20, blank=True)
+    account = models.ForeignKey(SocialAccount, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+
+    objects = WorkspaceScopedQuerySet["MetricAlert"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(figure__in=FIGURES), name="metric_alert_figure_known"),
+            models.CheckConstraint(
+                condition=Q(threshold__gte=0, threshold__lt=LARGEST), name="metric_alert_threshold_in_range"
+            ),
+        ]
+        indexes = [models.Index(fields=["workspace", "created_at", "id"], name="metric_alert_oldest")]
+
+    def __str__(self) -> str:
+        return f"{self.figure} > {self.threshold}"
+
+
+class MetricAlertHit(models.Model):
+    """An alert that a delivery has hit, which is told once."""
+
+    alert = models.ForeignKey(MetricAlert, on_delete=models.CASCADE, related_name="hits", db_index=False)
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="+")
+    value = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    objects = MetricAlertHitQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["alert", "delivery"], name="metric_alert_hit_once")]
+
+    def __str__(self) -> str:
+        return f"{self.alert_id} by {self.delivery_id}"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         CollectionLane,
         CollectionPlan,
         LatestMetrics,
+        MetricAlertHit,
         MetricSample,
         Rollup,
     )
@@ -46,3 +47,8 @@ class RollupQuerySet(WorkspaceScopedQuerySet["Rollup"]):
 class AccountSampleQuerySet(WorkspaceScopedQuerySet["AccountSample"]):
     def scope(self, workspace: Workspace) -> dict[str, Any]:
         return {"account__workspace": workspace}
+
+
+class MetricAlertHitQuerySet(WorkspaceScopedQuerySet["MetricAlertHit"]):
+    def scope(self, workspace: Workspace) -> dict[str, Any]:
+        return {"alert__workspace": workspace}

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from analytics import events
+from analytics.alerts import Rise
 from analytics.figures import FIGURES, credible
 from analytics.models import GRAIN, AccountSample, LatestMetrics, MetricSample, Rollup
 from posts.models import Delivery
@@ -67,7 +68,7 @@ def record(samples: Sequence[Sample], *, at: datetime) -> int:
     published, or that is gone. Late samples change the gains of those after them, and the rollups. A total that has
     fallen is kept as told, with a gain below 0 and `has_fallen`. Of samples in a row that say the same only the first
     and the last are kept. Where a root's figures differ from the ones before, `analytics.updated` is written for the
-    post, at `at`.
+    post, and `analytics.threshold` where an alert is hit, at `at`.
     """
     if not samples:
         return 0
@@ -83,13 +84,13 @@ def record(samples: Sequence[Sample], *, at: datetime) -> int:
         stored = _stored(late)
         changed = []
         for key, row in latest.items():
-            before = _shown(row)
+            before, totals = _shown(row), {name: getattr(row, name) for name in FIGURES}
             if key in late:
                 _take_late(row, stored[key], late[key], changes)
             else:
                 _take_in_order(row, incoming[key], changes)
             if row.part == 0 and _shown(row) != before:
-                changed.append(row)
+                changed.append(Rise(row, totals))
         changes.write(latest.values())
         events.record_updates(changed, at=at)
     return changes.taken

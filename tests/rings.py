@@ -37,6 +37,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "analytics/collection/queue.py": ("analytics/tests/test_collection.py",),
     "analytics/recording.py": ("analytics/tests/test_recording.py",),
     "analytics/services/rollups.py": ("analytics/tests/test_rollups.py",),
+    "analytics/services/alerts.py": ("analytics/tests/test_alerts.py",),
     "analytics/services/refresh.py": ("analytics/tests/test_api.py",),
     "integrations/services/accounts.py": ("integrations/tests/test_changing.py",),
     "integrations/services/authorisations.py": ("integrations/tests/test_oauth_connect.py",),

@@ -242,6 +242,12 @@ def post_with_figures(workspace: Workspace) -> Any:
     return delivery.post_id
 
 
+def alert_of(workspace: Workspace) -> Any:
+    from analytics.services.alerts import create_alert
+
+    return create_alert(workspace, by=workspace.members.all()[0], figure="views", threshold=10_000).id
+
+
 def its_webhook(workspace: Workspace) -> Any:
     """The workspace's only one, if there is one."""
     return workspace.webhooks.values_list("id", flat=True).first() or uuid4()
@@ -373,6 +379,10 @@ OPERATIONS: dict[str, Operation] = {
         thing=post_with_figures, query="?from=2026-11-23&to=2026-11-23", gives_bytes=True,
         media_type="text/csv; charset=utf-8",
     ),
+    "GET /analytics/alerts": Operation(thing=alert_of),
+    "POST /analytics/alerts": Operation(body=lambda _: {"figure": "views", "threshold": 10_000}),
+    "GET /analytics/alerts/{id}": Operation(thing=alert_of),
+    "DELETE /analytics/alerts/{id}": Operation(thing=alert_of),
     "POST /analytics/refresh": Operation(body=lambda workspace: {"post_ids": [str(post_with_figures(workspace))]}),
     "POST /schedule/conflicts": Operation(
         body=lambda _: {"scheduled_time": "2030-01-31T09:00:00Z"}, only_reads=True

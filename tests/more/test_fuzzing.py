@@ -52,6 +52,8 @@ BEYOND_THE_SCHEMA = (
     "GET /api/v2/analytics/overview",
     "GET /api/v2/analytics/best-times",
     "GET /api/v2/analytics/export",
+    "GET /api/v2/analytics/alerts",
+    "POST /api/v2/analytics/alerts",
     "POST /api/v2/bulk/posts/create",
     "POST /api/v2/bulk/posts/update",
     "POST /api/v2/bulk/posts/publish",
