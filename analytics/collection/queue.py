@@ -140,22 +140,18 @@ def claim(*, at: datetime, limit: int, token: UUID, busy_hosts: Collection[UUID]
         return list(mine.select_related("account__platform_host", "account__credential__platform_host"))
 
 
-def jobs_of(lanes: Sequence[CollectionLane], *, at: datetime) -> list[Job]:
-    """What these claimed accounts are to be asked for, within the budgets; what is beyond waits for the next window.
+def job_of(lane: CollectionLane, *, at: datetime) -> Job:
+    """What a claimed account is to be asked for, within the budgets; what is beyond waits for the next window.
 
     What is out no more, or whose post is deleted here, is asked for never again. An account with nothing left to ask
     for has a job without posts.
     """
-    return [_job_of(lane, at=at) for lane in lanes]
-
-
-def _job_of(lane: CollectionLane, *, at: datetime) -> Job:
     account = lane.account
     assert account.credential is not None  # noqa: S101  _due gives no others
     target = target_of(account)
     batch = registry.connector_class(account.platform).metrics_batch(target)
     wants_account = lane.next_at is not None and lane.next_at <= at
-    posts = _due_posts(lane.account_id, at=at)
+    posts = _due_posts(lane.account_id, at=at, counts=batch > 0)
     posts, wants_account = _within_calls(account, posts, wants_account=wants_account, batch=batch, at=at)
     posts, wants_account = _within_cost(account, posts, wants_account=wants_account, at=at)
     return Job(
@@ -178,8 +174,8 @@ def _job_of(lane: CollectionLane, *, at: datetime) -> Job:
 DuePost = tuple[Post, datetime | None]  # and when it was last collected
 
 
-def _due_posts(account_id: UUID, *, at: datetime) -> list[DuePost]:
-    """The posts of an account that are due, the youngest first: they change most."""
+def _due_posts(account_id: UUID, *, at: datetime, counts: bool) -> list[DuePost]:
+    """The posts of an account that are due, the youngest first: they change most. `counts`: if its platform does."""
     plans = CollectionPlan.objects.filter(account=account_id, next_at__lte=at).order_by("next_at", "delivery")
     rows = plans.values_list(
         "delivery",
@@ -196,7 +192,8 @@ def _due_posts(account_id: UUID, *, at: datetime) -> list[DuePost]:
     ended = []
     for delivery_id, state, deleted_at, remote_id, parts, published_at, gone_at, failures, collected_at in rows:
         refs = tuple(part["remote_id"] for part in parts or ()) or (remote_id,)
-        if state != DeliveryState.PUBLISHED or deleted_at is not None or published_at is None or not all(refs):
+        is_out = state == DeliveryState.PUBLISHED and deleted_at is None and all(refs)
+        if not counts or not is_out or published_at is None:
             ended.append(delivery_id)
         else:
             posts.append((Post(delivery_id, refs, published_at, gone_at, failures), collected_at))
@@ -211,7 +208,7 @@ def _within_calls(
     """As much as the account's window has calls for; the lane waits for the next one where that is less than all."""
     rules = [rule for rule in registry.capabilities(account.platform).rates if rule.operation == "metrics"]
     refs = sum(len(post.refs) for post, _ in posts)
-    wanted = -(-refs // batch) + int(wants_account)
+    wanted = (-(-refs // batch) if refs else 0) + int(wants_account)
     if not rules or not wanted:
         return posts, wants_account
     granted, until = budgets.reserve(f"account:{account.id}:metrics", rules, calls=wanted, at=at)
@@ -357,7 +354,7 @@ def _lane_after(told: Told, *, at: datetime) -> dict[str, Any]:
     """The lane is free. After a failure it rests, twice as long each time, or as long as the platform wants."""
     job, failure = told.job, told.failure
     freed: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
-    if told.account is not None:
+    if told.is_account_told:
         freed["next_at"] = next_step(job.account_id, DAY, after=at + DAY / 2)
     if failure is None:
         return {**freed, "failures": 0}
@@ -383,6 +380,14 @@ def _note_host(told: Told, *, at: datetime) -> None:
 
 def _wait(failures: int) -> timedelta:
     return min(SHORTEST_WAIT * (1 << min(failures - 1, 10)), LONGEST_WAIT)
+
+
+def rest(lane: CollectionLane, *, at: datetime) -> None:
+    """Let go of an account of which something here goes wrong, for as long as after any failure."""
+    failures = lane.failures + 1
+    CollectionLane.objects.filter(account=lane.account_id, lease_token=lane.lease_token).update(
+        lease_token=None, lease_expires_at=None, failures=failures, blocked_until=at + _wait(failures)
+    )
 
 
 def renew(tokens: Collection[UUID]) -> None:

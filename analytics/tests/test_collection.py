@@ -15,6 +15,7 @@ from pytest_django.fixtures import Settings
 from analytics.collection import queue, reading
 from analytics.collection.collector import CollectReport, collect
 from analytics.models import AccountSample, CollectionLane, CollectionPlan, MetricSample
+from analytics.services.refresh import refresh_posts
 from analytics.tests.factories import NOON, make_published
 from integrations import registry
 from integrations.contract import Published
@@ -223,11 +224,41 @@ def test_two_collectors_share_the_accounts(sandbox: Sandbox) -> None:
 
     assert (len(held), report.accounts) == (2, 1)
     CollectionLane.objects.filter(lease_token=token).update(lease_expires_at=timezone.now() - MINUTE)
-    job = queue.jobs_of(held, at=NOON + HOUR)[0]
+    job = queue.job_of(held[0], at=NOON + HOUR)
     told = reading.read(job, should_stop=lambda: False)
     assert run(NOON + HOUR).posts == {"collected": 2}
     assert queue.finish(told, at=NOON + HOUR) is None  # killed between answer and writing, and back too late
     assert len(stored()) == 3
+
+
+def test_what_an_account_does_not_tell_of_itself_costs_nothing_and_a_broken_one_only_itself(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, berta = connect(sandbox, "anna", platform="bluesky"), connect(sandbox, "berta")
+    publish(anna, "One"), publish(berta, "Two")
+
+    def refuse(_: Any) -> None:
+        raise Rejected("Not for you.", code="not_permitted")
+
+    monkeypatch.setattr(registry.connector_class("bluesky"), "fetch_account_metrics", refuse)
+    monkeypatch.setattr(registry.connector_class("mastodon"), "metrics_batch", lambda _: 1 / 0)
+
+    report = run(NOON + HOUR)
+
+    lanes = CollectionLane.objects.in_bulk()
+    assert report.posts == {"collected": 1}
+    assert (lanes[anna.id].failures, (lanes[anna.id].next_at or NOON) > NOON + HOUR) == (0, True)
+    assert (lanes[berta.id].failures, lanes[berta.id].blocked_until) == (1, NOON + HOUR + MINUTE)
+
+
+def test_fresh_figures_that_a_person_asks_for_are_read(sandbox: Sandbox) -> None:
+    account = connect(sandbox, "anna", platform="bluesky")
+    delivery = publish(account, "One", published_at=NOON - 200 * DAY)
+
+    assert run(NOON).accounts == 0
+    assert refresh_posts(account.workspace, [delivery.post_id], at=NOON).queued == 1
+    assert run(NOON + MINUTE).posts == {"collected": 1}
+    assert CollectionPlan.objects.get().next_at is None
 
 
 def test_paid_reads_have_a_cap_for_workspace_and_day(sandbox: Sandbox, settings: Settings) -> None:
