@@ -18,6 +18,7 @@ BENCHES = (
     "import_posts",
     "bulk_create_1000",
     "webhook_fanout",
+    "collect",
 )
 
 
