@@ -32,13 +32,14 @@ from integrations.models import SocialAccount
 from integrations.services import budgets, circuits
 from integrations.services.hosts import app_of
 from integrations.states import AccountState, CredentialState
-from mastablasta.core.models import Counted, Tally
+from mastablasta.core.models import Counted, Heartbeat, Tally
 from mastablasta.core.time_scale import scaled
 from posts.models import Delivery
 from posts.services.post_content import target_of
 from posts.states import DeliveryState
 
 BEATS = "collector:"  # heartbeats of collectors
+BEATING = timedelta(seconds=5)
 LEASE = timedelta(seconds=scaled(60))
 MOST_POSTS = 1000  # of one account in one go
 PLANNED = 1000  # posts that get their plans in one statement
@@ -103,6 +104,12 @@ def _counting() -> list[str]:
 # --- claims ---
 def something_is_due(at: datetime) -> bool:
     return bool(_due(at=at).exists())
+
+
+def needs_collector(at: datetime) -> bool:
+    """Whether something is due and nobody is at it: one collector is enough."""
+    is_at_work = Heartbeat.objects.alive(BEATS, at=at, within=BEATING)
+    return not is_at_work and something_is_due(at)
 
 
 def next_due_at(at: datetime) -> datetime | None:

@@ -314,6 +314,16 @@ def test_what_cannot_be_asked_is_not_due(change: Callable[[SocialAccount], Any])
     assert (queue.something_is_due(NOON + HOUR), queue.next_due_at(NOON + HOUR)) == (False, None)
 
 
+def test_one_collector_is_enough() -> None:
+    make_published(make_account(), published_at=NOON)
+    queue.plan_published(at=NOON)
+    before, due = queue.needs_collector(NOON), queue.needs_collector(NOON + HOUR)
+
+    Heartbeat.objects.beat("collector:w1", at=NOON + HOUR)
+
+    assert (before, due, queue.needs_collector(NOON + HOUR)) == (True, True, False)
+
+
 def test_collector_gives_way_to_posts_that_wait_for_a_worker(sandbox: Sandbox) -> None:
     publish(connect(sandbox, "anna"), "One", published_at=timezone.now() - HOUR)
     make_delivery(due_at=timezone.now() - MINUTE)
