@@ -21,7 +21,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from analytics import recording
-from analytics.collection.plan import DAY, next_look, next_look_at_gone, next_step
+from analytics.collection.plan import DAY, FIRST_LOOKS, next_look, next_look_at_gone, next_step
 from analytics.collection.reading import Job, Post, Told
 from analytics.models import CollectionLane, CollectionPlan
 from analytics.recording import AccountFigures, Sample
@@ -78,7 +78,8 @@ def _plan_some(*, at: datetime, since: datetime | None) -> int:
     if not rows:
         return 0
     accounts = sorted({account for _, account, _ in rows})
-    lanes = [CollectionLane(account_id=account, next_at=at) for account in accounts]
+    first = at + FIRST_LOOKS[0]  # an account's own figures come with those of its first post
+    lanes = [CollectionLane(account_id=account, next_at=first) for account in accounts]
     CollectionLane.objects.bulk_create(lanes, ignore_conflicts=True)
     plans = [
         CollectionPlan(delivery_id=delivery, account_id=account, next_at=_first_look(account, published_at, at=at))

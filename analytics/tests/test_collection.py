@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,14 +13,15 @@ from django.db.models import Min
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from analytics.collection import queue, reading
+from analytics.collection import collector, queue, reading
 from analytics.collection.collector import CollectReport, collect
+from analytics.collection.reading import Job, Told
 from analytics.models import AccountSample, CollectionLane, CollectionPlan, MetricSample
 from analytics.services.refresh import refresh_posts
 from analytics.tests.factories import NOON, make_published
 from integrations import registry
 from integrations.contract import Published
-from integrations.errors import Rejected
+from integrations.errors import Rejected, Unavailable
 from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.services.connectors import connector_for
 from integrations.services.hosts import app_of
@@ -213,6 +215,31 @@ def test_trouble_of_one_platform_costs_no_figures_and_nobody_else_theirs(
         assert len({delivery for delivery, _, _ in stored()}) == 3
 
 
+def test_a_slow_host_leaves_threads_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in range(5):
+        make_published(make_account(), published_at=NOON + place * MINUTE)
+    make_published(make_account(platform="bluesky"), published_at=NOON + 10 * MINUTE)
+    others_are_read = threading.Event()
+    were_read_first = []
+
+    def read(job: Job, **_: Any) -> Told:
+        if job.platform == "bluesky":
+            others_are_read.set()
+        else:
+            were_read_first.append(others_are_read.wait(10))
+        return Told(job, failure=Unavailable("Nobody there.", code="timed_out"))
+
+    monkeypatch.setattr(collector, "read", read)
+    queue.plan_published(at=NOON + HOUR)
+
+    report = run(NOON + HOUR)
+
+    assert were_read_first == [True, True]  # and the others of that host are left alone once it is known to be silent
+    assert report.posts == {"failed": 3}
+    rests = CollectionLane.objects.filter(blocked_until=NOON + HOUR + MINUTE)
+    assert rests.count() == 6
+
+
 def test_two_collectors_share_the_accounts(sandbox: Sandbox) -> None:
     for name in ("anna", "berta", "carla"):
         publish(connect(sandbox, name), f"By {name}")
@@ -240,6 +267,7 @@ def test_what_an_account_does_not_tell_of_itself_costs_nothing_and_a_broken_one_
     def refuse(_: Any) -> None:
         raise Rejected("Not for you.", code="not_permitted")
 
+    queue.plan_published(at=NOON)
     monkeypatch.setattr(registry.connector_class("bluesky"), "fetch_account_metrics", refuse)
     monkeypatch.setattr(registry.connector_class("mastodon"), "metrics_batch", lambda _: 1 / 0)
 
