@@ -214,12 +214,12 @@ def _within_calls(
     account: SocialAccount, posts: list[DuePost], *, wants_account: bool, batch: int, at: datetime
 ) -> tuple[list[DuePost], bool]:
     """As much as the account's window has calls for; the lane waits for the next one where that is less than all."""
-    rules = [rule for rule in registry.capabilities(account.platform).rates if rule.operation == "metrics"]
+    rule = registry.capabilities(account.platform).metrics
     refs = sum(len(post.refs) for post, _ in posts)
     wanted = (-(-refs // batch) if refs else 0) + int(wants_account)
-    if not rules or not wanted:
+    if rule is None or not wanted:
         return posts, wants_account
-    granted, until = budgets.reserve(f"account:{account.id}:metrics", rules, calls=wanted, at=at)
+    granted, until = budgets.reserve(f"account:{account.id}:metrics", [rule.budget], calls=wanted, at=at)
     if granted == wanted:
         return posts, wants_account
     CollectionLane.objects.filter(account=account.id).update(blocked_until=until)
@@ -375,15 +375,17 @@ def _lane_after(told: Told, *, at: datetime) -> dict[str, Any]:
 def _note_host(told: Told, *, at: datetime) -> None:
     """A host that answers nobody, or that wants no calls, is left alone by its other accounts too.
 
-    Its circuit is the publisher's: what is only read never keeps a post from going out.
+    Its circuit and its limit are the publisher's: what is only read never keeps a post from going out.
     """
     job, failure = told.job, told.failure
     if isinstance(failure, RateLimited) and failure.scope == "host":
-        circuits.limit_host(job.host_id, until=failure.until)
+        until = failure.until
     elif circuits.is_silence(failure):
-        others = CollectionLane.objects.filter(account__platform_host=job.host_id, lease_token=None)
         until = at + SHORTEST_WAIT
-        others.filter(Q(blocked_until=None) | Q(blocked_until__lt=until)).update(blocked_until=until)
+    else:
+        return
+    others = CollectionLane.objects.filter(account__platform_host=job.host_id, lease_token=None)
+    others.filter(Q(blocked_until=None) | Q(blocked_until__lt=until)).update(blocked_until=until)
 
 
 def _wait(failures: int) -> timedelta:
