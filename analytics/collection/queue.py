@@ -307,7 +307,7 @@ def finish(told: Told, *, at: datetime, moment: datetime | None = None) -> dict[
             CollectionPlan.objects.filter(delivery__in=deliveries).update(**dict(values))
         _record_account(told, moment=moment)
         lane.update(**_lane_after(told, at=at))
-        _note_host(told, at=at)
+    _note_host(told, at=at)  # by itself: who holds a lane never waits for others
     Tally.objects.add(changes.counts)
     return {counted.outcome: count for counted, count in changes.counts.items()}
 
