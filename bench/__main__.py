@@ -19,6 +19,7 @@ BENCHES = (
     "bulk_create_1000",
     "webhook_fanout",
     "analytics",
+    "collect",
 )
 
 

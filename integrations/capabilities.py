@@ -64,10 +64,12 @@ class RateRule:
 
 @dataclass(frozen=True, slots=True)
 class MetricsRule:
-    """What a platform counts of posts. `batch`: so many it tells in one call. `is_paid`: it charges for each post that
-    it tells of, once in a day of UTC."""
+    """What a platform counts of posts. `batch`: so many it tells in one call. `budget`: how many such calls an account
+    may make of ours, so that most of the platform's own windows is left to publishing. `is_paid`: the platform charges
+    for each post that it tells of, once in a day of UTC."""
 
     batch: int
+    budget: RateRule
     source: Source
     is_paid: bool = False
 
@@ -98,7 +100,7 @@ class Capabilities:
     `reconcile`: how surely we can find out whether a post is out. `way`: by what. `settle_s`: how long after a call
     the platform's "I do not have it" may still be wrong. `hold_s`: how much longer after a time-out, since a front may
     hand the request on late; 0 where two requests under a key of ours make one post. `metrics`: None = it counts
-    nothing. Rates of operation `metrics` are ours: what we leave of the platform's windows for publishing.
+    nothing.
     """
 
     slug: str

@@ -285,7 +285,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.HasWorkspaceRole"],
     "DEFAULT_PAGINATION_CLASS": "mastablasta.core.api.pagination.EnvelopePagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["mastablasta.core.api.filters.ParameterBackend"],
     "DEFAULT_SCHEMA_CLASS": "mastablasta.core.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "mastablasta.core.api.errors.exception_handler",
     "DEFAULT_RENDERER_CLASSES": [
@@ -333,11 +333,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 WORKERS = env.number("WORKERS", 2, at_least=1)  # how many drains a cluster runs at once
 Q_CLUSTER: dict[str, Any] = {
     "name": "mastablasta",
-    # Drains may take all of WORKERS for 50 s, a sender of webhooks one more and a video one for half an hour; the last
-    # keeps heartbeats and periodic tasks moving, and does bulk jobs in turns of 5 s. The price: three processes, of
-    # about 5 MB of their own each.
-    "workers": WORKERS + 3,
-    "queue_limit": WORKERS + 3,
+    # Drains may take all of WORKERS for 50 s, a sender of webhooks one more, a collector another, and a video
+    # one for half an hour; the last keeps heartbeats and periodic tasks moving, and does bulk jobs in turns of 5 s. The
+    # price: four processes, of about 5 MB of their own each.
+    "workers": WORKERS + 4,
+    "queue_limit": WORKERS + 4,
     "bulk": 1,
     "poll": 0,  # the broker waits by itself
     "timeout": 120,

@@ -17,11 +17,12 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from analytics.collection import queue
 from analytics.collection.reading import Job, Told, read
+from analytics.models import CollectionLane
 from integrations.services import circuits
 from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
@@ -120,9 +121,21 @@ class _Collector:
         if room <= 0:
             return 0
         lanes = queue.claim(at=self.at, limit=min(room, share), token=uuid4(), busy_hosts=busy)
-        for job in queue.jobs_of(lanes, at=self.at):
-            self.in_flight[pool.submit(read, job, should_stop=lambda: self.is_stopping)] = job
+        for lane in lanes:
+            if (job := self._job_of(lane)) is not None:
+                self.in_flight[pool.submit(read, job, should_stop=lambda: self.is_stopping)] = job
         return len(lanes)
+
+    def _job_of(self, lane: CollectionLane) -> Job | None:
+        """One account that cannot be read from the database as it should must not hold up the others."""
+        try:
+            return queue.job_of(lane, at=self.at)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("figures_not_asked_for", account=str(lane.account_id))
+            queue.rest(lane, at=self.at)
+            return None
 
     def _store(self, told: Told, job: Job) -> None:
         """What one answer holds must not hold up the others: what the database refuses is read again later."""

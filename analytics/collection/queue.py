@@ -21,7 +21,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from analytics import recording
-from analytics.collection.plan import DAY, next_look, next_look_at_gone, next_step
+from analytics.collection.plan import DAY, FIRST_LOOKS, next_look, next_look_at_gone, next_step
 from analytics.collection.reading import Job, Post, Told
 from analytics.models import CollectionLane, CollectionPlan
 from analytics.recording import AccountFigures, Sample
@@ -32,13 +32,14 @@ from integrations.models import SocialAccount
 from integrations.services import budgets, circuits
 from integrations.services.hosts import app_of
 from integrations.states import AccountState, CredentialState
-from mastablasta.core.models import Counted, Tally
+from mastablasta.core.models import Counted, Heartbeat, Tally
 from mastablasta.core.time_scale import scaled
 from posts.models import Delivery
 from posts.services.post_content import target_of
 from posts.states import DeliveryState
 
 BEATS = "collector:"  # heartbeats of collectors
+BEATING = timedelta(seconds=5)
 LEASE = timedelta(seconds=scaled(60))
 MOST_POSTS = 1000  # of one account in one go
 PLANNED = 1000  # posts that get their plans in one statement
@@ -77,7 +78,8 @@ def _plan_some(*, at: datetime, since: datetime | None) -> int:
     if not rows:
         return 0
     accounts = sorted({account for _, account, _ in rows})
-    lanes = [CollectionLane(account_id=account, next_at=at) for account in accounts]
+    first = at + FIRST_LOOKS[0]  # an account's own figures come with those of its first post
+    lanes = [CollectionLane(account_id=account, next_at=first) for account in accounts]
     CollectionLane.objects.bulk_create(lanes, ignore_conflicts=True)
     plans = [
         CollectionPlan(delivery_id=delivery, account_id=account, next_at=_first_look(account, published_at, at=at))
@@ -103,6 +105,12 @@ def _counting() -> list[str]:
 # --- claims ---
 def something_is_due(at: datetime) -> bool:
     return bool(_due(at=at).exists())
+
+
+def needs_collector(at: datetime) -> bool:
+    """Whether something is due and nobody is at it: one collector is enough."""
+    is_at_work = Heartbeat.objects.alive(BEATS, at=at, within=BEATING)
+    return not is_at_work and something_is_due(at)
 
 
 def next_due_at(at: datetime) -> datetime | None:
@@ -140,22 +148,18 @@ def claim(*, at: datetime, limit: int, token: UUID, busy_hosts: Collection[UUID]
         return list(mine.select_related("account__platform_host", "account__credential__platform_host"))
 
 
-def jobs_of(lanes: Sequence[CollectionLane], *, at: datetime) -> list[Job]:
-    """What these claimed accounts are to be asked for, within the budgets; what is beyond waits for the next window.
+def job_of(lane: CollectionLane, *, at: datetime) -> Job:
+    """What a claimed account is to be asked for, within the budgets; what is beyond waits for the next window.
 
     What is out no more, or whose post is deleted here, is asked for never again. An account with nothing left to ask
     for has a job without posts.
     """
-    return [_job_of(lane, at=at) for lane in lanes]
-
-
-def _job_of(lane: CollectionLane, *, at: datetime) -> Job:
     account = lane.account
     assert account.credential is not None  # noqa: S101  _due gives no others
     target = target_of(account)
     batch = registry.connector_class(account.platform).metrics_batch(target)
     wants_account = lane.next_at is not None and lane.next_at <= at
-    posts = _due_posts(lane.account_id, at=at)
+    posts = _due_posts(lane.account_id, at=at, counts=batch > 0)
     posts, wants_account = _within_calls(account, posts, wants_account=wants_account, batch=batch, at=at)
     posts, wants_account = _within_cost(account, posts, wants_account=wants_account, at=at)
     return Job(
@@ -178,8 +182,8 @@ def _job_of(lane: CollectionLane, *, at: datetime) -> Job:
 DuePost = tuple[Post, datetime | None]  # and when it was last collected
 
 
-def _due_posts(account_id: UUID, *, at: datetime) -> list[DuePost]:
-    """The posts of an account that are due, the youngest first: they change most."""
+def _due_posts(account_id: UUID, *, at: datetime, counts: bool) -> list[DuePost]:
+    """The posts of an account that are due, the youngest first: they change most. `counts`: if its platform does."""
     plans = CollectionPlan.objects.filter(account=account_id, next_at__lte=at).order_by("next_at", "delivery")
     rows = plans.values_list(
         "delivery",
@@ -196,7 +200,8 @@ def _due_posts(account_id: UUID, *, at: datetime) -> list[DuePost]:
     ended = []
     for delivery_id, state, deleted_at, remote_id, parts, published_at, gone_at, failures, collected_at in rows:
         refs = tuple(part["remote_id"] for part in parts or ()) or (remote_id,)
-        if state != DeliveryState.PUBLISHED or deleted_at is not None or published_at is None or not all(refs):
+        is_out = state == DeliveryState.PUBLISHED and deleted_at is None and all(refs)
+        if not counts or not is_out or published_at is None:
             ended.append(delivery_id)
         else:
             posts.append((Post(delivery_id, refs, published_at, gone_at, failures), collected_at))
@@ -209,12 +214,12 @@ def _within_calls(
     account: SocialAccount, posts: list[DuePost], *, wants_account: bool, batch: int, at: datetime
 ) -> tuple[list[DuePost], bool]:
     """As much as the account's window has calls for; the lane waits for the next one where that is less than all."""
-    rules = [rule for rule in registry.capabilities(account.platform).rates if rule.operation == "metrics"]
+    rule = registry.capabilities(account.platform).metrics
     refs = sum(len(post.refs) for post, _ in posts)
-    wanted = -(-refs // batch) + int(wants_account)
-    if not rules or not wanted:
+    wanted = (-(-refs // batch) if refs else 0) + int(wants_account)
+    if rule is None or not wanted:
         return posts, wants_account
-    granted, until = budgets.reserve(f"account:{account.id}:metrics", rules, calls=wanted, at=at)
+    granted, until = budgets.reserve(f"account:{account.id}:metrics", [rule.budget], calls=wanted, at=at)
     if granted == wanted:
         return posts, wants_account
     CollectionLane.objects.filter(account=account.id).update(blocked_until=until)
@@ -302,7 +307,7 @@ def finish(told: Told, *, at: datetime, moment: datetime | None = None) -> dict[
             CollectionPlan.objects.filter(delivery__in=deliveries).update(**dict(values))
         _record_account(told, moment=moment)
         lane.update(**_lane_after(told, at=at))
-        _note_host(told, at=at)
+    _note_host(told, at=at)  # by itself: who holds a lane never waits for others
     Tally.objects.add(changes.counts)
     return {counted.outcome: count for counted, count in changes.counts.items()}
 
@@ -357,7 +362,7 @@ def _lane_after(told: Told, *, at: datetime) -> dict[str, Any]:
     """The lane is free. After a failure it rests, twice as long each time, or as long as the platform wants."""
     job, failure = told.job, told.failure
     freed: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
-    if told.account is not None:
+    if told.is_account_told:
         freed["next_at"] = next_step(job.account_id, DAY, after=at + DAY / 2)
     if failure is None:
         return {**freed, "failures": 0}
@@ -370,19 +375,29 @@ def _lane_after(told: Told, *, at: datetime) -> dict[str, Any]:
 def _note_host(told: Told, *, at: datetime) -> None:
     """A host that answers nobody, or that wants no calls, is left alone by its other accounts too.
 
-    Its circuit is the publisher's: what is only read never keeps a post from going out.
+    Its circuit and its limit are the publisher's: what is only read never keeps a post from going out.
     """
     job, failure = told.job, told.failure
     if isinstance(failure, RateLimited) and failure.scope == "host":
-        circuits.limit_host(job.host_id, until=failure.until)
+        until = failure.until
     elif circuits.is_silence(failure):
-        others = CollectionLane.objects.filter(account__platform_host=job.host_id, lease_token=None)
         until = at + SHORTEST_WAIT
-        others.filter(Q(blocked_until=None) | Q(blocked_until__lt=until)).update(blocked_until=until)
+    else:
+        return
+    others = CollectionLane.objects.filter(account__platform_host=job.host_id, lease_token=None)
+    others.filter(Q(blocked_until=None) | Q(blocked_until__lt=until)).update(blocked_until=until)
 
 
 def _wait(failures: int) -> timedelta:
     return min(SHORTEST_WAIT * (1 << min(failures - 1, 10)), LONGEST_WAIT)
+
+
+def rest(lane: CollectionLane, *, at: datetime) -> None:
+    """Let go of an account of which something here goes wrong, for as long as after any failure."""
+    failures = lane.failures + 1
+    CollectionLane.objects.filter(account=lane.account_id, lease_token=lane.lease_token).update(
+        lease_token=None, lease_expires_at=None, failures=failures, blocked_until=at + _wait(failures)
+    )
 
 
 def renew(tokens: Collection[UUID]) -> None:

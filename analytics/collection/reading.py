@@ -59,13 +59,15 @@ class Job:
 @dataclass(slots=True)
 class Told:
     """What came of a job: figures by remote id, the ids that the platform answered for (shown or not), those that it
-    refused one by one, and what ended the work before all were asked for."""
+    refused one by one, and what ended the work before all were asked for. `is_account_told`: the account's own figures
+    need not be asked for again today, also where the platform does not tell them."""
 
     job: Job
     metrics: dict[str, Metrics] = field(default_factory=dict)
     answered: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     account: AccountMetrics | None = None
+    is_account_told: bool = False
     failure: CallFailed | None = None
     calls: int = 0
 
@@ -115,9 +117,20 @@ def _ask(job: Job, told: Told, should_stop: Callable[[], bool]) -> None:
         if should_stop():
             return
         _ask_batch(connector, refs[start : start + job.batch], told)
-    if job.wants_account and told.account is None and not should_stop():
-        told.calls += 1
+    if job.wants_account and not told.is_account_told and not should_stop():
+        _ask_for_account(connector, told)
+
+
+def _ask_for_account(connector: Connector, told: Told) -> None:
+    """One that may not be asked for its own figures, as with a narrow scope, keeps those of its posts."""
+    told.calls += 1
+    try:
         told.account = connector.fetch_account_metrics()
+    except (Rejected, NeedsReconnect) as refusal:
+        if isinstance(refusal, NeedsReconnect) and refusal.can_refresh:
+            raise
+        log.info("account_figures_refused", account=str(told.job.account_id), code=refusal.code)
+    told.is_account_told = True
 
 
 def _ask_batch(connector: Connector, refs: Sequence[str], told: Told) -> None:

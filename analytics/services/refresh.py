@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Workspace
-from analytics.models import CollectionPlan
+from analytics.models import CollectionLane, CollectionPlan
 from integrations.states import AccountState
 from mastablasta.core.database_changes import DUE, notify
 from posts.models import Delivery, Post
@@ -105,5 +105,7 @@ def _queue(deliveries: Mapping[UUID, UUID], plans: Mapping[UUID, CollectionPlan]
         if delivery_id not in plans
     ]
     CollectionPlan.objects.bulk_create(new, ignore_conflicts=True)
+    lanes = [CollectionLane(account_id=account_id, next_at=at) for account_id in sorted({*deliveries.values()})]
+    CollectionLane.objects.bulk_create(lanes, ignore_conflicts=True)
     CollectionPlan.objects.filter(delivery__in=deliveries).update(asked_at=at, next_at=at)
     notify(DUE)

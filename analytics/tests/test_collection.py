@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,13 +13,15 @@ from django.db.models import Min
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from analytics.collection import queue, reading
+from analytics.collection import collector, queue, reading
 from analytics.collection.collector import CollectReport, collect
+from analytics.collection.reading import Job, Told
 from analytics.models import AccountSample, CollectionLane, CollectionPlan, MetricSample
+from analytics.services.refresh import refresh_posts
 from analytics.tests.factories import NOON, make_published
 from integrations import registry
 from integrations.contract import Published
-from integrations.errors import Rejected
+from integrations.errors import Rejected, Unavailable
 from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.services.connectors import connector_for
 from integrations.services.hosts import app_of
@@ -212,6 +215,31 @@ def test_trouble_of_one_platform_costs_no_figures_and_nobody_else_theirs(
         assert len({delivery for delivery, _, _ in stored()}) == 3
 
 
+def test_a_slow_host_leaves_threads_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in range(5):
+        make_published(make_account(), published_at=NOON + place * MINUTE)
+    make_published(make_account(platform="bluesky"), published_at=NOON + 10 * MINUTE)
+    others_are_read = threading.Event()
+    were_read_first = []
+
+    def read(job: Job, **_: Any) -> Told:
+        if job.platform == "bluesky":
+            others_are_read.set()
+        else:
+            were_read_first.append(others_are_read.wait(10))
+        return Told(job, failure=Unavailable("Nobody there.", code="timed_out"))
+
+    monkeypatch.setattr(collector, "read", read)
+    queue.plan_published(at=NOON + HOUR)
+
+    report = run(NOON + HOUR)
+
+    assert were_read_first == [True, True]  # and the others of that host are left alone once it is known to be silent
+    assert report.posts == {"failed": 3}
+    rests = CollectionLane.objects.filter(blocked_until=NOON + HOUR + MINUTE)
+    assert rests.count() == 6
+
+
 def test_two_collectors_share_the_accounts(sandbox: Sandbox) -> None:
     for name in ("anna", "berta", "carla"):
         publish(connect(sandbox, name), f"By {name}")
@@ -223,11 +251,42 @@ def test_two_collectors_share_the_accounts(sandbox: Sandbox) -> None:
 
     assert (len(held), report.accounts) == (2, 1)
     CollectionLane.objects.filter(lease_token=token).update(lease_expires_at=timezone.now() - MINUTE)
-    job = queue.jobs_of(held, at=NOON + HOUR)[0]
+    job = queue.job_of(held[0], at=NOON + HOUR)
     told = reading.read(job, should_stop=lambda: False)
     assert run(NOON + HOUR).posts == {"collected": 2}
     assert queue.finish(told, at=NOON + HOUR) is None  # killed between answer and writing, and back too late
     assert len(stored()) == 3
+
+
+def test_what_an_account_does_not_tell_of_itself_costs_nothing_and_a_broken_one_only_itself(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, berta = connect(sandbox, "anna", platform="bluesky"), connect(sandbox, "berta")
+    publish(anna, "One"), publish(berta, "Two")
+
+    def refuse(_: Any) -> None:
+        raise Rejected("Not for you.", code="not_permitted")
+
+    queue.plan_published(at=NOON)
+    monkeypatch.setattr(registry.connector_class("bluesky"), "fetch_account_metrics", refuse)
+    monkeypatch.setattr(registry.connector_class("mastodon"), "metrics_batch", lambda _: 1 / 0)
+
+    report = run(NOON + HOUR)
+
+    lanes = CollectionLane.objects.in_bulk()
+    assert report.posts == {"collected": 1}
+    assert (lanes[anna.id].failures, (lanes[anna.id].next_at or NOON) > NOON + HOUR) == (0, True)
+    assert (lanes[berta.id].failures, lanes[berta.id].blocked_until) == (1, NOON + HOUR + MINUTE)
+
+
+def test_fresh_figures_that_a_person_asks_for_are_read(sandbox: Sandbox) -> None:
+    account = connect(sandbox, "anna", platform="bluesky")
+    delivery = publish(account, "One", published_at=NOON - 200 * DAY)
+
+    assert run(NOON).accounts == 0
+    assert refresh_posts(account.workspace, [delivery.post_id], at=NOON).queued == 1
+    assert run(NOON + MINUTE).posts == {"collected": 1}
+    assert CollectionPlan.objects.get().next_at is None
 
 
 def test_paid_reads_have_a_cap_for_workspace_and_day(sandbox: Sandbox, settings: Settings) -> None:
@@ -281,6 +340,16 @@ def test_what_cannot_be_asked_is_not_due(change: Callable[[SocialAccount], Any])
 
     assert due == (True, NOON + 10 * MINUTE)
     assert (queue.something_is_due(NOON + HOUR), queue.next_due_at(NOON + HOUR)) == (False, None)
+
+
+def test_one_collector_is_enough() -> None:
+    make_published(make_account(), published_at=NOON)
+    queue.plan_published(at=NOON)
+    before, due = queue.needs_collector(NOON), queue.needs_collector(NOON + HOUR)
+
+    Heartbeat.objects.beat("collector:w1", at=NOON + HOUR)
+
+    assert (before, due, queue.needs_collector(NOON + HOUR)) == (True, True, False)
 
 
 def test_collector_gives_way_to_posts_that_wait_for_a_worker(sandbox: Sandbox) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+LARGEST_COUNT = 2**63 - 1
+
 
 def object_in(holder: Any, name: str) -> Mapping[str, Any]:
     """The object under `name`; {} where there is none."""
@@ -32,9 +34,9 @@ def id_in(holder: Any, name: str = "id") -> str:
 
 
 def count_in(holder: Any, name: str) -> int | None:
-    """The whole number, 0 or more, under `name`; None where there is none."""
+    """The whole number from 0 to LARGEST_COUNT under `name`; None where there is none."""
     value = holder.get(name) if isinstance(holder, Mapping) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT else None
 
 
 def counts_in(holder: Any, names: Mapping[str, str]) -> dict[str, int]:

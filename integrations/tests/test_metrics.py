@@ -121,7 +121,7 @@ def test_refusals_are_the_contracts(sandbox: Sandbox, slug: str, effect: str, fa
 URIS = ("at://did:plc:anna/app.bsky.feed.post/1", "at://did:plc:anna/app.bsky.feed.post/2")
 LIES = {
     "twitter": [
-        ('{"data": [{"id": "1"}, {"id": "2", "public_metrics": {"like_count": -3}}, 7]}', {}),
+        ('{"data": [{"id": "1"}, {"id": "2", "public_metrics": {"like_count": -3, "quote_count": 9e99}}, 7]}', {}),
         ('{"data": [{"id": "2", "public_metrics": {"like_count": "many", "reply_count": true}}]}', {}),
         ('{"meta": {}}', None),
         ("<html>", None),

@@ -237,7 +237,7 @@ def analytics() -> Finding:
     if due_at is None:
         return Finding(True, "No figures are due.")
     late = at - due_at
-    at_work = Heartbeat.objects.alive(collection.BEATS, at=at, within=timedelta(seconds=5))
+    at_work = Heartbeat.objects.alive(collection.BEATS, at=at, within=collection.BEATING)
     if at_work:
         return Finding(True, f"{at_work} at work.", late)
     return Finding(late < LATE_FIGURES, "Figures are due, and nobody reads them.", late)

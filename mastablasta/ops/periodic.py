@@ -51,7 +51,7 @@ PERIODIC_TASKS = (
     PeriodicTask("deleted_workspaces", 60, "integrations.tasks.disconnect_deleted"),
     PeriodicTask("plan_collections", 60, "analytics.tasks.plan"),
     PeriodicTask("plan_all_collections", 3600, "analytics.tasks.plan_all"),
-    PeriodicTask("collect", 10, "analytics.tasks.collect", is_needed=collection.something_is_due),
+    PeriodicTask("collect", 10, "analytics.tasks.collect", is_needed=collection.needs_collector),
     PeriodicTask("mail", 30, mail.TASK, is_needed=lambda at: Mail.objects.due(at).exists()),
     PeriodicTask("host_info", 600, "mastablasta.ops.tasks.refresh_host_info"),
     PeriodicTask("tidy", 600, "mastablasta.ops.tasks.tidy"),

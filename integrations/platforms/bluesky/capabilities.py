@@ -75,11 +75,14 @@ CAPABILITIES = Capabilities(
         # 5,000 points an hour and 35,000 a day for each account; a create is 3 points
         RateRule("publish", limit=1_666, window_s=3_600, scope="account", source=RATES),
         RateRule("publish", limit=11_666, window_s=86_400, scope="account", source=RATES),
-        RateRule("metrics", limit=300, window_s=300, scope="account", source=RATES),  # of the 3,000 of an address
         RateRule("delete", limit=5_000, window_s=3_600, scope="account", source=RATES),
         RateRule("upload", limit=1_000, window_s=86_400, scope="account", source=RATES),
     ),
     media={"standard": MEDIA},
-    metrics=MetricsRule(batch=25, source=GET_POSTS),
+    metrics=MetricsRule(
+        batch=25,
+        budget=RateRule("metrics", limit=300, window_s=300, scope="account", source=RATES),  # of 3,000 of an address
+        source=GET_POSTS,
+    ),
     sources=(POST, PUT_RECORD, RATES, GET_POSTS, LABELS, IMAGES, GALLERY, VIDEO, CLIENT),
 )

@@ -48,11 +48,14 @@ CAPABILITIES = Capabilities(
     },
     rates=(
         RateRule("upload", limit=30, window_s=1800, scope="account", source=RATES),
-        RateRule("metrics", limit=100, window_s=300, scope="account", source=RATES),  # of the 300 for any call
         RateRule("any", limit=300, window_s=300, scope="account", source=RATES),
         RateRule("delete", limit=30, window_s=1800, scope="account", source=RATES),
     ),
     media={"standard": STOCK_MEDIA},
-    metrics=MetricsRule(batch=20, source=MANY),
+    metrics=MetricsRule(
+        batch=20,
+        budget=RateRule("metrics", limit=100, window_s=300, scope="account", source=RATES),  # of 300 for all calls
+        source=MANY,
+    ),
     sources=(INSTANCE, POSTING, STATUSES, MEDIA, MANY, RATES),
 )

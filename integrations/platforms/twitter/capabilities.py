@@ -82,10 +82,14 @@ CAPABILITIES = Capabilities(
         RateRule("upload", limit=500, window_s=900, scope="account", source=RATES),
         RateRule("delete", limit=50, window_s=900, scope="account", source=RATES),
         RateRule("lookup", limit=900, window_s=900, scope="account", source=RATES),
-        RateRule("metrics", limit=300, window_s=900, scope="account", source=RATES),  # of 5,000
         RateRule("identity", limit=75, window_s=900, scope="account", source=RATES),
     ),
     media={"standard": POST_MEDIA},
-    metrics=MetricsRule(batch=100, source=METRICS, is_paid=True),
+    metrics=MetricsRule(
+        batch=100,
+        budget=RateRule("metrics", limit=300, window_s=900, scope="account", source=RATES),  # of 5,000
+        source=METRICS,
+        is_paid=True,
+    ),
     sources=(COUNTING, LONG_POSTS, CREATE, MEDIA, RATES, METRICS, PRICING),
 )
