@@ -239,7 +239,6 @@ def test_days_are_what_one_reckons_from_the_samples(zone, drawn, is_tagged, work
             assert (tag[figure] or 0) == sum(gained)
 
 
-
 def test_best_times_say_how_many_posts_are_behind_each_cell():
     account = make_account()
     monday = make_published(account, published_at=NOON)
