@@ -15,7 +15,7 @@ class Caller:
 
     `workspace` is None when none was named and there is no default, or (`is_refused`) when the one that was
     named is unknown, deleted or not theirs. `role` is what counts there after all caps; None without a
-    workspace.
+    workspace. `is_member`, of who came with a key: they are a member of its workspace, whatever else gives them a role.
     """
 
     user: User
@@ -24,6 +24,7 @@ class Caller:
     workspace: Workspace | None = None
     role: Role | None = None
     is_refused: bool = False
+    is_member: bool = False
 
     def role_given(self, membership: str | None) -> Role | None:
         """The role that counts for this caller where `membership` is their membership's."""

@@ -285,7 +285,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.HasWorkspaceRole"],
     "DEFAULT_PAGINATION_CLASS": "mastablasta.core.api.pagination.EnvelopePagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["mastablasta.core.api.filters.ParameterBackend"],
     "DEFAULT_SCHEMA_CLASS": "mastablasta.core.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "mastablasta.core.api.errors.exception_handler",
     "DEFAULT_RENDERER_CLASSES": [

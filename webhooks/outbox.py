@@ -11,12 +11,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
 from mastablasta.core.database_changes import DUE, notify
 from webhooks.event_types import CATALOGUE, body_of
 from webhooks.models import Endpoint, Event
 
 # For statements that run anyway: whether a workspace has an endpoint at all; `{workspace}` is a column.
 HAS_ENDPOINT_SQL = "EXISTS (SELECT 1 FROM webhooks_endpoint w WHERE w.workspace_id = {workspace})"
+
+
+def has_endpoint(workspace: str) -> Exists:
+    """The same for querysets; `workspace` names the column of theirs."""
+    return Exists(Endpoint.objects.filter(workspace=OuterRef(workspace)))
 
 
 @dataclass(frozen=True, slots=True)

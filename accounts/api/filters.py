@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import django_filters
-
 from accounts.models import ApiKey, Invitation, Membership, Workspace
 from accounts.roles import Role
-from mastablasta.core.api.filters import choice, ordering_by
+from mastablasta.core.api.filters import ParameterSet, choice, ordering_by
 
 
-class WorkspaceFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+class WorkspaceFilter(ParameterSet):
     ordering = ordering_by({"created_at": "created_at", "name": "name"}, usual="oldest first")
 
     class Meta:
@@ -17,7 +15,7 @@ class WorkspaceFilter(django_filters.FilterSet):  # type: ignore[misc]  # untype
         fields: list[str] = []
 
 
-class MemberFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+class MemberFilter(ParameterSet):
     role = choice("role", Role.values)
     ordering = ordering_by({"joined_at": "created_at"}, usual="the longest there first")
 
@@ -26,7 +24,7 @@ class MemberFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
         fields: list[str] = []
 
 
-class InvitationFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+class InvitationFilter(ParameterSet):
     role = choice("role", Role.values)
     ordering = ordering_by(
         {"created_at": "created_at", "email": "email", "expires_at": "expires_at"}, usual="newest first"
@@ -37,7 +35,7 @@ class InvitationFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyp
         fields: list[str] = []
 
 
-class ApiKeyFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+class ApiKeyFilter(ParameterSet):
     ordering = ordering_by(
         {"created_at": "created_at", "name": "name", "last_used_at": "last_used_at"}, usual="newest first"
     )

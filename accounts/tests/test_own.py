@@ -75,11 +75,21 @@ def test_me_of_somebody_without_workspace():
     assert (body["default_workspace"], body["workspaces"]) == (None, [])
 
 
-def test_me_with_a_key_knows_only_the_keys_workspace_and_role(ada, workspace):
+def test_me_with_a_key_knows_only_the_keys_workspace_and_role_at_one_query(ada, workspace, django_assert_num_queries):
     make_workspace(owner=ada)
     _, text = make_api_key(ada, workspace, role=Role.VIEWER)
+    client = with_key(text)
+    client.get(ME)  # which notes the key's first use
 
-    assert with_key(text).get(ME).json()["workspaces"] == [shown(workspace, "viewer")]
+    with django_assert_num_queries(1):
+        assert client.get(ME).json()["workspaces"] == [shown(workspace, "viewer")]
+
+
+def test_me_with_a_key_of_a_site_admin_names_no_workspace_without_membership(workspace):
+    admin = make_user(site_role=SiteRole.ADMIN)
+    _, text = make_api_key(admin, workspace)
+
+    assert with_key(text).get(ME).json()["workspaces"] == []
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import django_filters
-
 from integrations.models import SocialAccount
 from integrations.registry import PLATFORM_SLUGS
 from integrations.states import AccountState
-from mastablasta.core.api.filters import choice, ordering_by
+from mastablasta.core.api.filters import ParameterSet, choice, ordering_by
 
 
-class AccountFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+class AccountFilter(ParameterSet):
     platform = choice("platform", PLATFORM_SLUGS)
     status = choice("state", AccountState.values, says="Repeat it for several; left out: all but disconnected ones.")
     ordering = ordering_by(

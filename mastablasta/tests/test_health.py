@@ -18,7 +18,7 @@ from mastablasta.core.models import PROGRESS, Heartbeat
 from mastablasta.ops import health
 from mastablasta.ops.health import Finding, Probe
 from media_library.tests.factories import make_asset
-from media_library.tests.test_s3 import TROUBLES, use_storage
+from media_library.tests.test_s3 import TROUBLES, use_troubled_storage
 from posts.models import Lane
 from posts.tests.factories import make_delivery
 from tests.kit.raw_server import raw_server
@@ -316,7 +316,7 @@ def test_storage_that_hangs_is_red_in_time(
     monkeypatch.setattr(health, "STORAGE_S", 0.3)
     monkeypatch.setattr(health, "STORAGE_LOOK", health.StorageLook())
     with raw_server(TROUBLES[trouble]) as server:
-        use_storage(settings, server.url)
+        use_troubled_storage(settings, server.url)
         began = time.monotonic()
 
         ready, status = client.get("/readyz?for=web"), client.get("/api/v2/status")

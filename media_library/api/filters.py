@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import django_filters
-
 from mastablasta.core.api.filters import (
     Parameter,
+    ParameterSet,
     SpanFilterSet,
     SpanForm,
     a_flag,
@@ -55,7 +54,7 @@ class MediaFilter(SpanFilterSet):
         fields: list[str] = []
 
 
-class RenditionFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+class RenditionFilter(ParameterSet):
     status = choice("status", AssetStatus.values)
     ordering = ordering_by({"created_at": "created_at", "size": "size"}, usual="oldest first")
 

@@ -68,12 +68,17 @@ def bucket(storage: Any, server: str, settings: Settings, tmp_path: Path) -> Ite
 
 
 def use_storage(settings: Settings, server: str, **options: Any) -> None:
-    """As AWS_STORAGE_BUCKET_NAME and its like make it, with time-outs a twentieth as long."""
-    patience = {"client_config": client_config(connect_s=0.1, read_s=0.15), "transfer_config": transfer_config()}
+    """As AWS_STORAGE_BUCKET_NAME and its like make it."""
+    patience = {"client_config": client_config(), "transfer_config": transfer_config()}
     names = {"access_key": "us", "secret_key": "known to us", "region_name": "us-east-1"}
     given = {"bucket_name": BUCKET, "endpoint_url": server, **names, **patience, **options}
     s3 = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {**django_settings.S3_OPTIONS, **given}}
     settings.STORAGES = {**django_settings.STORAGES, "default": s3}
+
+
+def use_troubled_storage(settings: Settings, server: str) -> None:
+    """Likewise, with time-outs a twentieth as long."""
+    use_storage(settings, server, client_config=client_config(connect_s=0.1, read_s=0.15))
 
 
 @pytest.fixture
@@ -304,7 +309,7 @@ def trouble(request: Any, settings: Settings, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     settings.MEDIA_INCOMING = tmp_path / ".incoming"
     with raw_server(TROUBLES[request.param]) as server:
-        use_storage(settings, server.url)
+        use_troubled_storage(settings, server.url)
         yield server
 
 

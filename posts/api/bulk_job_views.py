@@ -11,7 +11,6 @@ from itertools import islice
 from typing import Any, ClassVar
 from uuid import UUID
 
-import django_filters
 from django.conf import settings
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
@@ -25,7 +24,7 @@ from rest_framework.response import Response
 from accounts.api.base import WorkspaceScopedViewSet
 from mastablasta.core.api.conditional import DISPOSITION
 from mastablasta.core.api.fields import utc_text
-from mastablasta.core.api.filters import choice, ordering_by
+from mastablasta.core.api.filters import ParameterSet, choice, ordering_by
 from mastablasta.core.errors import Invalid
 from posts.api import examples
 from posts.api.bulk_shapes import BulkResultSerializer
@@ -81,7 +80,7 @@ def accepted(job: BulkJob) -> Response:
     return Response(present_job(job), status=202, headers={"Location": f"/api/v2/bulk/jobs/{job.id}"})
 
 
-class BulkJobFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+class BulkJobFilter(ParameterSet):
     status = choice("status", BulkStatus.values)
     kind = choice("kind", BulkKind.values)
     ordering = ordering_by({"created_at": "created_at", "finished_at": "finished_at"}, usual="newest first")

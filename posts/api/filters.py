@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import django_filters
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -12,6 +11,7 @@ from rest_framework.request import Request
 from integrations.registry import PLATFORM_SLUGS
 from mastablasta.core.api.filters import (
     Parameter,
+    ParameterSet,
     SpanFilterSet,
     SpanForm,
     a_flag,
@@ -127,7 +127,7 @@ class SearchFilter(PostFilter):
         fields: list[str] = []
 
 
-class AttemptFilter(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+class AttemptFilter(ParameterSet):
     kind = choice("kind", AttemptKind.values)
     outcome = choice("outcome", AttemptOutcome.values)
     account = Parameter(

@@ -20,7 +20,7 @@ from posts.api import validation
 from posts.api.etags import created, tagged, unchanged_since, unless_known
 from posts.api.examples import OUTCOMES
 from posts.api.filters import EXPAND_PARAMETER, AttemptFilter, PostFilter, expands_media, is_asked
-from posts.api.presenting import present_attempt, present_made, present_post, present_posts
+from posts.api.presenting import POST_COLUMNS, present_attempt, present_made, present_post, present_posts
 from posts.api.serializers import (
     AttemptSerializer,
     DeliverySerializer,
@@ -78,7 +78,9 @@ class PostViewSet(WorkspaceScopedViewSet):
 
     def narrow(self, rows: Any) -> Any:
         rows = rows.kept()
-        return rows.order_by("-created_at", "-id") if self.action == "list" else rows
+        if self.action == "list":
+            rows = rows.order_by("-created_at", "-id").values_list(*POST_COLUMNS, named=True)
+        return rows
 
     @extend_schema(summary="List posts, newest first")
     def list(self, request: Request) -> Response:

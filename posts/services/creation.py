@@ -174,7 +174,8 @@ def _promise(post: Post, deliveries: Iterable[Delivery], *, due_at: datetime) ->
 
 def _store(new: Sequence[Made], *, at: datetime) -> None:
     """Nobody sees these rows before the transaction ends, and the lanes are woken last."""
-    Post.objects.bulk_create([one.post for one in new])
+    in_order = sorted((one.post for one in new), key=lambda post: post.external_id or "")
+    Post.objects.bulk_create(in_order)  # of two requests with the same external ids, neither waits for the other's
     PostTag.objects.bulk_create(chain.from_iterable(drafts.tags_of(one.post, one.draft.tags) for one in new))
     PostMedia.objects.bulk_create(chain.from_iterable(media.uses_of(one.post, one.draft.media) for one in new))
     deliveries = list(chain.from_iterable(one.deliveries for one in new))
@@ -185,7 +186,11 @@ def _store(new: Sequence[Made], *, at: datetime) -> None:
             forms |= post_renditions.required_for(one.post, one.composed.accounts, one.composed.files)
     post_renditions.require_all(forms.values(), at=at)
     events.record_scheduled(
-        ((one.post, [d.platform for d in one.deliveries]) for one in new if one.draft.scheduled_at),
+        (
+            (one.post, [d.platform for d in one.deliveries])
+            for one in new
+            if one.draft.scheduled_at and one.composed.has_endpoint
+        ),
         at=at,
     )
     claims.wake_lanes(_earliest(deliveries))

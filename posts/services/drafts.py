@@ -94,12 +94,16 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """The accounts and files that a draft means, everything that stands against it, and what to warn of."""
+    """The accounts and files that a draft means, everything that stands against it, and what to warn of.
+
+    `has_endpoint`: a webhook may have to be told of it.
+    """
 
     accounts: list[SocialAccount]
     files: Files
     problems: list[FieldProblem]
     warnings: list[FieldProblem]
+    has_endpoint: bool
 
 
 def compose(post: Post, draft: Draft, *, goes_out: bool, within: Surroundings | None = None) -> Composed:
@@ -131,7 +135,7 @@ def compose(post: Post, draft: Draft, *, goes_out: bool, within: Surroundings | 
     warnings += _unused_overrides(draft, accounts, post.wanted_platforms)
     warnings += as_named(draft, post_content.loss_warnings(post, accounts, files))
     post.warnings = post_content.as_rows([*problems, *warnings])
-    return Composed(accounts, files, problems, warnings)
+    return Composed(accounts, files, problems, warnings, within.accounts.has_endpoint)
 
 
 def tags_of(post: Post, names: Sequence[str]) -> list[PostTag]:

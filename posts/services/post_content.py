@@ -19,6 +19,7 @@ from posts.guard.fingerprints import fingerprint_of
 from posts.models import Delivery, Post, PostType
 from posts.services import external_ids, media
 from posts.services.media import NO_FILES, Files
+from webhooks import outbox
 
 NOBODY_CODES = frozenset({"no_account", "no_default"})
 MOST_NAMED = 5
@@ -76,7 +77,8 @@ def target_of(account: SocialAccount) -> Target:
 class AccountChoice:
     """The connected accounts of a workspace that drafts may mean, read in one query for all of them.
 
-    `platforms`: those whose default accounts may be meant; `accounts`: the ids that may be named.
+    `platforms`: those whose default accounts may be meant; `accounts`: the ids that may be named. `has_endpoint`: an
+    account was found and the workspace has an endpoint, so that a webhook may have to be told of what becomes of it.
     """
 
     def __init__(self, workspace: Workspace, platforms: Iterable[str], accounts: Iterable[UUID]) -> None:
@@ -86,7 +88,9 @@ class AccountChoice:
             "platform_host__client_secret_enc"
         )
         meant = Q(id__in=set(accounts)) | Q(platform__in=set(platforms), is_default=True)
-        self.found = list(self.connected.filter(meant).order_by("platform", "id"))
+        found = self.connected.filter(meant).annotate(has_endpoint=outbox.has_endpoint("workspace"))
+        self.found: list[SocialAccount] = [*found.order_by("platform", "id")]
+        self.has_endpoint = any(vars(account)["has_endpoint"] for account in self.found)
         self.ids = frozenset(str(account.id) for account in self.found)
         self.nobody = cache(lambda platform: _nobody(platform, self.connected))
         self.active = cache(lambda platform: _active(platform, self.connected))

@@ -14,7 +14,8 @@ from accounts.models import Membership, Workspace
 from accounts.tests.factories import make_workspace, signed_in
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
-from posts.models import Attempt, Delivery, Lane, Post
+from media_library.tests.factories import make_asset
+from posts.models import Attempt, Delivery, Lane, Post, PostMedia, PostTag
 from posts.states import AttemptOutcome
 from posts.tests.factories import NOON, make_delivery, make_post
 
@@ -308,10 +309,39 @@ def test_the_list_takes_the_same_few_queries_however_long(
     for _ in range(rows):
         make_post(accounts=[account])
 
-    with django_assert_max_num_queries(6):  # sign-in, page, count, deliveries, tags, media
+    with django_assert_max_num_queries(4):  # sign-in, page, count, what belongs to the posts
         body = client.get("/api/v2/posts").json()
 
     assert len(body["posts"]) == rows
+
+
+@pytest.mark.parametrize(
+    ("path", "statements"), [("posts?limit=1", 4), ("posts?cursor=", 3), ("posts/{id}", 3), ("posts?status=failed", 3)]
+)
+def test_what_a_read_asks_the_database(
+    client: APIClient, account: SocialAccount, path: str, statements: int, django_assert_num_queries: Any
+) -> None:
+    post, _ = (make_post(accounts=[account]) for _ in range(2))
+
+    with django_assert_num_queries(statements):  # sign-in, posts, what belongs to them; the total, where it is unknown
+        assert client.get(f"/api/v2/{path.format(id=post.id)}").status_code == 200
+
+
+def test_a_read_shows_deliveries_tags_and_files_each_in_their_order(client: APIClient, account: SocialAccount) -> None:
+    other = make_account(workspace=account.workspace, platform="bluesky")
+    posts = [make_post(accounts=[account, other], content=f"post {number}") for number in range(2)]
+    files = [make_asset(workspace=account.workspace) for _ in range(3)]
+    for position, file in enumerate(reversed(files)):
+        PostMedia.objects.create(post=posts[0], asset=file, position=2 - position)
+    for name in ("b", "a"):
+        PostTag.objects.create(post=posts[1], name=name)
+
+    for path in ("posts?ordering=created_at", "posts?ordering=created_at&cursor="):
+        first, second = client.get(f"/api/v2/{path}").json()["posts"]
+        assert [one["platform"] for one in first["deliveries"]] == ["bluesky", "mastodon"]
+        assert (first["media"], first["tags"]) == ([str(file.id) for file in files], [])
+        assert (second["media"], second["tags"]) == ([], ["b", "a"])
+        assert client.get(f"/api/v2/posts/{first['id']}").json() == first
 
 
 def test_attempts_tell_what_was_tried(client: APIClient, account: SocialAccount) -> None:

@@ -345,7 +345,7 @@ def test_in_one_request_duplicates_are_refused_each_by_itself(
     [
         ({"content": "Hello", "platforms": ["mastodon"]}, 5),
         ({"content": "Hello"}, 2),
-        (scheduled(), 8),  # one asks whether a webhook wants to know
+        (scheduled(), 7),
     ],
     ids=["draft", "draft for nobody", "scheduled"],
 )

@@ -106,9 +106,9 @@ def test_what_never_arrived_is_looked_up_until_that_can_be_believed_then_sent_ag
     assert (delivery.state, delivery.tries, texts(sandbox)) == ("published", 1, ["Hello"])
     first, second = calls(sandbox, "publish")
     assert seconds_between(first, second) >= SETTLE_S
-    between = [call["operation"] for call in calls(sandbox, "publish", "lookup")][1:-1]
-    assert set(between) == {"lookup"}
-    assert len(between) >= 3
+    between = calls(sandbox, "publish", "lookup")[1:-1]
+    assert {call["operation"] for call in between} == {"lookup"}
+    assert seconds_between(first, between[-1]) >= SETTLE_S  # only an absence this late is believed
 
 
 @pytest.mark.usefixtures("quick")
@@ -125,7 +125,7 @@ def test_absence_is_believed_after_half_a_minute(sandbox: Sandbox, anna: SocialA
     lost, *looks, _ = Attempt.objects.order_by("started_at")
     assert {look.outcome for look in looks} == {"absent"}
     *too_early, believed = [(look.started_at - lost.ended_at).total_seconds() for look in looks]
-    assert max(too_early) < SETTLE_S <= believed  # the first look after that time is believed, and no other
+    assert max(too_early, default=0) < SETTLE_S <= believed  # the first look after that time is believed, and no other
 
 
 def test_no_second_create_before_a_look_up(sandbox: Sandbox, anna: SocialAccount) -> None:

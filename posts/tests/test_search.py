@@ -283,7 +283,7 @@ def test_number_of_queries_stays_the_same(
 ) -> None:
     for number in range(5):
         make_post(workspace=workspace, content=f"tea {number}")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(4):
         search(client, "q=tea&limit=1")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(4):
         search(client, "q=tea&limit=4")

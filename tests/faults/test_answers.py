@@ -179,11 +179,13 @@ def test_a_platform_that_cannot_be_reached_costs_nothing(
         "SELECT DISTINCT a.code, a.outcome FROM posts_attempt a JOIN posts_delivery d ON d.id = a.delivery_id"
         " WHERE d.post_id = ANY(%s::uuid[]) AND a.outcome <> 'abandoned'"
     )
-    instance.wait_for(
-        lambda: all(crowd.post(post)["deliveries"][0]["waiting_for"] == "platform" for post in ids), what="waiting"
-    )
 
-    shown = [crowd.post(post)["deliveries"][0] for post in ids]
+    def waiting() -> list[dict[str, Any]]:
+        shown = [crowd.post(post)["deliveries"][0] for post in ids]
+        return shown if all(one["waiting_for"] == "platform" for one in shown) else []
+
+    shown = instance.wait_for(waiting, what="waiting")  # now and then one of them is tried, and says so
+
     assert crowd.rows(codes, ids) == [{"code": code, "outcome": "unavailable"}]
     assert all("does not answer; this goes out when it does" in one["error"]["message"] for one in shown)
     assert [one["status"] for one in shown] == ["pending"] * len(PLATFORMS)

@@ -1,6 +1,7 @@
 """Filters of lists that refuse by name what they cannot read: words, choices, ids, and spans of time.
 
-A list's FilterSet is made of Parameters; its form is a SpanForm when it has spans (`created_from`, `created_to`):
+A list's filters are a ParameterSet of Parameters, or a SpanFilterSet with a SpanForm when it has spans (`created_from`,
+`created_to`):
 
     class MediaFilter(SpanFilterSet):
         status = choice("status", AssetStatus.values)
@@ -14,14 +15,16 @@ A list's FilterSet is made of Parameters; its form is a SpanForm when it has spa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 import django_filters
 import regex
 from django import forms
 from django.db.models import F
+from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.drainage import set_override
 from rest_framework.exceptions import ValidationError
 
@@ -142,7 +145,12 @@ class Parameter(django_filters.Filter):  # type: ignore[misc]  # untyped
         one = {"type": "string", **(schema or {})}
         super().__init__(check=check, is_list=is_list, offered=one.get("enum", ()), help_text=says)
         self.apply = apply
+        self._field = self.field_class(**self.extra)  # once; a form copies those that it has
         set_override(self, "field", {**({"type": "array", "items": one} if is_list else one), "description": says})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """What django-filter copies for each request: nothing of it changes but whose it is."""
+        return copy(self)
 
     def filter(self, qs: Any, value: Any) -> Any:
         return self.apply(qs, value) if value else qs
@@ -196,7 +204,61 @@ def zone_of_edges() -> Parameter:
     return Parameter(lambda rows, _: rows, check=a_zone, says=says)
 
 
-class SpanFilterSet(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+class ParameterForm(forms.Form):
+    """A form of only the fields `names` of its class; None = all."""
+
+    def __init__(self, *args: Any, names: Collection[str] | None = None, **kwargs: Any) -> None:
+        if names is not None:
+            fields = {name: field for name, field in self.base_fields.items() if name in names}
+            self.base_fields = fields  # type: ignore[misc]  # what the form is about to copy
+        super().__init__(*args, **kwargs)
+
+
+class ParameterSet(django_filters.FilterSet):  # type: ignore[misc]  # untyped
+    """Filters that read only the parameters that were given, or have to be.
+
+    `shows_all`: its form is shown to people, with every parameter.
+    """
+
+    shows_all = False
+    forms_made: ClassVar[dict[type, type[ParameterForm]]] = {}
+
+    def get_form_class(self) -> type[ParameterForm]:
+        """django-filter makes one for each request."""
+        if type(self) not in self.forms_made:
+            fields = {name: one.field for name, one in self.base_filters.items()}
+            bases = (ParameterForm, self._meta.form)
+            self.forms_made[type(self)] = type(f"{type(self).__name__}Form", bases, fields)
+        return self.forms_made[type(self)]
+
+    @property
+    def form(self) -> Any:
+        if not hasattr(self, "_form"):
+            data = self.data if self.is_bound else None
+            names = None if self.shows_all else self._given()
+            self._form = self.get_form_class()(data, prefix=self.form_prefix, names=names)
+        return self._form
+
+    def _given(self) -> set[str]:
+        return {name for name, one in self.base_filters.items() if name in self.data or one.extra["required"]}
+
+
+class ParameterBackend(DjangoFilterBackend):  # type: ignore[misc]  # untyped
+    """django-filter's; the form of the browsable API offers every parameter, requests are read by those they have."""
+
+    def to_html(self, request: Any, queryset: Any, view: Any) -> Any:
+        return _FormBackend().to_html(request, queryset, view)
+
+
+class _FormBackend(DjangoFilterBackend):  # type: ignore[misc]  # untyped
+    def get_filterset(self, request: Any, queryset: Any, view: Any) -> Any:
+        filterset = super().get_filterset(request, queryset, view)
+        if filterset is not None:
+            filterset.shows_all = True
+        return filterset
+
+
+class SpanFilterSet(ParameterSet):
     """Filters with spans of time, whose days are those of who asks."""
 
     @property
