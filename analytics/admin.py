@@ -27,7 +27,6 @@ SHOWN = ("views", "likes", "shares", "comments", "reach", "clicks")
 
 @admin.register(LatestMetrics)
 class LatestMetricsPage(ReadOnlyPage):
-    change_list_template = "admin/analytics/latestmetrics/change_list.html"
     list_display = ("delivery", "part", "account", *SHOWN, "collected_at")
     list_filter = ("account__platform",)
     search_fields = ("account__handle", "=delivery__id", "=delivery__post__id")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
+from django.utils import timezone
 
 from analytics.models import LatestMetrics, MetricSample, Rollup
 from analytics.recording import AccountFigures, Sample, record, record_accounts
@@ -61,3 +63,20 @@ def test_old_samples_are_forgotten_and_what_was_made_of_them_stays(settings):
     assert sorted(row.views for row in Rollup.objects.all()) == [1, 1, 3]
     settings.ANALYTICS_KEEP_DAYS = 0
     assert prune_samples(at=at + timedelta(days=9000)) == 0
+
+
+def test_the_command_goes_as_far_back_as_it_is_told(capsys):
+    now = timezone.now()
+    delivery = make_published(published_at=now - timedelta(days=3))
+    record([Sample(delivery.id, now - timedelta(days=days), views=9 - days) for days in (2, 0)], at=now)
+    before = rollups()
+    Rollup.objects.update(views=77)
+
+    call_command("rebuild_rollups", "--json", "--within", "1d")
+    assert capsys.readouterr().out == '{"rollups": 1}\n'
+    assert rollups()[1:] == before[1:]
+    assert rollups() != before
+    call_command("rebuild_rollups")
+    assert capsys.readouterr().out == "2 sums are written\n"
+
+    assert rollups() == before
