@@ -13,6 +13,7 @@ from django.db.models import Min
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from analytics import tasks
 from analytics.collection import collector, queue, reading
 from analytics.collection.collector import CollectReport, collect
 from analytics.collection.reading import Job, Told
@@ -340,6 +341,19 @@ def test_what_cannot_be_asked_is_not_due(change: Callable[[SocialAccount], Any])
 
     assert due == (True, NOON + 10 * MINUTE)
     assert (queue.something_is_due(NOON + HOUR), queue.next_due_at(NOON + HOUR)) == (False, None)
+
+
+def test_tasks_plan_what_is_out_and_collect_what_is_due(sandbox: Sandbox) -> None:
+    account = connect(sandbox, "anna")
+    young, old = (publish(account, text, published_at=timezone.now() - age) for text, age in (("A", HOUR), ("B", DAY)))
+
+    tasks.plan()
+    lately = set(CollectionPlan.objects.values_list("delivery", flat=True))
+    tasks.plan_all()
+    tasks.collect()
+
+    assert lately == {young.id}
+    assert {key[0] for key in stored()} == {young.id, old.id}
 
 
 def test_one_collector_is_enough() -> None:
