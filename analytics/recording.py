@@ -1,7 +1,7 @@
 """Storing what platforms counted: the one way in, for the collector and for tests.
 
 One transaction writes the samples, the newest figures, the rollups and what webhooks tell, with as many statements for
-a thousand samples as for one. Lock order: newest figures by delivery and part, rollups by account and time.
+hundreds of samples as for one. Lock order: newest figures by delivery and part, rollups by account and time.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from analytics.figures import FIGURES, credible
 from analytics.models import GRAIN, AccountSample, LatestMetrics, MetricSample, Rollup
 from posts.models import Delivery
 
+AT_ONCE = 500  # rows that one statement names: SQLite takes no more than 1,000 conditions
 Key = tuple[UUID, int]  # delivery, part
 Gains = dict[str, int | None]
 
@@ -155,9 +156,9 @@ class Changes:
                 rollup[name] = (rollup[name] or 0) + gain - ((without or {}).get(name) or 0)
 
     def write(self, latest: Iterable[LatestMetrics]) -> None:
-        if self.replaced:
+        for first in range(0, len(self.replaced), AT_ONCE):
             gone = Q()
-            for delivery_id, part, collected_at in self.replaced:
+            for delivery_id, part, collected_at in self.replaced[first : first + AT_ONCE]:
                 gone |= Q(delivery=delivery_id, part=part, collected_at=collected_at)
             MetricSample.objects.filter(gone).delete()
         MetricSample.objects.bulk_create(self.new)
@@ -173,14 +174,18 @@ class Changes:
 
 
 def add_to_rollups(gains: Mapping[tuple[UUID, datetime], Gains]) -> None:
-    """Add these gains, by account and quarter of an hour, in one statement; rows are locked in an order all share."""
-    if not gains:
-        return
+    """Add these gains, by account and quarter of an hour; rows are locked in an order that all share."""
+    rows = sorted(gains.items())
+    for first in range(0, len(rows), AT_ONCE):
+        _add_to_rollups(rows[first : first + AT_ONCE])
+
+
+def _add_to_rollups(rows: Sequence[tuple[tuple[UUID, datetime], Gains]]) -> None:
     table = Rollup._meta.db_table
     fields = {field.name: field for field in Rollup._meta.concrete_fields if not field.primary_key}
     values = [
         fields[name].get_db_prep_save(value, connection)
-        for (account_id, starts_at), row in sorted(gains.items())
+        for (account_id, starts_at), row in rows
         for name, value in {"account": account_id, "starts_at": starts_at, **row}.items()
     ]
     sums = ", ".join(
@@ -191,7 +196,7 @@ def add_to_rollups(gains: Mapping[tuple[UUID, datetime], Gains]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} AS r (account_id, starts_at, {', '.join(FIGURES)}) "  # noqa: S608  constants
-            f"VALUES {', '.join([row_sql] * len(gains))} ON CONFLICT (account_id, starts_at) DO UPDATE SET {sums}",
+            f"VALUES {', '.join([row_sql] * len(rows))} ON CONFLICT (account_id, starts_at) DO UPDATE SET {sums}",
             values,
         )
 

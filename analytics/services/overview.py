@@ -165,9 +165,13 @@ def _by_tag(chosen: Chosen, days: Days) -> dict[str, Sums]:
     kept = chosen.of_deliveries() & Q(part=0, delivery__post__deleted_at=None, **{f"{tag}__isnull": False})
     whole = Q(published_at__gte=begin, collected_at__lt=end)
     newest = LatestMetrics.objects.filter(kept, whole)
-    samples = MetricSample.objects.filter(
-        kept, collected_at__gte=begin, collected_at__lt=end, delivery__latest_metrics__part=0
-    ).filter(_not_whole(begin, end))
+    samples = MetricSample.objects.filter(  # one call: what it says of `latest_metrics` is of one row
+        kept,
+        _not_whole(begin, end),
+        collected_at__gte=begin,
+        collected_at__lt=end,
+        delivery__latest_metrics__part=0,
+    )
     gains: dict[tuple[str, UUID], Gains] = defaultdict(lambda: dict.fromkeys(FIGURES))
     for rows, suffix in ((newest, ""), (samples, "_gain")):
         sums = rows.values(tag, "delivery__account").order_by()
