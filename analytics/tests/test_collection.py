@@ -147,6 +147,23 @@ def test_accounts_of_many_posts_go_in_batches_and_one_bad_id_costs_only_itself(
     assert Tally.objects.get(name="collected_posts", outcome="collected").count == 3
 
 
+def test_platform_that_refuses_everything_is_not_asked_for_each_post(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = make_account(platform="bluesky")
+    for place in range(25):
+        make_published(account, remote_id=f"at://did:plc:anna/app.bsky.feed.post/{place}")
+
+    def refuse(*_: Any) -> None:
+        raise Rejected("Nobody may.", code="not_permitted")
+
+    monkeypatch.setattr(registry.connector_class("bluesky"), "fetch_metrics", refuse)
+
+    report = run(NOON + HOUR)
+
+    assert report.calls <= 2 * reading.MOST_HALVINGS + 2
+    assert sum(report.posts.values()) == 25
+    assert CollectionLane.objects.get().failures == 1
+
+
 def test_deleted_posts_are_noticed_and_asked_for_less_until_they_end(sandbox: Sandbox) -> None:
     account = connect(sandbox, "anna", platform="bluesky")
     delivery = publish(account, "Oops")
