@@ -244,7 +244,8 @@ def _within_cost(
     if granted == wanted:
         return posts, wants_account
     bought = _first(unpaid, granted)
-    waiting = [post.delivery_id for post, _ in unpaid[len(bought) :]]
+    taken = {post.delivery_id for post, _ in bought}
+    waiting = [post.delivery_id for post, _ in unpaid if post.delivery_id not in taken]
     CollectionPlan.objects.filter(delivery__in=waiting).update(next_at=until)
     if wants_account:
         CollectionLane.objects.filter(account=account.id).update(next_at=until)
@@ -263,13 +264,15 @@ def _pay(account: SocialAccount, rule: MetricsRule, reads: int, *, at: datetime)
 
 
 def _first(posts: Sequence[DuePost], refs: int) -> list[DuePost]:
-    """As many whole posts, from the first on, as have no more parts than this together."""
+    """As many whole posts, from the first on, as have no more parts than this together.
+
+    A thread that is too long for what is left keeps no others back.
+    """
     found: list[DuePost] = []
     for post in posts:
-        refs -= len(post[0].refs)
-        if refs < 0:
-            break
-        found.append(post)
+        if len(post[0].refs) <= refs:
+            refs -= len(post[0].refs)
+            found.append(post)
     return found
 
 

@@ -21,6 +21,7 @@ from mastablasta.core.errors import DomainError
 log = structlog.get_logger(__name__)
 
 REFRESH_AHEAD = timedelta(seconds=60)
+MOST_HALVINGS = 16  # two bad ids in a hundred are found with 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Told:
     is_account_told: bool = False
     failure: CallFailed | None = None
     calls: int = 0
+    halvings: int = 0
 
 
 def read(job: Job, *, should_stop: Callable[[], bool]) -> Told:
@@ -134,7 +136,10 @@ def _ask_for_account(connector: Connector, told: Told) -> None:
 
 
 def _ask_batch(connector: Connector, refs: Sequence[str], told: Told) -> None:
-    """One that has the whole batch refused is found by halving it, so that the others have their answer."""
+    """One that has the whole batch refused is found by halving it, so that the others have their answer.
+
+    Raises the refusal when that goes on for too long: then it is not about single posts.
+    """
     told.calls += 1
     try:
         found = connector.fetch_metrics(refs)
@@ -142,6 +147,9 @@ def _ask_batch(connector: Connector, refs: Sequence[str], told: Told) -> None:
         if len(refs) == 1:
             told.refused.add(refs[0])
             return
+        told.halvings += 1
+        if told.halvings > MOST_HALVINGS:
+            raise
         middle = len(refs) // 2
         _ask_batch(connector, refs[:middle], told)
         _ask_batch(connector, refs[middle:], told)

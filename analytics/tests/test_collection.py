@@ -13,6 +13,7 @@ from django.db.models import Min
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from analytics import tasks
 from analytics.collection import collector, queue, reading
 from analytics.collection.collector import CollectReport, collect
 from analytics.collection.reading import Job, Told
@@ -144,6 +145,23 @@ def test_accounts_of_many_posts_go_in_batches_and_one_bad_id_costs_only_itself(
     plan = CollectionPlan.objects.get(delivery=refused)
     assert (plan.failures, plan.next_at) == (1, NOON + 2 * HOUR + 8 * MINUTE)
     assert Tally.objects.get(name="collected_posts", outcome="collected").count == 3
+
+
+def test_platform_that_refuses_everything_is_not_asked_for_each_post(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = make_account(platform="bluesky")
+    for place in range(25):
+        make_published(account, remote_id=f"at://did:plc:anna/app.bsky.feed.post/{place}")
+
+    def refuse(*_: Any) -> None:
+        raise Rejected("Nobody may.", code="not_permitted")
+
+    monkeypatch.setattr(registry.connector_class("bluesky"), "fetch_metrics", refuse)
+
+    report = run(NOON + HOUR)
+
+    assert report.calls <= 2 * reading.MOST_HALVINGS + 2
+    assert sum(report.posts.values()) == 25
+    assert CollectionLane.objects.get().failures == 1
 
 
 def test_deleted_posts_are_noticed_and_asked_for_less_until_they_end(sandbox: Sandbox) -> None:
@@ -290,13 +308,13 @@ def test_fresh_figures_that_a_person_asks_for_are_read(sandbox: Sandbox) -> None
 
 
 def test_paid_reads_have_a_cap_for_workspace_and_day(sandbox: Sandbox, settings: Settings) -> None:
-    settings.ANALYTICS_PAID_READS = 4
+    settings.ANALYTICS_PAID_READS = 3
     account = connect(sandbox, "anna", platform="twitter")
+    publish(account, "This", "is", "too", "long", published_at=NOON - MINUTE)
     posts = [publish(account, f"Number {place}", published_at=NOON + place * MINUTE) for place in range(4)]
     at = NOON + 2 * HOUR
     queue.plan_published(at=at)
     CollectionLane.objects.update(next_at=at + 3 * DAY)
-    settings.ANALYTICS_PAID_READS = 3
 
     first = run(at)
     later = run(at + 2 * HOUR)
@@ -340,6 +358,19 @@ def test_what_cannot_be_asked_is_not_due(change: Callable[[SocialAccount], Any])
 
     assert due == (True, NOON + 10 * MINUTE)
     assert (queue.something_is_due(NOON + HOUR), queue.next_due_at(NOON + HOUR)) == (False, None)
+
+
+def test_tasks_plan_what_is_out_and_collect_what_is_due(sandbox: Sandbox) -> None:
+    account = connect(sandbox, "anna")
+    young, old = (publish(account, text, published_at=timezone.now() - age) for text, age in (("A", HOUR), ("B", DAY)))
+
+    tasks.plan()
+    lately = set(CollectionPlan.objects.values_list("delivery", flat=True))
+    tasks.plan_all()
+    tasks.collect()
+
+    assert lately == {young.id}
+    assert {key[0] for key in stored()} == {young.id, old.id}
 
 
 def test_one_collector_is_enough() -> None:
