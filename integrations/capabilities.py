@@ -62,6 +62,18 @@ class RateRule:
         return datetime.combine(tomorrow, time.min, zone).astimezone(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class MetricsRule:
+    """What a platform counts of posts. `batch`: so many it tells in one call. `budget`: how many such calls an account
+    may make of ours, so that most of the platform's own windows is left to publishing. `is_paid`: the platform charges
+    for each post that it tells of, once in a day of UTC."""
+
+    batch: int
+    budget: RateRule
+    source: Source
+    is_paid: bool = False
+
+
 Reconcile = Literal["exact", "best_effort", "none"]
 """How surely we can find out whether a post is out; people see it in `GET /platforms`.
 
@@ -87,7 +99,8 @@ class Capabilities:
 
     `reconcile`: how surely we can find out whether a post is out. `way`: by what. `settle_s`: how long after a call
     the platform's "I do not have it" may still be wrong. `hold_s`: how much longer after a time-out, since a front may
-    hand the request on late; 0 where two requests under a key of ours make one post.
+    hand the request on late; 0 where two requests under a key of ours make one post. `metrics`: None = it counts
+    nothing.
     """
 
     slug: str
@@ -102,5 +115,6 @@ class Capabilities:
     rates: tuple[RateRule, ...] = ()
     media: Mapping[str, MediaRule] = field(default_factory=dict)
     can_delete: bool = True
+    metrics: MetricsRule | None = None
     proof: str = "simulator-proven"
     sources: tuple[Source, ...] = field(default_factory=tuple)

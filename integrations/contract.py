@@ -196,14 +196,30 @@ class CannotTell:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What a platform counted of one post until `counted_at` (UTC). None = it does not tell, which is not 0."""
+    """What a platform counted of one post until `counted_at` (UTC). None = it does not tell, which is not 0.
+
+    `shares`: reposts and quotes together. `reach`: people, where views count looks. `extra`: what only some platforms
+    tell, by name: quotes, bookmarks, profile_clicks, engagements, video_views; without what is not told.
+    """
 
     counted_at: datetime
     views: int | None = None
     likes: int | None = None
-    replies: int | None = None
     shares: int | None = None
+    comments: int | None = None
+    reach: int | None = None
     clicks: int | None = None
+    extra: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMetrics:
+    """What a platform counted of an account as a whole until `counted_at` (UTC). None = it does not tell."""
+
+    counted_at: datetime
+    followers: int | None = None
+    following: int | None = None
+    posts: int | None = None
 
 
 class Connector(ABC):
@@ -323,11 +339,21 @@ class Connector(ABC):
         raise Rejected(f"{self.capabilities.label} takes no post back.", code="cannot_delete")
 
     def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:  # noqa: ARG002
-        """How people took these posts, by the remote ids of `refs`; what the platform cannot tell is left out.
+        """How people took these posts, by the remote ids of `refs`, `metrics_batch` of them at most.
 
-        A post that is gone, or that it does not count, is absent. Without calls where it counts nothing, as here.
+        A post that the platform does not show, or an id that is none of its ids, is absent; a figure that it does not
+        tell is None. Without calls where it counts nothing, as here.
         """
         return {}
+
+    @classmethod
+    def metrics_batch(cls, target: Target) -> int:  # noqa: ARG003
+        """How many posts one call of `fetch_metrics` asks for there; 0 = the platform counts nothing. Pure."""
+        return cls.capabilities.metrics.batch if cls.capabilities.metrics else 0
+
+    def fetch_account_metrics(self) -> AccountMetrics | None:
+        """What the platform counts of the account as a whole, in one call; None = nothing, without a call, as here."""
+        return None
 
 
 # --- connecting an account ---

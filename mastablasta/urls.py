@@ -54,6 +54,7 @@ urlpatterns = [
     api("api/v2/", "media_library.api.urls"),
     api("api/v2/", "posts.api.urls"),
     api("api/v2/", "webhooks.api.urls"),
+    api("api/v2/", "analytics.api.urls"),
 ]
 
 handler400 = "mastablasta.core.api.error_pages.bad_request"

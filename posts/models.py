@@ -255,6 +255,7 @@ class Delivery(Row):
             models.Index(
                 fields=["account", "due_at", "id"], condition=Q(due_at__isnull=False), name="delivery_promised"
             ),
+            models.Index(fields=["published_at"], condition=Q(state="published"), name="delivery_published"),
         ]
 
     def __str__(self) -> str:

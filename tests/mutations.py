@@ -1,4 +1,4 @@
-"""Twenty-eight ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Twenty-nine ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -52,6 +52,13 @@ DIES_BETWEEN_PARTS = (
     "posts/tests/test_threads.py::test_a_worker_that_dies_between_parts_leaves_nothing_out_and_nothing_twice"
 )
 MUTATIONS = (
+    Mutation(
+        "let a collector of figures write that has lost its account",
+        "analytics/collection/queue.py",
+        "lane = CollectionLane.objects.filter(account=job.account_id, lease_token=job.token)",
+        "lane = CollectionLane.objects.filter(account=job.account_id)",
+        ("analytics/tests/test_collection.py::test_two_collectors_share_the_accounts",),
+    ),
     Mutation(
         "let a sender of webhooks write that has lost its lane",
         "webhooks/queue.py",

@@ -68,6 +68,7 @@ def test_api_and_database_have_room_for_its_types_of_posts(slug: str) -> None:
 def test_its_limits_name_their_sources(slug: str) -> None:
     capabilities = registry.capabilities(slug)
     sources = [capabilities.text.source, *capabilities.sources, *(rate.source for rate in capabilities.rates)]
+    sources += [capabilities.metrics.source, capabilities.metrics.budget.source] if capabilities.metrics else []
     said = [(one.url, one.read) for one in (*sources, *capabilities.media.values())]
 
     assert [url for url, _ in said if not url.startswith("https://")] == []

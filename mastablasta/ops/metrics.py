@@ -16,6 +16,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from analytics.collection import queue as collection
+from analytics.models import CollectionPlan
 from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.services.tokens import ends_by
 from integrations.states import CredentialState
@@ -39,6 +41,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "deliveries": ("Deliveries that ended, by their state", ("platform", "outcome")),
     "token_refreshes": ("Refreshes of tokens: renewed, or why not", ("platform", "outcome")),
     "webhook_attempts": ("Requests to receivers of webhooks: taken, or failed", ("outcome",)),
+    "collected_posts": ("Posts whose figures were asked for, by what came of it", ("platform", "outcome")),
     "lanes_repaired": ("Accounts that would have been looked at too late; each is a bug", ()),
 }
 
@@ -57,6 +60,7 @@ class Instance(Collector):
         yield from _accounts()
         yield from _mail()
         yield from _webhooks()
+        yield from _figures()
         yield from _heartbeats()
         yield from _counters()
 
@@ -164,6 +168,15 @@ def _webhooks() -> Iterator[Metric]:
     yield _gauge(
         "webhooks_disabled", f"Endpoints that were switched off after a day of failures, up to {MOST}", {(): disabled}
     )
+
+
+def _figures() -> Iterator[Metric]:
+    at = timezone.now()
+    due_at = collection.next_due_at(at)
+    lag_s = max(0.0, (at - due_at).total_seconds()) if due_at else 0.0
+    yield _gauge("collection_lag_seconds", "How long the figures that wait longest to be read have waited", {(): lag_s})
+    due = _capped(CollectionPlan.objects.filter(next_at__lte=at))
+    yield _gauge("collection_due", f"Posts whose figures are due, up to {MOST}, whatever they wait for", {(): due})
 
 
 def _heartbeats() -> Iterator[Metric]:

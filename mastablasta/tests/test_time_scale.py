@@ -48,6 +48,8 @@ PROMISED_S: Mapping[str, float | list[float]] = {
     "mastablasta.ops.runner.STABLE_S": 30,
     "media_library.services.render_worker.LEASE": 30,
     "media_library.services.render_worker.RENEW_S": 5,
+    "analytics.collection.queue.LEASE": 60,
+    "analytics.collection.collector.RENEW_S": 15,
 }
 # A busy machine needs these; they are not shortened.
 AS_THEY_ARE_S: Mapping[str, float] = {

@@ -115,16 +115,3 @@ def test_who_comes_second_in_a_race_is_told_the_same(client: APIClient, workspac
         assert [one["content"] for one in answer.json()["successful"]] == done
         assert [(one["index"], one["code"]) for one in answer.json()["failed"]] == [(1, "external_id_taken")]
     assert Post.objects.in_workspace(workspace).count() == 3
-
-
-def test_two_requests_store_the_same_ids_in_the_same_order(client: APIClient, workspace: Workspace) -> None:
-    """Each waits at the unique index for the other's rows: in two orders, one of them would be a deadlock."""
-    posts = [{"content": f"Post {one or 'without'}", "external_id": one} for one in ("c", "a", "", "b")]
-    query_set = type(Post.objects)
-
-    with patch.object(query_set, "bulk_create", autospec=True, side_effect=query_set.bulk_create) as stored:
-        told = client.post("/api/v2/bulk/posts/create", {"posts": posts}).json()
-
-    assert [one["content"] for one in told["successful"]] == [one["content"] for one in posts]
-    [of_posts, *_] = stored.call_args_list
-    assert [post.external_id for post in of_posts.args[1]] == [None, "a", "b", "c"]
