@@ -44,8 +44,6 @@ TOLD: dict[str, dict[str, Any]] = {
 }
 ACCOUNTS = {slug: AccountMetrics(NOW, followers=812, following=33, posts=1) for slug in TOLD}
 ACCOUNTS["facebook"] = AccountMetrics(NOW, followers=812)  # pages follow nobody, and their posts are not counted
-
-
 ANSWERS: dict[str, dict[str, Any]] = {
     "twitter": {
         "non_public_metrics": {
@@ -65,6 +63,12 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "mastodon": {"favourites_count": 45, "quotes_count": 3, "reblogs_count": 12, "replies_count": 8},
     "bluesky": {"bookmarkCount": 2, "likeCount": 45, "quoteCount": 3, "replyCount": 8, "repostCount": 12},
+    "facebook": {
+        "shares": {"count": 12},
+        "reactions": {"summary": {"total_count": 45}},
+        "comments": {"summary": {"total_count": 8}},
+        "insights": {"post_media_view": 1250, "post_total_media_view_unique": 900, "post_clicks": 7},
+    },
 }
 
 

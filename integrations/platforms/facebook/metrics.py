@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from integrations.errors import Rejected
 from integrations.platforms.facebook.errors import TABLE, error_from
 from integrations.protocols.graph import NOT_FOUND, SCOPE_MISSING, VERSION
 from integrations.protocols.graph_batch import Read, read_each
-from integrations.protocols.values import count_in, id_in, object_in, objects_in, text_in
+from integrations.protocols.values import count_in, id_in, numbers_in, object_in, objects_in, text_in
 from mastablasta.core.outbound import Http, Response
 
 Kind = Literal["post", "video", "comment"]
@@ -130,9 +130,10 @@ def _metrics(remote_id: str, kind: Kind, asked: Asked) -> Metrics:
     row = answer.fields()
     if id_in(row) != remote_id:
         raise answer.in_doubt("is not about the post", code="unreadable")
+    in_its_words = numbers_in({**row, "insights": dict(_insights(row))})
     if kind == "post" and "shares" in asked.names:
         row.setdefault("shares", {"count": 0})  # left out where nobody has shared the post
-    return _READERS[kind](row, answer.received_at)
+    return replace(_READERS[kind](row, answer.received_at), answer=in_its_words)
 
 
 def _of_post(row: Mapping[str, Any], at: datetime) -> Metrics:
