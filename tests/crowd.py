@@ -15,7 +15,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from integrations import registry
-from media_library.tests.factories import photo
+from media_library.tests.factories import clip, photo
 from tests.client import Client
 from tests.instance import PATIENCE_S, Instance
 
@@ -62,7 +62,9 @@ class Crowd:
         self.platforms = platforms
         self.client: Client = instance.client()
         self.accounts: dict[str, list[str]] = {platform: [] for platform in platforms}
-        self._picture = ""
+        if "youtube" in platforms:  # what it does with a video is none of what these tests look at
+            instance.sandbox.instance("youtube", video_processing_ms=0)
+        self._files: dict[bool, str] = {}
         # Of accounts that are due at the same moment the oldest comes first: no platform is to be the first of all.
         for number, platform in itertools.product(range(size), platforms):
             self.accounts[platform].append(self.client.connect(platform, f"{platform}{number}"))
@@ -112,11 +114,14 @@ class Crowd:
         return post_id
 
     def file_for(self, platform: str) -> dict[str, list[str]]:
-        """What a post there has beside its text: the same picture each time, where no post goes without one."""
+        """What a post there has beside its text: the same file each time, where no post goes without one."""
         if platform in WITH_TEXTS:
             return {}
-        self._picture = self._picture or self.client.upload(photo((640, 640)), alt_text="A picture")["id"]
-        return {"media": [self._picture]}
+        takes_pictures = registry.capabilities(platform).media["standard"].images is not None
+        if takes_pictures not in self._files:
+            data = photo((640, 640)) if takes_pictures else clip()
+            self._files[takes_pictures] = self.client.upload(data, alt_text="A cat")["id"]
+        return {"media": [self._files[takes_pictures]]}
 
     def post(self, post_id: str) -> dict[str, Any]:
         shown: dict[str, Any] = self.client.get(f"posts/{post_id}")

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from integrations.platforms.facebook import metrics
-from tests.specifications import bluesky, facebook, mastodon, twitter
-from tests.specifications.agreement import graph_differences, lexicon_differences, openapi_differences
+from tests.specifications import bluesky, facebook, mastodon, twitter, youtube
+from tests.specifications.agreement import (
+    discovery_differences,
+    graph_differences,
+    lexicon_differences,
+    openapi_differences,
+)
 from tests.specifications.copies import copy_of, json_copy_of
 
 VERSIONS = ("x-openapi-2026-08-06-tweetfields.json", "x-openapi.json")
@@ -40,3 +45,10 @@ def test_figures_that_we_ask_facebook_for_are_there() -> None:
         known = {field["name"] for field in node["fields"]} | {api.get("endpoint") for api in node["apis"]}
         asked = {"insights" if name.startswith("post_") else name.partition(".")[0] for name in names}
         assert asked <= known
+
+
+def test_table_of_youtube_agrees() -> None:
+    document = json_copy_of("youtube.v3.json")
+
+    assert list(discovery_differences(youtube.CALLS, youtube.METHODS, document)) == []
+    assert youtube.CALLS.keys() - youtube.METHODS.keys() == {name for name, one in youtube.CALLS.items() if one.beyond}

@@ -148,7 +148,7 @@ CALLS = {
     "POST /token": Call(body={FORM: fields(_KEYS | _GRANT)}, beyond=WEB_SERVER),
     "POST /revoke": Call(body={FORM: fields({"token!": TEXT})}, beyond=WEB_SERVER),
     "GET /youtube/v3/channels": Call(
-        query=fields({"part!": PART, "mine!": one_of("true")}),
+        query=fields({"part!": PART, "mine!": FLAG}),
         answers={200: fields({"items": Items(CHANNEL)}, is_part=True)},
         refusals=REFUSALS,
         scopes=FORCE_SSL,

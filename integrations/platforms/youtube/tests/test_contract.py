@@ -171,6 +171,33 @@ def test_session_that_is_gone_is_begun_anew_only_if_it_made_no_video(
     assert uploads_begun(anna) == (1 if is_whole else 2)
 
 
+@pytest.mark.usefixtures("small_stretches")
+def test_no_stretch_is_sent_twice_whenever_the_worker_dies(
+    anna: SignedInAccount, folder: Films, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at each thing that it would keep, once; whoever comes next asks what has arrived."""
+    sent: list[int] = []
+    transfer = uploads.Film.transfer
+
+    def counted(self: uploads.Film, size: int, path: str, **how: Any) -> Any:
+        sent.append(size)
+        return transfer(self, size, path, **how)
+
+    monkeypatch.setattr(uploads.Film, "transfer", counted)
+    use = long_film(folder)
+    step, notes = step_of(with_media(use)), InMemoryProgress()
+    for saves in (2, 0, 1, 0, 1, 0):  # once a stretch was answered, and once what had arrived
+        notes = InMemoryProgress(**notes.data)
+        notes.stops_at = saves
+        with pytest.raises(LeaseLost):
+            anna.connector.publish(step, progress=notes)
+
+    go_on(anna, step, InMemoryProgress(**notes.data))
+
+    assert (sum(sent), uploads_begun(anna)) == (use.size, 1)
+    assert [post["media"] for post in anna.sandbox.posts("youtube")] == [[row(use)]]
+
+
 def uploads_begun(anna: SignedInAccount) -> int:
     calls = anna.sandbox.requests("youtube")
     return sum(call["method"] == "POST" and call["path"].endswith("/upload/youtube/v3/videos") for call in calls)
