@@ -28,7 +28,7 @@ class SourceSerializer(StrictSerializer):
 
 class TextLimitSerializer(StrictSerializer):
     limit = serializers.IntegerField()
-    unit = serializers.CharField(help_text="How it is counted: `graphemes`, `weighted`, `characters`.")
+    unit = serializers.CharField(help_text="How it is counted: `graphemes`, `weighted`, `characters`, `bytes`.")
     is_stock = serializers.BooleanField(help_text="A server of this platform may allow more or less.")
     source = SourceSerializer()  # type: ignore[assignment]  # the metaclass takes fields out of the class
 

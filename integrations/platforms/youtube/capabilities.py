@@ -103,7 +103,7 @@ CAPABILITIES = Capabilities(
     slug="youtube",
     label="YouTube",
     post_types=("standard", "short"),
-    text=TextLimit(limit=MAX_DESCRIPTION_BYTES, unit="characters", source=VIDEOS),
+    text=TextLimit(limit=MAX_DESCRIPTION_BYTES, unit="bytes", source=VIDEOS),
     reconcile="best_effort",  # of a video exact, by its id; of a comment by what it says
     way="progress",
     settle_s=30,

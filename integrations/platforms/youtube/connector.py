@@ -42,6 +42,7 @@ from integrations.platforms.youtube.videos import (
     film_of,
     is_short,
     parts_of,
+    privacy_of,
     shown,
     title_of,
 )
@@ -84,8 +85,8 @@ class YouTubeConnector(Connector):
     def media_rule(cls, post_type: str, target: Target | None) -> MediaRule | None:
         """A quarter of an hour at most for a channel that is not verified by phone."""
         rule = super().media_rule(post_type, target)
-        is_verified = target is None or target.facts.get("long_uploads", "") in {"", "allowed"}
-        if is_verified or rule is None or rule.videos is None:
+        is_unverified = target is not None and target.facts.get("long_uploads") in {"eligible", "disallowed"}
+        if not is_unverified or rule is None or rule.videos is None:
             return rule
         longest = min(rule.videos.max_duration_s or LONGEST_UNVERIFIED_S, LONGEST_UNVERIFIED_S)
         return replace(rule, videos=replace(rule.videos, max_duration_s=longest))
@@ -111,8 +112,9 @@ class YouTubeConnector(Connector):
     ) -> Found | Absent | CannotTell:
         """Ask for the video by the id that it has had since it was uploaded; look for a comment below its video.
 
-        A video that still says what its draft said was not shown. Where its id is not known, the channel's own videos
-        are looked through for one with its title and text.
+        A video that still says what its draft said was not shown, nor was one that is kept private against our will: to
+        show it again does no harm. Where its id is not known, the channel's own videos are looked through for one with
+        its title and text.
         """
         if step.part.kind == "comment":
             page = partial(own_comments, self.http, self.target, step.sent[0].remote_id)
@@ -124,7 +126,8 @@ class YouTubeConnector(Connector):
             posts = own_posts(page, since=since, known=known, most_pages=MOST_PAGES)
             return _first(posts, lambda post: _is_shown(post, step))
         state = ask_for_video(self.http, video_id)
-        if state is None or state.description == step.key:
+        is_kept_private = state is not None and state.privacy == PRIVATE != privacy_of(step.content.options)
+        if state is None or state.description == step.key or is_kept_private:
             return Absent()
         return Found(video_id, self._url(step, video_id))
 

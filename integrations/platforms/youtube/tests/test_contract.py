@@ -324,16 +324,18 @@ def test_video_is_in_its_playlist_once_whatever_dies(anna: SignedInAccount, fold
 
 
 def test_video_that_stays_private_against_our_will_is_the_operators_matter(
-    anna: SignedInAccount, folder: Films
+    anna: SignedInAccount, folder: Films, before: datetime
 ) -> None:
     settings(anna.sandbox, keeps_private=True)
     step, notes = step_of(with_media(folder.video())), InMemoryProgress()
     with pytest.raises(OperatorProblem) as caught:
         go_on(anna, step, notes)
+    looked = anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
     settings(anna.sandbox, keeps_private=False)
 
     published = go_on(anna, step, notes)
 
+    assert looked == Absent()
     assert (caught.value.code, anna.texts(), uploads_begun(anna)) == ("privacy_forced", ["Look"], 1)
     assert published.remote_id == anna.sandbox.posts("youtube")[0]["id"]
 
