@@ -203,6 +203,22 @@ def uploads_begun(anna: SignedInAccount) -> int:
     return sum(call["method"] == "POST" and call["path"].endswith("/upload/youtube/v3/videos") for call in calls)
 
 
+def test_video_that_look_ups_do_not_know_yet_is_shown_again_and_is_one(
+    anna: SignedInAccount, folder: Films, before: datetime
+) -> None:
+    anna.sandbox.limits(lookup_lag_ms=60_000)
+    step, notes = step_of(with_media(folder.video())), InMemoryProgress()
+    anna.fault("accept_then_reset")
+    with pytest.raises(OutcomeUnknown):
+        go_on(anna, step, notes)
+
+    looked = anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
+    published = go_on(anna, step, notes)
+
+    [post] = anna.sandbox.posts("youtube")
+    assert (looked, published.remote_id, anna.calls("publish")) == (Absent(), post["id"], 2)
+
+
 # --- what YouTube makes of it ---
 
 
