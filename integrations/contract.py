@@ -423,9 +423,11 @@ class SignIn(ABC):
     Every method that talks to the platform may raise what integrations.errors lists. `revoke_ends`: what a revocation
     ends at the platform: this "grant", or everything that the "person" ever granted to the same app. `default_host`:
     the base URL where accounts are unless a person names another host; "" = everybody names theirs.
-    `has_other_hosts`: whether there is another to be named.
+    `has_other_hosts`: whether there is another to be named. `scope_costs`: the scopes that a person may leave out, each
+    with what cannot be done without it, as a sentence for people.
     """
 
+    scope_costs: ClassVar[Mapping[str, str]] = {}
     revoke_ends: ClassVar[Literal["grant", "person"]] = "grant"
     default_host: ClassVar[str] = ""
     has_other_hosts: ClassVar[bool] = True
