@@ -104,6 +104,7 @@ WALKS = (
     "analytics/tests/test_collect_analytics.py",
     "accounts/tests/test_set_site_role.py",
     "integrations/tests/test_refresh_tokens.py",
+    "integrations/tests/test_rotate_encryption_key.py",
     "media_library/tests/test_import_media.py",
     "media_library/tests/test_storage_audit.py",
     "posts/tests/test_export_posts.py",
