@@ -43,6 +43,9 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "integrations/services/authorisations.py": ("integrations/tests/test_oauth_connect.py",),
     "integrations/services/budgets.py": ("posts/tests/test_pace.py",),
     "integrations/services/disconnection.py": ("integrations/tests/test_disconnection.py",),
+    "integrations/services/withdrawals.py": (
+        "integrations/tests/test_withdrawals.py::test_deletion_leaves_neither_tokens_nor_names_and_says_so",
+    ),
     "integrations/services/tokens.py": (
         "integrations/tests/test_tokens.py",
         "integrations/tests/test_account_check.py",
