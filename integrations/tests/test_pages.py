@@ -125,6 +125,21 @@ def test_sign_in_that_is_given_up_ends_nobodys_grant(
     check_account(page, at=timezone.now())
 
 
+def test_page_goes_on_when_the_sixty_days_of_the_persons_own_token_are_over(
+    sandbox: Sandbox, workspace: Workspace, owner: User
+) -> None:
+    page = connect(sandbox, "dora", platform="facebook", workspace=workspace)
+    sandbox.fault("facebook", "other", "expire_token")
+    url = f"{ACCOUNTS}/{page.id}/test"
+
+    answer = signed_in(owner).post(url)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "sign_in_ended")
+    page.refresh_from_db()
+    assert page.credential is not None
+    assert (page.state, page.credential.state) == ("active", "live")
+
+
 def test_page_of_a_person_who_removed_the_app_has_to_be_connected_again(
     sandbox: Sandbox, workspace: Workspace, berta: str
 ) -> None:
