@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User, Workspace
@@ -15,6 +16,7 @@ from integrations.platforms.facebook import sign_in
 from integrations.services.account_check import check_account
 from integrations.tests.factories import connect
 from mastablasta.core.errors import Conflict, Invalid
+from tests.kit.connector_contract import consent
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -82,9 +84,15 @@ def test_what_was_not_granted_is_named_with_what_it_costs(
     sandbox: Sandbox, workspace: Workspace, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sign_in, "SCOPES", (*sign_in.NEEDED, "read_insights", "business_management"))
-    page = connect(sandbox, "carl", platform="facebook", workspace=workspace)
+    browser = Client(HTTP_ACCEPT="text/html")
+    browser.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
+    began = signed_in(owner).get(f"/api/v2/oauth/facebook/authorize?instance={sandbox.url}/facebook").json()
 
+    said = browser.get("/api/v2/oauth/facebook/callback", consent(began["url"], "carl")).content.decode()
+
+    page = SocialAccount.objects.in_workspace(workspace).get()
     shown = signed_in(owner).get(f"{ACCOUNTS}/{page.id}").json()
+    assert "First comments are not published. (<code>pages_manage_engagement</code>)" in said
 
     assert shown["missing_scopes"] == [
         {"scope": "pages_manage_engagement", "cost": "First comments are not published."},
@@ -93,7 +101,7 @@ def test_what_was_not_granted_is_named_with_what_it_costs(
     assert shown["forecast"] is None
 
 
-def test_disconnecting_ends_the_grant_with_the_last_account_of_the_person_anywhere(
+def test_grant_ends_with_the_last_account_of_the_person_anywhere(
     sandbox: Sandbox, workspace: Workspace, berta: str
 ) -> None:
     """Meta takes back all that a person granted to an app: other pages, and other workspaces, would lose theirs."""
