@@ -26,7 +26,7 @@ os.environ["MASTABLASTA_HOME"] = os.path.join(
 os.environ["MASTABLASTA_MODE"] = "development"
 os.environ["SANDBOX_PORT"] = str(free_port())
 
-from mastablasta.settings import *  # noqa: F403
+from mastablasta.settings import *  # noqa: E402, F403
 
 MIDDLEWARE = ["tests.described.Watch", *MIDDLEWARE]  # noqa: F405
 
