@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.db import connections
 
+from mastablasta.checks import setup_is_public
 from mastablasta.v1_demo.platforms import PLATFORMS
 from mastablasta.v1_demo.tests.conftest import DemoClient
 from mastablasta.v1_demo.urls import ENDPOINTS
@@ -317,3 +318,12 @@ def test_forms_of_other_pages_are_not_taken(demo: DemoClient) -> None:
 
 def test_every_platform_takes_what_is_said_without_a_type() -> None:
     assert all("standard" in platform.post_types for platform in PLATFORMS.values())
+
+
+@pytest.mark.parametrize(("is_on", "is_production", "ids"), [(True, True, 1), (False, True, 0), (True, False, 0)])
+def test_who_goes_into_production_is_told_that_the_demo_is_on(
+    settings: Any, is_on: bool, is_production: bool, ids: int
+) -> None:
+    settings.V1_ENABLED, settings.IS_DEVELOPMENT = is_on, not is_production
+
+    assert [one.id for one in setup_is_public()].count("mastablasta.W004") == ids
