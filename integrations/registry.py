@@ -54,7 +54,11 @@ PLATFORMS: dict[str, Entry] = {
             ),
         ),
     ),
-    "facebook": Entry("Facebook", sign_ins=(SignInEntry(app_settings=META_APP),)),
+    "facebook": Entry(
+        "Facebook",
+        _place("facebook", "connector.FacebookConnector"),
+        (SignInEntry(_place("facebook", "sign_in.FacebookOAuth"), app_settings=META_APP),),
+    ),
     "instagram": Entry("Instagram", sign_ins=(SignInEntry(app_settings=META_APP),)),
     "linkedin": Entry(
         "LinkedIn", sign_ins=(SignInEntry(app_settings=("LINKEDIN_CLIENT_ID", "LINKEDIN_CLIENT_SECRET")),)
