@@ -90,7 +90,7 @@ def update(server: YouTube, request: Request, caller: Caller) -> dict[str, Any]:
     video.draft_text = video.draft_text or str(video.snippet.get("description") or "")
     video.resource = {**video.resource, **{name: checked.get(name) for name in parts}}
     show(server, video, request.at_ms)
-    return shape(server, video, parts, request.at_ms)
+    return shape(server, video, parts, request.at_ms) | {name: video.resource[name] for name in parts}
 
 
 def show(server: YouTube, video: Video, at_ms: int) -> None:
