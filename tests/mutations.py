@@ -53,6 +53,13 @@ DIES_BETWEEN_PARTS = (
 )
 MUTATIONS = (
     Mutation(
+        "look up the session of whoever asks the demo",
+        "mastablasta/v1_demo/views.py",
+        "request.user = AnonymousUser()",
+        "_ = AnonymousUser()",
+        ("mastablasta/v1_demo/tests/test_calls.py::test_no_call_opens_a_connection_to_the_database",),
+    ),
+    Mutation(
         "tell an alert of what was above it before",
         "analytics/alerts.py",
         "now > alert.threshold >= (rise.before[alert.figure] or 0)",
