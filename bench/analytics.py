@@ -100,7 +100,9 @@ def ask(sql: str, values: Mapping[str, Any]) -> list[Any]:
 def copies_of(model: Any, count: int, source: str, **changed: str) -> None:
     """Insert rows like that one in SQL: `source` gives `n` and what `changed`, by column, is made of."""
     table = model._meta.db_table
-    columns = [field.column for field in model._meta.concrete_fields if field.column in changed or not field.primary_key]
+    columns = [
+        field.column for field in model._meta.concrete_fields if field.column in changed or not field.primary_key
+    ]
     values = ", ".join(changed.get(column, f"one.{column}") for column in columns)
     template = f"(SELECT * FROM {table} LIMIT 1) one"
     ask(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {template}, {source}", {"count": count})

@@ -87,6 +87,7 @@ PLATFORM: dict[str, Any] = {
     },
     "reconcile": "exact",
     "can_delete": True,
+    "needs_media": False,
     "rates": [
         {
             "operation": "any",
@@ -108,6 +109,7 @@ NOT_BUILT: dict[str, Any] = {
     "options": {},
     "reconcile": None,
     "can_delete": None,
+    "needs_media": None,
     "rates": [],
 }
 NOT_REVOKED = {

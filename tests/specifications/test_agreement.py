@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.specifications import bluesky, facebook, mastodon, twitter
+import pytest
+
+from tests.specifications import bluesky, facebook, instagram, mastodon, twitter
 from tests.specifications.agreement import graph_differences, lexicon_differences, openapi_differences
 from tests.specifications.copies import copy_of, json_copy_of
 
@@ -30,3 +32,12 @@ def test_table_of_bluesky_agrees() -> None:
 
 def test_table_of_facebook_agrees() -> None:
     assert list(graph_differences(facebook.CALLS, facebook.EDGES, lambda node: json_copy_of(f"meta/{node}.json"))) == []
+
+
+@pytest.mark.parametrize("host", [0, 1])
+def test_table_of_instagram_agrees(host: int) -> None:
+    edges = instagram.edges_at(host)
+    calls = {name: call for name, call in instagram.CALLS.items() if name in edges}
+
+    assert set(instagram.EDGES) >= {name for name, call in instagram.CALLS.items() if not call.beyond}
+    assert list(graph_differences(calls, edges, lambda node: json_copy_of(f"meta/{node}.json"))) == []
