@@ -247,10 +247,11 @@ class Instagram(GraphPlatform):
 
     def caller_of(self, request: Request, *, token: str | None = None) -> Caller:
         """Return who calls. Raises Refused for a token of the other host, too."""
-        caller = super().caller_of(request, token=token)
-        if caller.app.client_id != f"sandbox-{OWN_APP if is_own_host(request) else META_APP}":
+        found = self.site.tokens.get(token or self.access_token(request))
+        wanted = f"sandbox-{OWN_APP if is_own_host(request) else META_APP}"
+        if found is not None and (found.grant.app is None or found.grant.app.client_id != wanted):
             raise token_refused(None)
-        return caller
+        return super().caller_of(request, token=token)
 
     def check_permission(self, request: Request, caller: Caller, name: str) -> None:
         """Raises Refused where the person did not grant it, by the name that it has at this host."""
