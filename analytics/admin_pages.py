@@ -20,7 +20,7 @@ from django.utils import timezone
 from accounts.models import Workspace
 from analytics.charts import Chart, bar_chart
 from analytics.figures import FIGURES, engagement_rate
-from analytics.models import MetricSample
+from analytics.models import LatestMetrics, MetricSample
 from analytics.services.overview import Overview, overview_of
 from analytics.services.spans import Chosen, Days
 from posts.models import Post
@@ -64,9 +64,12 @@ def post_page(request: HttpRequest, page: admin.ModelAdmin[Any], post_id: UUID) 
     by_delivery: dict[UUID, list[MetricSample]] = {}
     for sample in samples.order_by("delivery__created_at", "delivery", "collected_at"):
         by_delivery.setdefault(sample.delivery_id, []).append(sample)
+    latest = LatestMetrics.objects.filter(delivery__post=post, part=0)
+    told = dict(latest.values_list("delivery", "answer"))
     accounts = [
         {
             "account": rows[0].delivery.account,
+            "answer": told.get(rows[0].delivery_id),
             "charts": [
                 bar_chart(name, [(_moment(row), row.figures()[name]) for row in rows])
                 for name in FIGURES

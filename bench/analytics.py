@@ -30,8 +30,8 @@ SELECT d.id, 0, date_bin('15 minutes', d.published_at + k * (%(end)s - d.publish
 """
 LATEST_SQL = """
 INSERT INTO analytics_latestmetrics (delivery_id, part, account_id, published_at, collected_at, views, likes, extra,
-                                     untold, is_repeat)
-SELECT d.id, 0, d.account_id, d.published_at, max(s.collected_at), max(s.views), max(s.likes), '{}', '[]', false
+                                     answer, untold, is_repeat)
+SELECT d.id, 0, d.account_id, d.published_at, max(s.collected_at), max(s.views), max(s.likes), '{}', '{}', '[]', false
   FROM posts_delivery d JOIN analytics_metricsample s ON s.delivery_id = d.id GROUP BY d.id
 """
 SUMS = "sum(views), sum(likes), sum(shares), sum(comments), sum(reach), sum(clicks)"
