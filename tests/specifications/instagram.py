@@ -119,6 +119,7 @@ CALLS = {
         path={"id": ID}, query=fields(PROOF | {"fields!": TEXT}), answers={200: MADE}, refusals=REFUSALS
     ),
     "DELETE /v26.0/{id}": Call(path={"id": ID}, query=fields(PROOF), refusals=REFUSALS),
+    "POST /v26.0/": facebook.CALLS["POST /v26.0/"],
     "POST /ig-api-upload/v26.0/{container_id}": Call(
         path={"container_id": ID},
         query=fields(PROOF),  # at the simulator, which has one address for both hosts

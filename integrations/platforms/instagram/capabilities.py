@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from integrations.capabilities import LONGEST_HOLD_S, Capabilities, RateRule, Source, TextLimit
+from integrations.capabilities import LONGEST_HOLD_S, Capabilities, MetricsRule, RateRule, Source, TextLimit
+from integrations.protocols.graph_batch import MOST_READS
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
@@ -13,6 +14,8 @@ PUBLISHING = Source(f"{_DOCS}/content-publishing", READ)
 MEDIA = Source(f"{_DOCS}/instagram-graph-api/reference/ig-user/media", READ)
 QUOTA = Source(f"{_DOCS}/instagram-graph-api/reference/ig-user/content_publishing_limit", READ)
 UPLOADS = Source(f"{_DOCS}/content-publishing/resumable-uploads", READ)
+INSIGHTS = Source(f"{_DOCS}/reference/instagram-media/insights", READ)
+RATES = Source("https://developers.facebook.com/docs/graph-api/overview/rate-limiting", READ)
 
 MAX_CHARACTERS = 2_200
 MOST_HASHTAGS = 30
@@ -129,8 +132,16 @@ CAPABILITIES = Capabilities(
     options=OPTIONS,
     rates=(RateRule("publish", MOST_POSTS_A_DAY, 86_400, "account", QUOTA),),
     media={"standard": STANDARD, "carousel": STANDARD, "reel": REEL, "story": STORY},
-    sources=(PUBLISHING, MEDIA, QUOTA, UPLOADS),
+    metrics=MetricsRule(
+        batch=MOST_READS,
+        # Each read of a batch counts: 2,000 of the 4,800 that an account has for each time that it was seen.
+        budget=RateRule("metrics", limit=40, window_s=86_400, scope="account", source=RATES),
+        source=INSIGHTS,
+    ),
+    sources=(PUBLISHING, MEDIA, QUOTA, UPLOADS, INSIGHTS, RATES),
 )
+# At Instagram's own host no call is documented that reads several posts: so many are read one after the other.
+READS_ONE_BY_ONE = 20
 # By Instagram Login there is no upload, so videos are fetched as well, and nothing is taken back.
 # Sources: the pages named above.
 BY_INSTAGRAM_LOGIN = replace(

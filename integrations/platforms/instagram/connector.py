@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -13,11 +13,13 @@ import structlog
 from integrations.capabilities import Capabilities
 from integrations.contract import (
     Absent,
+    AccountMetrics,
     CannotTell,
     ClientApp,
     Connector,
     Content,
     Found,
+    Metrics,
     Pending,
     Progress,
     Published,
@@ -25,7 +27,8 @@ from integrations.contract import (
     Target,
 )
 from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Rejected, Unavailable
-from integrations.platforms.instagram.capabilities import BY_INSTAGRAM_LOGIN, CAPABILITIES
+from integrations.platforms.instagram import metrics
+from integrations.platforms.instagram.capabilities import BY_INSTAGRAM_LOGIN, CAPABILITIES, READS_ONE_BY_ONE
 from integrations.platforms.instagram.containers import (
     FINISHED,
     IN_PROGRESS,
@@ -136,6 +139,16 @@ class InstagramConnector(Connector):
         failure = error_from(answer)
         if failure.code != NOT_FOUND:
             raise failure
+
+    def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:
+        return metrics.fetch(self.http, dict.fromkeys(refs), in_batches=not _is_by_instagram_login(self.target))
+
+    @classmethod
+    def metrics_batch(cls, target: Target) -> int:
+        return READS_ONE_BY_ONE if _is_by_instagram_login(target) else super().metrics_batch(target)
+
+    def fetch_account_metrics(self) -> AccountMetrics:
+        return metrics.fetch_account(self.http, self.target.remote_id)
 
     # --- one visible call ---
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.graph import Caller, comma_apart, endpoint
+from sandbox.graph import Caller, asked_fields, comma_apart, endpoint
 from sandbox.platforms.instagram.server import ROUTES, Account, Instagram, is_own_host
 from sandbox.routing import Operation
 from sandbox.wire import Answer, Request
@@ -43,9 +43,17 @@ def renew(server: Instagram, request: Request) -> Answer:
     return server.oauth.renew(request)  # type: ignore[attr-defined,no-any-return]
 
 
+PROFILE_FIELDS = frozenset(
+    {"username", "name", "profile_picture_url", "followers_count", "follows_count", "media_count"}
+)
+OWN_FIELDS = PROFILE_FIELDS | {"id", "user_id", "account_type"}
+PAGE_FIELDS = frozenset({"id", "name", "access_token", "instagram_business_account"})
+
+
 @endpoint(ROUTES, "GET", "/me", Operation.OTHER)
 def who_am_i(server: Instagram, request: Request, caller: Caller) -> dict[str, Any]:
     """Say who calls: the person or page at Facebook, the account at Instagram."""
+    asked_fields(request, OWN_FIELDS if is_own_host(request) else ("id", "name"))
     if not is_own_host(request):
         return {"id": caller.page.id if caller.page else caller.person.id}
     account = server.account_of(caller.person)
@@ -62,6 +70,7 @@ def who_am_i(server: Instagram, request: Request, caller: Caller) -> dict[str, A
 @endpoint(ROUTES, "GET", "/me/accounts", Operation.OTHER, scopes=("pages_show_list",))
 def pages(server: Instagram, request: Request, caller: Caller) -> dict[str, Any]:
     """Name the pages with a token for each and the account that each is linked to, a few at a time."""
+    asked_fields(request, PAGE_FIELDS)
     query, own = request.query(), server.pages_of(caller.person)
     grant = server.site.tokens[server.access_token(request)].grant
     start = int(query.get("after") or 0)

@@ -6,10 +6,12 @@ Sources: https://developers.facebook.com/docs/instagram-platform/instagram-graph
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.graph import Caller, endpoint, refused
+from sandbox.graph import Caller, asked_fields, endpoint, refused
+from sandbox.platforms.instagram.accounts import PROFILE_FIELDS, profile
 from sandbox.platforms.instagram.containers import missing, own_container, shown, status_of, used
 from sandbox.platforms.instagram.server import ROUTES, Account, Container, Instagram, is_own_host
 from sandbox.records import Media, Post
@@ -99,19 +101,38 @@ def listed(server: Instagram, request: Request, posts: list[Post]) -> dict[str, 
     paging: dict[str, Any] = {"cursors": {"before": str(start), "after": str(start + size)}}
     if start + size < len(posts):
         paging["next"] = f"{server.site.url}{request.path}?after={start + size}"
-    return {"data": [asked(request, shape(post)) for post in posts[start : start + size]], "paging": paging}
+    return {"data": [read(server, request, post) for post in posts[start : start + size]], "paging": paging}
 
 
-def asked(request: Request, whole: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that were asked for. Raises Refused for a name that there is not."""
-    names = str(request.query().get("fields") or "id").split(",")
-    for name in names:
-        if name not in whole and name not in KNOWN:
-            raise refused(f"(#100) Tried accessing nonexisting field ({name})", 100)
-    return {"id": whole["id"], **{name: whole[name] for name in names if name in whole}}
+POST_FIELDS = frozenset(
+    {"id", "caption", "timestamp", "permalink", "media_type", "media_product_type", "like_count", "comments_count"}
+)
+COMMENT_FIELDS = frozenset({"id", "text", "timestamp", "username", "like_count"})
+INSIGHTS = {"views": "views", "reach": "reach", "shares": "shares", "saved": "saves"}
 
 
-KNOWN = frozenset({"caption", "permalink", "media_product_type", "media_type", "text", "username"})
+def read(server: Instagram, request: Request, post: Post) -> dict[str, Any]:
+    """Return what is asked for of a post or comment. Raises Refused for a name that it does not have."""
+    known = COMMENT_FIELDS if post.reply_to else POST_FIELDS | {"insights"}
+    asked, whole = asked_fields(request, known), shape(post)
+    told = {"id": post.id, **{name: whole[name] for name in asked if name in whole}}
+    if "insights" in asked:
+        told["insights"] = {"data": insights(server, post, asked["insights"])}
+    return told
+
+
+# https://developers.facebook.com/docs/instagram-platform/reference/instagram-media/insights
+def insights(server: Instagram, post: Post, rest: str) -> list[dict[str, Any]]:
+    """Return what is asked for by `.metric(…)`. Raises Refused where one of the names is not for such a post."""
+    found = re.fullmatch(r"\.metric\(([a-z_,]+)\)", rest)
+    names = found[1].split(",") if found else []
+    unknown = {*server.options.refused_metrics, *(["saved"] if (post.extra or {})["product"] == "STORY" else [])}
+    if not names or any(name not in INSIGHTS or name in unknown for name in names):
+        raise refused("(#100) metric must be one of those of this media product type", 100)
+    return [
+        {"name": name, "period": "lifetime", "values": [{"value": (post.metrics or {}).get(INSIGHTS[name], 0)}]}
+        for name in names
+    ]
 
 
 def shape(post: Post) -> dict[str, Any]:
@@ -119,7 +140,9 @@ def shape(post: Post) -> dict[str, Any]:
     made_at = datetime.fromtimestamp(post.created_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
     extra = post.extra or {}
     if post.reply_to:
-        return {"id": post.id, "timestamp": made_at, "text": post.text, "username": extra["username"]}
+        likes = (post.metrics or {}).get("likes", 0)
+        said = {"text": post.text, "username": extra["username"], "like_count": likes}
+        return {"id": post.id, "timestamp": made_at, **said}
     kind = "CAROUSEL_ALBUM" if len(post.media) > 1 else post.media[0].kind.upper()
     whole = {
         "id": post.id,
@@ -164,11 +187,18 @@ def comments(server: Instagram, request: Request, caller: Caller) -> dict[str, A
 # https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-container
 @endpoint(ROUTES, "GET", "/{id}", Operation.LOOKUP)
 def show(server: Instagram, request: Request, caller: Caller) -> dict[str, Any]:
-    """Say how far a container is, or show a post."""
+    """Say how far a container is, or show a post, a comment, or the account itself."""
+    account = server.own_account(request, caller)
+    if request.args["id"] == account.id:
+        asked = asked_fields(request, PROFILE_FIELDS | {"id"})
+        return {"id": account.id, **{name: value for name, value in profile(server, account).items() if name in asked}}
     container = server.containers.get(request.args["id"])
     if container is None:
-        return asked(request, shape(own_post(server, request, caller, "get")))
-    own_container(server, server.own_account(request, caller), container.id, "get")
+        post = own_post(server, request, caller, "get")
+        if "insights" in str(request.query().get("fields")):
+            server.check_permission(request, caller, "manage_insights")
+        return read(server, request, post)
+    own_container(server, account, container.id, "get")
     return shown(server, container, set(str(request.query().get("fields") or "").split(",")), request.at_ms)
 
 

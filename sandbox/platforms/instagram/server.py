@@ -18,6 +18,7 @@ from sandbox.graph import (
     GraphOAuth,
     GraphPlatform,
     Page,
+    add_batch,
     add_sign_in,
     business_usage,
     graph_error,
@@ -269,3 +270,4 @@ class Instagram(GraphPlatform):
 
 
 add_sign_in(ROUTES)
+add_batch(ROUTES)

@@ -16,7 +16,8 @@ class Settings:
 
     `publishing_quota`: posts a day. `image_processing_ms`, `video_processing_ms`: how long a container is worked on.
     `container_failure`: the subcode of the error in which those end that are made from now on, 0 = none.
-    `container_ttl_s`: how long one lives.
+    `container_ttl_s`: how long one lives. `silent_reads`: how many reads of a batch get no answer. `refused_metrics`:
+    names of insights that Instagram knows no more.
     """
 
     lost_pages: list[str] = field(default_factory=list)
@@ -31,6 +32,8 @@ class Settings:
     video_processing_ms: int = 250
     container_failure: int = 0
     container_ttl_s: int = 86_400
+    silent_reads: int = 0
+    refused_metrics: list[str] = field(default_factory=list)
 
 
 SETTING_CHECKS: Mapping[str, Check] = {
@@ -46,4 +49,6 @@ SETTING_CHECKS: Mapping[str, Check] = {
     "video_processing_ms": whole(0, 86_400_000),
     "container_failure": whole(0, 9_999_999),
     "container_ttl_s": whole(0, 86_400),
+    "silent_reads": whole(0, 100),
+    "refused_metrics": names,
 }

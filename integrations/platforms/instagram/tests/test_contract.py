@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,23 +13,10 @@ from integrations.errors import NeedsReconnect, OutcomeUnknown, RateLimited, Rej
 from integrations.platforms.instagram.sign_in import InstagramByFacebook
 from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, visit
 from tests.kit.media_contract import MediaContract, go_on, png, row, with_media
-from tests.kit.served_files import ServedFolder, served
+from tests.kit.served_files import ServedFolder
 from tests.world import Sandbox
 
 NOTHING: frozenset[str] = frozenset()
-
-
-@pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A folder that is served, and where."""
-    folder = tmp_path_factory.mktemp("web")
-    with served(folder) as origin:
-        yield folder, origin
-
-
-@pytest.fixture
-def folder(web: tuple[Path, str]) -> ServedFolder:
-    return ServedFolder(*web)
 
 
 @pytest.fixture
