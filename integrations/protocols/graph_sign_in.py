@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from integrations.contract import ClientApp, Tokens
+from integrations.contract import ClientApp, EndedGrant, Tokens
 from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OperatorProblem, Rejected, Unavailable
 from integrations.protocols.graph import HOST, VERSION, auth_of, error_from, error_table
 from integrations.protocols.oauth2 import OperatorAppFlow, for_tokens, tokens_of
+from integrations.protocols.signed_requests import read_signed_request
 from integrations.protocols.values import object_in, text_in
 from mastablasta.core.outbound import Auth, OAuthSession, Response
 
@@ -47,6 +48,10 @@ class FacebookLogin(OperatorAppFlow):
         """The pages for people are at another address than the API, but at the simulator."""
         base = CONSENT_ORIGIN if self.http.base_url == HOST else self.http.base_url
         return f"{base}/{VERSION}/dialog/oauth"
+
+    @classmethod
+    def ended_grant(cls, app: ClientApp, signed: str) -> EndedGrant | None:
+        return read_signed_request(signed, app)
 
     def meaning(self, answer: Response) -> CallFailed:
         """A refused token is the person's own here, so that all of their pages are concerned."""

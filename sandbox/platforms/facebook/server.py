@@ -113,7 +113,8 @@ def who_am_i(_: Facebook, request: Request, caller: Caller) -> dict[str, Any]:
 @endpoint(ROUTES, "GET", "/me/accounts", Operation.OTHER, scopes=("pages_show_list",))
 def accounts(server: Facebook, request: Request, caller: Caller) -> dict[str, Any]:
     """Name the pages with a token for each, a few at a time."""
-    query, pages = request.query(), server.pages_of(caller.person)
+    query = request.query()
+    pages = [page for page in server.pages_of(caller.person) if page.name not in server.options.unticked_pages]
     asked_fields(request, ACCOUNT_FIELDS)
     grant = server.site.tokens[server.access_token(request)].grant
     start = int(query.get("after") or 0)
