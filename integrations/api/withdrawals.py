@@ -6,6 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,6 +18,7 @@ class SignedView(PublicView):
     """A view whose caller proves itself by the field `signed_request`; platforms may send more with it."""
 
     parser_classes = (FormParser, MultiPartParser)
+    renderer_classes = (JSONRenderer,)
 
     @property
     def signed(self) -> str:
@@ -40,6 +42,8 @@ class DataDeletion(SignedView):
 
 
 class DataDeletionStatus(PublicView):
+    renderer_classes = (JSONRenderer,)
+
     @extend_schema(exclude=True)
     def get(self, request: Request, platform: str, code: str) -> Response:
         deleted_at = withdrawals.erased_at(platform, code)

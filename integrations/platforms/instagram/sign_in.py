@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
-from integrations.contract import ClientApp, GrantOwner, TargetIdentity, Tokens
+from integrations.contract import ClientApp, EndedGrant, GrantOwner, TargetIdentity, Tokens
 from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OperatorProblem, Rejected, Unavailable
 from integrations.platforms.instagram.connector import FACEBOOK_LOGIN, INSTAGRAM_LOGIN, LOGIN
 from integrations.platforms.instagram.errors import error_from
 from integrations.protocols.graph import VERSION, auth_of
 from integrations.protocols.graph_sign_in import FacebookLogin
 from integrations.protocols.oauth2 import OperatorAppFlow, for_tokens, web_address
+from integrations.protocols.signed_requests import read_signed_request
 from integrations.protocols.values import count_in, id_in, object_in, objects_in, text_in
 from mastablasta.core.outbound import Auth, OAuthSession, Response
 
 PROFESSIONAL = frozenset({"BUSINESS", "MEDIA_CREATOR"})
 NOT_PROFESSIONAL = "Instagram lets programs publish for professional accounts only; make it one in its settings there."
+NO_COMMENTS = "First comments are not published."
+NO_INSIGHTS = "Views, reach, shares and what was saved are not counted."
 # A young token is not renewed, and one that has ended neither.
 # https://developers.facebook.com/docs/instagram-platform/reference/refresh_access_token (read 2026-11-23)
 NOT_RENEWED_WITHIN = timedelta(hours=24)
@@ -33,17 +36,17 @@ class InstagramByFacebook(FacebookLogin):
 
     label = "Instagram"
     needed_scopes = ("instagram_basic", "instagram_content_publish", "pages_show_list", "pages_read_engagement")
+    scope_costs: ClassVar[Mapping[str, str]] = {
+        "instagram_manage_comments": NO_COMMENTS,
+        "instagram_manage_contents": "Posts are not taken back.",
+        "instagram_manage_insights": NO_INSIGHTS,
+        "business_management": "Accounts of pages that belong to a business portfolio are not offered.",
+    }
     fields = "id,name,access_token,instagram_business_account{id,username,name,profile_picture_url}"
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        return (
-            *self.needed_scopes,
-            "instagram_manage_comments",
-            "instagram_manage_contents",
-            "instagram_manage_insights",
-            "business_management",
-        )
+        return (*self.needed_scopes, *self.scope_costs)
 
     def missing_scopes(self, tokens: Tokens) -> Sequence[str]:
         return [scope for scope in self.needed_scopes if tokens.scopes and scope not in tokens.scopes]
@@ -85,10 +88,18 @@ class InstagramLogin(OperatorAppFlow):
     scope_separator = ","
     token_path = "/oauth/access_token"  # noqa: S105
     needed_scopes = ("instagram_business_basic", "instagram_business_content_publish")
+    scope_costs: ClassVar[Mapping[str, str]] = {
+        "instagram_business_manage_comments": NO_COMMENTS,
+        "instagram_business_manage_insights": NO_INSIGHTS,
+    }
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        return (*self.needed_scopes, "instagram_business_manage_comments", "instagram_business_manage_insights")
+        return (*self.needed_scopes, *self.scope_costs)
+
+    @classmethod
+    def ended_grant(cls, app: ClientApp, signed: str) -> EndedGrant | None:
+        return read_signed_request(signed, app)
 
     @property
     def consent_page(self) -> str:
