@@ -100,12 +100,12 @@ def test_account_of_instagram_login_has_all_its_files_fetched(
     assert (paths, notes.secrets) == ({"instagram"}, set())
 
 
-@pytest.mark.parametrize(("post_type", "kind"), [("reel", "video"), ("story", "video"), ("story", "image")])
-def test_lost_answer_to_a_reel_or_a_story_is_found(
-    anna: SignedInAccount, folder: ServedFolder, before: datetime, post_type: str, kind: str
+@pytest.mark.parametrize(("post_type", "kinds"), [("carousel", "vi"), ("reel", "v"), ("story", "v"), ("story", "i")])
+def test_lost_answer_to_any_type_of_post_is_found(
+    anna: SignedInAccount, folder: ServedFolder, before: datetime, post_type: str, kinds: str
 ) -> None:
-    use = folder.picture() if kind == "image" else folder.video()
-    step, notes = step_of(of_type(post_type, use)), InMemoryProgress()
+    uses = [folder.picture() if kind == "i" else folder.video() for kind in kinds]
+    step, notes = step_of(of_type(post_type, *uses)), InMemoryProgress()
     anna.fault("accept_then_reset")
     with pytest.raises(OutcomeUnknown):
         go_on(anna, step, notes)
@@ -114,7 +114,26 @@ def test_lost_answer_to_a_reel_or_a_story_is_found(
 
     [post] = anna.sandbox.posts("instagram")
     assert isinstance(found, Found)
-    assert (found.remote_id, found.url, post["media"]) == (post["id"], post["url"], [row(use)])
+    assert (found.remote_id, found.url, post["media"]) == (post["id"], post["url"], [row(use) for use in uses])
+
+
+@pytest.mark.parametrize("post_type", ["carousel", "reel", "story"])
+def test_killed_anywhere_any_type_of_post_is_out_once(
+    anna: SignedInAccount, folder: ServedFolder, post_type: str
+) -> None:
+    """Killed at the first thing that is kept, at the second, … until a run comes through."""
+    uses = [folder.video(), folder.picture()] if post_type == "carousel" else [folder.video()]
+    for saves in range(12):
+        step, dying = step_of(of_type(post_type, *uses), key=f"k.{saves}"), InMemoryProgress()
+        dying.stops_at = saves
+        try:
+            go_on(anna, step, dying)
+            break
+        except LeaseLost:
+            go_on(anna, step, InMemoryProgress(**dying.data))
+
+    assert saves >= 4
+    assert media_of(anna) == [[row(use) for use in uses]] * (saves + 1)
 
 
 def test_comment_stands_below_its_post_and_is_found_and_taken_back(
