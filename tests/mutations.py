@@ -53,6 +53,16 @@ DIES_BETWEEN_PARTS = (
 )
 MUTATIONS = (
     Mutation(
+        "make a container anew whose post is out",
+        "integrations/platforms/instagram/containers.py",
+        'raise OutcomeUnknown("Instagram has published it already.", code="published_before")',
+        'raise Rejected("Instagram has published it already.", code=GONE)',
+        (
+            "integrations/platforms/instagram/tests/test_contract.py::"
+            "test_container_is_published_once_whatever_is_forgotten",
+        ),
+    ),
+    Mutation(
         "tell an alert of what was above it before",
         "analytics/alerts.py",
         "now > alert.threshold >= (rise.before[alert.figure] or 0)",
