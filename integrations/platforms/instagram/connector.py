@@ -59,6 +59,8 @@ log = structlog.get_logger(__name__)
 
 PAGE = 50
 MOST_PAGES = 10
+# A container that Instagram does not know any more.
+FORGOTTEN = "FORGOTTEN"
 # What an account's facts say of how it is connected, and so of the host that it speaks to.
 LOGIN = "login"
 FACEBOOK_LOGIN, INSTAGRAM_LOGIN = "facebook", "instagram"
@@ -125,6 +127,8 @@ class InstagramConnector(Connector):
             return Found(found.remote_id, url)
         if state == PUBLISHED:
             raise Unavailable("Instagram has published it, and does not list it yet.", code="not_shown_yet")
+        if state == FORGOTTEN and not step.part.text.strip():
+            return CannotTell("Instagram no longer says what became of it, and it has no words to find it by.")
         return Absent()
 
     def delete(self, remote_id: str) -> None:
@@ -201,7 +205,7 @@ class InstagramConnector(Connector):
     # --- looking for it ---
 
     def _state_of(self, step: Step, progress: Progress) -> str:
-        """The state of the container that is published, "" where there is none, or none any more."""
+        """The state of the container that is published, "" where there is none, FORGOTTEN where none any more."""
         container = "" if step.part.kind == "comment" else container_in(step, progress)
         if not container:
             return ""
@@ -210,7 +214,7 @@ class InstagramConnector(Connector):
         except Rejected as refused:
             if refused.code not in MADE_AGAIN:
                 raise
-            return ""
+            return FORGOTTEN
 
     def _is_sure(self, step: Step, state: str) -> bool:
         """Whether a likeness is ours: a post without words is like many, unless its container says that it is out."""

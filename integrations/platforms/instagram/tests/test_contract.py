@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from integrations.contract import Absent, Content, Found, LeaseLost, MediaUse, Part, Pending
+from integrations.contract import Absent, CannotTell, Content, Found, LeaseLost, MediaUse, Part, Pending
 from integrations.errors import NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.platforms.instagram.sign_in import InstagramByFacebook
 from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, visit
@@ -236,6 +236,19 @@ def test_post_that_is_published_and_not_listed_yet_is_waited_for(
     assert caught.value.code == "not_shown_yet"
     assert isinstance(found, Found)
     assert len(anna.sandbox.posts("instagram")) == 1
+
+
+@pytest.mark.parametrize(("text", "outcome"), [("Words", Absent), ("", CannotTell)])
+def test_post_whose_container_is_forgotten_is_found_by_its_words_alone(
+    anna: SignedInAccount, folder: ServedFolder, before: datetime, text: str, outcome: type[Absent | CannotTell]
+) -> None:
+    notes = InMemoryProgress(media={"0": {"id": "404404404", "made_at": before.isoformat(), "whole": True}})
+
+    looked = anna.connector.reconcile(
+        step_of(with_media(folder.picture(), text=text)), progress=notes, since=before, known=NOTHING
+    )
+
+    assert isinstance(looked, outcome)
 
 
 def test_killed_after_the_upload_hosts_answer_it_asks_what_has_arrived(
