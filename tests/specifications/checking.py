@@ -128,7 +128,9 @@ def specimen_request(specimen: Mapping[str, Any]) -> Request:
         body = form_of([(name, _file_or_text(value)) for name, value in body])
     elif isinstance(body, dict) and body.keys() == {"file", "size"}:
         body = _file_or_text(body)
-    return Request(specimen["method"], specimen["target"], specimen["headers"], body)
+    method, (path, mark, query) = specimen["method"], specimen["target"].partition("?")
+    target = f"{_below(specimen['platform'], method, path)}{mark}{query}"
+    return Request(method, target, specimen["headers"], body)
 
 
 def _file_or_text(value: Any) -> Any:
