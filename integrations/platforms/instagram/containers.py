@@ -18,7 +18,7 @@ from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
 from integrations.contract import MediaUse, Pending, Progress, Step, Target
-from integrations.errors import OperatorProblem, OutcomeUnknown, Rejected
+from integrations.errors import CallFailed, OperatorProblem, OutcomeUnknown, Rejected
 from integrations.platforms.instagram.errors import GONE, MADE_AGAIN, error_from, failure_of
 from integrations.platforms.instagram.rules import is_film, shown
 from integrations.protocols.graph import NOT_FOUND, UPLOAD_ORIGIN, VERSION
@@ -213,7 +213,7 @@ def container_in(step: Step, progress: Progress) -> str:
     return str(kept.get(files if files > 1 else 0, {}).get("id", ""))
 
 
-def failed(state: ContainerState) -> Exception:
+def failed(state: ContainerState) -> CallFailed:
     """What to raise for a container that ended in an error."""
     found = _SUBCODE.search(state.said)
     return failure_of(found[0] if found else "", state.said[:300], state.answer)

@@ -27,7 +27,7 @@ from sandbox.graph import (
 )
 from sandbox.oauth import NO_STORE, development_app
 from sandbox.platforms.instagram.settings import SETTING_CHECKS, Settings
-from sandbox.records import Grant, Media, Person, Post, Token
+from sandbox.records import App, Media, Person, Post, Token
 from sandbox.routing import Operation, Route, Routes
 from sandbox.wire import Answer, Refused, Request, UnreadableBody, json_answer, retry_after
 from sandbox.world import Site
@@ -113,21 +113,27 @@ class InstagramOAuth(GraphOAuth):
 
     def give_long(self, request: Request) -> Answer:
         """Answer `GET graph.instagram.com/access_token`."""
-        query = request.query()
-        token = self.site.tokens.get(str(query.get("access_token") or ""))
-        if query.get("grant_type") != "ig_exchange_token" or token is None or token.fault(request.at_ms):
-            raise token_refused(token.fault(request.at_ms) if token else None)
-        if token.grant.app is None or token.grant.app.client_secret != query.get("client_secret"):
+        token = self._good_token(request, "ig_exchange_token")
+        app = token.grant.app
+        if app is None or app.client_secret != request.query().get("client_secret"):
             raise refused("Error validating client secret.", 1)
-        return self._token(own_grant(token.grant), int(self.policy.token_ttl_s or 0), request.at_ms)
+        return self._for_sixty_days(token, request)
 
     def renew(self, request: Request) -> Answer:
-        """Answer `GET graph.instagram.com/refresh_access_token`: not for a token younger than a day."""
+        """Answer `GET graph.instagram.com/refresh_access_token`; the real one takes no token younger than a day."""
+        return self._for_sixty_days(self._good_token(request, "ig_refresh_token"), request)
+
+    def _good_token(self, request: Request, grant_type: str) -> Token:
         query = request.query()
         token = self.site.tokens.get(str(query.get("access_token") or ""))
-        if query.get("grant_type") != "ig_refresh_token" or token is None or token.fault(request.at_ms):
-            raise token_refused(token.fault(request.at_ms) if token else None)
-        return self._token(own_grant(token.grant), int(self.policy.token_ttl_s or 0), request.at_ms)
+        fault = token.fault(request.at_ms) if token else "unknown"
+        if token is None or fault or token.grant.app is None or query.get("grant_type") != grant_type:
+            raise token_refused(fault)
+        own_app(token.grant.app)
+        return token
+
+    def _for_sixty_days(self, token: Token, request: Request) -> Answer:
+        return self._token(token.grant, int(self.policy.token_ttl_s or 0), request.at_ms)
 
     def _why(self, request: Request, fields: dict[str, Any]) -> str:
         try:
@@ -137,16 +143,11 @@ class InstagramOAuth(GraphOAuth):
         return "Matching code was not found or was already used"
 
 
-def own_app(app: Any) -> Any:
+def own_app(app: App) -> App:
     """Return an app that is registered for Instagram Login. Raises Refused for another."""
     if app.client_id != f"sandbox-{OWN_APP}":
         raise refused("Invalid platform app", 1)
     return app
-
-
-def own_grant(grant: Grant) -> Grant:
-    own_app(grant.app)
-    return grant
 
 
 class Instagram(GraphPlatform):
