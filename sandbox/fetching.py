@@ -22,14 +22,17 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
 
 
-def fetch(url: str) -> Fetched:
-    """Return the file at an address of this machine; the simulator calls nobody else. Redirects are not followed."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or parts.hostname not in HERE:
-        return Fetched(0)
-    request = urllib.request.Request(url, headers={"User-Agent": "facebookexternalhit/1.1"})  # noqa: S310
+def fetch(url: str, longest_s: float = LONGEST_S) -> Fetched:
+    """Return the file at an address of this machine; the simulator calls nobody else. Redirects are not followed.
+
+    `longest_s`: how long may pass without a byte.
+    """
     try:
-        with _OPENER.open(request, timeout=LONGEST_S) as answer:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or parts.hostname not in HERE:
+            return Fetched(0)
+        request = urllib.request.Request(url, headers={"User-Agent": "facebookexternalhit/1.1"})  # noqa: S310
+        with _OPENER.open(request, timeout=longest_s) as answer:
             data = answer.read(MOST_BYTES + 1)
             return Fetched(answer.status, answer.headers.get_content_type(), data)
     except urllib.error.HTTPError as refusal:
