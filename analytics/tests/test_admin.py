@@ -46,9 +46,9 @@ def test_days_of_a_workspace_and_the_history_of_a_post():
         '<script id="chart-likes" type="application/json">',
         f'<script id="{delivery.account_id}-likes" type="application/json">',
     }
-    assert f"/admin/analytics/latestmetrics/of-post/{delivery.post_id}/" in operator.get(
-        f"/admin/posts/post/{delivery.post_id}/change/"
-    ).content.decode()  # fmt: skip
+    about = operator.get(f"/admin/posts/post/{delivery.post_id}/change/").content.decode()
+    assert f"/admin/analytics/latestmetrics/of-post/{delivery.post_id}/" in about
+    assert '"values": [4321, 5000]' in about
 
 
 @pytest.mark.django_db

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User, Workspace
@@ -15,6 +16,7 @@ from integrations.platforms.facebook import sign_in
 from integrations.services.account_check import check_account
 from integrations.tests.factories import connect
 from mastablasta.core.errors import Conflict, Invalid
+from tests.kit.connector_contract import consent
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -82,9 +84,15 @@ def test_what_was_not_granted_is_named_with_what_it_costs(
     sandbox: Sandbox, workspace: Workspace, owner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sign_in, "SCOPES", (*sign_in.NEEDED, "read_insights", "business_management"))
-    page = connect(sandbox, "carl", platform="facebook", workspace=workspace)
+    browser = Client(HTTP_ACCEPT="text/html")
+    browser.force_login(owner, backend="django.contrib.auth.backends.ModelBackend")
+    began = signed_in(owner).get(f"/api/v2/oauth/facebook/authorize?instance={sandbox.url}/facebook").json()
 
+    said = browser.get("/api/v2/oauth/facebook/callback", consent(began["url"], "carl")).content.decode()
+
+    page = SocialAccount.objects.in_workspace(workspace).get()
     shown = signed_in(owner).get(f"{ACCOUNTS}/{page.id}").json()
+    assert "First comments are not published. (<code>pages_manage_engagement</code>)" in said
 
     assert shown["missing_scopes"] == [
         {"scope": "pages_manage_engagement", "cost": "First comments are not published."},
@@ -93,7 +101,7 @@ def test_what_was_not_granted_is_named_with_what_it_costs(
     assert shown["forecast"] is None
 
 
-def test_disconnecting_ends_the_grant_with_the_last_account_of_the_person_anywhere(
+def test_grant_ends_with_the_last_account_of_the_person_anywhere(
     sandbox: Sandbox, workspace: Workspace, berta: str
 ) -> None:
     """Meta takes back all that a person granted to an app: other pages, and other workspaces, would lose theirs."""
@@ -123,6 +131,21 @@ def test_sign_in_that_is_given_up_ends_nobodys_grant(
 
     assert revocations(sandbox) == 0
     check_account(page, at=timezone.now())
+
+
+def test_page_goes_on_when_the_sixty_days_of_the_persons_own_token_are_over(
+    sandbox: Sandbox, workspace: Workspace, owner: User
+) -> None:
+    page = connect(sandbox, "dora", platform="facebook", workspace=workspace)
+    sandbox.fault("facebook", "other", "expire_token")
+    url = f"{ACCOUNTS}/{page.id}/test"
+
+    answer = signed_in(owner).post(url)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "sign_in_ended")
+    page.refresh_from_db()
+    assert page.credential is not None
+    assert (page.state, page.credential.state) == ("active", "live")
 
 
 def test_page_of_a_person_who_removed_the_app_has_to_be_connected_again(
