@@ -1,4 +1,4 @@
-"""Thirty-four ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Thirty-five ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
