@@ -112,6 +112,7 @@ WALKS = (
     "media_library/tests/test_storage_audit.py",
     "posts/tests/test_export_posts.py",
     "posts/tests/test_import_posts.py",
+    "posts/tests/test_import_v1.py",
     "posts/tests/test_publish_due.py",
     "posts/tests/test_retry_failed.py",
     "webhooks/tests/test_deliver_webhooks.py",

@@ -43,12 +43,12 @@ def _described() -> None:
 
 
 def routes(resolver: Any = None, before: str = "/") -> Iterator[str]:
-    """Every address of the site map below /api, as `/api/v2/posts/{id}`."""
+    """Every address of the site map below /api/v2, as `/api/v2/posts/{id}`."""
     for pattern in (resolver or get_resolver()).url_patterns:
         address = before + re.sub(r"<\w+:(\w+)>", r"{\1}", str(pattern.pattern))
         if isinstance(pattern, URLResolver):
             yield from routes(pattern, address)
-        elif isinstance(pattern, URLPattern) and address.startswith("/api"):
+        elif isinstance(pattern, URLPattern) and address.startswith(ROOT):
             yield address
 
 
