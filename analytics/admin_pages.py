@@ -20,7 +20,7 @@ from django.utils import timezone
 from accounts.models import Workspace
 from analytics.charts import Chart, bar_chart
 from analytics.figures import FIGURES, engagement_rate
-from analytics.models import MetricSample
+from analytics.models import LatestMetrics, MetricSample
 from analytics.services.overview import Overview, overview_of
 from analytics.services.spans import Chosen, Days
 from posts.models import Post
@@ -60,13 +60,23 @@ def overview_page(request: HttpRequest, page: admin.ModelAdmin[Any]) -> HttpResp
 def post_page(request: HttpRequest, page: admin.ModelAdmin[Any], post_id: UUID) -> HttpResponse:
     """All that was collected of a post, by account."""
     post = get_object_or_404(Post, id=post_id)
+    shown = {"post": post, "accounts": figures_of(post), "names": NAMES}
+    return _answer(request, page, "Figures of a post", "post", shown)
+
+
+def figures_of(post: Post) -> list[dict[str, Any]]:
+    """What was collected of a post's deliveries, each with its account, charts, rows of a table, newest first, and the
+    numbers of the newest answer as the platform named them."""
     samples = MetricSample.objects.filter(delivery__post=post, part=0).select_related("delivery__account")
     by_delivery: dict[UUID, list[MetricSample]] = {}
     for sample in samples.order_by("delivery__created_at", "delivery", "collected_at"):
         by_delivery.setdefault(sample.delivery_id, []).append(sample)
-    accounts = [
+    answers = LatestMetrics.objects.filter(delivery__in=by_delivery, part=0).values_list("delivery", "answer")
+    told = dict(answers) if by_delivery else {}
+    return [
         {
             "account": rows[0].delivery.account,
+            "answer": told.get(delivery),
             "charts": [
                 bar_chart(name, [(_moment(row), row.figures()[name]) for row in rows])
                 for name in FIGURES
@@ -76,10 +86,8 @@ def post_page(request: HttpRequest, page: admin.ModelAdmin[Any], post_id: UUID) 
                 (_moment(row), [*row.figures().values(), engagement_rate(row.figures())]) for row in reversed(rows)
             ],
         }
-        for rows in by_delivery.values()
+        for delivery, rows in by_delivery.items()
     ]
-    shown = {"post": post, "accounts": accounts, "names": NAMES}
-    return _answer(request, page, "Figures of a post", "post", shown)
 
 
 def _last_days(workspace: Workspace, count: int) -> Days:

@@ -160,7 +160,8 @@ class LatestMetrics(Figures):
 
     A figure is what was told last, maybe earlier than `collected_at`: `untold` names those that the newest sample does
     not tell, which answers show as null. Their sum is the sum of all gains. `is_repeat`: the newest sample says what
-    the one before said, so the next may take its place. `collected_at` null = nothing was told yet.
+    the one before said, so the next may take its place. `collected_at` null = nothing was told yet. `answer`: the
+    numbers of the newest answer as the platform named them, without any text.
     """
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="latest_metrics", db_index=False)
@@ -170,6 +171,7 @@ class LatestMetrics(Figures):
     collected_at = models.DateTimeField(null=True, blank=True)
     untold = models.JSONField(default=list, blank=True)
     is_repeat = models.BooleanField(default=False)
+    answer = models.JSONField(default=dict, blank=True)
 
     objects = LatestMetricsQuerySet.as_manager()
 

@@ -31,7 +31,8 @@ Gains = dict[str, int | None]
 class Sample:
     """What a platform said of one part of a delivery (0 = the root) at `collected_at`. None = it does not tell.
 
-    A figure below 0, or one that no column takes, counts as not told.
+    A figure below 0, or one that no column takes, counts as not told. `answer`: what the platform said in its own
+    words; only that of the newest sample is kept.
     """
 
     delivery_id: UUID
@@ -44,6 +45,7 @@ class Sample:
     reach: int | None = None
     clicks: int | None = None
     extra: Mapping[str, int] = field(default_factory=dict)
+    answer: Mapping[str, Any] = field(default_factory=dict)
 
     def figures(self) -> dict[str, int | None]:
         return {name: credible(getattr(self, name)) for name in FIGURES}
@@ -90,6 +92,8 @@ def record(samples: Sequence[Sample], *, at: datetime) -> int:
                 _take_late(row, stored[key], late[key], changes)
             else:
                 _take_in_order(row, incoming[key], changes)
+            if row.collected_at == incoming[key][-1].collected_at:
+                row.answer = dict(incoming[key][-1].answer)
             if row.part == 0 and _shown(row) != before:
                 changed.append(Rise(row, totals))
         changes.write(latest.values())
@@ -169,7 +173,7 @@ class Changes:
             latest,
             update_conflicts=True,
             unique_fields=["delivery", "part"],
-            update_fields=[*FIGURES, "extra", "collected_at", "untold", "is_repeat"],
+            update_fields=[*FIGURES, "extra", "collected_at", "untold", "is_repeat", "answer"],
         )
         add_to_rollups(self.rollups)
 

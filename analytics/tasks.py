@@ -13,7 +13,9 @@ def collect() -> None:
 
 
 def plan() -> None:
-    queue.plan_lately_published(at=timezone.now())
+    at = timezone.now()
+    queue.plan_lately_published(at=at)
+    queue.plan_accounts(at=at)
 
 
 def plan_all() -> None:

@@ -30,8 +30,8 @@ SELECT d.id, 0, date_bin('15 minutes', d.published_at + k * (%(end)s - d.publish
 """
 LATEST_SQL = """
 INSERT INTO analytics_latestmetrics (delivery_id, part, account_id, published_at, collected_at, views, likes, extra,
-                                     untold, is_repeat)
-SELECT d.id, 0, d.account_id, d.published_at, max(s.collected_at), max(s.views), max(s.likes), '{}', '[]', false
+                                     answer, untold, is_repeat)
+SELECT d.id, 0, d.account_id, d.published_at, max(s.collected_at), max(s.views), max(s.likes), '{}', '{}', '[]', false
   FROM posts_delivery d JOIN analytics_metricsample s ON s.delivery_id = d.id GROUP BY d.id
 """
 SUMS = "sum(views), sum(likes), sum(shares), sum(comments), sum(reach), sum(clicks)"
@@ -100,7 +100,9 @@ def ask(sql: str, values: Mapping[str, Any]) -> list[Any]:
 def copies_of(model: Any, count: int, source: str, **changed: str) -> None:
     """Insert rows like that one in SQL: `source` gives `n` and what `changed`, by column, is made of."""
     table = model._meta.db_table
-    columns = [field.column for field in model._meta.concrete_fields if field.column in changed or not field.primary_key]
+    columns = [
+        field.column for field in model._meta.concrete_fields if field.column in changed or not field.primary_key
+    ]
     values = ", ".join(changed.get(column, f"one.{column}") for column in columns)
     template = f"(SELECT * FROM {table} LIMIT 1) one"
     ask(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {template}, {source}", {"count": count})

@@ -199,7 +199,9 @@ class Metrics:
     """What a platform counted of one post until `counted_at` (UTC). None = it does not tell, which is not 0.
 
     `shares`: reposts and quotes together. `reach`: people, where views count looks. `extra`: what only some platforms
-    tell, by name: quotes, bookmarks, profile_clicks, engagements, video_views; without what is not told.
+    tell, by name: quotes, bookmarks, profile_clicks, engagements, video_views; without what is not told. `answer`: the
+    numbers that the platform told, in its own words (`integrations.protocols.values.numbers_in`), for people who look
+    into a figure.
     """
 
     counted_at: datetime
@@ -210,6 +212,7 @@ class Metrics:
     reach: int | None = None
     clicks: int | None = None
     extra: Mapping[str, int] = field(default_factory=dict)
+    answer: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

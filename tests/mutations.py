@@ -1,4 +1,4 @@
-"""Twenty-nine ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Thirty-three ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -52,6 +52,34 @@ DIES_BETWEEN_PARTS = (
     "posts/tests/test_threads.py::test_a_worker_that_dies_between_parts_leaves_nothing_out_and_nothing_twice"
 )
 MUTATIONS = (
+    Mutation(
+        "tell an alert of what was above it before",
+        "analytics/alerts.py",
+        "now > alert.threshold >= (rise.before[alert.figure] or 0)",
+        "now > alert.threshold",
+        ("analytics/tests/test_alerts.py::test_what_is_above_it_when_it_is_made_is_not_told",),
+    ),
+    Mutation(
+        "count a gain twice when a late sample moves it",
+        "analytics/recording.py",
+        "changes.add(row.account_id, one, without=None if is_new else before)",
+        "changes.add(row.account_id, one)",
+        ("analytics/tests/test_recording.py::test_late_sample_moves_gains_and_rollups",),
+    ),
+    Mutation(
+        "pay for figures without an end",
+        "analytics/collection/queue.py",
+        "    if rule is None or not rule.is_paid:\n",
+        "    if rule is None or rule.is_paid:\n",
+        ("analytics/tests/test_collection.py::test_paid_reads_have_a_cap_for_workspace_and_day",),
+    ),
+    Mutation(
+        "show a figure as 0 that a platform does not tell",
+        "analytics/figures.py",
+        "return figure if figure is not None and 0 <= figure <= LARGEST else None",
+        "return figure if figure is not None and 0 <= figure <= LARGEST else 0",
+        ("analytics/tests/test_figures.py::test_what_cannot_be_a_total_counts_as_not_told",),
+    ),
     Mutation(
         "let a collector of figures write that has lost its account",
         "analytics/collection/queue.py",

@@ -242,6 +242,16 @@ def post_with_figures(workspace: Workspace) -> Any:
     return delivery.post_id
 
 
+def account_with_figures(workspace: Workspace) -> Any:
+    from analytics.recording import AccountFigures, record_accounts
+    from analytics.tests.factories import NOON
+    from integrations.tests.factories import make_account
+
+    account = make_account(workspace=workspace)
+    record_accounts([AccountFigures(account.id, NOON, followers=1)])
+    return account.id
+
+
 def alert_of(workspace: Workspace) -> Any:
     from analytics.services.alerts import create_alert
 
@@ -373,6 +383,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "GET /calendar": Operation(thing=scheduled_of, query="?from=2030-01-01&to=2030-01-31"),
     "GET /analytics/posts/{id}": Operation(thing=post_with_figures),
+    "GET /analytics/accounts/{id}": Operation(thing=account_with_figures),
     "GET /analytics/overview": Operation(adds_up=True),
     "GET /analytics/best-times": Operation(adds_up=True),
     "GET /analytics/export": Operation(

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from analytics.figures import engagement_rate
-from analytics.models import LatestMetrics, MetricSample
+from analytics.models import AccountSample, LatestMetrics, MetricSample
 from analytics.services.overview import Overview
 from analytics.services.sums import Sums
 from mastablasta.core.api.fields import utc_text
 
 
-def present_figures(row: LatestMetrics | MetricSample, *, account_id: Any, platform: str) -> dict[str, Any]:
+def present_figures(row: LatestMetrics | MetricSample, *, gone_at: datetime | None) -> dict[str, Any]:
     """What a platform said of one part of a delivery, and when."""
     figures = row.figures()
+    delivery = row.delivery
     return {
-        "platform": platform,
-        "account_id": str(account_id),
+        "platform": delivery.platform,
+        "account_id": str(delivery.account_id),
         "delivery_id": str(row.delivery_id),
         "part": row.part,
         **figures,
         "extra": row.extra,
         "engagement_rate": engagement_rate(figures),
         "collected_at": utc_text(row.collected_at) if row.collected_at else None,
+        "gone_at": utc_text(gone_at) if gone_at else None,
+    }
+
+
+def present_account_figures(row: AccountSample, *, platform: str) -> dict[str, Any]:
+    """What a platform said of an account as a whole, and when."""
+    return {
+        "platform": platform,
+        "account_id": str(row.account_id),
+        "followers": row.followers,
+        "following": row.following,
+        "posts": row.posts,
+        "collected_at": utc_text(row.collected_at),
     }
 
 

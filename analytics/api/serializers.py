@@ -44,6 +44,9 @@ class PostFiguresSerializer(FiguresSerializer):
     part = serializers.IntegerField(help_text="0 = the post itself, 1 and on = the parts of its thread.")
     extra = serializers.DictField(child=serializers.IntegerField(), help_text="What else the platform counts.")
     collected_at = serializers.DateTimeField(help_text="When the platform said so.")
+    gone_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since when the platform does not show the post any more; null = it does."
+    )
 
 
 class PostAnalyticsSerializer(serializers.Serializer[Any]):
@@ -60,11 +63,42 @@ class PostAnalyticsSerializer(serializers.Serializer[Any]):
                 "extra": {"quotes": 2, "bookmarks": 5},
                 "engagement_rate": 5.2,
                 "collected_at": "2030-01-31T10:00:00Z",
+                "gone_at": None,
             }
         ]
     }
 
     analytics = PostFiguresSerializer(many=True)
+
+
+class AccountFiguresSerializer(serializers.Serializer[Any]):
+    """What a platform said of an account as a whole."""
+
+    platform = serializers.CharField()
+    account_id = serializers.UUIDField()
+    followers = _figure("How many follow the account.")
+    following = _figure("How many the account follows.")
+    posts = _figure("How many posts the account has at the platform, whoever sent them.")
+    collected_at = serializers.DateTimeField(help_text="When the platform said so.")
+
+
+class AccountAnalyticsSerializer(serializers.Serializer[Any]):
+    """The figures of an account."""
+
+    example = {
+        "analytics": [
+            {
+                "platform": "twitter",
+                "account_id": ACCOUNT,
+                "followers": 812,
+                "following": 33,
+                "posts": 421,
+                "collected_at": "2030-01-31T10:00:00Z",
+            }
+        ]
+    }
+
+    analytics = AccountFiguresSerializer(many=True)
 
 
 class GainsSerializer(FiguresSerializer):

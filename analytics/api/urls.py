@@ -5,6 +5,7 @@ from mastablasta.core.api.routers import ApiRouter
 
 router = ApiRouter()
 router.register("analytics/posts", views.PostAnalyticsViewSet, basename="analytics-posts")
+router.register("analytics/accounts", views.AccountAnalyticsViewSet, basename="analytics-accounts")
 router.register("analytics/overview", views.OverviewViewSet, basename="analytics-overview")
 router.register("analytics/best-times", views.BestTimesViewSet, basename="analytics-best-times")
 router.register("analytics/alerts", alert_views.AlertViewSet, basename="analytics-alerts")

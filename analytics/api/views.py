@@ -17,20 +17,22 @@ from rest_framework.response import Response
 
 from accounts.api.base import WorkspaceScopedViewSet
 from analytics.api.parameters import WHOSE, read_chosen, read_days, spans
-from analytics.api.presenting import present_change, present_figures, present_overview
+from analytics.api.presenting import present_account_figures, present_change, present_figures, present_overview
 from analytics.api.serializers import (
     POST,
+    AccountAnalyticsSerializer,
     BestTimesSerializer,
     FiguresRefreshedSerializer,
     FiguresRefreshSerializer,
     OverviewSerializer,
     PostAnalyticsSerializer,
 )
-from analytics.models import LatestMetrics, MetricSample
+from analytics.models import AccountSample, CollectionPlan, LatestMetrics, MetricSample
 from analytics.services.best_times import best_times_of
 from analytics.services.exporting import MEDIA_TYPE, export_figures
 from analytics.services.overview import overview_of, totals_of
 from analytics.services.refresh import refresh_posts
+from integrations.models import SocialAccount
 from mastablasta.core.api.conditional import CONDITIONAL, DISPOSITION, NOT_MODIFIED, SAYS, unless_known
 from mastablasta.core.errors import Invalid
 from posts.api.filters import is_asked
@@ -67,9 +69,36 @@ class PostAnalyticsViewSet(WorkspaceScopedViewSet):
         if not is_asked(request, "parts"):
             rows = rows.filter(part=0)
         rows = rows.select_related("delivery").order_by("delivery__created_at", "delivery", "part", "collected_at")
-        shown = [
-            present_figures(row, account_id=row.delivery.account_id, platform=row.delivery.platform) for row in rows
+        plans = CollectionPlan.objects.in_workspace(self.workspace).filter(delivery__post=post)
+        gone = dict(plans.values_list("delivery", "gone_at"))
+        shown = [present_figures(row, gone_at=gone.get(row.delivery_id)) for row in rows]
+        return unless_known(request, {"analytics": shown})
+
+
+class AccountAnalyticsViewSet(WorkspaceScopedViewSet):
+    """The figures of one account as a whole."""
+
+    queryset = SocialAccount.objects.all()
+    query_parameters: ClassVar[Any] = {
+        "retrieve": [
+            OpenApiParameter("history", bool, description="Whether to give all that was collected, oldest first."),
         ]
+    }
+
+    @extend_schema(
+        summary="What the platform counts of an account",
+        description=f"The newest figures, which are collected once a day: followers and the like. {SAYS}",
+        responses={200: AccountAnalyticsSerializer, **NOT_MODIFIED},
+        parameters=CONDITIONAL,
+    )
+    def retrieve(self, request: Request, id: UUID) -> HttpResponseBase:
+        account = get_object_or_404(self.get_queryset(), id=id)
+        samples = AccountSample.objects.in_workspace(self.workspace).filter(account=account)
+        if is_asked(request, "history"):
+            rows = samples.order_by("collected_at")
+        else:
+            rows = samples.order_by("-collected_at")[:1]
+        shown = [present_account_figures(row, platform=account.platform) for row in rows]
         return unless_known(request, {"analytics": shown})
 
 

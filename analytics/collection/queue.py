@@ -63,6 +63,15 @@ def plan_lately_published(*, at: datetime) -> int:
     return plan_published(at=at, since=at - LATELY)
 
 
+def plan_accounts(*, at: datetime) -> int:
+    """Have the own figures of accounts read that are connected and have published nothing yet; how many."""
+    active = SocialAccount.objects.filter(state=AccountState.ACTIVE, platform__in=_counting())
+    new = active.filter(~Exists(CollectionLane.objects.filter(account=OuterRef("pk")))).order_by("id")
+    lanes = [CollectionLane(account_id=account, next_at=at) for account in new.values_list("id", flat=True)]
+    CollectionLane.objects.bulk_create(lanes, ignore_conflicts=True)
+    return len(lanes)
+
+
 def make_all_due(*, at: datetime) -> int:
     """Ask for everything that is still asked for at all now, whenever it is due; how many posts."""
     CollectionLane.objects.update(next_at=at)
@@ -350,6 +359,7 @@ def _sample(post: Post, part: int, metrics: Any, *, moment: datetime | None) -> 
         metrics.reach,
         metrics.clicks,
         metrics.extra,
+        metrics.answer,
     )
 
 

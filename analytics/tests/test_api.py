@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.tests.factories import signed_in
 from analytics.models import CollectionPlan
-from analytics.recording import Sample, record
+from analytics.recording import AccountFigures, Sample, record, record_accounts
 from analytics.tests.factories import NOON, make_published
 from integrations.models import SocialAccount
 from posts.models import Post
@@ -41,6 +41,7 @@ def shown(delivery, *, part=0, at="2026-11-23T12:00:00Z", **figures):
         "extra": {},
         "engagement_rate": None,
         "collected_at": at,
+        "gone_at": None,
         **told,
         **figures,
     }
@@ -74,6 +75,32 @@ def test_history_and_parts(client, delivery):
     assert rows("?history=true") == [first, last]
     assert rows("?parts=true") == [last, part]
     assert rows("?history=true&parts=true") == [first, last, part]
+
+
+def test_a_post_that_its_platform_shows_no_more_keeps_its_figures(client, delivery):
+    record([Sample(delivery.id, NOON, likes=3)], at=NOON)
+    CollectionPlan.objects.create(delivery=delivery, account=delivery.account, gone_at=NOON + HOUR)
+
+    answer = client.get(f"/api/v2/analytics/posts/{delivery.post_id}?history=true")
+
+    assert answer.json() == {"analytics": [shown(delivery, likes=3, gone_at="2026-11-23T13:00:00Z")]}
+
+
+def test_figures_of_an_account_the_newest_or_all(client, delivery):
+    first, last = (
+        AccountFigures(delivery.account_id, NOON + day, followers=count, posts=7)
+        for day, count in ((HOUR, 812), (25 * HOUR, 808))
+    )
+    record_accounts([last, first])
+
+    def row(followers, at):
+        account = {"platform": delivery.platform, "account_id": str(delivery.account_id)}
+        return {**account, "followers": followers, "following": None, "posts": 7, "collected_at": at}
+
+    newest, old = row(808, "2026-11-24T13:00:00Z"), row(812, "2026-11-23T13:00:00Z")
+    url = f"/api/v2/analytics/accounts/{delivery.account_id}"
+    assert client.get(url).json() == {"analytics": [newest]}
+    assert client.get(f"{url}?history=true").json() == {"analytics": [old, newest]}
 
 
 def test_post_without_figures_and_one_of_another_workspace(client, delivery):

@@ -364,6 +364,8 @@ def test_tasks_plan_what_is_out_and_collect_what_is_due(sandbox: Sandbox) -> Non
     account = connect(sandbox, "anna")
     young, old = (publish(account, text, published_at=timezone.now() - age) for text, age in (("A", HOUR), ("B", DAY)))
 
+    quiet = connect(sandbox, "berta")
+
     tasks.plan()
     lately = set(CollectionPlan.objects.values_list("delivery", flat=True))
     tasks.plan_all()
@@ -371,6 +373,7 @@ def test_tasks_plan_what_is_out_and_collect_what_is_due(sandbox: Sandbox) -> Non
 
     assert lately == {young.id}
     assert {key[0] for key in stored()} == {young.id, old.id}
+    assert AccountSample.objects.get().account == quiet
 
 
 def test_one_collector_is_enough() -> None:
@@ -380,7 +383,7 @@ def test_one_collector_is_enough() -> None:
 
     Heartbeat.objects.beat("collector:w1", at=NOON + HOUR)
 
-    assert (before, due, queue.needs_collector(NOON + HOUR)) == (True, True, False)
+    assert (before, due, queue.needs_collector(NOON + HOUR)) == (False, True, False)
 
 
 def test_collector_gives_way_to_posts_that_wait_for_a_worker(sandbox: Sandbox) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
+import threading
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
 from analytics.figures import LARGEST
 from analytics.models import LatestMetrics, MetricSample, Rollup
@@ -88,6 +91,45 @@ def test_of_equal_samples_in_a_row_the_first_and_the_newest_are_kept(together):
     kept = [(NOON + hour * HOUR, value) for hour, value in ((1, 4), (4, 4), (5, 5), (6, 5))]
     assert stored(delivery, "collected_at", "views") == kept
     assert Rollup.objects.get(starts_at=NOON + 3 * HOUR).views == 0
+
+
+def test_answers_of_platforms_are_kept_in_their_own_words_only_the_newest():
+    delivery = make_published()
+
+    for hour, answer in ((2, {"like_count": 7}), (3, {"like_count": 8}), (1, {"like_count": 5})):
+        record([Sample(delivery.id, NOON + hour * HOUR, likes=hour, answer=answer)], at=NOON)
+
+    assert LatestMetrics.objects.get().answer == {"like_count": 8}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_recorders_at_once_lose_nothing_and_count_nothing_twice():
+    """Four record the same samples of the same posts, each in an order of its own."""
+    deliveries = [make_published() for _ in range(3)]
+    samples = [one for delivery in deliveries for one in views(delivery, *range(10, 20))]
+    errors = []
+
+    def work(number):
+        try:
+            for start in range(0, 30, 5):
+                record(random.Random(number + start).sample(samples, 10), at=NOON)
+            record(samples, at=NOON)
+        except Exception as error:  # noqa: BLE001  shown by the assertion below
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+    for delivery in deliveries:
+        assert stored(delivery, "views", "views_gain") == [(10, 10), *((total, 1) for total in range(11, 20))]
+        rollups = Rollup.objects.filter(account=delivery.account).order_by("starts_at")
+        assert list(rollups.values_list("views", flat=True)) == [10, *[1] * 9]
 
 
 def test_late_sample_moves_gains_and_rollups():

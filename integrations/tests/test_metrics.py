@@ -38,6 +38,28 @@ TOLD: dict[str, dict[str, Any]] = {
 }
 
 
+ANSWERS: dict[str, dict[str, Any]] = {
+    "twitter": {
+        "non_public_metrics": {
+            "engagements": 70,
+            "impression_count": 1250,
+            "url_link_clicks": 7,
+            "user_profile_clicks": 5,
+        },
+        "public_metrics": {
+            "bookmark_count": 2,
+            "impression_count": 1250,
+            "like_count": 45,
+            "quote_count": 3,
+            "reply_count": 8,
+            "repost_count": 12,
+        },
+    },
+    "mastodon": {"favourites_count": 45, "quotes_count": 3, "reblogs_count": 12, "replies_count": 8},
+    "bluesky": {"bookmarkCount": 2, "likeCount": 45, "quoteCount": 3, "replyCount": 8, "repostCount": 12},
+}
+
+
 def published(anna: SignedInAccount, text: str) -> str:
     sent = anna.connector.publish(step_of(text, key=f"k.{text}"), progress=InMemoryProgress())
     assert isinstance(sent, Published)
@@ -62,6 +84,7 @@ def test_figures_are_the_platforms_own(sandbox: Sandbox, slug: str) -> None:
 
     assert set(told) == {counted, quiet}
     assert figures(told[counted]) == TOLD[slug]
+    assert told[counted].answer == ANSWERS[slug]
     assert {value for value in figures(told[quiet]).values() if isinstance(value, int)} == {0}
     assert [call["operation"] for call in sandbox.requests(slug)[before:]] == ["metrics"]
 

@@ -121,6 +121,7 @@ def configuration(
     things = {
         "posts": post,
         "analytics/posts": post,
+        "analytics/accounts": account,
         "accounts": account,
         "auth/api-keys": key,
         "media": asset,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from integrations.contract import AccountMetrics, Metrics
 from integrations.platforms.bluesky.errors import error_from
-from integrations.protocols.values import count_in, counts_in, objects_in, sum_of, text_in
+from integrations.protocols.values import count_in, counts_in, numbers_in, objects_in, sum_of, text_in
 from mastablasta.core.outbound import Http
 
 POSTS = "/xrpc/app.bsky.feed.getPosts"
@@ -36,6 +36,7 @@ def fetch(http: Http, uris: Sequence[str]) -> dict[str, Metrics]:
             shares=sum_of(count_in(post, "repostCount"), count_in(post, "quoteCount")),
             comments=count_in(post, "replyCount"),
             extra=counts_in(post, {"quoteCount": "quotes", "bookmarkCount": "bookmarks"}),
+            answer=numbers_in(post, depth=1),
         )
         for post in objects_in(answer.fields(), "posts")
         if text_in(post, "uri")

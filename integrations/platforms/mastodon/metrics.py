@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from integrations.contract import AccountMetrics, Metrics
 from integrations.platforms.mastodon.errors import error_from
-from integrations.protocols.values import count_in, counts_in, id_in, sum_of
+from integrations.protocols.values import count_in, counts_in, id_in, numbers_in, sum_of
 from mastablasta.core.outbound import Http, Response
 
 MANY_SINCE = (4, 3, 0)  # https://docs.joinmastodon.org/methods/statuses/#index (read 2026-11-23)
@@ -64,4 +64,5 @@ def _metrics(status: Mapping[str, Any], answer: Response) -> Metrics:
         shares=sum_of(count_in(status, "reblogs_count"), count_in(status, "quotes_count")),
         comments=count_in(status, "replies_count"),
         extra=counts_in(status, {"quotes_count": "quotes"}),
+        answer=numbers_in(status, depth=1),
     )

@@ -14,7 +14,7 @@ from typing import Any
 from integrations.contract import AccountMetrics, Metrics
 from integrations.platforms.twitter.errors import error_from, error_in, problems_in
 from integrations.platforms.twitter.reading import made_at
-from integrations.protocols.values import count_in, counts_in, object_in, objects_in, sum_of, text_in
+from integrations.protocols.values import count_in, counts_in, numbers_in, object_in, objects_in, sum_of, text_in
 from mastablasta.core.outbound import Http, Response
 
 PRIVATE_FOR = timedelta(days=30)
@@ -109,6 +109,7 @@ def _metrics(
         comments=count_in(public, "reply_count"),
         clicks=count_in(private, "url_link_clicks"),
         extra=extra if seen is None else {**extra, "video_views": seen},
+        answer=numbers_in(post),
     )
 
 
