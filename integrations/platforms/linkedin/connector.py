@@ -163,7 +163,8 @@ class LinkedInConnector(Connector):
 
     def fetch_account_metrics(self) -> AccountMetrics | None:
         """Of organisations their followers; of people LinkedIn tells nothing."""
-        return metrics.fetch_account(self.http, self.target.remote_id) if is_organisation(self.target) else None
+        is_told = is_organisation(self.target) and _can(self.target, "can_count")
+        return metrics.fetch_account(self.http, self.target.remote_id) if is_told else None
 
     # --- one visible call ---
 

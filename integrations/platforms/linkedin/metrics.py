@@ -14,7 +14,7 @@ from integrations.contract import AccountMetrics, Metrics
 from integrations.errors import Rejected
 from integrations.platforms.linkedin.addresses import POST_URN, escaped, urn_list
 from integrations.platforms.linkedin.errors import NOT_FOUND, error_from
-from integrations.protocols.values import count_in, counts_in, object_in, objects_in, text_in
+from integrations.protocols.values import count_in, counts_in, numbers_in, object_in, objects_in, text_in
 from mastablasta.core.outbound import Http, Response
 
 SHARE = "urn:li:share:"
@@ -41,13 +41,13 @@ def fetch_of_organisation(http: Http, organisation: str, urns: Sequence[str]) ->
     asked = [urn for urn in dict.fromkeys(urns) if POST_URN.fullmatch(urn)]
     if not asked:
         return {}
-    answer = _asked(http, f"/rest/organizationalEntityShareStatistics?{_query(organisation, asked)}")
+    answer = _asked(http, f"/rest/organizationalEntityShareStatistics?{_query(organisation, asked)}", has="elements")
     rows = {text_in(row, "share", "ugcPost"): row for row in objects_in(answer.fields(), "elements")}
     found = {}
     for urn in asked:
         if urn in rows:
             told: dict[str, Any] = counts_in(object_in(rows[urn], "totalShareStatistics"), _OF_ORGANISATIONS)
-            found[urn] = Metrics(answer.received_at, **told)
+            found[urn] = Metrics(answer.received_at, **told, answer=numbers_in(rows[urn]))
     nothing: dict[str, Any] = dict.fromkeys(_OF_ORGANISATIONS.values(), 0)
     unseen = _that_are_there(http, [urn for urn in asked if urn not in rows])
     return found | {urn: Metrics(answer.received_at, **nothing) for urn in unseen}
@@ -64,34 +64,33 @@ def fetch_of_person(http: Http, urns: Sequence[str]) -> dict[str, Metrics]:
 
 def fetch_account(http: Http, organisation: str) -> AccountMetrics:
     path = f"/rest/networkSizes/{escaped(organisation)}"
-    answer = _asked(http, path, params={"edgeType": "COMPANY_FOLLOWED_BY_MEMBER"})
+    answer = _asked(http, path, has="firstDegreeSize", params={"edgeType": "COMPANY_FOLLOWED_BY_MEMBER"})
     return AccountMetrics(answer.received_at, followers=count_in(answer.fields(), "firstDegreeSize"))
 
 
 def _of_persons_post(http: Http, urn: str) -> Metrics | None:
     """None = LinkedIn does not show it."""
     kind = "share" if urn.startswith(SHARE) else "ugc"
-    told: dict[str, Any] = {}
-    answer = None
-    for theirs, ours in _OF_PEOPLE.items():
-        query = f"q=entity&entity=({kind}:{escaped(urn)})&queryType={theirs}&aggregation=TOTAL"
+    counted: dict[str, Any] = {}
+    for name in _OF_PEOPLE:
+        query = f"q=entity&entity=({kind}:{escaped(urn)})&queryType={name}&aggregation=TOTAL"
         try:
-            answer = _asked(http, f"/rest/memberCreatorPostAnalytics?{query}")
+            answer = _asked(http, f"/rest/memberCreatorPostAnalytics?{query}", has="elements")
         except Rejected as refused:
             if refused.code != NOT_FOUND:
                 raise
             return None
         for row in objects_in(answer.fields(), "elements")[:1]:
-            told |= counts_in(row, {"count": ours})
-    return Metrics(answer.received_at, **told) if answer is not None else None
+            counted |= counts_in(row, {"count": name})
+    return Metrics(answer.received_at, **{_OF_PEOPLE[name]: count for name, count in counted.items()}, answer=counted)
 
 
 def _that_are_there(http: Http, urns: Sequence[str]) -> list[str]:
     if not urns:
         return []
     headers = {"X-RestLi-Method": "BATCH_GET"}
-    results = object_in(_asked(http, f"/rest/posts?ids={urn_list(urns)}", headers=headers).fields(), "results")
-    return [urn for urn in urns if urn in results]
+    answer = _asked(http, f"/rest/posts?ids={urn_list(urns)}", has="results", headers=headers)
+    return [urn for urn in urns if urn in object_in(answer.fields(), "results")]
 
 
 def _query(organisation: str, urns: Sequence[str]) -> str:
@@ -101,10 +100,12 @@ def _query(organisation: str, urns: Sequence[str]) -> str:
     return "&".join([f"q=organizationalEntity&organizationalEntity={escaped(organisation)}", *lists])
 
 
-def _asked(http: Http, path: str, **how: Any) -> Response:
+def _asked(http: Http, path: str, *, has: str, **how: Any) -> Response:
+    """The answer to a question. Raises what a refusal means, and Unavailable for one that lacks what it `has` to have:
+    what is left out may be counted as 0."""
     answer = http.get(path, **how)
     if not answer.is_ok:
         raise error_from(answer)
-    if not isinstance(answer.json(), dict):
-        raise answer.in_doubt("is no object", code="unreadable")
+    if answer.fields().get(has) is None:
+        raise answer.in_doubt(f"has no {has}", code="unreadable")
     return answer

@@ -21,14 +21,17 @@ from integrations.contract import (
     Part,
     Pending,
     Published,
+    Target,
 )
 from integrations.errors import NeedsReconnect, OperatorProblem, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.linkedin import connector as module
 from integrations.platforms.linkedin import uploads
 from integrations.platforms.linkedin.connector import LinkedInConnector
 from integrations.platforms.linkedin.tests.accounts import organisation_of, self_serve
+from mastablasta.core.outbound import Auth, Http
 from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, text_of, visit
 from tests.kit.media_contract import MediaContract, MediaFolder, go_on, row, with_media
+from tests.kit.raw_server import answer, raw_server, says
 from tests.world import Sandbox
 
 NOTHING: frozenset[str] = frozenset()
@@ -370,6 +373,17 @@ def test_version_that_linkedin_ended_is_the_operators_matter(anna: SignedInAccou
 COUNTS = {"views": 9, "reach": 8, "likes": 7, "comments": 6, "shares": 5, "clicks": 4}
 
 
+SAID = {"IMPRESSION": 9, "MEMBERS_REACHED": 8, "REACTION": 7, "COMMENT": 6, "RESHARE": 5, "LINK_CLICKS": 4}
+SAID_OF_ORGANISATIONS = {
+    "impressionCount": 9,
+    "uniqueImpressionsCount": 8,
+    "likeCount": 7,
+    "commentCount": 6,
+    "shareCount": 5,
+    "clickCount": 4,
+}
+
+
 @pytest.mark.parametrize("whose", ["person", "organisation"])
 def test_figures_are_told_of_what_is_there(sandbox: Sandbox, folder: MediaFolder, whose: str) -> None:
     account = visit(sandbox, "linkedin", "anna") if whose == "person" else organisation_of(sandbox, "anna")
@@ -385,13 +399,42 @@ def test_figures_are_told_of_what_is_there(sandbox: Sandbox, folder: MediaFolder
 
     at = told[text.remote_id].counted_at
     nothing = dict.fromkeys(COUNTS, 0)
-    assert {urn: replace(one, counted_at=at) for urn, one in told.items()} == {
+    said = told[poll.remote_id].answer
+    assert said == (SAID if whose == "person" else {"totalShareStatistics": SAID_OF_ORGANISATIONS})
+    assert {urn: replace(one, counted_at=at, answer={}) for urn, one in told.items()} == {
         text.remote_id: Metrics(at, **COUNTS),
         poll.remote_id: Metrics(at, **COUNTS),
         unseen.remote_id: Metrics(at, **nothing),
     }
     assert account_told == (None if account_told is None else AccountMetrics(account_told.counted_at, followers=12))
     assert (account_told is None) == (whose == "person")
+
+
+URN = "urn:li:share:1"
+ROW = f'{{"share":"{URN}","totalShareStatistics":{{"likeCount":%s}}}}'
+
+
+@pytest.mark.parametrize(
+    ("said", "likes"),
+    [
+        ("<html>", None),
+        ("{}", None),
+        ('{"elements":null}', None),
+        (f'{{"elements":[{ROW % "-3"},7]}}', "nothing"),
+        (f'{{"elements":[{ROW % "true"}]}}', "nothing"),
+        (f'{{"elements":[{ROW % "3"}]}}', 3),
+    ],
+)
+def test_nonsense_is_no_figure(said: str, likes: Any) -> None:
+    with raw_server(says(answer(said))) as server:
+        target = Target(server.url, "host", "urn:li:organization:1", "bakery")
+        asked = LinkedInConnector(target, Http(server.url, auth=Auth("abc")))
+        if likes is None:
+            with pytest.raises(Unavailable):
+                asked.fetch_metrics([URN, "1/../2"])
+        else:
+            told = asked.fetch_metrics([URN, "1/../2"])
+            assert {urn: one.likes for urn, one in told.items()} == {URN: None if likes == "nothing" else likes}
 
 
 # --- what is known before ---
