@@ -106,6 +106,7 @@ def test_app_without_refresh_tokens_gets_sixty_days(sandbox: Sandbox) -> None:
             ],
         ),
         (SELF_SERVE, [("person", "anna", False, False)]),
+        ((*SELF_SERVE, "rw_organization_admin"), [("person", "anna", False, False)]),
         (
             ("openid", "profile", "w_organization_social", "rw_organization_admin"),
             [("organisation", "Bakery", False, True), ("organisation", "Choir", False, True)],
