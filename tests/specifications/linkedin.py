@@ -94,7 +94,6 @@ _BY_AUTHOR = fields(
         "count": Whole(1, 100),
         "start": WHOLE,
         "sortBy": one_of("CREATED", "LAST_MODIFIED"),
-        "viewContext": one_of("AUTHOR", "READER"),
     }
 )
 _ADMINISTERED = fields(

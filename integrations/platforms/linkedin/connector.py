@@ -38,13 +38,12 @@ from integrations.platforms.linkedin.errors import (
     duplicate_in,
     error_from,
 )
-from integrations.platforms.linkedin.reading import comment_says, own_comment, own_post, says
+from integrations.platforms.linkedin.reading import comment_says, comment_urn, own_comment, own_post, says
 from integrations.platforms.linkedin.rules import is_organisation, post_problems
 from integrations.platforms.linkedin.text import length_of, little_text
 from integrations.platforms.linkedin.uploads import PostMedia
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
 from integrations.protocols.uploads import ids_in
-from integrations.protocols.values import text_in
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.outbound import Auth, Http, Response
@@ -178,8 +177,8 @@ class LinkedInConnector(Connector):
         body = {"actor": self.target.remote_id, "object": root.remote_id, "message": {"text": step.part.text}}
         answer = self.http.post(_comments_of(root.remote_id), json=body, visible=True)
         if answer.is_ok:
-            urn = text_in(answer.json(), "commentUrn")
-            if not COMMENT_URN.fullmatch(urn):
+            urn = comment_urn(answer.json())
+            if not urn:
                 raise answer.in_doubt("names no comment", code="no_id")
             return Published(urn, root.url)
         failure = error_from(answer)
@@ -241,7 +240,6 @@ class LinkedInConnector(Connector):
             "count": PAGE,
             "start": start,
             "sortBy": "CREATED",
-            "viewContext": "AUTHOR",
         }
         answer = self.http.get("/rest/posts", params=query, headers={"X-RestLi-Method": "FINDER"})
         return self._listed(answer, start, partial(own_post, base_url=self.target.base_url))

@@ -13,7 +13,7 @@ from typing import Any
 from integrations.platforms.linkedin.addresses import COMMENT_URN, POST_URN, post_url
 from integrations.platforms.linkedin.text import comparable, plain_text
 from integrations.protocols.lookback import OwnPost
-from integrations.protocols.values import count_in, object_in, objects_in, text_in
+from integrations.protocols.values import count_in, id_in, object_in, objects_in, text_in
 
 LAST_MOMENT_MS = 253_402_300_799_000  # of the calendar's year 9999
 
@@ -29,10 +29,17 @@ def own_post(row: Any, *, base_url: str) -> OwnPost | None:
 
 def own_comment(row: Any, *, url: str) -> OwnPost | None:
     """A comment as it is listed below a post that stands at `url`; None for anything else."""
-    urn, made_at = text_in(row, "commentUrn"), _moment_in(object_in(row, "created"), "time")
-    if not COMMENT_URN.fullmatch(urn) or made_at is None:
+    urn, made_at = comment_urn(row), _moment_in(object_in(row, "created"), "time")
+    if not urn or made_at is None:
         return None
     return OwnPost(urn, url, made_at, {**row, "media": frozenset()})
+
+
+def comment_urn(row: Any) -> str:
+    """The URN of a comment, which older answers give in two halves; "" = it has none."""
+    halves = f"urn:li:comment:({text_in(row, 'object')},{id_in(row)})"
+    urn = text_in(row, "commentUrn") or halves
+    return urn if COMMENT_URN.fullmatch(urn) else ""
 
 
 def says(post: OwnPost, text: str) -> bool:

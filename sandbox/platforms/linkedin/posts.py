@@ -31,6 +31,7 @@ REQUIRED = {"author", "commentary", "visibility", "distribution", "lifecycleStat
 KNOWN = REQUIRED | {"content", "isReshareDisabledByAuthor"}
 MOST_IMAGES, MAX_ALT_TEXT = 20, 4_086
 DURATIONS = {"ONE_DAY", "THREE_DAYS", "SEVEN_DAYS", "FOURTEEN_DAYS"}
+FOUND_BY = {"q", "author", "start", "count", "sortBy"}
 READING = ("r_member_social", "r_organization_social")
 
 
@@ -164,7 +165,7 @@ def find(server: LinkedIn, request: Request, caller: Caller) -> dict[str, Any]:
         named = {urn: server.site.posts.get(urn) for urn in restli_list(query["ids"])}
         found = {urn: shape(post) for urn, post in named.items() if post is not None and is_post(post)}
         return {"results": found, "statuses": {}, "errors": {}}
-    if query.get("q") != "author" or method not in {None, "FINDER"}:
+    if query.get("q") != "author" or not query.keys() <= FOUND_BY or method not in {None, "FINDER"}:
         raise refused(400, "BAD_REQUEST", "Invalid query parameters")
     author = server.check_author(caller, query.get("author"), writes=False)
     own = [

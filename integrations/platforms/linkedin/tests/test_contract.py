@@ -27,6 +27,7 @@ from integrations.errors import NeedsReconnect, OperatorProblem, OutcomeUnknown,
 from integrations.platforms.linkedin import connector as module
 from integrations.platforms.linkedin import uploads
 from integrations.platforms.linkedin.connector import LinkedInConnector
+from integrations.platforms.linkedin.reading import comment_urn
 from integrations.platforms.linkedin.tests.accounts import organisation_of, self_serve
 from mastablasta.core.outbound import Auth, Http
 from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, text_of, visit
@@ -265,6 +266,20 @@ def test_comment_that_is_not_permitted_costs_the_comment_and_not_the_account(ann
 
     assert isinstance(waits, Pending)
     assert (caught.value.code, anna.texts()) == ("not_permitted", ["Root"])
+
+
+@pytest.mark.parametrize(
+    ("row", "urn"),
+    [
+        ({"commentUrn": "urn:li:comment:(urn:li:activity:1,2)", "id": "2"}, "urn:li:comment:(urn:li:activity:1,2)"),
+        ({"object": "urn:li:ugcPost:1", "id": "2"}, "urn:li:comment:(urn:li:ugcPost:1,2)"),
+        ({"object": "urn:li:activity:1", "id": "../2"}, ""),
+        ({"commentUrn": "urn:li:share:1"}, ""),
+        ([], ""),
+    ],
+)
+def test_comment_is_named_in_one_piece_or_in_two(row: Any, urn: str) -> None:
+    assert comment_urn(row) == urn
 
 
 # --- files ---
