@@ -68,7 +68,7 @@ def test_what_linkedin_calls_a_duplicate_of_what_was_lost_is_out(
     sandbox: Sandbox, bakery: SocialAccount, settings: Settings
 ) -> None:
     """Its list lags, so that absence is believed; when it is sent again LinkedIn names the first one."""
-    settings.TIME_SCALE = 0.5 / 30
+    settings.TIME_SCALE = 0.2 / 30
     sandbox.limits(lookup_lag_ms=600_000)
     delivery = publish(bakery)
     sandbox.fault("linkedin", "publish", "accept_then_reset")
