@@ -44,6 +44,7 @@ from integrations.platforms.linkedin.text import length_of, little_text
 from integrations.platforms.linkedin.uploads import PostMedia
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
 from integrations.protocols.uploads import ids_in
+from integrations.protocols.values import text_in
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.outbound import Auth, Http, Response
@@ -242,22 +243,23 @@ class LinkedInConnector(Connector):
             "sortBy": "CREATED",
         }
         answer = self.http.get("/rest/posts", params=query, headers={"X-RestLi-Method": "FINDER"})
-        return self._listed(answer, start, partial(own_post, base_url=self.target.base_url))
+        return self._listed(answer, start, "author", partial(own_post, base_url=self.target.base_url))
 
     def _comments(self, root: str, url: str, cursor: str | None) -> Page:
-        """One page of the comments below a post; those of others are of no account."""
+        """One page of the account's own comments below a post."""
         start = int(cursor or 0)
         answer = self.http.get(_comments_of(root), params={"start": start, "count": PAGE})
-        listed, more = self._listed(answer, start, partial(own_comment, url=url))
-        # The oldest may come first, so that none may end the look through the pages by its age.
-        return [one for one in listed if one.shown.get("actor") == self.target.remote_id], more
+        return self._listed(answer, start, "actor", partial(own_comment, url=url))
 
-    def _listed(self, answer: Response, start: int, read: Callable[[Any], OwnPost | None]) -> Page:
+    def _listed(self, answer: Response, start: int, whose: str, read: Callable[[Any], OwnPost | None]) -> Page:
+        """The account's own among what the answer lists: what others wrote may have any form, and any age."""
         if not answer.is_ok:
             raise error_from(answer)
         rows = answer.fields().get("elements")
-        listed: list[OwnPost] = posts_in(answer, rows, read)
-        return listed, str(start + len(listed)) if len(listed) >= PAGE else None
+        if not isinstance(rows, list):
+            raise answer.in_doubt("is not a list of posts", code="unreadable")
+        own = [row for row in rows if text_in(row, whose) in {"", self.target.remote_id}]
+        return posts_in(answer, own, read), str(start + len(rows)) if len(rows) >= PAGE else None
 
     # --- taking back ---
 

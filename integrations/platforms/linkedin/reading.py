@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from integrations.platforms.linkedin.addresses import COMMENT_URN, POST_URN, post_url
+from integrations.platforms.linkedin.addresses import COMMENT_URN, post_url
 from integrations.platforms.linkedin.text import comparable, plain_text
 from integrations.protocols.lookback import OwnPost
 from integrations.protocols.values import count_in, id_in, object_in, objects_in, text_in
@@ -19,9 +19,10 @@ LAST_MOMENT_MS = 253_402_300_799_000  # of the calendar's year 9999
 
 
 def own_post(row: Any, *, base_url: str) -> OwnPost | None:
-    """A post as it is listed; None for anything else. `shown["media"]`: the URNs of the files that it carries."""
+    """A post as it is listed, of whatever kind; None for anything else. `shown["media"]`: the URNs of the files that it
+    carries."""
     urn, made_at = text_in(row, "id"), _moment_in(row, "createdAt")
-    if not POST_URN.fullmatch(urn) or made_at is None:
+    if not urn.startswith("urn:li:") or made_at is None:
         return None
     media = frozenset(_media_in(object_in(row, "content")))
     return OwnPost(urn, post_url(base_url, urn), made_at, {**row, "media": media})

@@ -131,8 +131,8 @@ def put_together(server: LinkedIn, session: UploadSession, data: bytes, ready_ms
 @endpoint("GET", "/rest/images/{urn}", Operation.OTHER)
 @endpoint("GET", "/rest/videos/{urn}", Operation.OTHER)
 def show(server: LinkedIn, request: Request, caller: Caller) -> dict[str, Any]:
-    """Say how far a file is, to those who may know more than how to post."""
-    if not TOLD_TO & set(caller.scopes):
+    """Say how far a file is; of a picture, to those only who may do more than post as themselves."""
+    if request.path.startswith("/rest/images/") and not TOLD_TO & set(caller.scopes):
         raise refused(403, "ACCESS_DENIED", "Not enough permissions to access: GET", 100)
     session = server.uploads.get(request.args["urn"])
     if session is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,6 +39,7 @@ from tests.world import Sandbox
 NOTHING: frozenset[str] = frozenset()
 WITH_COMMENT = Content((Part("Root"), Part("First!", kind="comment")))
 LINK = {"link": "https://example.com/a?b=1", "link_title": "A page", "link_description": "About it"}
+URN = "urn:li:share:1"
 POLL = {"poll_question": "Tea?", "poll_options": ["Yes", "No"], "poll_duration": "ONE_DAY"}
 
 
@@ -238,6 +240,29 @@ def test_first_send_that_is_a_duplicate_is_refused(anna: SignedInAccount) -> Non
     assert (caught.value.code, first.remote_id in caught.value.message) == ("duplicate", True)
 
 
+def test_what_others_wrote_and_posts_of_other_kinds_are_passed_over(before: datetime) -> None:
+    mine, at = "urn:li:organization:1", int(datetime.now(UTC).timestamp() * 1000)
+    post = {"author": mine, "createdAt": at, "commentary": "Root"}
+    posts = {"elements": [{**post, "id": "urn:li:instantRepost:(1,2)", "commentary": ""}, {**post, "id": URN}]}
+    own = {
+        "actor": mine,
+        "object": "urn:li:activity:1",
+        "id": "2",
+        "created": {"time": at},
+        "message": {"text": "First!"},
+    }
+    comments = {"elements": [{"actor": "urn:li:person:x", "id": 7}, own]}
+    with raw_server(says(answer(json.dumps(posts)), answer(json.dumps(comments)))) as server:
+        target = Target(server.url, "host", mine, "bakery")
+        asked = LinkedInConnector(target, Http(server.url, auth=Auth("abc")))
+        root = asked.reconcile(step_of(WITH_COMMENT), progress=InMemoryProgress(), since=before, known=NOTHING)
+        assert isinstance(root, Found)
+        comment = asked.reconcile(step_of(WITH_COMMENT, root), progress=InMemoryProgress(), since=before, known=NOTHING)
+
+    assert root.remote_id == URN
+    assert comment == Found("urn:li:comment:(urn:li:activity:1,2)", root.url)
+
+
 # --- comments ---
 
 
@@ -425,7 +450,6 @@ def test_figures_are_told_of_what_is_there(sandbox: Sandbox, folder: MediaFolder
     assert (account_told is None) == (whose == "person")
 
 
-URN = "urn:li:share:1"
 ROW = f'{{"share":"{URN}","totalShareStatistics":{{"likeCount":%s}}}}'
 
 
