@@ -14,6 +14,7 @@ from integrations.states import AccountState
 from integrations.tests.factories import connect
 from mastablasta.core.errors import Invalid
 from posts.models import Post
+from posts.services import resolution, retries
 from posts.tests.factories import make_delivery
 from posts.tests.test_publishing import outcomes, publish, run_until_settled
 from tests.kit.connector_contract import consent
@@ -90,7 +91,26 @@ def test_person_whose_posts_nobody_may_read_is_unconfirmed_and_nothing_is_sent_a
     run_until_settled(delivery)
 
     assert (delivery.state, sandbox.posts("linkedin")) == ("unconfirmed", [])
-    assert "look there" in delivery.error_message
+    assert "say whether it is out" in delivery.error_message
+
+
+def test_retry_of_what_was_out_after_all_is_not_a_second_post(
+    sandbox: Sandbox, workspace: Workspace, settings: Settings
+) -> None:
+    """The person looked in vain; LinkedIn calls the second one a duplicate, and names the first."""
+    settings.LINKEDIN_SCOPES = "openid profile w_member_social"
+    delivery = publish(connect(sandbox, "berta", platform="linkedin", workspace=workspace))
+    sandbox.fault("linkedin", "publish", "accept_then_reset")
+    run_until_settled(delivery)
+    assert delivery.state == "unconfirmed"
+    user, at = Membership.objects.get(workspace=workspace).user, timezone.now()
+    resolution.resolve_delivery(delivery, is_published=False, by=user, at=at)
+    retries.retry_post(delivery.post, at=at)
+
+    run_until_settled(delivery)
+
+    [seen] = sandbox.posts("linkedin")
+    assert (delivery.state, delivery.remote_id) == ("published", seen["id"])
 
 
 def test_organisation_whose_role_ended_signs_out_alone(sandbox: Sandbox, bakery: SocialAccount) -> None:

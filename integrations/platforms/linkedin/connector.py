@@ -38,7 +38,7 @@ from integrations.platforms.linkedin.errors import (
     duplicate_in,
     error_from,
 )
-from integrations.platforms.linkedin.reading import comment_says, comment_urn, own_comment, own_post, says
+from integrations.platforms.linkedin.reading import comment_says, comment_urn, made_at, own_comment, own_post, says
 from integrations.platforms.linkedin.rules import is_organisation, post_problems
 from integrations.platforms.linkedin.text import length_of, little_text
 from integrations.platforms.linkedin.uploads import PostMedia
@@ -58,9 +58,7 @@ COMMENT_WAITS = (timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=
 MAYBE_OUT_SINCE = "maybe_out_since"
 DUPLICATE_OF = "duplicate_of"
 COMMENT_REFUSED = "comment_refused"
-UNREADABLE = (
-    "LinkedIn does not let this server read the account's own posts; look there, then mark it as published or retry."
-)
+UNREADABLE = "LinkedIn does not let this server read the account's own posts; look there, and say whether it is out."
 
 
 class LinkedInConnector(Connector):
@@ -123,21 +121,22 @@ class LinkedInConnector(Connector):
         self, step: Step, *, progress: Progress, since: datetime, known: frozenset[str]
     ) -> Found | Absent | CannotTell:
         """Look for it among the account's own posts, where LinkedIn shows them; first at the one that LinkedIn itself
-        has named as the same.
+        has named as the same. Where it shows none, that one has to do.
 
-        What is not there may be sent again, and this is noted with the time from which on it may be out after all.
+        What is not there may be sent again, be it by a person, and this is noted with the time from which on it may be
+        out after all.
         """
-        if not _can(self.target, "can_read"):
-            return CannotTell(UNREADABLE)
         noted = progress.data.get(MAYBE_OUT_SINCE)
         maybe_out_since = min(since, datetime.fromisoformat(noted)) if noted else since
         try:
-            looked = self._look_for(step, progress, maybe_out_since, known)
+            can_read = _can(self.target, "can_read")
+            looked = self._look_for(step, progress, maybe_out_since, known) if can_read else None
         except NeedsReconnect as refused:
             if refused.code != SCOPE_MISSING:
                 raise
-            return CannotTell(UNREADABLE)
-        if isinstance(looked, Absent) and not noted:
+            looked = None
+        looked = looked or self._taken_at_its_word(progress, maybe_out_since, known)
+        if not isinstance(looked, Found) and not noted:
             progress.save(**{MAYBE_OUT_SINCE: maybe_out_since.isoformat()})
         return looked
 
@@ -216,6 +215,13 @@ class LinkedInConnector(Connector):
         if named is not None:
             raise Unavailable("LinkedIn has this post already, but does not show it yet.", code=NOT_SHOWN_YET)
         return Absent()
+
+    def _taken_at_its_word(self, progress: Progress, since: datetime, known: frozenset[str]) -> Found | CannotTell:
+        """The post that LinkedIn calls the same, where nobody may look at it but its number is young enough."""
+        named = progress.data.get(DUPLICATE_OF)
+        if named and named not in known and made_at(named) >= since:
+            return Found(named, self._url(named))
+        return CannotTell(UNREADABLE)
 
     def _post_named(self, urn: str, since: datetime) -> Found | None:
         """The post of this URN, if it is there, the account's own, and young enough to be ours.

@@ -15,6 +15,7 @@ from integrations.platforms.linkedin.text import comparable, plain_text
 from integrations.protocols.lookback import OwnPost
 from integrations.protocols.values import count_in, id_in, object_in, objects_in, text_in
 
+_NUMBER_BITS = 22
 LAST_MOMENT_MS = 253_402_300_799_000  # of the calendar's year 9999
 
 
@@ -41,6 +42,14 @@ def comment_urn(row: Any) -> str:
     halves = f"urn:li:comment:({text_in(row, 'object')},{id_in(row)})"
     urn = text_in(row, "commentUrn") or halves
     return urn if COMMENT_URN.fullmatch(urn) else ""
+
+
+def made_at(urn: str) -> datetime:
+    """When the post of this URN was made: its number begins with the milliseconds since 1970.
+
+    LinkedIn does not document that: good enough to not take an older post for ours, and for nothing more.
+    """
+    return datetime.fromtimestamp(min(int(urn.rpartition(":")[2]) >> _NUMBER_BITS, LAST_MOMENT_MS) / 1000, UTC)
 
 
 def says(post: OwnPost, text: str) -> bool:

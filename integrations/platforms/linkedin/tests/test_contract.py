@@ -190,6 +190,24 @@ def test_person_whose_posts_nobody_may_read_is_not_asked_about_them(
     assert len(sandbox.requests("linkedin")) == calls + 1
 
 
+@pytest.mark.parametrize(
+    ("named_at", "known", "is_found"),
+    [(1, NOTHING, True), (-60, NOTHING, False), (1, "it", False)],
+)
+def test_duplicate_that_nobody_may_look_at_is_ours_if_it_is_young_and_not_another_deliverys(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, named_at: int, known: Any, is_found: bool
+) -> None:
+    berta, since = self_serve(sandbox, "berta", monkeypatch), datetime.now(UTC)
+    urn = f"urn:li:share:{int((since.timestamp() + named_at) * 1000) << 22}"
+    notes = InMemoryProgress(**{module.DUPLICATE_OF: urn, module.MAYBE_OUT_SINCE: since.isoformat()})
+
+    looked = berta.connector.reconcile(
+        step_of("Lost"), progress=notes, since=since, known=frozenset({urn}) if known else NOTHING
+    )
+
+    assert isinstance(looked, Found if is_found else CannotTell)
+
+
 def in_doubt(account: SignedInAccount, step: Any, since: datetime) -> InMemoryProgress:
     """Lose an answer, look for the post in vain since the list lags, and hear that it is a duplicate."""
     account.sandbox.limits(lookup_lag_ms=60_000)
