@@ -153,7 +153,10 @@ class LinkedInConnector(Connector):
 
     @classmethod
     def metrics_batch(cls, target: Target) -> int:
-        return super().metrics_batch(target) if _can(target, "can_count") else 0
+        """One post of a person, who costs a call for each figure."""
+        if not _can(target, "can_count"):
+            return 0
+        return super().metrics_batch(target) if is_organisation(target) else 1
 
     def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:
         if is_organisation(self.target):

@@ -27,7 +27,8 @@ _WORKS = frozenset({"PROCESSING", "WAITING_UPLOAD"})
 
 
 class PostMedia(Uploads):
-    """Each file is kept as {id, sent_at, ready}, a video with {parts, etags, whole} while it is sent.
+    """Each file is kept as {id, sent_at, ready}, a video with {parts, etags}: their first and last
+    bytes, and what LinkedIn called those that it has.
 
     The addresses of a video's parts are good without a token, so they are kept as a secret.
     """

@@ -466,6 +466,7 @@ def test_figures_are_told_of_what_is_there(sandbox: Sandbox, folder: MediaFolder
     }
     assert account_told == (None if account_told is None else AccountMetrics(account_told.counted_at, followers=12))
     assert (account_told is None) == (whose == "person")
+    assert account.connector.metrics_batch(account.target) == (1 if whose == "person" else 20)
 
 
 ROW = f'{{"share":"{URN}","totalShareStatistics":{{"likeCount":%s}}}}'
