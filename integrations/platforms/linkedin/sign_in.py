@@ -34,7 +34,13 @@ SCOPES = (
     "r_organization_social",
     "rw_organization_admin",
 )
-WRITING = frozenset({"w_member_social", "w_organization_social"})
+# Newer apps have permissions of their own for the feed beside these, or instead.
+# https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares/comments-api (read 2026-11-29)
+WRITES_AS_PERSON = frozenset({"w_member_social", "w_member_social_feed"})
+WRITES_AS_ORGANISATION = frozenset({"w_organization_social", "w_organization_social_feed"})
+READS_OF_PERSON = frozenset({"r_member_social", "r_member_social_feed"})
+READS_OF_ORGANISATION = frozenset({"r_organization_social", "r_organization_social_feed"})
+WRITING = WRITES_AS_PERSON | WRITES_AS_ORGANISATION
 FINDER = {"X-RestLi-Method": "FINDER"}
 PAGE, MOST_PAGES = 100, 10
 NAMES_A_CALL = 50
@@ -81,7 +87,7 @@ class LinkedInOAuth(OperatorAppFlow):
         return replace(tokens, scopes=tuple(scopes), refresh_expires_at=ends_at)
 
     def missing_scopes(self, tokens: Tokens) -> Sequence[str]:
-        """Either of the permissions to write is enough."""
+        """Any of the permissions to write is enough."""
         return () if not tokens.scopes or WRITING & set(tokens.scopes) else sorted(WRITING & set(self.scopes))
 
     def revoke(self, app: ClientApp, *, token: str) -> None:
@@ -101,8 +107,8 @@ class LinkedInOAuth(OperatorAppFlow):
         person = text_in(said, "sub")
         if not person:
             raise Unavailable("LinkedIn does not say who it is.", code="unreadable")
-        targets = [_person(person, said, scopes)] if "w_member_social" in scopes else []
-        if {"w_organization_social", "rw_organization_admin"} <= scopes:
+        targets = [_person(person, said, scopes)] if WRITES_AS_PERSON & scopes else []
+        if WRITES_AS_ORGANISATION & scopes and "rw_organization_admin" in scopes:
             targets += self._organisations(http, scopes)
         return GrantOwner(person, tuple(targets))
 
@@ -161,7 +167,7 @@ def _person(number: str, said: Mapping[str, Any], scopes: frozenset[str]) -> Tar
         handle=name,
         name=name,
         avatar_url=web_address(said.get("picture")),
-        facts={"can_read": "r_member_social" in scopes, "can_count": "r_member_postAnalytics" in scopes},
+        facts={"can_read": bool(READS_OF_PERSON & scopes), "can_count": "r_member_postAnalytics" in scopes},
     )
 
 
@@ -174,7 +180,7 @@ def _organisation(number: str, said: Mapping[str, Any], scopes: frozenset[str]) 
         kind="organisation",
         facts={
             "url": f"https://www.linkedin.com/company/{vanity or number}",
-            "can_read": "r_organization_social" in scopes,
+            "can_read": bool(READS_OF_ORGANISATION & scopes),
             "can_count": "rw_organization_admin" in scopes,
         },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -136,6 +137,31 @@ def test_person_and_organisations_are_targets_as_far_as_was_granted(
 )
 def test_without_a_permission_to_write_nothing_can_be_published(scopes: tuple[str, ...], missing: list[str]) -> None:
     assert list(flow_at("https://api.linkedin.com").missing_scopes(Tokens("t", scopes=scopes))) == missing
+
+
+@pytest.mark.parametrize(
+    ("scope", "kinds"),
+    [
+        ("openid,w_member_social_feed", [("person", False)]),
+        ("openid w_member_social_feed,r_member_social_feed", [("person", True)]),
+        ("openid,w_organization_social_feed,rw_organization_admin", [("organisation", False)]),
+        ("w_organization_social_feed,r_organization_social_feed,rw_organization_admin", [("organisation", True)]),
+        ("openid,profile", []),
+    ],
+)
+def test_newer_permissions_count_as_the_older_ones(scope: str, kinds: list[tuple[str, bool]]) -> None:
+    answers = [
+        json.dumps({"active": True, "scope": scope}),
+        '{"sub":"a","name":"Ann"}',
+        '{"elements":[{"organizationTarget":"urn:li:organization:7"}]}',
+        '{"results":{"7":{"id":7,"localizedName":"Bakery","vanityName":"bakery"}}}',
+    ]
+
+    with raw_server(says(*map(answer, answers))) as server:
+        owner = flow_at(server.url).who_am_i(APP, access_token="t")
+
+    assert [(one.kind, one.facts["can_read"]) for one in owner.targets] == kinds
+    assert [one.handle for one in owner.targets if one.kind == "organisation"] in ([], ["bakery"])
 
 
 def test_saying_no_and_asking_for_too_much_come_back_as_such(sandbox: Sandbox) -> None:
