@@ -417,15 +417,25 @@ class GrantOwner:
     targets: tuple[TargetIdentity, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class EndedGrant:
+    """Whose grant has ended, by the platform's id of the person, and when it said so (UTC)."""
+
+    subject: str
+    at: datetime
+
+
 class SignIn(ABC):
     """How a platform's grants come about and live, at one host.
 
     Every method that talks to the platform may raise what integrations.errors lists. `revoke_ends`: what a revocation
     ends at the platform: this "grant", or everything that the "person" ever granted to the same app. `default_host`:
     the base URL where accounts are unless a person names another host; "" = everybody names theirs.
-    `has_other_hosts`: whether there is another to be named.
+    `has_other_hosts`: whether there is another to be named. `scope_costs`: the scopes that a person may leave out, each
+    with what cannot be done without it, as a sentence for people.
     """
 
+    scope_costs: ClassVar[Mapping[str, str]] = {}
     revoke_ends: ClassVar[Literal["grant", "person"]] = "grant"
     default_host: ClassVar[str] = ""
     has_other_hosts: ClassVar[bool] = True
@@ -447,6 +457,14 @@ class SignIn(ABC):
         if not named and not cls.default_host:
             raise Refused("there is no server for everybody; name the one where your account is")
         return str(split_url(named if "://" in named else f"https://{named}")[0]) if named else cls.default_host
+
+    @classmethod
+    def ended_grant(cls, app: ClientApp, signed: str) -> EndedGrant | None:  # noqa: ARG003
+        """Whose grant a message says has ended that the platform signed with our app's secret; None = it is none. Pure.
+
+        For platforms that call us when a person took a grant back there; this one is for the others.
+        """
+        return None
 
     def host_info(self) -> Mapping[str, Any]:
         """What the host says of itself (addresses, limits), in the shape that this platform's code reads.

@@ -256,8 +256,17 @@ AXES_USERNAME_FORM_FIELD = "username"  # as the admin's form and Django call the
 AXES_USERNAME_CALLABLE = "accounts.lockout.username"
 
 # How often somebody may ask. In development nobody is held back unless this says so.
-USUAL_RATES = {"user": "600/min", "key": "1200/min", "anonymous": "60/min", "sign_in": "10/min", "registration": "20/h"}
+USUAL_RATES = {
+    "user": "600/min",
+    "key": "1200/min",
+    "anonymous": "60/min",
+    "demo": "60/min",
+    "sign_in": "10/min",
+    "registration": "20/h",
+}
 THROTTLE_RATES = env.rates("THROTTLE_RATES", env.items("THROTTLE_RATES"), USUAL_RATES, is_on=not IS_DEVELOPMENT)
+
+V1_ENABLED = env.flag("V1_ENABLED", True)
 
 # --- e-mail ----------------------------------------------------------------------------------------------------------
 EMAIL_URL = env.text("EMAIL_URL")

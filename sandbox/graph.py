@@ -10,9 +10,10 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
@@ -372,6 +373,75 @@ def about_token(server: GraphPlatform, token: Token, at_ms: int) -> dict[str, An
             {"scope": scope, "target_ids": pages} for scope in token.grant.scopes if scope.startswith("pages_")
         ],
     }
+
+
+# --- reading ---
+MOST_READS = 50
+
+
+def asked_fields(request: Request, known: Collection[str]) -> dict[str, str]:
+    """Return what `fields` asks for, by name, with what stands behind a name. Raises Refused for a name not in `known`.
+
+    https://developers.facebook.com/docs/graph-api/guides/field-expansion (read 2026-11-23).
+    """
+    asked = {}
+    for named in _apart(str(request.query().get("fields") or "")):
+        name = re.split(r"[.{(]", named, maxsplit=1)[0]
+        if name not in known:
+            raise refused(f"(#100) Tried accessing nonexisting field ({name})", 100)
+        asked[name] = named.removeprefix(name)
+    return asked
+
+
+def _apart(fields: str) -> Iterator[str]:
+    """Split at the commas that stand in no brackets."""
+    depth, begun = 0, 0
+    for at, letter in enumerate(fields):
+        depth += (letter in "({") - (letter in ")}")
+        if letter == "," and depth == 0:
+            yield fields[begun:at]
+            begun = at + 1
+    if fields:
+        yield fields[begun:]
+
+
+def add_batch(routes: Routes[Any]) -> None:
+    """Add several reads in one call, each of which counts: https://developers.facebook.com/docs/graph-api/batch-requests
+    (read 2026-11-23).
+    """
+
+    @routes.add("POST", "/", Operation.METRICS)
+    def batch(server: GraphPlatform, request: Request) -> Answer:
+        server.caller_of(request)
+        fields = request.fields()
+        try:
+            asked = orjson.loads(str(fields.get("batch")))
+            urls = [(one["method"], str(one["relative_url"])) for one in asked]
+        except (orjson.JSONDecodeError, TypeError, KeyError):
+            raise refused("(#100) Param batch must be an array.", 100) from None
+        if len(urls) > MOST_READS:
+            raise refused(f"Too many requests in batch message. Maximum batch size is {MOST_READS}", 100)
+        if any(method != "GET" for method, _ in urls):
+            raise refused("(#100) a batch of anything but reads is not simulated", 100)
+        answers = [_read(server, request, url) for _, url in urls]
+        headers = next((answer.headers for answer in reversed(answers) if answer is not None), [])
+        body = [None if one is None else {"code": one.status, "body": one.body.decode()} for one in answers]
+        return json_answer(200, body, list(headers))
+
+
+def _read(server: GraphPlatform, request: Request, url: str) -> Answer | None:
+    """Answer one read with the token and the proof of the whole; None = it takes too long."""
+    if server.options.silent_reads > 0:
+        server.options.silent_reads -= 1
+        return None
+    path, _, query = url.partition("?")
+    proof = urlencode({"appsecret_proof": str(request.query().get("appsecret_proof") or "")})
+    one = replace(
+        request, method="GET", path=f"/{path}", query_string=f"{query}&{proof}".encode(), body=b"", multipart=None
+    )
+    route, args = server.route_of(one)
+    one.args = args
+    return server.carry_out(route, one)
 
 
 def comma_apart(request: Request) -> Request:

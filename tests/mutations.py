@@ -1,4 +1,4 @@
-"""Thirty-three ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Thirty-four ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -100,6 +100,13 @@ MUTATIONS = (
         'if not allowed or (purpose == "webhook" and len(allowed) < len(found)):',
         "if not allowed:",
         ("webhooks/tests/test_hostile_urls.py::test_nobody_inside_is_reached",),
+    ),
+    Mutation(
+        "take back at Meta what another workspace lives by",
+        "integrations/services/disconnection.py",
+        'if flow.revoke_ends == "person" and _has_another_grant(ended):',
+        'if flow.revoke_ends == "grant" and _has_another_grant(ended):',
+        ("integrations/tests/test_pages.py::test_grant_ends_with_the_last_account_of_the_person_anywhere",),
     ),
     Mutation(
         "drop a workspace filter",

@@ -43,6 +43,9 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "integrations/services/authorisations.py": ("integrations/tests/test_oauth_connect.py",),
     "integrations/services/budgets.py": ("posts/tests/test_pace.py",),
     "integrations/services/disconnection.py": ("integrations/tests/test_disconnection.py",),
+    "integrations/services/withdrawals.py": (
+        "integrations/tests/test_withdrawals.py::test_deletion_leaves_neither_tokens_nor_names_and_says_so",
+    ),
     "integrations/services/tokens.py": (
         "integrations/tests/test_tokens.py",
         "integrations/tests/test_account_check.py",
@@ -104,10 +107,12 @@ WALKS = (
     "analytics/tests/test_collect_analytics.py",
     "accounts/tests/test_set_site_role.py",
     "integrations/tests/test_refresh_tokens.py",
+    "integrations/tests/test_rotate_encryption_key.py",
     "media_library/tests/test_import_media.py",
     "media_library/tests/test_storage_audit.py",
     "posts/tests/test_export_posts.py",
     "posts/tests/test_import_posts.py",
+    "posts/tests/test_import_v1.py",
     "posts/tests/test_publish_due.py",
     "posts/tests/test_retry_failed.py",
     "webhooks/tests/test_deliver_webhooks.py",

@@ -19,6 +19,24 @@ ACCOUNT: dict[str, Any] = {
     "token_expires_at": None,
     "checked_at": "2030-01-31T09:00:00Z",
     "error": None,
+    "missing_scopes": [],
+    "forecast": None,
+}
+PAGE: dict[str, Any] = {
+    **ACCOUNT,
+    "platform": "facebook",
+    "handle": "@adas.engines",
+    "name": "Ada's Engines",
+    "avatar_url": "https://scontent.example/ada.jpg",
+    "kind": "page",
+    "scopes": ["pages_show_list", "pages_read_engagement", "pages_manage_posts"],
+    "missing_scopes": [{"scope": "pages_manage_engagement", "cost": "First comments are not published."}],
+    "forecast": {
+        "ends_at": "2030-02-05T09:00:00Z",
+        "posts": 14,
+        "message": "14 scheduled posts of @adas.engines will fail from Tuesday, 5 February 2030, on: its sign-in ends. "
+        "Connect it again before then.",
+    },
 }
 SIGN_IN = {"platform": "bluesky", "handle": "ada.bsky.social", "app_password": "abcd-efgh-ijkl-mnop"}
 SIGNED_IN = {

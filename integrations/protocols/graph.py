@@ -30,6 +30,7 @@ DUPLICATE = "duplicate"
 MEDIA_USED = "media_used"
 NOT_FOUND = "not_found"
 SCOPE_MISSING = "scope_missing"
+TOKEN_EXPIRED = "token_expired"  # noqa: S105  a word
 TOO_MUCH_PERCENT = 95
 LIMITED_WITHOUT_A_TIME = timedelta(minutes=15)
 BLOCKED_FOR_POLICY = timedelta(hours=24)
@@ -85,7 +86,7 @@ _BY_CODE: Mapping[str | int, ErrorRule] = {
     "190/458": _of_grant("app_removed", "The person removed this app at {label}: {said}"),
     "190/459": _of_grant("checkpoint", "{label} wants the person to log in there first: {said}"),
     "190/460": _of_grant("password_changed", "The person's password at {label} changed: {said}"),
-    "190/463": _of_account("token_expired", "The sign-in at {label} has ended: {said}"),
+    "190/463": _of_account(TOKEN_EXPIRED, "The sign-in at {label} has ended: {said}"),
     "190/464": _of_grant("unconfirmed", "{label} wants the person to confirm the account there first: {said}"),
     "190/467": _of_account("token_refused", "{label} no longer accepts the token: {said}"),
     "190/492": _of_account("role_lost", "The person who connected this has no role there any more: {said}"),

@@ -10,15 +10,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from integrations.contract import ClientApp, Tokens
-from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OperatorProblem, Rejected, Unavailable
-from integrations.protocols.graph import HOST, VERSION, auth_of, error_from, error_table
+from integrations.contract import ClientApp, EndedGrant, Tokens
+from integrations.errors import (
+    CallFailed,
+    ExchangeRefused,
+    NeedsReconnect,
+    OperatorProblem,
+    Rejected,
+    SignInEnded,
+    Unavailable,
+)
+from integrations.protocols.graph import HOST, TOKEN_EXPIRED, VERSION, auth_of, error_from, error_table
 from integrations.protocols.oauth2 import OperatorAppFlow, for_tokens, tokens_of
+from integrations.protocols.signed_requests import read_signed_request
 from integrations.protocols.values import object_in, text_in
 from mastablasta.core.outbound import Auth, OAuthSession, Response
 
 CONSENT_ORIGIN = "https://www.facebook.com"
 MOST_PAGES = 20
+ENDED = (
+    "The sign-in at {label} is over after sixty days, so that it cannot be asked. Its accounts go on publishing; "
+    "connect it again to bring it up to date."
+)
 _SECRET_WORDS = ("client secret", "validating application")
 
 
@@ -48,9 +61,17 @@ class FacebookLogin(OperatorAppFlow):
         base = CONSENT_ORIGIN if self.http.base_url == HOST else self.http.base_url
         return f"{base}/{VERSION}/dialog/oauth"
 
+    @classmethod
+    def ended_grant(cls, app: ClientApp, signed: str) -> EndedGrant | None:
+        return read_signed_request(signed, app)
+
     def meaning(self, answer: Response) -> CallFailed:
-        """A refused token is the person's own here, so that all of their pages are concerned."""
+        """A refused token is the person's own here, so that all of their pages are concerned. One whose sixty days are
+        over leaves them as they are.
+        """
         failure = error_from(error_table(self.label), answer)
+        if failure.code == TOKEN_EXPIRED:
+            return SignInEnded(ENDED.format(label=self.label), http_status=failure.http_status)
         if isinstance(failure, NeedsReconnect) and failure.scope == "account":
             status = failure.http_status
             return NeedsReconnect(failure.message, code=failure.code, http_status=status, can_refresh=False)
@@ -90,7 +111,7 @@ class FacebookLogin(OperatorAppFlow):
         answer = self.http.with_auth(auth_of(token, app)).delete(f"/{VERSION}/me/permissions")
         if not answer.is_ok:
             failure = self.meaning(answer)
-            if not isinstance(failure, NeedsReconnect):  # which means: it has ended already
+            if not isinstance(failure, NeedsReconnect | SignInEnded):  # which means: it has ended already
                 raise for_tokens(failure)
 
     def check_exchange(self, answer: Response) -> None:
@@ -98,7 +119,7 @@ class FacebookLogin(OperatorAppFlow):
             return
         self._check_our_app(answer)
         failure = self.meaning(answer)
-        if isinstance(failure, Rejected | NeedsReconnect):
+        if isinstance(failure, Rejected | NeedsReconnect | SignInEnded):
             raise ExchangeRefused(f"{self.label} refused the sign-in: {failure.message}", http_status=answer.status)
         raise for_tokens(failure)
 

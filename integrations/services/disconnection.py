@@ -14,6 +14,7 @@ from integrations import registry
 from integrations.contract import ClientApp
 from integrations.errors import CallFailed, NeedsReconnect
 from integrations.models import Credential, PlatformHost, SocialAccount
+from integrations.querysets import PROMISED
 from integrations.services.accounts import lock_defaults
 from integrations.services.connectors import sign_in_for
 from integrations.services.hosts import app_of
@@ -26,7 +27,6 @@ log = structlog.get_logger(__name__)
 # States of a delivery; posts/tests/test_reconnecting.py holds them to posts/states.py, which lies above this app.
 BUSY = ("sending", "processing", "unknown")
 UNCONFIRMED = ("unconfirmed",)
-PROMISED = ("queued", "blocked", "held")
 
 MOST_AT_ONCE = 8  # a platform that does not answer takes 10 s, a task may take 120
 

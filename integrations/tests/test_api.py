@@ -79,6 +79,8 @@ def test_account_is_shown_without_its_tokens(workspace: Workspace, client_of: AP
         "token_expires_at": "2026-12-01T00:00:00Z",
         "checked_at": None,
         "error": None,
+        "missing_scopes": [],
+        "forecast": None,
     }
     assert b"canary" not in answer.content
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from integrations import registry
-from integrations.contract import AccountMetrics, Metrics, Published, Target
+from integrations.contract import AccountMetrics, ClientApp, Metrics, Published, Target
 from integrations.errors import CallFailed, RateLimited, Unavailable
-from mastablasta.core.outbound import Auth, Http, connections
+from mastablasta.core.outbound import Http, connections
 from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, visit
 from tests.kit.raw_server import answer, raw_server, says
 from tests.world import Sandbox
 
+NOW = datetime.now(UTC)
 COUNTERS = {
     "views": 1250,
     "likes": 45,
@@ -24,6 +28,7 @@ COUNTERS = {
     "bookmarks": 2,
     "profile_clicks": 5,
     "engagements": 70,
+    "reach": 900,
 }
 FEDERATED = {"likes": 45, "shares": 15, "comments": 8}
 TOLD: dict[str, dict[str, Any]] = {
@@ -35,9 +40,10 @@ TOLD: dict[str, dict[str, Any]] = {
     },
     "mastodon": {**FEDERATED, "extra": {"quotes": 3}},
     "bluesky": {**FEDERATED, "extra": {"quotes": 3, "bookmarks": 2}},
+    "facebook": {"likes": 45, "shares": 12, "comments": 8, "views": 1250, "reach": 900, "clicks": 7, "extra": {}},
 }
-
-
+ACCOUNTS = {slug: AccountMetrics(NOW, followers=812, following=33, posts=1) for slug in TOLD}
+ACCOUNTS["facebook"] = AccountMetrics(NOW, followers=812)  # pages follow nobody, and their posts are not counted
 ANSWERS: dict[str, dict[str, Any]] = {
     "twitter": {
         "non_public_metrics": {
@@ -57,6 +63,12 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "mastodon": {"favourites_count": 45, "quotes_count": 3, "reblogs_count": 12, "replies_count": 8},
     "bluesky": {"bookmarkCount": 2, "likeCount": 45, "quoteCount": 3, "replyCount": 8, "repostCount": 12},
+    "facebook": {
+        "shares": {"count": 12},
+        "reactions": {"summary": {"total_count": 45}},
+        "comments": {"summary": {"total_count": 8}},
+        "insights": {"post_media_view": 1250, "post_total_media_view_unique": 900, "post_clicks": 7},
+    },
 }
 
 
@@ -93,12 +105,12 @@ def test_figures_are_the_platforms_own(sandbox: Sandbox, slug: str) -> None:
 def test_followers_are_the_accounts_own(sandbox: Sandbox, slug: str) -> None:
     anna = visit(sandbox, slug, "anna")
     published(anna, "One")
-    sandbox.account_metrics(slug, anna.target.handle.split("@")[1], followers=812, following=33)
+    sandbox.account_metrics(slug, anna.target.handle.removeprefix("@").partition("@")[0], followers=812, following=33)
 
     told = anna.connector.fetch_account_metrics()
 
     assert told is not None
-    assert told == AccountMetrics(told.counted_at, followers=812, following=33, posts=1)
+    assert replace(told, counted_at=NOW) == ACCOUNTS[slug]
 
 
 def test_foreign_posts_keep_their_public_part_and_new_names_are_understood(sandbox: Sandbox) -> None:
@@ -142,6 +154,12 @@ def test_refusals_are_the_contracts(sandbox: Sandbox, slug: str, effect: str, fa
 
 
 URIS = ("at://did:plc:anna/app.bsky.feed.post/1", "at://did:plc:anna/app.bsky.feed.post/2")
+
+
+def batched(*bodies: str) -> str:
+    return json.dumps([{"code": 200, "body": body} for body in bodies])
+
+
 LIES = {
     "twitter": [
         ('{"data": [{"id": "1"}, {"id": "2", "public_metrics": {"like_count": -3, "quote_count": 9e99}}, 7]}', {}),
@@ -159,6 +177,15 @@ LIES = {
         ('{"posts": {}}', None),
         ("<html>", None),
     ],
+    "facebook": [
+        (batched('{"id": "1", "views": -3}', '{"id": "2", "views": "many", "likes": {"summary": []}}'), {}),
+        (batched('{"id": "1"}', '{"id": "3"}'), None),
+        (batched('{"id": "1"}', "<html>"), None),
+        (batched('{"id": "1"}'), None),
+        ('[{"code": "200", "body": "{}"}, 7]', None),
+        ("{}", None),
+        ("<html>", None),
+    ],
 }
 
 
@@ -170,7 +197,8 @@ def test_nonsense_is_not_told_and_never_a_figure(slug: str, said: str, told: dic
     with raw_server(says(answer(said))) as server:
         connections.drop_kept()
         target = Target(server.url, "host", "did:plc:anna", "@anna", info={"version": "4.5.0"})
-        connector = registry.connector_class(slug)(target, Http(server.url, auth=Auth("abc")))
+        connector_class = registry.connector_class(slug)
+        connector = connector_class(target, Http(server.url, auth=connector_class.auth("abc", ClientApp("1", "s"))))
         if told is None:
             with pytest.raises(Unavailable):
                 connector.fetch_metrics(refs)

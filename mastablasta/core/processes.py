@@ -1,35 +1,14 @@
-"""Process trees: who dies with whom, who buries the dead, and how to end what is left.
-
-Linux does most of it in the kernel (prctl); elsewhere those calls do nothing and psutil's walks remain.
-"""
+"""Process trees: who buries the dead, and how to end what is left. Who dies with whom: mastablasta.core.ancestry."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import psutil
-
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-
-def adopt_orphans() -> None:
-    """Become the parent of descendants whose own parent dies, instead of init. Kept across exec."""
-    if _libc is not None:
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def signal_when_parent_dies(signum: int) -> None:
-    """Ask the kernel for `signum` when the process that forked us ends. Not inherited by our own children."""
-    if _libc is not None:
-        _libc.prctl(PR_SET_PDEATHSIG, signum, 0, 0, 0)
 
 
 def bury_orphans(except_for: Iterable[int]) -> None:

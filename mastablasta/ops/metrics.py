@@ -6,11 +6,14 @@ Counters are the tallies that drains and refreshes write; they start at 0 with t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -19,6 +22,8 @@ from prometheus_client.registry import Collector
 from analytics.collection import queue as collection
 from analytics.models import CollectionPlan
 from integrations.models import Credential, PlatformHost, SocialAccount
+from integrations.querysets import PROMISED
+from integrations.services.forecast import sign_ins_that_end
 from integrations.services.tokens import ends_by
 from integrations.states import CredentialState
 from mastablasta.core.models import PROGRESS, Heartbeat, Mail, Tally
@@ -140,12 +145,24 @@ def _accounts() -> Iterator[Metric]:
     yield _gauge(
         "grants_expiring", f"Live grants that end within this, or whose token does, up to {MOST}", expiring, "within"
     )
+    text = f"Scheduled posts that are due after the sign-in of their account has ended, up to {MOST}"
+    yield _gauge("posts_after_sign_in", text, _posts_after_sign_in(), "platform")
     silent = PlatformHost.objects.filter(circuit_opened_at__isnull=False)
     text = f"Hosts that answer nobody and are not called, up to {MOST_HOSTS}"
     yield _gauge("circuit_open", text, _hosts(silent), "platform", "host")
     paused = PlatformHost.objects.filter(paused_at__isnull=False)
     text = f"Hosts where our own app is in trouble, up to {MOST_HOSTS}"
     yield _gauge("platform_paused", text, _hosts(paused), "platform", "host")
+
+
+def _posts_after_sign_in() -> dict[tuple[str, ...], float]:
+    ends = sign_ins_that_end()
+    if not ends:
+        return {}
+    later = reduce(or_, (Q(account=account, due_at__gte=ends_at) for account, ends_at in ends))
+    promised = Delivery.objects.filter(later, state__in=PROMISED, post__deleted_at=None)
+    counts = Counter(promised.values_list("platform", flat=True)[:MOST])
+    return {(platform,): count for platform, count in counts.items()}
 
 
 def _account_states() -> dict[tuple[str, ...], float]:

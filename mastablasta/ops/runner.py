@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from mastablasta.core import processes
+from mastablasta.core import ancestry, processes
 from mastablasta.core.time_scale import scaled
 from mastablasta.ops.instance_dir import InstanceDir
 
@@ -65,7 +65,7 @@ class Runner:
     def run(self) -> None:
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self._stop)
-        processes.adopt_orphans()
+        ancestry.adopt_orphans()
         try:
             for part in self.parts:
                 if not self.is_told_to_stop:

@@ -23,7 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mastablasta.core import processes
+from mastablasta.core import ancestry
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 0.1  # how often `on_wait` is called
@@ -173,7 +173,7 @@ def _answer(module: str, order: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _confine(limits: Mapping[str, Any]) -> None:
-    processes.signal_when_parent_dies(signal.SIGKILL)
+    ancestry.signal_when_parent_dies(signal.SIGKILL)
     if os.getppid() != limits["parent"]:  # it died before we asked
         os._exit(1)
     seconds = int(limits["timeout_s"] * (os.cpu_count() or 1)) + CPU_GRACE_S

@@ -18,7 +18,9 @@ def main(arguments: dict[str, Any]) -> dict[str, Any]:
         case "echo":
             sys.stdout.write("not an answer")
             sys.stdout.flush()
-            return {"said": arguments["say"], "environment": sorted(os.environ), "niceness": os.nice(0)}
+            heavy = sorted({"django", "psutil", "numpy"} & sys.modules.keys())
+            environment = sorted(os.environ)
+            return {"said": arguments["say"], "environment": environment, "niceness": os.nice(0), "heavy": heavy}
         case "refuse":
             raise Refused("not_a_picture", "This is no picture.")
         case "raise":

@@ -49,6 +49,7 @@ def test_answer_comes_back_and_no_secret_goes_in(monkeypatch: pytest.MonkeyPatch
     answer = run("echo", say="Grüße 🙂", niceness=5)
 
     assert answer["said"] == "Grüße 🙂"
+    assert answer["heavy"] == []  # each file waits for the start
     assert answer["niceness"] == os.nice(0) + 5
     assert set(answer["environment"]) <= {*process.PASSED_ON, *process.ENVIRONMENT, "LC_CTYPE"}
 

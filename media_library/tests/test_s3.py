@@ -7,12 +7,14 @@ import json
 import time
 import urllib.request
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
+from botocore import session as botocore_session
 from django.conf import settings as django_settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
@@ -39,6 +41,14 @@ KEYS = {
     "aws_secret_access_key": "known to us",
     "region_name": "us-east-1",
 }  # of the simulator
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _models_are_read_once() -> Iterator[None]:
+    """Each session of botocore reads a megabyte of JSON anew, and every test makes one or two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore_session, "create_loader", cache(botocore_session.create_loader))
+        yield
 
 
 @pytest.fixture(scope="module")

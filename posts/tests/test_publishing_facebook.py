@@ -9,6 +9,7 @@ from pytest_django.fixtures import Settings
 from accounts.models import Workspace
 from accounts.tests.factories import make_workspace
 from integrations.models import Credential, SocialAccount
+from integrations.services.accounts import activate_account
 from integrations.tests.factories import connect
 from posts.models import Post
 from posts.tests.factories import make_delivery
@@ -68,13 +69,19 @@ def test_what_never_arrived_is_sent_again_once_that_can_be_believed(
     assert [post["text"] for post in sandbox.posts("facebook")] == ["Hello"]
 
 
-def test_page_that_loses_its_token_signs_out_alone(sandbox: Sandbox, page: SocialAccount) -> None:
-    sandbox.instance("facebook", lost_pages=["anna"])
-    delivery = publish(page)
+def test_page_that_loses_its_token_signs_out_alone(sandbox: Sandbox, workspace: Workspace) -> None:
+    sandbox.accounts("facebook", "berta", pages=["Bakery", "Choir"])
+    connect(sandbox, "berta", platform="facebook", workspace=workspace)
+    bakery, choir = SocialAccount.objects.order_by("display_name")
+    for one in (bakery, choir):
+        activate_account(one, at=timezone.now())
+    sandbox.instance("facebook", lost_pages=["Bakery"])
+    lost, out = publish(bakery), publish(choir)
 
-    run_until_settled(delivery)
+    run_until_settled(lost, out)
 
-    page.refresh_from_db()
-    assert (delivery.state, page.state) == ("blocked", "needs_reauth")
-    assert Credential.objects.get(id=page.credential_id).state == "live"
-    assert sandbox.posts("facebook") == []
+    bakery.refresh_from_db()
+    choir.refresh_from_db()
+    assert (lost.state, bakery.state, out.state, choir.state) == ("blocked", "needs_reauth", "published", "active")
+    assert [credential.state for credential in Credential.objects.all()] == ["live"]
+    assert [post["id"] for post in sandbox.posts("facebook")] == [out.remote_id]

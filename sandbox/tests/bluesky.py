@@ -9,7 +9,7 @@ import requests
 
 from sandbox.clock import now_ms
 from sandbox.platforms.bluesky.syntax import tid_of
-from sandbox.tests.clients import MP4, PNG, Control
+from sandbox.tests.clients import MP4, PNG, Control, direct
 from tests.specifications.bluesky import CALLS
 from tests.specifications.shapes import Shape
 
@@ -23,7 +23,7 @@ class Service:
 
     control: Control
     instance: str = "bluesky"
-    http: requests.Session = field(default_factory=requests.Session)
+    http: requests.Session = field(default_factory=direct)
 
     @property
     def url(self) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import requests
 
-from sandbox.tests.clients import PNG, REDIRECT_URI, Control, redirect_query
+from sandbox.tests.clients import MP4, PNG, REDIRECT_URI, Control, redirect_query
 
 APP = {"client_id": "sandbox-facebook", "client_secret": "sandbox-facebook-secret"}
 SCOPES = "pages_show_list,pages_read_engagement,pages_manage_posts,pages_manage_engagement"
@@ -24,6 +25,7 @@ class Page:
     http: requests.Session = field(default_factory=requests.Session)
     id: str = ""
     token: str = ""
+    person_token: str = ""
 
     def sign_in(self, scopes: str = SCOPES) -> Page:
         query = {
@@ -37,7 +39,7 @@ class Page:
         shown = self.http.get(f"{self.url}/v26.0/dialog/oauth", params=query, allow_redirects=False)
         code = {"code": redirect_query(shown)["code"], "redirect_uri": REDIRECT_URI}
         given = self.http.get(f"{self.url}/v26.0/oauth/access_token", params={**APP, **code}).json()
-        self.token = given["access_token"]
+        self.token = self.person_token = given["access_token"]
         [page] = self.call("GET", "me/accounts").json()["data"]
         self.id, self.token = page["id"], page["access_token"]
         return self
@@ -51,6 +53,10 @@ class Page:
         headers = {"Authorization": f"Bearer {self.token}"}
         url = f"{self.url}/{version}/{path}"
         return self.http.request(method, url, params=given, headers=headers, timeout=20, **how)
+
+    def upload(self, url: str, data: bytes) -> requests.Response:
+        headers = {"Authorization": f"OAuth {self.token}", "offset": "0", "file_size": str(len(data))}
+        return self.http.post(url, data=data, headers=headers, timeout=20)
 
     def error(self, method: str, path: str, **how: Any) -> tuple[int, int]:
         """The code and subcode of a refusal."""
@@ -162,3 +168,71 @@ def test_what_was_not_granted_is_refused(control: Control) -> None:
 
 def test_answers_say_how_much_is_used(page: Page) -> None:
     assert page.id in page.call("GET", "me").headers["x-business-use-case-usage"]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("me", "id,shoe_size"),
+        ("me/accounts", "id,insights.metric(post_clicks)"),
+        ("{page}", "id,impressions"),
+        ("{page}/published_posts", "id,story"),
+        ("{post}", "id,views"),
+        ("{post}", "id,insights.metric(post_impressions)"),
+        ("{post}", "id,insights.metric(post_clicks,post_impressions_unique)"),
+        ("{post}/comments", "id,shares"),
+    ],
+)
+def test_field_that_does_not_exist_costs_the_whole_answer(control: Control, path: str, fields: str) -> None:
+    page = Page(f"{control.origin}/facebook").sign_in(f"{SCOPES},read_insights")
+    post = page.call("POST", f"{page.id}/feed", data={"message": "Hi"}).json()["id"]
+    if path.startswith("me/"):
+        page.token = page.person_token
+
+    assert page.error("GET", path.format(page=page.id, post=post), params={"fields": fields}) == (100, 0)
+
+
+@pytest.mark.parametrize(
+    ("batch", "code"),
+    [
+        ("odd", 100),
+        ("7", 100),
+        ('[{"method":"GET"}]', 100),
+        ('[{"method":"POST","relative_url":"v26.0/1/feed"}]', 100),
+        (json.dumps([{"method": "GET", "relative_url": "v26.0/me"}] * 51), 100),
+    ],
+)
+def test_batch_that_makes_no_sense_is_refused_whole(page: Page, batch: str, code: int) -> None:
+    assert page.error("POST", "", data={"batch": batch}) == (code, 0)
+
+
+def test_each_read_of_a_batch_has_an_answer_of_its_own(page: Page) -> None:
+    reads = [{"method": "GET", "relative_url": f"v26.0/{path}"} for path in ("me", "404", "nothing/such?fields=id")]
+
+    answers = page.call("POST", "", data={"batch": json.dumps(reads)}).json()
+
+    assert [answer["code"] for answer in answers] == [200, 400, 404]
+    assert json.loads(answers[0]["body"])["id"] == page.id
+    assert page.error("POST", "", data={"batch": json.dumps(reads)}, params={"appsecret_proof": "00"}) == (100, 0)
+
+
+def test_picture_may_have_ten_million_bytes(page: Page) -> None:
+    for size, refusal in ((10_000_000, None), (10_000_001, (100, 1366046))):
+        source = {"source": ("a.png", PNG.ljust(size, b"\0"), "image/png")}
+        said = page.call("POST", f"{page.id}/photos", data={"published": "false"}, files=source).json()
+        assert refusal == (None if "id" in said else (said["error"]["code"], said["error"]["error_subcode"]))
+
+
+def test_thirty_reels_go_out_in_a_day(control: Control, page: Page) -> None:
+    control.put("instance", platform="facebook", video_processing_ms=0)
+
+    refusals = []
+    for _ in range(31):
+        begun = page.call("POST", f"{page.id}/video_reels", data={"upload_phase": "start"}).json()
+        page.upload(begun["upload_url"], MP4)
+        finish = {"upload_phase": "finish", "video_id": begun["video_id"], "video_state": "PUBLISHED"}
+        said = page.call("POST", f"{page.id}/video_reels", data=finish).json()
+        refusals.append(said.get("error", {}).get("code"))
+
+    assert refusals == [None] * 30 + [613]
+    assert len(control.posts()) == 30

@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from sandbox.oauth import s256
-from sandbox.tests.clients import PNG, REDIRECT_URI, redirect_query
+from sandbox.tests.clients import PNG, REDIRECT_URI, direct, redirect_query
 from tests.specifications.twitter import CALLS
 
 CLIENT = ("sandbox-twitter", "sandbox-twitter-secret")
@@ -23,7 +23,7 @@ class X:
 
     origin: str
     instance: str = "twitter"
-    http: requests.Session = field(default_factory=requests.Session)
+    http: requests.Session = field(default_factory=direct)
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         options.setdefault("timeout", 20)

@@ -25,6 +25,7 @@ PROOF = {"appsecret_proof!": Text(pattern="^[0-9a-f]{64}$")}
 ID = Text(pattern="^[0-9]+(_[0-9]+)?$")
 MANUAL_FLOW = "https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow"
 LONG_LIVED = "https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived"
+BATCH = "https://developers.facebook.com/docs/graph-api/batch-requests"
 DEBUG = "https://developers.facebook.com/docs/graph-api/reference/debug_token"
 
 _APP = {"client_id!": TEXT, "client_secret!": TEXT}
@@ -84,6 +85,12 @@ CALLS = {
     "GET /v26.0/me": Call(query=fields(PROOF | {"fields": TEXT}), answers={200: MADE}, refusals=REFUSALS),
     "GET /v26.0/me/accounts": Call(query=fields(PROOF | LISTING), refusals=REFUSALS),
     "DELETE /v26.0/me/permissions": Call(query=fields(PROOF), refusals=REFUSALS),
+    "POST /v26.0/": Call(
+        query=fields(PROOF),
+        body={FORM: fields({"batch!": JSON_LIST, "include_headers!": one_of("false")})},
+        refusals=REFUSALS,
+        beyond=BATCH,
+    ),
     "POST /v26.0/{page_id}/feed": Call(
         path={"page_id": ID},
         query=fields(PROOF),
@@ -176,3 +183,6 @@ EDGES = {
     "POST /v26.0/{page_id}/video_stories": ("Page", "video_stories"),
     "GET /v26.0/{id}": ("AdVideo", ""),
 }
+
+# What we ask for of posts, videos and comments inside of a batch, by Meta's objects.
+OBJECTS = {"post": "PagePost", "video": "AdVideo", "comment": "Comment"}

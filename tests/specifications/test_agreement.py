@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from integrations.platforms.facebook import metrics
 from tests.specifications import bluesky, facebook, mastodon, twitter
 from tests.specifications.agreement import graph_differences, lexicon_differences, openapi_differences
 from tests.specifications.copies import copy_of, json_copy_of
@@ -30,3 +31,12 @@ def test_table_of_bluesky_agrees() -> None:
 
 def test_table_of_facebook_agrees() -> None:
     assert list(graph_differences(facebook.CALLS, facebook.EDGES, lambda node: json_copy_of(f"meta/{node}.json"))) == []
+
+
+def test_figures_that_we_ask_facebook_for_are_there() -> None:
+    """Meta's specifications name fields and edges; which insights there are they do not say."""
+    for kind, names in metrics.WANTED.items():
+        node = json_copy_of(f"meta/{facebook.OBJECTS[kind]}.json")
+        known = {field["name"] for field in node["fields"]} | {api.get("endpoint") for api in node["apis"]}
+        asked = {"insights" if name.startswith("post_") else name.partition(".")[0] for name in names}
+        assert asked <= known

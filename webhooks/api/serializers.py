@@ -22,7 +22,8 @@ class EventsField(serializers.ListField):
     """Types of events, at least one."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(child=serializers.ChoiceField(NAMES), **{"allow_empty": False, "max_length": 50, **options})
+        least_and_most = {"allow_empty": False, "min_length": 1, "max_length": 50}  # the description knows lengths only
+        super().__init__(child=serializers.ChoiceField(NAMES), **{**least_and_most, **options})
 
 
 class WebhookSerializer(StrictModelSerializer):
@@ -115,6 +116,7 @@ class RedeliverSerializer(StrictSerializer):
         child=serializers.ChoiceField([EndpointDeliveryState.MISSED, EndpointDeliveryState.FAILED, "delivered"]),
         required=False,
         allow_empty=False,
+        min_length=1,
         help_text="Left out: what was missed or failed.",
     )
     event = EventsField(required=False, help_text="Of which types; left out: all.")

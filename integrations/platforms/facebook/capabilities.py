@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from integrations.capabilities import LONGEST_HOLD_S, Capabilities, Source, TextLimit
+from integrations.capabilities import LONGEST_HOLD_S, Capabilities, MetricsRule, RateRule, Source, TextLimit
+from integrations.protocols.graph_batch import MOST_READS
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
@@ -12,6 +13,7 @@ VIDEOS = Source("https://developers.facebook.com/docs/graph-api/reference/page/v
 REELS = Source("https://developers.facebook.com/docs/video-api/guides/reels-publishing", READ)
 STORIES = Source("https://developers.facebook.com/docs/page-stories-api", READ)
 RATES = Source("https://developers.facebook.com/docs/graph-api/overview/rate-limiting", READ)
+INSIGHTS = Source("https://developers.facebook.com/docs/graph-api/reference/insights", READ)
 
 MAX_CHARACTERS = 63_206  # documented nowhere any more; production code of several vendors agrees on it
 # Pages of Facebook's own say 10 MB and 4 MB of the same call; what is within both is taken.
@@ -80,5 +82,11 @@ CAPABILITIES = Capabilities(
         },
     },
     media={"standard": POST_MEDIA, "reel": REEL_MEDIA, "story": STORY_MEDIA},
-    sources=(POSTS, PHOTOS, VIDEOS, REELS, STORIES, RATES),
+    metrics=MetricsRule(
+        batch=MOST_READS,
+        # Each read of a batch counts: 2,000 of the 4,800 that a page has for each person who did something there.
+        budget=RateRule("metrics", limit=40, window_s=86_400, scope="account", source=RATES),
+        source=INSIGHTS,
+    ),
+    sources=(POSTS, PHOTOS, VIDEOS, REELS, STORIES, RATES, INSIGHTS),
 )

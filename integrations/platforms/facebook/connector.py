@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
@@ -12,11 +12,13 @@ from urllib.parse import quote
 from integrations.capabilities import Capabilities
 from integrations.contract import (
     Absent,
+    AccountMetrics,
     CannotTell,
     ClientApp,
     Connector,
     Content,
     Found,
+    Metrics,
     Pending,
     Progress,
     Published,
@@ -24,6 +26,7 @@ from integrations.contract import (
     Target,
 )
 from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, Rejected, Unavailable
+from integrations.platforms.facebook import metrics
 from integrations.platforms.facebook.capabilities import CAPABILITIES
 from integrations.platforms.facebook.errors import error_from
 from integrations.platforms.facebook.reading import POST_FIELDS, has_text, own_post, post_url
@@ -124,6 +127,12 @@ class FacebookConnector(Connector):
         failure = error_from(answer)
         if failure.code != NOT_FOUND:
             raise failure
+
+    def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:
+        return metrics.fetch(self.http, self.target.remote_id, dict.fromkeys(refs))
+
+    def fetch_account_metrics(self) -> AccountMetrics:
+        return metrics.fetch_page(self.http, self.target.remote_id)
 
     # --- one visible call ---
 

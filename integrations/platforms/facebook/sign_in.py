@@ -26,6 +26,12 @@ SCOPES = (
 )
 # Without these nothing can be published; the others cost the first comment or the counts.
 NEEDED = ("pages_show_list", "pages_read_engagement", "pages_manage_posts")
+COSTS = {
+    "pages_manage_engagement": "First comments are not published.",
+    "pages_read_user_content": "Reactions and comments are not counted.",
+    "read_insights": "Views, reach and clicks are not counted.",
+    "business_management": "Pages that belong to a business portfolio are not offered.",
+}
 FIELDS = "id,name,username,access_token,category,tasks,picture.type(large){url},link"
 WRITING_TASKS = frozenset({"CREATE_CONTENT", "PROFILE_PLUS_CREATE_CONTENT", "PROFILE_PLUS_FULL_CONTROL"})
 NO_ROLE = (
@@ -36,6 +42,7 @@ NO_ROLE = (
 class FacebookOAuth(FacebookLogin):
     label = "Facebook"
     needed_scopes = NEEDED
+    scope_costs = COSTS
 
     @property
     def scopes(self) -> tuple[str, ...]:

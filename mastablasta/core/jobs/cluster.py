@@ -29,7 +29,7 @@ from django_q.cluster import Cluster, Conf, Sentinel, get_mp_context, worker
 from django_q.queues import Queue
 from setproctitle import setproctitle
 
-from mastablasta.core import jobs, processes
+from mastablasta.core import ancestry, jobs, processes
 from mastablasta.core.jobs import shared_flags
 from mastablasta.core.models import Heartbeat
 
@@ -224,7 +224,7 @@ class _Cluster(Cluster):  # type: ignore[misc]
 def run(beside: Callable[[Callable[[], bool]], None]) -> None:
     """See jobs.run_cluster."""
     os.environ.setdefault("SPT_NOENV", "1")  # titles leave the environment readable, by which a runner knows its own
-    processes.adopt_orphans()
+    ancestry.adopt_orphans()
     connections.close_all()
     cluster = _Cluster()
     cluster.start()

@@ -11,7 +11,7 @@ import threading
 
 from django.db import connections
 
-from mastablasta.core import processes
+from mastablasta.core import ancestry
 
 HAND_BACK_S = 16.0  # a drain may take 12 s to let its calls end
 
@@ -75,7 +75,7 @@ def _forked() -> None:
 
 
 def _end_with_parent(signum: int) -> None:
-    processes.signal_when_parent_dies(signum)
+    ancestry.signal_when_parent_dies(signum)
     if os.getppid() != _Worker.forked_by:  # it died before we asked
         os._exit(1)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.graph import NO_OBJECT, Caller, Page, check_scopes, endpoint, refused
+from sandbox.graph import NO_OBJECT, Caller, Page, asked_fields, check_scopes, endpoint, refused
 from sandbox.platforms.facebook.pictures import attached_photos
 from sandbox.platforms.facebook.server import ROUTES, Facebook
 from sandbox.records import Media, Post
@@ -20,6 +20,10 @@ WRITING = ("pages_manage_posts", "pages_read_engagement")
 MAX_CHARACTERS = 63_206
 FEED_FIELDS = frozenset({"message", "link", "attached_media", "published", "appsecret_proof", "access_token"})
 NOT_SIMULATED = frozenset({"scheduled_publish_time", "targeting", "place", "tags", "backdated_time"})
+POST_FIELDS = frozenset(
+    {"id", "message", "created_time", "permalink_url", "attachments", "is_published", "status_type"}
+)
+COMMENT_FIELDS = frozenset({"id", "message", "created_time", "permalink_url", "from", "parent"})
 DUPLICATE = "(#506) Duplicate status message"
 
 
@@ -85,6 +89,7 @@ def check_link(link: str) -> None:
 @endpoint(ROUTES, "GET", "/{page}/published_posts", Operation.LOOKUP, scopes=("pages_read_engagement",))
 def published_posts(server: Facebook, request: Request, caller: Caller) -> dict[str, Any]:
     page = server.page_called(request, caller)
+    asked_fields(request, POST_FIELDS)
     since_ms = int(request.query().get("since") or 0) * 1000
     own = [
         post
@@ -154,6 +159,7 @@ def comment(server: Facebook, request: Request, caller: Caller) -> dict[str, Any
 @endpoint(ROUTES, "GET", "/{id}/comments", Operation.LOOKUP, scopes=("pages_read_engagement",))
 def comments(server: Facebook, request: Request, caller: Caller) -> dict[str, Any]:
     parent = own_post(server, request, caller, "get")
+    asked_fields(request, COMMENT_FIELDS)
     below = [post for post in parent.person.posts if post.reply_to == parent.id]
     shown = [post for post in reversed(below) if server.site.shows(post, request.at_ms)]
     return listed(server, request, shown)

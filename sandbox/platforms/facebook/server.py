@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sandbox.graph import Caller, GraphPlatform, Page, add_sign_in, endpoint, refused
+from sandbox.graph import Caller, GraphPlatform, Page, add_batch, add_sign_in, asked_fields, endpoint, refused
 from sandbox.platforms.facebook.settings import SETTING_CHECKS, Settings
 from sandbox.records import Media, Post
 from sandbox.routing import Operation, Route, Routes
@@ -15,6 +15,9 @@ from sandbox.world import Site
 
 ROUTES: Routes[Facebook] = Routes()
 CHUNKED, HOSTED = "videos", ("video_reels", "video_stories")
+ACCOUNT_FIELDS = frozenset(
+    {"id", "name", "username", "access_token", "category", "tasks", "picture", "link", "instagram_business_account"}
+)
 TASKS = ["ANALYZE", "ADVERTISE", "MESSAGING", "MODERATE", "CREATE_CONTENT", "MANAGE"]
 
 
@@ -94,11 +97,13 @@ class Facebook(GraphPlatform):
 
 
 add_sign_in(ROUTES)
+add_batch(ROUTES)
 
 
 # https://developers.facebook.com/docs/graph-api/reference/user
 @endpoint(ROUTES, "GET", "/me", Operation.OTHER)
-def who_am_i(_: Facebook, __: Request, caller: Caller) -> dict[str, Any]:
+def who_am_i(_: Facebook, request: Request, caller: Caller) -> dict[str, Any]:
+    asked_fields(request, ("id", "name"))
     if caller.page is not None:
         return {"id": caller.page.id, "name": caller.page.name}
     return {"id": caller.person.id, "name": caller.person.name}
@@ -108,7 +113,9 @@ def who_am_i(_: Facebook, __: Request, caller: Caller) -> dict[str, Any]:
 @endpoint(ROUTES, "GET", "/me/accounts", Operation.OTHER, scopes=("pages_show_list",))
 def accounts(server: Facebook, request: Request, caller: Caller) -> dict[str, Any]:
     """Name the pages with a token for each, a few at a time."""
-    query, pages = request.query(), server.pages_of(caller.person)
+    query = request.query()
+    pages = [page for page in server.pages_of(caller.person) if page.name not in server.options.unticked_pages]
+    asked_fields(request, ACCOUNT_FIELDS)
     grant = server.site.tokens[server.access_token(request)].grant
     start = int(query.get("after") or 0)
     size = min(int(query.get("limit") or 25), server.options.accounts_per_page)

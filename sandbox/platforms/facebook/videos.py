@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from sandbox.graph import NO_OBJECT, VERSIONED, Caller, Page, endpoint, refused
+from sandbox.graph import NO_OBJECT, VERSIONED, Caller, Page, asked_fields, endpoint, refused
 from sandbox.media_kinds import kind_of
-from sandbox.platforms.facebook.posts import WRITING, publish, refuse_unknown, shape
+from sandbox.platforms.facebook.figures import COMMENT_FIGURES, POST_FIGURES, VIDEO_FIGURES, figures
+from sandbox.platforms.facebook.posts import COMMENT_FIELDS, POST_FIELDS, WRITING, publish, refuse_unknown, shape
 from sandbox.platforms.facebook.server import CHUNKED, ROUTES, Facebook, VideoUpload, phase_of
 from sandbox.quotas import Quota
 from sandbox.records import Media
@@ -22,6 +23,8 @@ REELS_A_DAY = Quota("reels", 30, 86_400)
 STRETCH = 1 << 20
 TAKEN = frozenset({"video/mp4", "video/quicktime"})
 FILE_PROBLEM = "(#6000) There was a problem uploading your video file. Please try again with another file."
+PAGE_FIELDS = frozenset({"id", "name", "followers_count", "fan_count", "link", "username"})
+VIDEO_FIELDS = frozenset({"id", "permalink_url", "post_id", "published", "status", "description", "created_time"})
 KNOWN = frozenset({"access_token", "appsecret_proof", "description", "title", "upload_phase"})
 OF_PHASE = {
     "start": frozenset({"file_size"}),
@@ -166,12 +169,17 @@ def finish(server: Facebook, page: Page, video: VideoUpload, fields: dict[str, A
 # https://developers.facebook.com/docs/graph-api/reference/video
 @endpoint(ROUTES, "GET", "/{id}", Operation.LOOKUP)
 def show(server: Facebook, request: Request, caller: Caller) -> dict[str, Any]:
-    """Say how far a video is, or show a post."""
+    """Say how far a video is, or show a post, a comment or the page itself."""
     object_id, page = request.args["id"], caller.page
+    if page is not None and object_id == page.id:
+        asked_fields(request, PAGE_FIELDS)
+        return {"id": page.id, "name": page.name, "followers_count": page.owner.followers}
     post = server.site.posts.get(object_id)
     if object_id not in server.videos and post is not None and page and (post.extra or {}).get("page") == page.id:
-        return shape(server, post)
+        known, own_figures = (COMMENT_FIELDS, COMMENT_FIGURES) if post.reply_to else (POST_FIELDS, POST_FIGURES)
+        return shape(server, post) | figures(server, caller, post, asked_fields(request, known | own_figures))
     video = own_video(server, page, object_id, "get")
+    asked = asked_fields(request, VIDEO_FIELDS | VIDEO_FIGURES)
     is_shown = post is not None and server.site.shows(post, request.at_ms)
     return {
         "id": video.id,
@@ -179,6 +187,7 @@ def show(server: Facebook, request: Request, caller: Caller) -> dict[str, Any]:
         "published": is_shown,
         **({"post_id": f"{video.page}_{video.id}"} if is_shown else {}),
         "status": status(video, request.at_ms, is_shown=is_shown),
+        **(figures(server, caller, post, asked) if post is not None else {}),
     }
 
 
