@@ -417,6 +417,8 @@ def _client(name: str, given: str) -> str:
 for _name, _slug in app_settings().items():
     _sandboxes = f"sandbox-{_slug}-secret" if _name.endswith("_SECRET") else f"sandbox-{_slug}"
     globals()[_name] = _client(_sandboxes, env.text(_name))
+# What LinkedIn has approved our app for; without an answer what every app gets, and in development everything.
+LINKEDIN_SCOPES = env.text("LINKEDIN_SCOPES") or ("" if IS_DEVELOPMENT else "openid profile w_member_social")
 
 # --- security --------------------------------------------------------------------------------------------------------
 IS_HTTPS = PUBLIC_URL.startswith("https://")
