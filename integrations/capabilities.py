@@ -105,7 +105,8 @@ none         there is no way
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """One platform. `options` is the JSON schema of its `post_options`; `media`: what a post of a type may carry;
-    `can_delete`: whether its API takes a post back, without which a connector has no `delete` of its own.
+    `can_delete`: whether its API takes a post back, without which a connector has no `delete` of its own;
+    `needs_media`: whether every post carries a file.
 
     `reconcile`: how surely we can find out whether a post is out. `way`: by what. `settle_s`: how long after a call
     the platform's "I do not have it" may still be wrong. `hold_s`: how much longer after a time-out, since a front may
@@ -125,6 +126,7 @@ class Capabilities:
     rates: tuple[RateRule, ...] = ()
     media: Mapping[str, MediaRule] = field(default_factory=dict)
     can_delete: bool = True
+    needs_media: bool = False
     metrics: MetricsRule | None = None
     api_version: ApiVersion | None = None
     proof: str = "simulator-proven"

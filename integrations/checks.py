@@ -10,6 +10,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, register
 
 from integrations import registry
+from integrations.services.operator_apps import is_configured
 from mastablasta.checks import SETUP
 
 WARNED_AHEAD = timedelta(days=60)
@@ -17,10 +18,11 @@ WARNED_AHEAD = timedelta(days=60)
 
 @register(SETUP, deploy=True)
 def files_can_be_fetched(**_: Any) -> list[CheckMessage]:
-    """W004: platforms that fetch what they publish call this server, and only over https."""
+    """W004: platforms that fetch what they publish call this server, and only over https; of those that are set up."""
     if settings.IS_DEVELOPMENT or settings.IS_HTTPS:
         return []
-    fetching = [registry.PLATFORMS[slug].label for slug in registry.PLATFORM_SLUGS if registry.fetches_media(slug)]
+    slugs = [slug for slug in registry.built() if registry.fetches_media(slug) and is_configured(slug)]
+    fetching = [registry.PLATFORMS[slug].label for slug in slugs]
     if not fetching:
         return []
     sentence = (

@@ -248,6 +248,11 @@ class Connector(ABC):
         return Auth(token)
 
     @classmethod
+    def auth_at(cls, target: Target, token: str, app: ClientApp) -> Auth:  # noqa: ARG003
+        """The same for one account, where one platform has several hosts with rules of their own; `auth` here. Pure."""
+        return cls.auth(token, app)
+
+    @classmethod
     def capabilities_at(cls, target: Target | None) -> Capabilities:  # noqa: ARG003
         """What holds for this account, where one platform has several sets of rules: by sign-in, kind or host. Pure.
 

@@ -47,6 +47,7 @@ def _place(slug: str, path: str) -> str:
 
 
 META_APP = ("META_APP_ID", "META_APP_SECRET")
+INSTAGRAM_APP = ("INSTAGRAM_APP_ID", "INSTAGRAM_APP_SECRET")
 PLATFORMS: dict[str, Entry] = {
     "twitter": Entry(
         "X",
@@ -62,7 +63,14 @@ PLATFORMS: dict[str, Entry] = {
         _place("facebook", "connector.FacebookConnector"),
         (SignInEntry(_place("facebook", "sign_in.FacebookOAuth"), app_settings=META_APP),),
     ),
-    "instagram": Entry("Instagram", sign_ins=(SignInEntry(app_settings=META_APP),)),
+    "instagram": Entry(
+        "Instagram",
+        _place("instagram", "connector.InstagramConnector"),
+        (
+            SignInEntry(_place("instagram", "sign_in.InstagramByFacebook"), app_settings=META_APP, name="facebook"),
+            SignInEntry(_place("instagram", "sign_in.InstagramLogin"), app_settings=INSTAGRAM_APP, name="instagram"),
+        ),
+    ),
     "linkedin": Entry(
         "LinkedIn",
         _place("linkedin", "connector.LinkedInConnector"),

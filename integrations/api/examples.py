@@ -105,6 +105,7 @@ PLATFORM: dict[str, Any] = {
     },
     "reconcile": "exact",
     "can_delete": True,
+    "needs_media": False,
     "rates": [
         {
             "operation": "any",
@@ -126,6 +127,7 @@ NOT_BUILT: dict[str, Any] = {
     "options": {},
     "reconcile": None,
     "can_delete": None,
+    "needs_media": None,
     "rates": [],
 }
 NOT_REVOKED = {

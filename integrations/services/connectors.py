@@ -24,7 +24,7 @@ def connector_for(
     `app`: our registration at the target's host, as `hosts.app_of` gives it. Raises NotBuilt.
     """
     connector = registry.connector_class(platform)
-    http = Http(target.base_url, auth=connector.auth(token, app), on_visible=on_visible)
+    http = Http(target.base_url, auth=connector.auth_at(target, token, app), on_visible=on_visible)
     return connector(target, http)
 
 
