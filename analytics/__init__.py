@@ -1,1 +1,1 @@
-"""Numbers about what was published. Empty until analytics are built."""
+"""Numbers about what was published: collected from the platforms, stored with their time, answered."""

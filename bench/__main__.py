@@ -18,6 +18,8 @@ BENCHES = (
     "import_posts",
     "bulk_create_1000",
     "webhook_fanout",
+    "analytics",
+    "collect",
 )
 
 

@@ -101,7 +101,7 @@ def connect_all(
     workspace = Workspace.objects.create(name="Bench")
     host = PlatformHost.objects.create(
         platform="mastodon",
-        host=f"bench.{urlsplit(instance_url).netloc}",
+        host=f"{app.client_id[:8]}.{urlsplit(instance_url).netloc}",  # an app has a host of its own
         base_url=instance_url,
         client_id=app.client_id,
         client_secret_enc=app.client_secret,

@@ -62,6 +62,28 @@ class RateRule:
         return datetime.combine(tomorrow, time.min, zone).astimezone(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class MetricsRule:
+    """What a platform counts of posts. `batch`: so many it tells in one call. `budget`: how many such calls an account
+    may make of ours, so that most of the platform's own windows is left to publishing. `is_paid`: the platform charges
+    for each post that it tells of, once in a day of UTC."""
+
+    batch: int
+    budget: RateRule
+    source: Source
+    is_paid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApiVersion:
+    """The version of the platform's API that our calls are written for, and the last day (YYYY-MM-DD) on which the
+    platform takes it."""
+
+    name: str
+    last_day: str
+    source: Source
+
+
 Reconcile = Literal["exact", "best_effort", "none"]
 """How surely we can find out whether a post is out; people see it in `GET /platforms`.
 
@@ -83,11 +105,13 @@ none         there is no way
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """One platform. `options` is the JSON schema of its `post_options`; `media`: what a post of a type may carry;
-    `can_delete`: whether its API takes a post back, without which a connector has no `delete` of its own.
+    `can_delete`: whether its API takes a post back, without which a connector has no `delete` of its own;
+    `needs_media`: whether every post carries a file.
 
     `reconcile`: how surely we can find out whether a post is out. `way`: by what. `settle_s`: how long after a call
     the platform's "I do not have it" may still be wrong. `hold_s`: how much longer after a time-out, since a front may
-    hand the request on late; 0 where two requests under a key of ours make one post.
+    hand the request on late; 0 where two requests under a key of ours make one post. `metrics`: None = it counts
+    nothing. `api_version`: where the platform switches versions off on a day that it names.
     """
 
     slug: str
@@ -102,5 +126,8 @@ class Capabilities:
     rates: tuple[RateRule, ...] = ()
     media: Mapping[str, MediaRule] = field(default_factory=dict)
     can_delete: bool = True
+    needs_media: bool = False
+    metrics: MetricsRule | None = None
+    api_version: ApiVersion | None = None
     proof: str = "simulator-proven"
     sources: tuple[Source, ...] = field(default_factory=tuple)

@@ -196,14 +196,33 @@ class CannotTell:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What a platform counted of one post until `counted_at` (UTC). None = it does not tell, which is not 0."""
+    """What a platform counted of one post until `counted_at` (UTC). None = it does not tell, which is not 0.
+
+    `shares`: reposts and quotes together. `reach`: people, where views count looks. `extra`: what only some platforms
+    tell, by name: quotes, bookmarks, profile_clicks, engagements, video_views; without what is not told. `answer`: the
+    numbers that the platform told, in its own words (`integrations.protocols.values.numbers_in`), for people who look
+    into a figure.
+    """
 
     counted_at: datetime
     views: int | None = None
     likes: int | None = None
-    replies: int | None = None
     shares: int | None = None
+    comments: int | None = None
+    reach: int | None = None
     clicks: int | None = None
+    extra: Mapping[str, int] = field(default_factory=dict)
+    answer: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMetrics:
+    """What a platform counted of an account as a whole until `counted_at` (UTC). None = it does not tell."""
+
+    counted_at: datetime
+    followers: int | None = None
+    following: int | None = None
+    posts: int | None = None
 
 
 class Connector(ABC):
@@ -227,6 +246,11 @@ class Connector(ABC):
         Pure. `app` is our registration at the host, empty where there is none.
         """
         return Auth(token)
+
+    @classmethod
+    def auth_at(cls, target: Target, token: str, app: ClientApp) -> Auth:  # noqa: ARG003
+        """The same for one account, where one platform has several hosts with rules of their own; `auth` here. Pure."""
+        return cls.auth(token, app)
 
     @classmethod
     def capabilities_at(cls, target: Target | None) -> Capabilities:  # noqa: ARG003
@@ -323,11 +347,21 @@ class Connector(ABC):
         raise Rejected(f"{self.capabilities.label} takes no post back.", code="cannot_delete")
 
     def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:  # noqa: ARG002
-        """How people took these posts, by the remote ids of `refs`; what the platform cannot tell is left out.
+        """How people took these posts, by the remote ids of `refs`, `metrics_batch` of them at most.
 
-        A post that is gone, or that it does not count, is absent. Without calls where it counts nothing, as here.
+        A post that the platform does not show, or an id that is none of its ids, is absent; a figure that it does not
+        tell is None. Without calls where it counts nothing, as here.
         """
         return {}
+
+    @classmethod
+    def metrics_batch(cls, target: Target) -> int:  # noqa: ARG003
+        """How many posts one call of `fetch_metrics` asks for there; 0 = the platform counts nothing. Pure."""
+        return cls.capabilities.metrics.batch if cls.capabilities.metrics else 0
+
+    def fetch_account_metrics(self) -> AccountMetrics | None:
+        """What the platform counts of the account as a whole, in one call; None = nothing, without a call, as here."""
+        return None
 
 
 # --- connecting an account ---
@@ -388,15 +422,25 @@ class GrantOwner:
     targets: tuple[TargetIdentity, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class EndedGrant:
+    """Whose grant has ended, by the platform's id of the person, and when it said so (UTC)."""
+
+    subject: str
+    at: datetime
+
+
 class SignIn(ABC):
     """How a platform's grants come about and live, at one host.
 
     Every method that talks to the platform may raise what integrations.errors lists. `revoke_ends`: what a revocation
     ends at the platform: this "grant", or everything that the "person" ever granted to the same app. `default_host`:
     the base URL where accounts are unless a person names another host; "" = everybody names theirs.
-    `has_other_hosts`: whether there is another to be named.
+    `has_other_hosts`: whether there is another to be named. `scope_costs`: the scopes that a person may leave out, each
+    with what cannot be done without it, as a sentence for people.
     """
 
+    scope_costs: ClassVar[Mapping[str, str]] = {}
     revoke_ends: ClassVar[Literal["grant", "person"]] = "grant"
     default_host: ClassVar[str] = ""
     has_other_hosts: ClassVar[bool] = True
@@ -418,6 +462,14 @@ class SignIn(ABC):
         if not named and not cls.default_host:
             raise Refused("there is no server for everybody; name the one where your account is")
         return str(split_url(named if "://" in named else f"https://{named}")[0]) if named else cls.default_host
+
+    @classmethod
+    def ended_grant(cls, app: ClientApp, signed: str) -> EndedGrant | None:  # noqa: ARG003
+        """Whose grant a message says has ended that the platform signed with our app's secret; None = it is none. Pure.
+
+        For platforms that call us when a person took a grant back there; this one is for the others.
+        """
+        return None
 
     def host_info(self) -> Mapping[str, Any]:
         """What the host says of itself (addresses, limits), in the shape that this platform's code reads.
@@ -445,7 +497,12 @@ class SignIn(ABC):
 
 
 class OAuthFlow(SignIn):
-    """Connecting by OAuth: the person says yes at the platform and comes back with a code."""
+    """Connecting by OAuth: the person says yes at the platform and comes back with a code.
+
+    `denials`: what comes back as `error` where the person said no.
+    """
+
+    denials: ClassVar[frozenset[str]] = frozenset({"access_denied"})
 
     @property
     @abstractmethod

@@ -20,8 +20,21 @@ __all__ = [
     "OutcomeUnknown",
     "RateLimited",
     "Rejected",
+    "SignInEnded",
     "Unavailable",
 ]
+
+
+class SignInEnded(CallFailed):
+    """The person's own sign-in has ended, and their targets go on without it, by tokens that have not.
+
+    Only what is asked in the person's name is refused; nothing was done, and nobody is to be signed out for it.
+    """
+
+    kind: ClassVar[str] = "sign_in_ended"
+
+    def __init__(self, message: str, *, http_status: int | None = None) -> None:
+        super().__init__(message, code="sign_in_ended", http_status=http_status)
 
 
 class Rejected(CallFailed):

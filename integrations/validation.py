@@ -14,10 +14,11 @@ from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
 from mastablasta.core.pasting import is_blank
 
-_TYPES: dict[str, tuple[type, str]] = {
+_TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "string": (str, "text"),
     "boolean": (bool, "true or false"),
     "integer": (int, "a whole number"),
+    "number": ((int, float), "a number"),
     "array": (list, "a list"),
     "object": (dict, "an object"),
 }
@@ -48,7 +49,11 @@ def general_problems(content: Content, capabilities: Capabilities, rule: MediaRu
             )
         )
     for part in content.parts:
-        if is_blank(part.text) and not part.media:
+        shows_files = any(use.role == "content" for use in part.media)
+        if capabilities.needs_media and part.kind == "post" and not shows_files:
+            message = f"{capabilities.label} has no posts without a picture or a video; add one."
+            problems.append(FieldProblem(part.media_field, "media_required", message))
+        elif is_blank(part.text) and not shows_files:
             remedy = "write something or add media" if rule else "write something"
             message = f"{capabilities.label} takes no empty post; {remedy}."
             problems.append(FieldProblem(part.field, "empty", message))
@@ -137,7 +142,7 @@ def unknown_options(options: Mapping[str, Any], capabilities: Capabilities) -> l
 def _fault(given: Any, schema: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]] | None:
     kind, words = _TYPES[schema["type"]]
     value: Any = given
-    if not isinstance(given, kind) or (kind is int and isinstance(given, bool)):
+    if not isinstance(given, kind) or (kind is not bool and isinstance(given, bool)):
         return "invalid_type", f"This has to be {words}.", {"type": schema["type"]}
     if "enum" in schema and value not in schema["enum"]:
         valid = ", ".join(map(str, schema["enum"]))
@@ -156,8 +161,26 @@ def _fault(given: Any, schema: Mapping[str, Any]) -> tuple[str, str, dict[str, A
     for item in value if "items" in schema else ():
         if fault := _fault(item, schema["items"]):
             return fault
+    if "properties" in schema:
+        return _fault_within(value, schema)
     if "minimum" in schema and value < schema["minimum"]:
         return "too_small", f"At least {schema['minimum']}.", {"limit": schema["minimum"], "actual": value}
     if "maximum" in schema and value > schema["maximum"]:
         return "too_large", f"At most {schema['maximum']}.", {"limit": schema["maximum"], "actual": value}
     return None
+
+
+def _fault_within(value: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]] | None:
+    """The first fault in an object: a name that it does not have or lacks, or a value."""
+    known = schema["properties"]
+    valid = list(known)
+    for name in value:
+        if name not in known:
+            return "unknown_option", f"There is no {name!r} in it; valid: {', '.join(valid)}.", {"valid": valid}
+    for name in schema.get("required", ()):
+        if name not in value:
+            return "required", f"{name!r} is missing.", {}
+    faults = ((name, _fault(item, known[name])) for name, item in value.items())
+    return next(
+        ((code, f"{name}: {said}", params) for name, fault in faults if fault for code, said, params in [fault]), None
+    )

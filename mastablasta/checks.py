@@ -19,7 +19,7 @@ def setup_is_right(**_: Any) -> list[CheckMessage]:
 
 @register(SETUP, deploy=True)
 def setup_is_public(**_: Any) -> list[CheckMessage]:
-    """W001-W003: what an operator should know before opening the doors."""
+    """W001-W004: what an operator should know before opening the doors."""
     found: list[CheckMessage] = []
     if settings.REGISTRATION_OPEN and not settings.IS_DEVELOPMENT:
         found.append(
@@ -42,6 +42,13 @@ def setup_is_public(**_: Any) -> list[CheckMessage]:
                 f"MEDIA_SERVING: {settings.MEDIA_SERVING} does not go with files {'in S3' if is_in_s3 else 'on disk'}, "
                 "so this server sends them itself; set MEDIA_SERVING=stream, or move the files",
                 id="mastablasta.W003",
+            )
+        )
+    if settings.V1_ENABLED and not settings.IS_DEVELOPMENT:
+        found.append(
+            checks.Warning(
+                "V1_ENABLED: the demo API is open to anybody who finds this server; set V1_ENABLED=false",
+                id="mastablasta.W004",
             )
         )
     return found

@@ -264,8 +264,17 @@ AXES_USERNAME_FORM_FIELD = "username"  # as the admin's form and Django call the
 AXES_USERNAME_CALLABLE = "accounts.lockout.username"
 
 # How often somebody may ask. In development nobody is held back unless this says so.
-USUAL_RATES = {"user": "600/min", "key": "1200/min", "anonymous": "60/min", "sign_in": "10/min", "registration": "20/h"}
+USUAL_RATES = {
+    "user": "600/min",
+    "key": "1200/min",
+    "anonymous": "60/min",
+    "demo": "60/min",
+    "sign_in": "10/min",
+    "registration": "20/h",
+}
 THROTTLE_RATES = env.rates("THROTTLE_RATES", env.items("THROTTLE_RATES"), USUAL_RATES, is_on=not IS_DEVELOPMENT)
+
+V1_ENABLED = env.flag("V1_ENABLED", True)
 
 # --- e-mail ----------------------------------------------------------------------------------------------------------
 EMAIL_URL = env.text("EMAIL_URL")
@@ -341,11 +350,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 WORKERS = env.number("WORKERS", 2, at_least=1)  # how many drains a cluster runs at once
 Q_CLUSTER: dict[str, Any] = {
     "name": "mastablasta",
-    # Drains may take all of WORKERS for 50 s, a sender of webhooks one more and a video one for half an hour; the last
-    # keeps heartbeats and periodic tasks moving, and does bulk jobs in turns of 5 s. The price: three processes, of
-    # about 5 MB of their own each.
-    "workers": WORKERS + 3,
-    "queue_limit": WORKERS + 3,
+    # Drains may take all of WORKERS for 50 s, a sender of webhooks one more, a collector another, and a video
+    # one for half an hour; the last keeps heartbeats and periodic tasks moving, and does bulk jobs in turns of 5 s. The
+    # price: four processes, of about 5 MB of their own each.
+    "workers": WORKERS + 4,
+    "queue_limit": WORKERS + 4,
     "bulk": 1,
     "poll": 0,  # the broker waits by itself
     "timeout": 120,
@@ -376,11 +385,17 @@ PUBLISH_THREADS = env.number("PUBLISH_THREADS", 128, at_least=1)
 PUBLISH_MAX_RETRIES = env.number("PUBLISH_MAX_RETRIES", 3)
 MISSED_POST_POLICY = env.choice("MISSED_POST_POLICY", ("send", "hold"), "send")
 MISSED_POST_HOURS = env.number("MISSED_POST_HOURS", 12)
+ANALYTICS_KEEP_DAYS = env.number("ANALYTICS_KEEP_DAYS", 400)
 OUTBOUND_ALLOW_HOSTS = env.items("OUTBOUND_ALLOW_HOSTS")
 WEBHOOK_THREADS = env.number("WEBHOOK_THREADS", 64, at_least=4)
 WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", False)
 if WEBHOOK_ALLOW_PRIVATE and not IS_DEVELOPMENT:
     env.fault("E013", "WEBHOOK_ALLOW_PRIVATE", "is for development, and would open the own network; leave it out")
+ANALYTICS_THREADS = env.number("ANALYTICS_THREADS", 8, at_least=2)
+ANALYTICS_HOURLY_HOURS = env.number("ANALYTICS_HOURLY_HOURS", 48)
+ANALYTICS_SIX_HOURLY_DAYS = env.number("ANALYTICS_SIX_HOURLY_DAYS", 14)
+ANALYTICS_DAILY_DAYS = env.number("ANALYTICS_DAILY_DAYS", 90)
+ANALYTICS_PAID_READS = env.number("ANALYTICS_PAID_READS", 200)
 TIME_SCALE = env.fraction("TIME_SCALE", 1.0)
 if TIME_SCALE != 1 and not IS_DEVELOPMENT:
     env.fault("E009", "TIME_SCALE", "is for tests, and would break what production promises; leave it out")
@@ -402,6 +417,8 @@ def _client(name: str, given: str) -> str:
 for _name, _slug in app_settings().items():
     _sandboxes = f"sandbox-{_slug}-secret" if _name.endswith("_SECRET") else f"sandbox-{_slug}"
     globals()[_name] = _client(_sandboxes, env.text(_name))
+# What LinkedIn has approved our app for; without an answer what every app gets, and in development everything.
+LINKEDIN_SCOPES = env.text("LINKEDIN_SCOPES") or ("" if IS_DEVELOPMENT else "openid profile w_member_social")
 
 # --- security --------------------------------------------------------------------------------------------------------
 IS_HTTPS = PUBLIC_URL.startswith("https://")

@@ -8,8 +8,11 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.urls.resolvers import RoutePattern
 
+from integrations.registry import PLATFORM_SLUGS
 from mastablasta.core.api.limits import limited
-from mastablasta.ops import home, root, schema_views, views
+from mastablasta.ops import home, root, schema_views, v1_rules, views
+from mastablasta.v1_demo.rules import Rules
+from mastablasta.v1_demo.urls import patterns
 
 
 class OptionalSlash(RoutePattern):
@@ -54,6 +57,8 @@ urlpatterns = [
     api("api/v2/", "media_library.api.urls"),
     api("api/v2/", "posts.api.urls"),
     api("api/v2/", "webhooks.api.urls"),
+    api("api/v2/", "analytics.api.urls"),
+    api("api/", patterns(Rules(v1_rules.preview, v1_rules.rate_limits, exported=PLATFORM_SLUGS))),
 ]
 
 handler400 = "mastablasta.core.api.error_pages.bad_request"

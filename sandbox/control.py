@@ -37,6 +37,7 @@ METRICS = (
     "profile_clicks",
     "engagements",
 )
+ACCOUNT_METRICS = ("followers", "following")
 EFFECT_FIELDS = {"retry_after": {"rate_limited"}, "ms": {"slow", "processing"}}
 
 
@@ -179,16 +180,30 @@ class Control:
                 "platform": self.platform_check,
                 "instance": text(100),
                 "id": text(500),
-                **dict.fromkeys(METRICS, whole(0, 2**53)),
+                "account": text(300),
+                **dict.fromkeys((*METRICS, *ACCOUNT_METRICS), whole(0, 2**53)),
             },
-            required=("platform", "id"),
+            required=("platform",),
         )
+        if "account" in counters:
+            return self._set_account_metrics(counters)
+        if "id" not in counters:
+            raise BadField("id: is missing; name a post, or an account")
         post = self.running(counters).site.posts.get(counters["id"])
         if post is None:
             raise BadField(f"id: there is no post {counters['id']} on {counters['platform']}")
         changed = {name: counters[name] for name in METRICS if name in counters}
         post.metrics = {**(post.metrics or {}), **changed}
         return answer({"platform": post.slug, "id": post.id, **post.metrics})
+
+    def _set_account_metrics(self, counters: dict[str, Any]) -> Response:
+        person = self.running(counters).site.person(counters["account"])
+        if person is None:
+            raise BadField(f"account: there is nobody called {counters['account']} on {counters['platform']}")
+        for name in ACCOUNT_METRICS:
+            setattr(person, name, counters.get(name, getattr(person, name)))
+        counted = {name: getattr(person, name) for name in ACCOUNT_METRICS}
+        return answer({"platform": counters["platform"], "account": person.handle, **counted})
 
     async def add_account(self, request: Request) -> Response:
         person = await read_body(

@@ -32,6 +32,8 @@ class Person:
     """Idempotency key -> (until when, in ms, it is remembered; id of the post it made)."""
     app_password: str = field(default_factory=new_app_password, repr=False)
     """What programs sign in with at the platforms that have such passwords."""
+    followers: int = 0
+    following: int = 0
 
 
 @dataclass(slots=True, eq=False)

@@ -15,10 +15,12 @@ import psycopg
 from psycopg.rows import dict_row
 
 from integrations import registry
+from media_library.tests.factories import photo
 from tests.client import Client
 from tests.instance import PATIENCE_S, Instance
 
 PLATFORMS = registry.built()
+WITH_TEXTS = tuple(slug for slug in PLATFORMS if not registry.capabilities(slug).needs_media)
 WITH_THREADS = tuple(slug for slug in PLATFORMS if "thread" in registry.capabilities(slug).post_types)
 OPEN = {"scheduled", "publishing"}
 STILL_LEASED = """
@@ -60,6 +62,7 @@ class Crowd:
         self.platforms = platforms
         self.client: Client = instance.client()
         self.accounts: dict[str, list[str]] = {platform: [] for platform in platforms}
+        self._picture = ""
         # Of accounts that are due at the same moment the oldest comes first: no platform is to be the first of all.
         for number, platform in itertools.product(range(size), platforms):
             self.accounts[platform].append(self.client.connect(platform, f"{platform}{number}"))
@@ -84,7 +87,7 @@ class Crowd:
             numbers = among or range(len(self.accounts[platform]))
             account = self.accounts[platform][numbers[number % len(numbers)]]
             body = {"content": text, "accounts": [account], "tags": [burst.label], "scheduled_time": FAR.isoformat()}
-            burst.texts[self.client.post("posts", body)["id"]] = (platform, text)
+            burst.texts[self.client.post("posts", body | self.file_for(platform))["id"]] = (platform, text)
         return burst
 
     def move(self, posts: list[str], *, to: datetime) -> None:
@@ -105,8 +108,29 @@ class Crowd:
     def publish(self, platform: str, text: str = "", account: int = 0) -> str:
         """Send one post now; returns its id."""
         body = {"content": text or f"now {uuid4().hex[:12]}", "accounts": [self.accounts[platform][account]]}
-        post_id: str = self.client.post("posts", {**body, "publish": True})["id"]
+        post_id: str = self.client.post("posts", {**body, **self.file_for(platform), "publish": True})["id"]
         return post_id
+
+    def file_for(self, platform: str) -> dict[str, list[str]]:
+        """What a post there has beside its text: the same picture each time, where no post goes without one."""
+        if platform in WITH_TEXTS:
+            return {}
+        self._picture = self._picture or self._made_picture(platform)
+        return {"media": [self._picture]}
+
+    def _made_picture(self, platform: str) -> str:
+        """A picture that has been brought into the platform's form, so that no post waits for that."""
+        picture: str = self.client.upload(photo((640, 640)), alt_text="A picture")["id"]
+        body = {"content": "", "media": [picture], "accounts": self.accounts[platform][:1]}
+        first = self.client.post("posts", {**body, "scheduled_time": FAR.isoformat()})["id"]
+
+        def is_made() -> bool:
+            made = self.client.get(f"media/{picture}/renditions")["renditions"]
+            return bool(made) and all(one["status"] == "ready" for one in made)
+
+        self.instance.wait_for(is_made, what="made")
+        self.client.call("DELETE", f"posts/{first}")
+        return picture
 
     def post(self, post_id: str) -> dict[str, Any]:
         shown: dict[str, Any] = self.client.get(f"posts/{post_id}")

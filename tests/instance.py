@@ -38,7 +38,7 @@ from tests.world import Sandbox
 ROOT = Path(__file__).resolve().parent.parent
 READY_LINE = "MastaBlasta is ready: "
 ROLES = ("web", "web_worker", "simulator", "worker", "sentinel", "q2_worker", "pusher", "monitor", "clock")
-CLUSTER_WORKERS = 5  # of django-q2, as WORKERS is by default
+CLUSTER_WORKERS = 6  # of django-q2, as WORKERS is by default
 PATIENCE_S = 180  # for what is to happen within seconds; a busy machine may need many of them
 # What the migrations and django itself wrote, and signs of life of processes that live on.
 KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission", "core_heartbeat"}
@@ -336,7 +336,7 @@ class Instance:
                     for table in sorted(tables):
                         connection.execute(f'DELETE FROM "{table}"')
                 return
-            except psycopg.errors.DeadlockDetected:  # with somebody who is still at work
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.ForeignKeyViolation):  # somebody is still at work
                 continue
         raise AssertionError("its tables could not be emptied")
 

@@ -1,4 +1,4 @@
-"""Twenty-eight ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Thirty-six ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -53,6 +53,58 @@ DIES_BETWEEN_PARTS = (
 )
 MUTATIONS = (
     Mutation(
+        "look up the session of whoever asks the demo",
+        "mastablasta/v1_demo/views.py",
+        "request.user = AnonymousUser()",
+        "_ = AnonymousUser()",
+        ("mastablasta/v1_demo/tests/test_calls.py::test_no_call_opens_a_connection_to_the_database",),
+    ),
+    Mutation(
+        "make a container anew whose post is out",
+        "integrations/platforms/instagram/containers.py",
+        'raise OutcomeUnknown("Instagram has published it already.", code="published_before")',
+        'raise Rejected("Instagram has published it already.", code=GONE)',
+        (
+            "integrations/platforms/instagram/tests/test_contract.py::"
+            "test_container_is_published_once_whatever_is_forgotten",
+        ),
+    ),
+    Mutation(
+        "tell an alert of what was above it before",
+        "analytics/alerts.py",
+        "now > alert.threshold >= (rise.before[alert.figure] or 0)",
+        "now > alert.threshold",
+        ("analytics/tests/test_alerts.py::test_what_is_above_it_when_it_is_made_is_not_told",),
+    ),
+    Mutation(
+        "count a gain twice when a late sample moves it",
+        "analytics/recording.py",
+        "changes.add(row.account_id, one, without=None if is_new else before)",
+        "changes.add(row.account_id, one)",
+        ("analytics/tests/test_recording.py::test_late_sample_moves_gains_and_rollups",),
+    ),
+    Mutation(
+        "pay for figures without an end",
+        "analytics/collection/queue.py",
+        "    if rule is None or not rule.is_paid:\n",
+        "    if rule is None or rule.is_paid:\n",
+        ("analytics/tests/test_collection.py::test_paid_reads_have_a_cap_for_workspace_and_day",),
+    ),
+    Mutation(
+        "show a figure as 0 that a platform does not tell",
+        "analytics/figures.py",
+        "return figure if figure is not None and 0 <= figure <= LARGEST else None",
+        "return figure if figure is not None and 0 <= figure <= LARGEST else 0",
+        ("analytics/tests/test_figures.py::test_what_cannot_be_a_total_counts_as_not_told",),
+    ),
+    Mutation(
+        "let a collector of figures write that has lost its account",
+        "analytics/collection/queue.py",
+        "lane = CollectionLane.objects.filter(account=job.account_id, lease_token=job.token)",
+        "lane = CollectionLane.objects.filter(account=job.account_id)",
+        ("analytics/tests/test_collection.py::test_two_collectors_share_the_accounts",),
+    ),
+    Mutation(
         "let a sender of webhooks write that has lost its lane",
         "webhooks/queue.py",
         "ours = [result for result in results if held.get(result.lease.endpoint_id) == result.lease.token]",
@@ -65,6 +117,13 @@ MUTATIONS = (
         'if not allowed or (purpose == "webhook" and len(allowed) < len(found)):',
         "if not allowed:",
         ("webhooks/tests/test_hostile_urls.py::test_nobody_inside_is_reached",),
+    ),
+    Mutation(
+        "take back at Meta what another workspace lives by",
+        "integrations/services/disconnection.py",
+        'if flow.revoke_ends == "person" and _has_another_grant(ended):',
+        'if flow.revoke_ends == "grant" and _has_another_grant(ended):',
+        ("integrations/tests/test_pages.py::test_grant_ends_with_the_last_account_of_the_person_anywhere",),
     ),
     Mutation(
         "drop a workspace filter",

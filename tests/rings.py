@@ -34,10 +34,18 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
         "accounts/tests/test_workspaces.py::test_utc_that_nobody_chose_is_no_zone_of_ones_own",
     ),
     "accounts/services/members.py": ("accounts/tests/test_members.py::test_of_two_owners_who_leave_at_once_one_stays",),
+    "analytics/collection/queue.py": ("analytics/tests/test_collection.py",),
+    "analytics/recording.py": ("analytics/tests/test_recording.py",),
+    "analytics/services/rollups.py": ("analytics/tests/test_rollups.py",),
+    "analytics/services/alerts.py": ("analytics/tests/test_alerts.py",),
+    "analytics/services/refresh.py": ("analytics/tests/test_api.py",),
     "integrations/services/accounts.py": ("integrations/tests/test_changing.py",),
     "integrations/services/authorisations.py": ("integrations/tests/test_oauth_connect.py",),
     "integrations/services/budgets.py": ("posts/tests/test_pace.py",),
     "integrations/services/disconnection.py": ("integrations/tests/test_disconnection.py",),
+    "integrations/services/withdrawals.py": (
+        "integrations/tests/test_withdrawals.py::test_deletion_leaves_neither_tokens_nor_names_and_says_so",
+    ),
     "integrations/services/tokens.py": (
         "integrations/tests/test_tokens.py",
         "integrations/tests/test_account_check.py",
@@ -77,6 +85,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
 }
 # What else differs between databases: how text is compared and searched, pages are cut, rows are unique, calls race.
 MANNERS = (
+    "analytics/tests/test_overview.py",
     "accounts/tests/test_invitations.py::test_of_two_who_accept_one_token_at_once_one_is_let_in",
     "accounts/tests/test_password_reset.py::test_of_two_with_one_token_at_once_one_changes_it",
     "accounts/tests/test_races.py",
@@ -95,12 +104,15 @@ MANNERS = (
 )
 # Every endpoint and every command, once each.
 WALKS = (
+    "analytics/tests/test_collect_analytics.py",
     "accounts/tests/test_set_site_role.py",
     "integrations/tests/test_refresh_tokens.py",
+    "integrations/tests/test_rotate_encryption_key.py",
     "media_library/tests/test_import_media.py",
     "media_library/tests/test_storage_audit.py",
     "posts/tests/test_export_posts.py",
     "posts/tests/test_import_posts.py",
+    "posts/tests/test_import_v1.py",
     "posts/tests/test_publish_due.py",
     "posts/tests/test_retry_failed.py",
     "webhooks/tests/test_deliver_webhooks.py",

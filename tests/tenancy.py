@@ -31,8 +31,9 @@ class Operation:
     in the workspace. `fixtures` are asked for first. `viewer_may`: a write that a viewer may do. `only_reads`: a POST
     that stores nothing. `begins_a_write`: a GET that a viewer may not. `takes_an_admin`: an editor may not.
     `takes_a_sign_in`: no API key may. `is_of_one_person`: also
-    within the workspace only who made the thing reaches it. `gives_bytes`: a file, which is no page either.
-    `media_type`: of that file. `is_multipart`: how its body is sent.
+    within the workspace only who made the thing reaches it. `adds_up`: its answer is sums, of which
+    analytics/tests/test_overview.py holds that nothing foreign is in them. `gives_bytes`: a file, which is no page
+    either. `media_type`: of that file. `is_multipart`: how its body is sent.
     """
 
     kind: Kind = Kind.WORKSPACE
@@ -46,6 +47,7 @@ class Operation:
     takes_an_admin: bool = False
     takes_a_sign_in: bool = False
     is_of_one_person: bool = False
+    adds_up: bool = False
     gives_bytes: bool = False
     media_type: str = "image/jpeg"
     is_multipart: bool = False
@@ -230,6 +232,32 @@ def failed_webhook_delivery_of(workspace: Workspace) -> Any:
     return EndpointDelivery.objects.create(id=endpoint.id, endpoint=endpoint, event=event, state="failed").id
 
 
+def post_with_figures(workspace: Workspace) -> Any:
+    from analytics.recording import Sample, record
+    from analytics.tests.factories import NOON, make_published
+    from integrations.tests.factories import make_account
+
+    delivery = make_published(make_account(workspace=workspace))
+    record([Sample(delivery.id, NOON, likes=1)], at=NOON)
+    return delivery.post_id
+
+
+def account_with_figures(workspace: Workspace) -> Any:
+    from analytics.recording import AccountFigures, record_accounts
+    from analytics.tests.factories import NOON
+    from integrations.tests.factories import make_account
+
+    account = make_account(workspace=workspace)
+    record_accounts([AccountFigures(account.id, NOON, followers=1)])
+    return account.id
+
+
+def alert_of(workspace: Workspace) -> Any:
+    from analytics.services.alerts import create_alert
+
+    return create_alert(workspace, by=workspace.members.all()[0], figure="views", threshold=10_000).id
+
+
 def its_webhook(workspace: Workspace) -> Any:
     """The workspace's only one, if there is one."""
     return workspace.webhooks.values_list("id", flat=True).first() or uuid4()
@@ -354,6 +382,19 @@ OPERATIONS: dict[str, Operation] = {
         thing=failed_webhook_delivery_of, path={"webhook_id": its_webhook}
     ),
     "GET /calendar": Operation(thing=scheduled_of, query="?from=2030-01-01&to=2030-01-31"),
+    "GET /analytics/posts/{id}": Operation(thing=post_with_figures),
+    "GET /analytics/accounts/{id}": Operation(thing=account_with_figures),
+    "GET /analytics/overview": Operation(adds_up=True),
+    "GET /analytics/best-times": Operation(adds_up=True),
+    "GET /analytics/export": Operation(
+        thing=post_with_figures, query="?from=2026-11-23&to=2026-11-23", gives_bytes=True,
+        media_type="text/csv; charset=utf-8",
+    ),
+    "GET /analytics/alerts": Operation(thing=alert_of),
+    "POST /analytics/alerts": Operation(body=lambda _: {"figure": "views", "threshold": 10_000}),
+    "GET /analytics/alerts/{id}": Operation(thing=alert_of),
+    "DELETE /analytics/alerts/{id}": Operation(thing=alert_of),
+    "POST /analytics/refresh": Operation(body=lambda workspace: {"post_ids": [str(post_with_figures(workspace))]}),
     "POST /schedule/conflicts": Operation(
         body=lambda _: {"scheduled_time": "2030-01-31T09:00:00Z"}, only_reads=True
     ),

@@ -26,6 +26,19 @@ from accounts.tests.factories import (
     make_workspace,
     signed_in,
 )
+from analytics.models import (
+    AccountSample,
+    CollectionLane,
+    CollectionPlan,
+    LatestMetrics,
+    MetricAlert,
+    MetricAlertHit,
+    MetricSample,
+    Rollup,
+)
+from analytics.recording import AccountFigures, Sample, record, record_accounts
+from analytics.services.alerts import create_alert
+from analytics.tests.factories import make_published
 from integrations.models import Credential, OAuthState, PlatformHost, RateBudget, SocialAccount
 from integrations.tests.factories import make_account, make_credential, make_host, make_oauth_state
 from mastablasta.core.ids import new_id
@@ -89,6 +102,37 @@ def make_bulk_job() -> BulkJob:
     return bulk_jobs.begin(workspace, by=workspace.members.get(), kind="create", items=[{"content": CANARY}])
 
 
+def make_figures() -> Delivery:
+    delivery = make_published()
+    record([Sample(delivery.id, timezone.now(), likes=1)], at=timezone.now())
+    return delivery
+
+
+def make_plan() -> CollectionPlan:
+    delivery = make_published()
+    return CollectionPlan.objects.create(delivery=delivery, account=delivery.account, next_at=timezone.now())
+
+
+def make_collection_lane() -> CollectionLane:
+    at = timezone.now()
+    return CollectionLane.objects.create(account=make_account(), lease_token=new_id(), lease_expires_at=at)
+
+
+def make_account_sample() -> AccountSample:
+    account = make_account()
+    record_accounts([AccountFigures(account.id, timezone.now(), followers=1)])
+    return AccountSample.objects.get(account=account)
+
+
+def make_alert() -> MetricAlert:
+    workspace = make_workspace()
+    return create_alert(workspace, by=workspace.members.get(), figure="views", threshold=10)
+
+
+def make_hit() -> MetricAlertHit:
+    return MetricAlertHit.objects.create(alert=make_alert(), delivery=make_published(), value=11, at=timezone.now())
+
+
 MAKE: dict[type[Model], Callable[[], Any]] = {
     User: lambda: make_user(password=PASSWORD),
     Workspace: make_workspace,
@@ -126,6 +170,14 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     EndpointLane: lambda: make_endpoint().lane,
     Event: lambda: make_events(make_workspace())[0],
     EndpointDelivery: make_endpoint_delivery,
+    CollectionPlan: make_plan,
+    CollectionLane: make_collection_lane,
+    MetricSample: lambda: make_figures().samples.get(),
+    LatestMetrics: lambda: make_figures().latest_metrics.get(),
+    Rollup: lambda: Rollup.objects.get(account=make_figures().account),
+    AccountSample: make_account_sample,
+    MetricAlert: make_alert,
+    MetricAlertHit: make_hit,
     EndpointAttempt: lambda: EndpointAttempt.objects.create(
         delivery=make_endpoint_delivery(), number=1, started_at=timezone.now(), duration_ms=9, url="https://r.test/"
     ),

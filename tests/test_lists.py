@@ -130,6 +130,12 @@ def more_jobs(_: Workspace, job: Any, count: int) -> None:
     copies(BulkJob.objects.get(id=job), count)
 
 
+def more_alerts(_: Workspace, alert: Any, count: int) -> None:
+    from analytics.models import MetricAlert
+
+    copies(MetricAlert.objects.get(id=alert), count)
+
+
 # How each list gets more rows; a new list is added here.
 MORE: dict[str, Callable[[Workspace, Any, int], None]] = {
     "workspaces": more_workspaces,
@@ -144,6 +150,7 @@ MORE: dict[str, Callable[[Workspace, Any, int], None]] = {
     "search/posts": more_posts,
     "webhooks": more_webhooks,
     "bulk/jobs": more_jobs,
+    "analytics/alerts": more_alerts,
 }
 LISTS = sorted(lists())
 

@@ -38,7 +38,8 @@ def test_what_is_named_is_there() -> None:
 def test_every_command_is_walked_on_both_databases_or_starts_processes() -> None:
     commands = {path.stem for path in ROOT.glob("*/management/commands/*.py")} - {"__init__"}
     walked = {Path(path).stem.removeprefix("test_") for path in VENDOR_PATHS}
-    named = {"prune": "storage_audit", "rebuild_search": "search_index"}  # by the name of its tests
+    # by the name of its tests
+    named = {"prune": "storage_audit", "rebuild_search": "search_index", "rebuild_rollups": "rollups"}
     processes = {"up", "run_clock", "run_worker"}  # tests/e2e starts them
 
     assert {command for command in commands if named.get(command, command) not in walked} == processes

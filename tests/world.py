@@ -51,6 +51,10 @@ class Sandbox:
     def metrics(self, platform: str, id: str, **counters: int) -> Any:
         return self._call("PUT", "metrics", {"platform": platform, "id": id, **counters})
 
+    def account_metrics(self, platform: str, account: str, **counters: int) -> Any:
+        """`account_metrics("mastodon", "anna", followers=7, following=2)`."""
+        return self._call("PUT", "metrics", {"platform": platform, "account": account, **counters})
+
     def accounts(self, platform: str, handle: str, **more: Any) -> Any:
         """A new person on that platform."""
         return self._call("POST", "accounts", {"platform": platform, "handle": handle, **more})

@@ -129,6 +129,20 @@ CATALOGUE: Mapping[str, EventType] = {
             },
         ),
         EventType(
+            "analytics.threshold",
+            "A figure of a post has risen above the threshold of an alert (`POST /analytics/alerts`): once for each "
+            "alert and account of the post.",
+            {
+                "alert_id": "0193a5f0-c000-7e01-8b52-6f708192a314",
+                "post_id": _POST_ID,
+                "account_id": _OUT["account_id"],
+                "figure": "likes",
+                "threshold": 10,
+                "value": 12,
+                "collected_at": "2030-01-31T10:00:00Z",
+            },
+        ),
+        EventType(
             "bulk.finished",
             "A job over many posts has ended.",
             {

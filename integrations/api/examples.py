@@ -19,6 +19,24 @@ ACCOUNT: dict[str, Any] = {
     "token_expires_at": None,
     "checked_at": "2030-01-31T09:00:00Z",
     "error": None,
+    "missing_scopes": [],
+    "forecast": None,
+}
+PAGE: dict[str, Any] = {
+    **ACCOUNT,
+    "platform": "facebook",
+    "handle": "@adas.engines",
+    "name": "Ada's Engines",
+    "avatar_url": "https://scontent.example/ada.jpg",
+    "kind": "page",
+    "scopes": ["pages_show_list", "pages_read_engagement", "pages_manage_posts"],
+    "missing_scopes": [{"scope": "pages_manage_engagement", "cost": "First comments are not published."}],
+    "forecast": {
+        "ends_at": "2030-02-05T09:00:00Z",
+        "posts": 14,
+        "message": "14 scheduled posts of @adas.engines will fail from Tuesday, 5 February 2030, on: its sign-in ends. "
+        "Connect it again before then.",
+    },
 }
 SIGN_IN = {"platform": "bluesky", "handle": "ada.bsky.social", "app_password": "abcd-efgh-ijkl-mnop"}
 SIGNED_IN = {
@@ -87,6 +105,7 @@ PLATFORM: dict[str, Any] = {
     },
     "reconcile": "exact",
     "can_delete": True,
+    "needs_media": False,
     "rates": [
         {
             "operation": "any",
@@ -108,6 +127,7 @@ NOT_BUILT: dict[str, Any] = {
     "options": {},
     "reconcile": None,
     "can_delete": None,
+    "needs_media": None,
     "rates": [],
 }
 NOT_REVOKED = {

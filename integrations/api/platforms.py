@@ -108,6 +108,7 @@ class PlatformSerializer(StrictSerializer):
     can_delete = serializers.BooleanField(
         allow_null=True, help_text="Whether `DELETE /posts/{id}?remote=true` takes a post back there."
     )
+    needs_media = serializers.BooleanField(allow_null=True, help_text="Whether every post there carries a file.")
     rates = RateSerializer(many=True)
 
 
@@ -135,6 +136,7 @@ _NOTHING: dict[str, Any] = {
     "options": {},
     "reconcile": None,
     "can_delete": None,
+    "needs_media": None,
     "rates": [],
 }
 
@@ -150,6 +152,7 @@ def _abilities(can: Capabilities) -> dict[str, Any]:
         "options": can.options,
         "reconcile": can.reconcile,
         "can_delete": can.can_delete,
+        "needs_media": can.needs_media,
         "rates": [_rate(rule) for rule in can.rates],
     }
 

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from integrations.api.examples import ACCOUNT
 from integrations.models import SocialAccount
 from integrations.registry import PLATFORMS
+from integrations.services.forecast import forecast_of
 from integrations.services.operator_apps import BY_PASSWORD
+from integrations.services.scopes import missing_scopes_of
 from integrations.states import AccountState
 from mastablasta.core.api.fields import OffsetDateTimeField
 from mastablasta.core.api.serializers import StrictModelSerializer, StrictSerializer
+
+
+class MissingScopeSerializer(StrictSerializer):
+    scope = serializers.CharField(help_text="By the platform's name.")
+    cost = serializers.CharField(help_text="What cannot be done without it, for people.")
+
+
+class ForecastSerializer(StrictSerializer):
+    ends_at = OffsetDateTimeField(help_text="When the sign-in ends.")
+    posts = serializers.IntegerField(help_text="Posts that are scheduled for later than that.")
+    message = serializers.CharField(help_text="For people, with the remedy.")
 
 
 class AccountSerializer(StrictModelSerializer):
@@ -31,6 +45,13 @@ class AccountSerializer(StrictModelSerializer):
     checked_at = OffsetDateTimeField(read_only=True, allow_null=True)
     error = serializers.SerializerMethodField(help_text="Why it cannot be used, for people; null = it can.")
 
+    missing_scopes = serializers.SerializerMethodField(
+        help_text="What the person did not grant, and what that costs; connecting it again can add it."
+    )
+    forecast = serializers.SerializerMethodField(
+        help_text="When its sign-in ends, and how many scheduled posts that meets; null = no end is known."
+    )
+
     class Meta:
         model = SocialAccount
         fields = (
@@ -46,11 +67,22 @@ class AccountSerializer(StrictModelSerializer):
             "token_expires_at",
             "checked_at",
             "error",
+            "missing_scopes",
+            "forecast",
         )
         read_only_fields = fields
 
     def get_error(self, account: SocialAccount) -> str | None:
         return account.state_reason or None
+
+    @extend_schema_field(MissingScopeSerializer(many=True))
+    def get_missing_scopes(self, account: SocialAccount) -> list[dict[str, Any]]:
+        return [dict(MissingScopeSerializer(missing).data) for missing in missing_scopes_of(account)]
+
+    @extend_schema_field(ForecastSerializer(allow_null=True))
+    def get_forecast(self, account: SocialAccount) -> dict[str, Any] | None:
+        forecast = forecast_of(account)
+        return None if forecast is None else dict(ForecastSerializer(forecast).data)
 
 
 class AccountChangeSerializer(AccountSerializer):

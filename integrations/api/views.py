@@ -21,6 +21,7 @@ from integrations.api.examples import (
     ACCOUNT,
     CONNECTED,
     NOT_REVOKED,
+    PAGE,
     PAUSED,
     SIGN_IN,
     SIGNED_IN,
@@ -70,7 +71,7 @@ class AccountViewSet(WorkspaceScopedViewSet):
     is_one_transaction = False  # platforms are waited for
 
     def narrow(self, rows: Any) -> Any:
-        rows = rows.without_tokens()
+        rows = rows.without_tokens().with_forecast()
         if self.action != "list":
             return rows
         shown = rows if "status" in self.request.query_params else rows.connected()
@@ -101,7 +102,7 @@ class AccountViewSet(WorkspaceScopedViewSet):
         )
         return Response(AccountSerializer(self.get_queryset().get(id=account.id)).data, status=201)
 
-    @extend_schema(summary="One connected account", examples=[answer("Ada", ACCOUNT)])
+    @extend_schema(summary="One connected account", examples=[answer("Ada", ACCOUNT), answer("A page", PAGE)])
     def retrieve(self, request: Request, id: UUID) -> Response:
         return Response(self._shown())
 

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+LARGEST_COUNT = 2**63 - 1
+LONGEST_NAME = 40
+MOST_NUMBERS = 30
+
 
 def object_in(holder: Any, name: str) -> Mapping[str, Any]:
     """The object under `name`; {} where there is none."""
@@ -29,6 +33,40 @@ def id_in(holder: Any, name: str = "id") -> str:
     """The id under `name`, which may be a number; "" where there is none."""
     value = holder.get(name) if isinstance(holder, Mapping) else None
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def count_in(holder: Any, name: str) -> int | None:
+    """The whole number from 0 to LARGEST_COUNT under `name`; None where there is none."""
+    value = holder.get(name) if isinstance(holder, Mapping) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT else None
+
+
+def counts_in(holder: Any, names: Mapping[str, str]) -> dict[str, int]:
+    """The whole numbers under the keys of `names`, each by the name that it has there; without those that are not."""
+    found = {ours: count_in(holder, theirs) for theirs, ours in names.items()}
+    return {ours: count for ours, count in found.items() if count is not None}
+
+
+def numbers_in(holder: Any, *, depth: int = 3) -> dict[str, Any]:
+    """The whole numbers of an answer under their own names, as deep as `depth` objects, and nothing else of it.
+
+    No text, so no names, links and tokens; at most MOST_NUMBERS of each object, under names of at most 40 characters.
+    """
+    found: dict[str, Any] = {}
+    items = holder.items() if isinstance(holder, Mapping) and depth > 0 else ()
+    for name, value in items:
+        told = numbers_in(value, depth=depth - 1) if isinstance(value, Mapping) else count_in(holder, name)
+        if told not in (None, {}) and isinstance(name, str) and len(name) <= LONGEST_NAME:
+            found[name] = told
+        if len(found) == MOST_NUMBERS:
+            break
+    return found
+
+
+def sum_of(*counts: int | None) -> int | None:
+    """Those that are told, together; None = none is."""
+    told = [count for count in counts if count is not None]
+    return sum(told) if told else None
 
 
 def moment_of(value: Any) -> datetime | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from integrations.contract import GrantOwner, TargetIdentity
-from integrations.errors import CallFailed, NeedsReconnect
+from integrations.errors import CallFailed, NeedsReconnect, SignInEnded
 from integrations.models import Credential, SocialAccount
 from integrations.services import hosts
 from integrations.services.connectors import sign_in_for
@@ -39,7 +39,8 @@ def check_account(account: SocialAccount, *, at: datetime) -> None:
 
     A sign-in that it refuses has to be made again. An account that nobody may use there (suspended, deactivated) is
     signed out with the platform's reason, and back in use once it may be used again.
-    Raises Conflict (needs_reauth, other_identity, place_gone, disconnected), and Unreachable: it is as it was then.
+    Raises Conflict (needs_reauth, other_identity, place_gone, disconnected); with Conflict (sign_in_ended) and
+    Unreachable it is as it was.
     """
     hosts.require_built(account.platform)
     grant, owner = _ask(fresh_credentials(_grant_of(account), at=at), at=at)
@@ -95,6 +96,8 @@ def _who(grant: Credential) -> GrantOwner:
         return flow.who_am_i(hosts.app_of(host), access_token=str(grant.access_enc))
     except NeedsReconnect:
         raise
+    except SignInEnded as ended:
+        raise Conflict(ended.code, ended.message) from ended
     except CallFailed as failure:
         sentence = f"The platform cannot be asked right now ({failure.message.rstrip('.')}); try again later."
         raise Unreachable("platform_unreachable", sentence) from failure

@@ -11,7 +11,7 @@ from uuid import UUID
 from integrations.contract import GrantOwner, TargetIdentity, Tokens
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
 from integrations.services.accounts import lock_defaults
-from integrations.services.tokens import account_needs_reauth
+from integrations.services.tokens import account_needs_reauth, targets_not_named
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 
 _MOMENTS = ("expires_at", "refresh_expires_at", "not_before")  # of Tokens
@@ -70,15 +70,18 @@ def save_accounts(authorisation: Authorisation, *, at: datetime) -> list[SocialA
     """Make or renew the grant and its accounts, in their order; inside a transaction.
 
     An account that was connected before keeps its row. Its only target is active at once, of several the new ones wait.
+    What an earlier sign-in of the same person named, and this one does not, has to be connected again.
     """
     context = authorisation.context
     # One sign-in at a time in a workspace: of two that end together only one account becomes the default.
     lock_defaults(context.workspace_id)
     credential = _store_credential(authorisation, at=at)
     is_only = len(authorisation.owner.targets) == 1
-    return [
+    accounts = [
         _store_account(context, credential, target, is_only=is_only, at=at) for target in authorisation.owner.targets
     ]
+    targets_not_named(credential.id, named=[account.id for account in accounts], at=at)
+    return accounts
 
 
 def _store_credential(authorisation: Authorisation, *, at: datetime) -> Credential:

@@ -12,6 +12,7 @@ from integrations.contract import ClientApp, Tokens
 from integrations.errors import CallFailed
 from integrations.models import Credential, PlatformHost
 from integrations.services.connectors import sign_in_for
+from integrations.services.hosts import app_of
 from integrations.states import CredentialState
 from mastablasta.core.crypto import Undecryptable, decrypt
 
@@ -34,8 +35,7 @@ def give_back(host: PlatformHost, app: ClientApp, tokens: Tokens) -> None:
     Nothing is revoked that a stored grant lives by. Outside a transaction.
     """
     flow = sign_in_for(host.platform, host.base_url, host.info, name=host.sign_in)
-    live = Credential.objects.filter(platform_host=host, state=CredentialState.LIVE)
-    if flow.revoke_ends == "person" and live.exists():
+    if flow.revoke_ends == "person" and _has_live_grant(app):
         log.info("revoke_withheld", platform=host.platform, host=host.host)
         return
     try:
@@ -45,6 +45,12 @@ def give_back(host: PlatformHost, app: ClientApp, tokens: Tokens) -> None:
                 flow.revoke(app, token=token)
     except CallFailed as failure:
         log.warning("revoke_failed", platform=host.platform, host=host.host, code=failure.code)
+
+
+def _has_live_grant(app: ClientApp) -> bool:
+    """Whether anybody's stored grant is of this app, at any host: it is not known whose the tokens are."""
+    hosts = PlatformHost.objects.filter(credentials__state=CredentialState.LIVE).distinct()
+    return any(app_of(host).client_id == app.client_id for host in hosts)
 
 
 def is_token_in_use(host: PlatformHost, token: str, *, subject: str = "") -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -43,6 +43,7 @@ SHARE = 6
 SOON = timedelta(minutes=15)
 LONGEST_AHEAD = timedelta(days=7)
 RETRY_AFTER = timedelta(minutes=5)
+NOT_NAMED = "The last sign-in did not name this account any more; connect it again and choose it there."
 
 
 def needs_reauth_sentence(platform: str) -> str:
@@ -187,6 +188,17 @@ def account_needs_reauth(account_id: UUID, *, reason: str, at: datetime, version
         account = account.filter(credential__in=Credential.objects.filter(version=version))
     with transaction.atomic():
         return bool(_sign_out(account, reason=reason, at=at))
+
+
+def targets_not_named(credential_id: UUID, *, named: Collection[UUID], at: datetime) -> None:
+    """Accounts on this grant that its newest sign-in does not name have to be chosen there again; those that were never
+    used are disconnected. Inside a transaction.
+    """
+    left_out = SocialAccount.objects.filter(credential=credential_id).exclude(id__in=named)
+    _sign_out(left_out, reason=NOT_NAMED, at=at)
+    left_out.filter(state=AccountState.PENDING).update(
+        state=AccountState.DISCONNECTED, state_reason=NOT_NAMED, credential=None, target_token_enc=None, updated_at=at
+    )
 
 
 def accounts_unusable(credential_id: UUID, *, reason: str, at: datetime, version: int) -> None:

@@ -57,6 +57,7 @@ def test_platform_says_what_it_takes_and_where_that_stands(client_of: APIClient)
         "options": CAPABILITIES.options,
         "reconcile": "exact",
         "can_delete": True,
+        "needs_media": False,
         "rates": [
             {
                 "operation": rule.operation,
@@ -97,6 +98,7 @@ def test_platform_that_is_not_built_promises_nothing(client_of: APIClient, slug:
         "options": {},
         "reconcile": None,
         "can_delete": None,
+        "needs_media": None,
         "rates": [],
     }
 

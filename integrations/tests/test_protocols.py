@@ -15,7 +15,7 @@ from integrations.protocols.error_rules import ErrorRule, ErrorTable, common_fai
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
 from integrations.protocols.rate_headers import RateWindows, epoch_reset, iso_reset, retry_at
 from integrations.protocols.uploads import Uploads, file_of, ids_in, timeout_s
-from integrations.protocols.values import id_in, moment_of, object_in, objects_in, text_in
+from integrations.protocols.values import id_in, moment_of, numbers_in, object_in, objects_in, text_in
 from mastablasta.core.outbound import Http, Response
 from tests.kit.connector_contract import InMemoryProgress
 
@@ -324,3 +324,21 @@ def test_values_are_read_as_they_are() -> None:
     assert (object_in(holder, "o"), objects_in(holder, "l")) == ({"x": 1}, [{"x": 1}])
     assert moment_of("2026-11-24T12:00:00") == moment_of("2026-11-24T13:00:00+01:00") == NOON
     assert [moment_of(value) for value in (None, 5, "soon")] == [None] * 3
+
+
+def test_of_an_answer_only_its_numbers_are_kept_and_not_too_many() -> None:
+    told = {
+        "text": "Good morning!",
+        "likes": 7,
+        "is_liked": True,
+        "share": 0.5,
+        "lost": -1,
+        "author": {"id": "42", "followers": 812, "token": "s3cret"},
+        "list": [1, 2],
+        "deep": {"deep": {"deep": {"deep": 1}}},
+        "x" * 41: 1,
+    }
+
+    assert numbers_in(told) == {"likes": 7, "author": {"followers": 812}}
+    assert len(numbers_in({str(number): number for number in range(100)})) == 30
+    assert numbers_in([told]) == {}

@@ -35,3 +35,12 @@ def rotate(data: bytes) -> bytes:
         return _fernet(tuple(settings.ENCRYPTION_KEYS)).rotate(bytes(data))
     except InvalidToken as error:
         raise Undecryptable("no configured ENCRYPTION_KEY decrypts this") from error
+
+
+def is_current(data: bytes) -> bool:
+    """Whether the first key encrypted this."""
+    try:
+        Fernet(settings.ENCRYPTION_KEYS[0]).decrypt(bytes(data))
+    except InvalidToken:
+        return False
+    return True

@@ -20,6 +20,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from analytics.collection import queue as collection
 from integrations.models import Credential, OAuthState
 from mastablasta.core import crypto, jobs
 from mastablasta.core.models import PROGRESS, Heartbeat
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 SILENT = timedelta(seconds=scaled(25))  # a heartbeat older counts as none: whoever asks every 5 s knows within 30
 LATE = timedelta(seconds=scaled(15))  # work this long overdue does not move; a call takes 12 s at most
+LATE_FIGURES = timedelta(minutes=5)  # they give way to posts
 STATUS_KEEP_S = scaled(10)  # what /status says is this old at most
 STORAGE_S = 3.0  # for a look at the storage; a slower one is of no use to who waits for a page
 STUCK_S = 20.0  # a probe that has not come back for so long has failed
@@ -228,6 +230,19 @@ def webhooks() -> Finding:
     return Finding(late < LATE, "Events wait to be sent, and nobody is at it.", late)
 
 
+def analytics() -> Finding:
+    """Whether figures that are due are read. What waits for an account, a platform, a window or money cannot be."""
+    at = timezone.now()
+    due_at = collection.next_due_at(at)
+    if due_at is None:
+        return Finding(True, "No figures are due.")
+    late = at - due_at
+    at_work = Heartbeat.objects.alive(collection.BEATS, at=at, within=collection.BEATING)
+    if at_work:
+        return Finding(True, f"{at_work} at work.", late)
+    return Finding(late < LATE_FIGURES, "Figures are due, and nobody reads them.", late)
+
+
 WEB = {
     "database": Probe(database, keep_s=1, keep_bad_s=1),
     "migrations": Probe(migrations, keep_s=60, keep_bad_s=1),
@@ -247,10 +262,10 @@ STATUS = {
         "oauth": oauth,
         "media": media,
         "webhooks": webhooks,
+        "analytics": analytics,
     }.items()
 }
 NOT_ASKED = Finding(False, "Not asked, for what is wrong above.")
-NOT_BUILT_YET = ("analytics",)
 
 
 def findings(probes: Mapping[str, Probe]) -> dict[str, Finding]:
@@ -267,4 +282,4 @@ def findings(probes: Mapping[str, Probe]) -> dict[str, Finding]:
 def flags() -> dict[str, bool]:
     """What /api/v2/status says: which parts of the program work now."""
     found = findings(STATUS)
-    return {name: finding.ok for name, finding in found.items()} | dict.fromkeys(NOT_BUILT_YET, False)
+    return {name: finding.ok for name, finding in found.items()}

@@ -6,17 +6,24 @@ Counters are the tallies that drains and refreshes write; they start at 0 with t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from analytics.collection import queue as collection
+from analytics.models import CollectionPlan
 from integrations.models import Credential, PlatformHost, SocialAccount
+from integrations.querysets import PROMISED
+from integrations.services.forecast import sign_ins_that_end
 from integrations.services.tokens import ends_by
 from integrations.states import CredentialState
 from mastablasta.core.models import PROGRESS, Heartbeat, Mail, Tally
@@ -39,6 +46,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "deliveries": ("Deliveries that ended, by their state", ("platform", "outcome")),
     "token_refreshes": ("Refreshes of tokens: renewed, or why not", ("platform", "outcome")),
     "webhook_attempts": ("Requests to receivers of webhooks: taken, or failed", ("outcome",)),
+    "collected_posts": ("Posts whose figures were asked for, by what came of it", ("platform", "outcome")),
     "lanes_repaired": ("Accounts that would have been looked at too late; each is a bug", ()),
 }
 
@@ -57,6 +65,7 @@ class Instance(Collector):
         yield from _accounts()
         yield from _mail()
         yield from _webhooks()
+        yield from _figures()
         yield from _heartbeats()
         yield from _counters()
 
@@ -136,12 +145,24 @@ def _accounts() -> Iterator[Metric]:
     yield _gauge(
         "grants_expiring", f"Live grants that end within this, or whose token does, up to {MOST}", expiring, "within"
     )
+    text = f"Scheduled posts that are due after the sign-in of their account has ended, up to {MOST}"
+    yield _gauge("posts_after_sign_in", text, _posts_after_sign_in(), "platform")
     silent = PlatformHost.objects.filter(circuit_opened_at__isnull=False)
     text = f"Hosts that answer nobody and are not called, up to {MOST_HOSTS}"
     yield _gauge("circuit_open", text, _hosts(silent), "platform", "host")
     paused = PlatformHost.objects.filter(paused_at__isnull=False)
     text = f"Hosts where our own app is in trouble, up to {MOST_HOSTS}"
     yield _gauge("platform_paused", text, _hosts(paused), "platform", "host")
+
+
+def _posts_after_sign_in() -> dict[tuple[str, ...], float]:
+    ends = sign_ins_that_end()
+    if not ends:
+        return {}
+    later = reduce(or_, (Q(account=account, due_at__gte=ends_at) for account, ends_at in ends))
+    promised = Delivery.objects.filter(later, state__in=PROMISED, post__deleted_at=None)
+    counts = Counter(promised.values_list("platform", flat=True)[:MOST])
+    return {(platform,): count for platform, count in counts.items()}
 
 
 def _account_states() -> dict[tuple[str, ...], float]:
@@ -164,6 +185,15 @@ def _webhooks() -> Iterator[Metric]:
     yield _gauge(
         "webhooks_disabled", f"Endpoints that were switched off after a day of failures, up to {MOST}", {(): disabled}
     )
+
+
+def _figures() -> Iterator[Metric]:
+    at = timezone.now()
+    due_at = collection.next_due_at(at)
+    lag_s = max(0.0, (at - due_at).total_seconds()) if due_at else 0.0
+    yield _gauge("collection_lag_seconds", "How long the figures that wait longest to be read have waited", {(): lag_s})
+    due = _capped(CollectionPlan.objects.filter(next_at__lte=at))
+    yield _gauge("collection_due", f"Posts whose figures are due, up to {MOST}, whatever they wait for", {(): due})
 
 
 def _heartbeats() -> Iterator[Metric]:

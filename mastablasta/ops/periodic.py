@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from analytics.collection import queue as collection
 from mastablasta.core import jobs, mail
 from mastablasta.core.models import Mail
 from mastablasta.core.time_scale import scaled
@@ -48,6 +49,10 @@ PERIODIC_TASKS = (
     PeriodicTask("media", 5, wakeups.TASK, timeout_s=wakeups.TIMEOUT_S, is_needed=_media_is_due),
     PeriodicTask("refresh_tokens", 60, "integrations.tasks.refresh_tokens"),
     PeriodicTask("deleted_workspaces", 60, "integrations.tasks.disconnect_deleted"),
+    PeriodicTask("unused_grants", 3600, "integrations.tasks.end_unused_grants"),
+    PeriodicTask("plan_collections", 60, "analytics.tasks.plan"),
+    PeriodicTask("plan_all_collections", 3600, "analytics.tasks.plan_all"),
+    PeriodicTask("collect", 10, "analytics.tasks.collect", is_needed=collection.needs_collector),
     PeriodicTask("mail", 30, mail.TASK, is_needed=lambda at: Mail.objects.due(at).exists()),
     PeriodicTask("host_info", 600, "mastablasta.ops.tasks.refresh_host_info"),
     PeriodicTask("tidy", 600, "mastablasta.ops.tasks.tidy"),

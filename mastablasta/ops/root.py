@@ -13,11 +13,12 @@ from rest_framework.response import Response
 from accounts.api.base import CallerView
 from accounts.api.urls import router as accounts_router
 from accounts.caller import Caller
+from analytics.api.urls import router as analytics_router
 from integrations.api.urls import router as integrations_router
 from posts.api.urls import router as posts_router
 from webhooks.api.urls import router as webhooks_router
 
-ROUTERS = (accounts_router, integrations_router, posts_router, webhooks_router)
+ROUTERS = (accounts_router, integrations_router, posts_router, webhooks_router, analytics_router)
 PUBLIC = {
     "status": "status",
     "schema": "schema",

@@ -34,6 +34,7 @@ def work_on_media() -> None:
 
 def tidy() -> None:
     """Remove what nobody needs: beats of processes that are no more, sign-ins never finished, lost bells, old work."""
+    from analytics.services.pruning import prune_samples
     from integrations.services.oauth_connect import prune_states
     from posts.models import BulkJob
     from webhooks.services.pruning import prune_events
@@ -47,3 +48,4 @@ def tidy() -> None:
     BulkJob.objects.prune(at=at)
     jobs.forget_stale()
     prune_events(at=at)
+    prune_samples(at=at)

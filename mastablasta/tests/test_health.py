@@ -13,6 +13,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from analytics.collection import queue as collection
+from analytics.models import CollectionLane, CollectionPlan
+from analytics.tests.factories import make_published
 from mastablasta.core import jobs
 from mastablasta.core.models import PROGRESS, Heartbeat
 from mastablasta.ops import health
@@ -177,7 +180,7 @@ def test_status_has_the_promised_fields(client: Client, path: str) -> None:
         "publishing": True,
         "oauth": True,
         "media": True,
-        "analytics": False,
+        "analytics": True,
         "webhooks": True,
         "mode": "development",
     }
@@ -195,6 +198,21 @@ def test_status_says_that_nothing_goes_out(client: Client, missing: str) -> None
     answer = client.get("/api/v2/status")
 
     assert (answer.status_code, answer.json()["publishing"]) == (200, False)
+
+
+def test_status_says_whether_figures_are_read(client: Client) -> None:
+    make_published(published_at=timezone.now() - timedelta(hours=1))
+    collection.plan_lately_published(at=timezone.now() - timedelta(minutes=6))
+    CollectionPlan.objects.update(next_at=timezone.now() - timedelta(minutes=6))
+
+    nobody = health.analytics()
+    Heartbeat.objects.beat("collector:w1", at=timezone.now())
+    somebody = health.analytics()
+    CollectionLane.objects.update(blocked_until=timezone.now() + timedelta(hours=1))
+    waits = health.analytics()
+
+    assert (nobody.ok, somebody.ok, waits.ok) == (False, True, True)
+    assert (nobody.detail, waits.detail) == ("Figures are due, and nobody reads them.", "No figures are due.")
 
 
 def test_status_says_whether_webhooks_are_sent(client: Client) -> None:

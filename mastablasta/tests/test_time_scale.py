@@ -29,9 +29,15 @@ PROMISED_S: Mapping[str, float | list[float]] = {
     "settle_s mastodon": 5,
     "settle_s twitter": 30,
     "settle_s bluesky": 0,
+    "settle_s facebook": 60,
+    "settle_s instagram": 60,
+    "settle_s linkedin": 30,
     "hold_s mastodon": 60,
     "hold_s twitter": 60,
     "hold_s bluesky": 0,
+    "hold_s facebook": 60,
+    "hold_s instagram": 60,
+    "hold_s linkedin": 60,
     "integrations.services.circuits.SHORTEST_PROBE_S": 2,
     "integrations.services.circuits.LONGEST_PROBE_S": 60,
     "retries": [1, 2, 4, 8, 16, 32, 60, 60],
@@ -46,6 +52,8 @@ PROMISED_S: Mapping[str, float | list[float]] = {
     "mastablasta.ops.runner.STABLE_S": 30,
     "media_library.services.render_worker.LEASE": 30,
     "media_library.services.render_worker.RENEW_S": 5,
+    "analytics.collection.queue.LEASE": 60,
+    "analytics.collection.collector.RENEW_S": 15,
 }
 # A busy machine needs these; they are not shortened.
 AS_THEY_ARE_S: Mapping[str, float] = {

@@ -31,15 +31,18 @@ STREAMED_BY_LENGTH = re.compile(r"/api/v2/bulk/posts/import/?")  # in chunks as 
 HEALTH = {"/", "/healthz", "/readyz", "/metrics", "/api/v2/status", "/api/v2/status/"}
 FILES = ("/api/v2/media/", "/admin/media_library/", "/api/v2/posts/export")
 PLATFORMS = re.compile(r"/api/v2/(oauth|accounts)(/.*)?")
+DEMO = re.compile(r"/api/(?!v2(/|$)).*", re.DOTALL)
 
 
 class Pool(Enum):
-    """Whose threads answer: what waits for a storage, a platform or a large body keeps nothing else waiting."""
+    """Whose threads answer: what waits for a storage, a platform or a large body, and strangers at the demo, keep
+    nothing else waiting."""
 
     REQUESTS = auto()
     UPLOADS = auto()
     FILES = auto()
     PLATFORMS = auto()
+    DEMO = auto()
     HEALTH = auto()
 
 
@@ -264,4 +267,6 @@ def _pool(method: str, path: str) -> Pool:
     asked = PLATFORMS.fullmatch(path)
     if asked and (asked[1] == "oauth" or method not in {"GET", "HEAD"}):
         return Pool.PLATFORMS
+    if DEMO.fullmatch(path):
+        return Pool.DEMO
     return Pool.FILES if path.startswith(FILES) else Pool.REQUESTS

@@ -1,11 +1,11 @@
 """gunicorn's threaded worker, in which requests arrive without a thread.
 
 One loop in each process reads heads (10 s, 64 kB) and bodies (2.5 MB, on disk from 128 kB on; 30 s and a second more
-for every 16 kB), and gives a thread what is whole. There are five pools: requests; uploads, with bodies in chunks;
+for every 16 kB), and gives a thread what is whole. There are six pools: requests; uploads, with bodies in chunks;
 files, that is downloads and whatever waits for the storage; sign-ins and tests of accounts, which wait for a platform;
-health. What a thread reads of an upload or sends as an
-answer keeps the same pace, or the client has left. After a refusal the loop reads on and drops what still comes, so
-that who sends learns why. Where connections run short, who has asked for nothing makes room.
+the demo, where strangers wait for one memory; health. What a thread reads of an upload or sends as an answer keeps the
+same pace, or the client has left. After a refusal the loop reads on and drops what still comes, so that who sends
+learns why. Where connections run short, who has asked for nothing makes room.
 
 gthread gives a thread to whoever sends the first byte. Five connections of a byte a second against four threads, in the
 head, the body or a signed upload, on 2026-11-28: gthread answers nobody in all three; granian 2.8, and uvicorn 0.54
@@ -44,13 +44,13 @@ LINGER_S = scaled(15)  # for who still sends what was refused; closed sooner, it
 LINGER_BYTES = 1024**3
 BLOCK = 64 * 1024
 LOOK_S = 0.25
-HEALTH_THREADS = 2
+HEALTH_THREADS = DEMO_THREADS = 2
 NO_ROOM = "The server has no room for this request just now; send it again in a few seconds."
 TOO_MANY = "Too many connections are open to here at once; close some of them first."
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Reads requests in its main loop and answers them in five pools of threads."""
+    """Reads requests in its main loop and answers them in six pools of threads."""
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
         """Called once, in the process that runs the loop."""
@@ -63,6 +63,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             Pool.UPLOADS: ThreadPoolExecutor(settings.WEB_FILE_THREADS),
             Pool.FILES: ThreadPoolExecutor(settings.WEB_FILE_THREADS),
             Pool.PLATFORMS: ThreadPoolExecutor(settings.WEB_FILE_THREADS),
+            Pool.DEMO: ThreadPoolExecutor(DEMO_THREADS),
             Pool.HEALTH: ThreadPoolExecutor(HEALTH_THREADS),
         }
         return requests

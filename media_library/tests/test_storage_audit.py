@@ -26,7 +26,9 @@ from media_library.tests.test_library import use
 pytestmark = pytest.mark.django_db
 
 PERSON = "01a206dc-28b9-7431-bf43-c8f15169286e"
-NOTHING: dict[str, Any] = {"orphans": 0, "orphan_bytes": 0, "scratch": 0, "rows": 0, "made_again": 0, "lost": []}
+NOTHING: dict[str, Any] = {
+    "orphans": 0, "orphan_bytes": 0, "scratch": 0, "rows": 0, "made_again": 0, "lost": [], "samples": 0,
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -179,5 +181,5 @@ def test_people_are_told_in_sentences():
 
     assert out.getvalue() == (
         "1 files without a row (10 bytes), 0 leftovers of uploads and 0 rows would be removed; "
-        "0 would be made again; 0 lost\n"
+        "0 would be made again; 0 lost\n0 old samples of figures would be removed\n"
     )

@@ -18,6 +18,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User, Workspace
 from accounts.tests.factories import make_workspace, signed_in
+from integrations import querysets
 from integrations.models import Credential, SocialAccount
 from integrations.services import disconnection
 from integrations.tests.conftest import at_once
@@ -374,4 +375,4 @@ def test_states_that_stop_a_disconnection_are_those_of_deliveries() -> None:
     busy = {*disconnection.BUSY, *disconnection.UNCONFIRMED}
 
     assert busy == {state.value for state in states.IN_FLIGHT_OR_UNCERTAIN}
-    assert set(disconnection.PROMISED) == {"queued", "blocked", "held"} <= set(DeliveryState.values)
+    assert set(querysets.PROMISED) == {"queued", "blocked", "held"} <= set(DeliveryState.values)

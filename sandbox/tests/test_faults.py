@@ -213,7 +213,7 @@ def test_times_counts_fitting_calls_only(control: Control, alice: Client) -> Non
         ("publish", "POST", "/api/v1/statuses"),
         ("upload", "POST", "/api/v2/media"),
         ("upload", "GET", "/api/v1/media/1"),
-        ("lookup", "GET", "/api/v1/statuses"),
+        ("metrics", "GET", "/api/v1/statuses"),
         ("lookup", "GET", "/api/v1/statuses/1/source"),
         ("lookup", "GET", "/api/v1/accounts/1/statuses"),
         ("delete", "DELETE", "/api/v1/statuses/1"),

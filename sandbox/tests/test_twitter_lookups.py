@@ -300,7 +300,7 @@ def test_operations_are_those_of_the_table(control: Control, ann: Session) -> No
         ("POST", "oauth2/token", "token"),
         ("POST", "tweets", "publish"),
         ("GET", f"tweets/{post_id}", "lookup"),
-        ("GET", "tweets", "lookup"),
+        ("GET", "tweets", "metrics"),
         ("GET", "users/me", "other"),
         ("GET", f"users/{me}/tweets", "lookup"),
         ("DELETE", f"tweets/{post_id}", "delete"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crowd import PLATFORMS
+from tests.crowd import WITH_TEXTS
 from tests.instance import PATIENCE_S, ROOT, Instance, production
 from tests.ports import free_port
 
@@ -43,7 +43,7 @@ def test_stop_leaves_nothing_and_second_start_is_quick_and_goes_on(instance: Ins
     assert all(instance.pids(role) for role in WHOLE)
     assert "MastaBlasta is ready: " + instance.url in instance.output()
     client = instance.client()
-    accounts = [client.connect(platform, "ada") for platform in PLATFORMS]
+    accounts = [client.connect(platform, "ada") for platform in WITH_TEXTS]
     assert instance.stop() < 22
 
     instance.launch("make", "run")

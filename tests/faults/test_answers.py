@@ -100,7 +100,7 @@ def test_a_look_up_that_lags_is_not_believed(instance: Instance, crowd: Crowd, p
     [
         ("reset_before", 2, r"127\.0\.0\.1 broke the connection"),
         ("html_502", 2, r"the answer of \S+ \(status 502\) is a fault of the (server|service)"),
-        ("garbage_200", 1, r"the answer of \S+ \(status 200\) (is not JSON|names no record)"),
+        ("garbage_200", 1, r"the answer of \S+ \(status 200\) (is not JSON|names no record|names no post)"),
         ("status_500", 2, r"the answer of \S+ \(status 500\) is a fault of the (server|service)"),
     ],
 )
@@ -139,7 +139,7 @@ def test_a_closed_window_sees_no_call(instance: Instance, crowd: Crowd, window_s
     for platform, delivery in deliveries.items():
         refused, *later = sent(instance, platform, since)
         opens_at = datetime.fromisoformat(refused["at"]) + timedelta(seconds=window_s)
-        assert refused["status"] == 429
+        assert refused["status"] == (400 if platform in {"facebook", "instagram"} else 429)  # Meta says it by a code
         assert [call["status"] for call in later if datetime.fromisoformat(call["at"]) < opens_at] == []
         assert (delivery["status"], delivery["attempts"]) == ("published", 2)
         assert len(in_world(instance, platform, text)) == 1
@@ -290,8 +290,8 @@ def test_creates_that_fail_while_look_ups_answer_fail_no_post(instance: Instance
     assert all(len(in_world(instance, platform, text)) == 1 for platform in PLATFORMS)
     for platform, moments in tried.items():
         gaps = [b - a for a, b in itertools.pairwise(datetime.fromisoformat(moment) for moment in moments)]
-        assert gaps[0] >= timedelta(seconds=max(scaled(1), SETTLE_S[platform]))
-        assert gaps[1] >= timedelta(seconds=max(scaled(2), SETTLE_S[platform]))
+        for least_s, gap in zip((1, 2), gaps, strict=False):  # where absence is believed late there are fewer calls
+            assert gap >= timedelta(seconds=max(scaled(least_s), SETTLE_S[platform]))
     used = "SELECT max(tries) AS tries FROM posts_delivery d JOIN posts_post p ON p.id = d.post_id WHERE p.content = %s"
     assert crowd.rows(used, text)[0]["tries"] < 3
     counted = ", ".join(f"{len(moments)} calls on {platform}" for platform, moments in tried.items())
@@ -354,13 +354,13 @@ def test_a_dead_host_delays_nobody(instance: Instance, big_crowd: Crowd) -> None
     big_crowd.check_truth(burst)
     lateness = sorted(
         (datetime.fromisoformat(post["created_at"]) - burst.due_at).total_seconds()
-        for platform in PLATFORMS
+        for platform in big_crowd.platforms
         for post in instance.sandbox.posts(platform)
         if post["text"].startswith(f"{burst.label} ")
     )
-    assert len(lateness) == 102
+    assert len(lateness) == 34 * len(big_crowd.platforms)
     p95 = lateness[int(len(lateness) * 0.95)]
-    note("10 posts to a dead host", f"p50 {lateness[51]:.2f} s, p95 {p95:.2f} s")
+    note("10 posts to a dead host", f"p50 {lateness[len(lateness) // 2]:.2f} s, p95 {p95:.2f} s")
     assert p95 <= (1.0 if IS_FULL else 5.0)  # a shared machine may be slow; docs/reliability.md has the figure
     shown = other.get("posts", limit=200)["posts"]
     assert sorted(post["id"] for post in shown if post["status"] in OPEN) == sorted(waiting)

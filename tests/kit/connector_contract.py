@@ -101,7 +101,7 @@ class SignedInAccount:
     def at(self, base_url: str) -> Connector:
         """A connector for the same account, spoken to at another address."""
         connector = registry.connector_class(self.slug)
-        http = Http(base_url, auth=connector.auth(self.token, self.app), on_visible=self._mark)
+        http = Http(base_url, auth=connector.auth_at(self.target, self.token, self.app), on_visible=self._mark)
         return connector(self.target, http)
 
     def _mark(self) -> None:
@@ -118,15 +118,15 @@ class SignedInAccount:
         self.sandbox.fault(self.slug, operation, effect, **more)
 
 
-def visit(sandbox: Sandbox, slug: str, handle: str = "anna") -> SignedInAccount:
-    """Sign `handle` in at the simulator through the platform's own OAuth flow."""
-    base_url = f"{sandbox.url}/{slug}"
+def visit(sandbox: Sandbox, slug: str, handle: str = "anna", *, sign_in: str = "") -> SignedInAccount:
+    """Sign `handle` in at the simulator through the platform's own OAuth flow, or through its further one `sign_in`."""
+    base_url = f"{sandbox.url}/{slug}" + (f"/{sign_in}" if sign_in else "")
     if slug in BY_PASSWORD:
         return _visit_by_password(sandbox, slug, handle, base_url)
-    flow_class = registry.oauth_flow(slug)
+    flow_class = registry.oauth_flow(slug, sign_in)
     info = flow_class(Http(base_url), {}).host_info()
     flow = flow_class(Http(base_url), info)
-    app = operators_app(slug) or flow.register(redirect_uri=CALLBACK)
+    app = operators_app(slug, sign_in) or flow.register(redirect_uri=CALLBACK)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
     query = consent(flow.authorize_url(app, redirect_uri=CALLBACK, state="s", challenge=challenge), handle)
     tokens = flow.exchange(app, code=query["code"], redirect_uri=CALLBACK, verifier=VERIFIER)
@@ -176,6 +176,13 @@ class ConnectorContract:
         """A moment before anything is sent in this test, by the simulator's clock too."""
         return datetime.now(UTC) - timedelta(seconds=2)
 
+    def content(self, text: str) -> Content:
+        """A post of this text; a platform that has none without a file adds one."""
+        return text_of(text)
+
+    def step(self, text: str, *, key: str = "k.1") -> Step:
+        return step_of(self.content(text), key=key)
+
     def skip_unless_threads(self) -> None:
         if "thread" not in registry.capabilities(self.slug).post_types:
             pytest.skip("the platform has no threads")
@@ -183,7 +190,7 @@ class ConnectorContract:
     # --- it is out once ---
 
     def test_publish_makes_it_visible_and_names_it(self, anna: SignedInAccount) -> None:
-        published = anna.connector.publish(step_of("Grüße 👋🏽"), progress=InMemoryProgress())
+        published = anna.connector.publish(self.step("Grüße 👋🏽"), progress=InMemoryProgress())
 
         [post] = anna.sandbox.posts(self.slug)
         assert isinstance(published, Published)
@@ -195,8 +202,8 @@ class ConnectorContract:
         if registry.capabilities(self.slug).way != "native_key":
             pytest.skip("the platform knows no keys")
 
-        first = anna.connector.publish(step_of("Once"), progress=InMemoryProgress())
-        second = anna.connector.publish(step_of("Once"), progress=InMemoryProgress())
+        first = anna.connector.publish(self.step("Once"), progress=InMemoryProgress())
+        second = anna.connector.publish(self.step("Once"), progress=InMemoryProgress())
 
         assert (first, anna.texts()) == (second, ["Once"])
 
@@ -205,9 +212,9 @@ class ConnectorContract:
         anna.fault("accept_then_reset")
         notes = InMemoryProgress()
         with pytest.raises(OutcomeUnknown):
-            anna.connector.publish(step_of("Lost reply"), progress=notes)
+            anna.connector.publish(self.step("Lost reply"), progress=notes)
 
-        found = anna.connector.reconcile(step_of("Lost reply"), progress=notes, since=before, known=frozenset())
+        found = anna.connector.reconcile(self.step("Lost reply"), progress=notes, since=before, known=frozenset())
 
         [post] = anna.sandbox.posts(self.slug)
         assert isinstance(found, Found)
@@ -219,10 +226,10 @@ class ConnectorContract:
         anna.sandbox.limits(idempotency=False, duplicates=False)
         anna.fault("accept_then_500")
         with pytest.raises(OutcomeUnknown):
-            anna.connector.publish(step_of("Lost reply"), progress=InMemoryProgress())
+            anna.connector.publish(self.step("Lost reply"), progress=InMemoryProgress())
 
         found = anna.connector.reconcile(
-            step_of("Lost reply"), progress=InMemoryProgress(), since=before, known=frozenset()
+            self.step("Lost reply"), progress=InMemoryProgress(), since=before, known=frozenset()
         )
 
         assert isinstance(found, Found)
@@ -233,10 +240,10 @@ class ConnectorContract:
         anna.fault("reset_before")
         notes = InMemoryProgress()
         with pytest.raises(OutcomeUnknown):
-            anna.connector.publish(step_of("Lost request"), progress=notes)
+            anna.connector.publish(self.step("Lost request"), progress=notes)
 
-        looked = anna.connector.reconcile(step_of("Lost request"), progress=notes, since=before, known=frozenset())
-        anna.connector.publish(step_of("Lost request"), progress=notes)
+        looked = anna.connector.reconcile(self.step("Lost request"), progress=notes, since=before, known=frozenset())
+        anna.connector.publish(self.step("Lost request"), progress=notes)
 
         assert (looked, anna.texts()) == (Absent(), ["Lost request"])
 
@@ -247,18 +254,20 @@ class ConnectorContract:
         anna.fault(effect)
 
         with pytest.raises(OutcomeUnknown):
-            anna.connector.publish(step_of("Who knows"), progress=InMemoryProgress())
+            anna.connector.publish(self.step("Who knows"), progress=InMemoryProgress())
 
     @pytest.mark.parametrize("effect", ["status_500", "status_503", "html_502", "garbage_200", "reset_before"])
     def test_look_up_that_fails_is_unavailable(self, anna: SignedInAccount, before: datetime, effect: str) -> None:
         anna.fault(effect, operation="lookup", times=3)
 
         with pytest.raises(Unavailable):
-            anna.connector.reconcile(step_of("Who knows"), progress=InMemoryProgress(), since=before, known=frozenset())
+            anna.connector.reconcile(
+                self.step("Who knows"), progress=InMemoryProgress(), since=before, known=frozenset()
+            )
 
     def test_nobody_at_home_is_unavailable(self, anna: SignedInAccount) -> None:
         with pytest.raises(Unavailable):
-            anna.at("http://127.0.0.1:1024").publish(step_of("Hello"), progress=InMemoryProgress())
+            anna.at("http://127.0.0.1:1024").publish(self.step("Hello"), progress=InMemoryProgress())
 
         assert anna.marks == 0
 
@@ -269,7 +278,7 @@ class ConnectorContract:
         now = datetime.now(UTC)
 
         with pytest.raises(RateLimited) as caught:
-            anna.connector.publish(step_of("Too many"), progress=InMemoryProgress())
+            anna.connector.publish(self.step("Too many"), progress=InMemoryProgress())
 
         # Reset and Date may both be whole seconds, and late is right where early is not.
         assert now < caught.value.until <= now + timedelta(seconds=33)
@@ -279,14 +288,14 @@ class ConnectorContract:
         anna.fault("reject_content")
 
         with pytest.raises(Rejected) as caught:
-            anna.connector.publish(step_of("Refused"), progress=InMemoryProgress())
+            anna.connector.publish(self.step("Refused"), progress=InMemoryProgress())
 
         assert caught.value.message
         assert anna.texts() == []
 
     def test_revoked_token_needs_reconnect_whatever_is_asked(self, anna: SignedInAccount, before: datetime) -> None:
         anna.fault("revoke_token", operation="any")
-        content, nothing = text_of("Revoked"), frozenset[str]()
+        content, nothing = self.content("Revoked"), frozenset[str]()
 
         with pytest.raises(NeedsReconnect):
             anna.connector.publish(step_of(content), progress=InMemoryProgress())
@@ -299,10 +308,10 @@ class ConnectorContract:
     # --- whose post it is ---
 
     def test_older_post_with_the_same_text_is_not_ours(self, anna: SignedInAccount) -> None:
-        anna.connector.publish(step_of("Good morning"), progress=InMemoryProgress())
+        anna.connector.publish(self.step("Good morning"), progress=InMemoryProgress())
 
         looked = anna.connector.reconcile(
-            step_of("Good morning", key="k.2"),
+            self.step("Good morning", key="k.2"),
             progress=InMemoryProgress(),
             since=datetime.now(UTC) + timedelta(seconds=2),
             known=frozenset(),
@@ -312,10 +321,10 @@ class ConnectorContract:
 
     def test_post_of_another_delivery_is_not_ours(self, anna: SignedInAccount, before: datetime) -> None:
         anna.sandbox.limits(idempotency=False, duplicates=False)
-        first = anna.connector.publish(step_of("Good morning"), progress=InMemoryProgress())
+        first = anna.connector.publish(self.step("Good morning"), progress=InMemoryProgress())
         assert isinstance(first, Published)
         known = frozenset({first.remote_id})
-        content = text_of("Good morning")
+        content = self.content("Good morning")
 
         looked = anna.connector.reconcile(
             step_of(content, key="k.2"), progress=InMemoryProgress(), since=before, known=known
@@ -329,10 +338,10 @@ class ConnectorContract:
         assert (looked, found) == (Absent(), Found(second.remote_id, second.url, second.facts))
 
     def test_another_text_is_not_ours(self, anna: SignedInAccount, before: datetime) -> None:
-        anna.connector.publish(step_of("Good morning"), progress=InMemoryProgress())
+        anna.connector.publish(self.step("Good morning"), progress=InMemoryProgress())
 
         looked = anna.connector.reconcile(
-            step_of("Good morning!", key="k.2"), progress=InMemoryProgress(), since=before, known=frozenset()
+            self.step("Good morning!", key="k.2"), progress=InMemoryProgress(), since=before, known=frozenset()
         )
 
         assert looked == Absent()
@@ -340,7 +349,7 @@ class ConnectorContract:
     # --- how people took it ---
 
     def test_metrics_are_of_what_was_asked_and_of_nothing_unknown(self, anna: SignedInAccount) -> None:
-        published = anna.connector.publish(step_of("Count me"), progress=InMemoryProgress())
+        published = anna.connector.publish(self.step("Count me"), progress=InMemoryProgress())
         assert isinstance(published, Published)
 
         told = anna.connector.fetch_metrics([published.remote_id, "404404404"])
@@ -352,7 +361,7 @@ class ConnectorContract:
     def test_delete_takes_it_back_and_twice_is_fine(self, anna: SignedInAccount) -> None:
         if not registry.capabilities(self.slug).can_delete:
             pytest.skip("the platform takes no post back")
-        published = anna.connector.publish(step_of("Oops"), progress=InMemoryProgress())
+        published = anna.connector.publish(self.step("Oops"), progress=InMemoryProgress())
         assert isinstance(published, Published)
 
         anna.connector.delete(published.remote_id)

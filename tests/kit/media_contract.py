@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from integrations import registry
 from integrations.contract import Absent, Content, Found, LeaseLost, MediaUse, Part, Pending, Published, Step
 from integrations.errors import NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from mastablasta.core.media_rules import MediaRule
@@ -39,6 +40,12 @@ def png(width: int, height: int) -> bytes:
 
 def gif(width: int, height: int, tail: bytes = b"") -> bytes:
     return b"GIF89a" + struct.pack("<HH", width, height) + b"\x00\x00\x00" + tail + b";"
+
+
+def jpeg(width: int, height: int, tail: bytes = b"") -> bytes:
+    """As much of one as says how large it is."""
+    frame = b"\xff\xc0\x00\x0b\x08" + struct.pack(">HH", height, width) + b"\x01\x01\x11\x00"
+    return b"\xff\xd8" + frame + tail + b"\xff\xd9"
 
 
 def mp4(tail: bytes = b"") -> bytes:
@@ -325,6 +332,8 @@ class MediaContract(ConnectorContract):
     def test_same_text_without_files_is_not_ours(
         self, anna: SignedInAccount, folder: MediaFolder, before: datetime
     ) -> None:
+        if registry.capabilities(self.slug).needs_media:
+            pytest.skip("the platform has no posts without files")
         anna.sandbox.limits(idempotency=False, duplicates=False)
         anna.connector.publish(step_of("Good morning"), progress=InMemoryProgress())
         content = with_media(folder.picture(), text="Good morning")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from accounts.models import User
 from accounts.roles import SiteRole
 from accounts.services.password_reset import token_of
 from accounts.tests.factories import make_invitation, make_membership, make_user, make_workspace
+from analytics.recording import Sample, record
+from analytics.tests.factories import NOON, make_published
 from media_library.models import Asset
 from media_library.tests.factories import clip, make_asset, make_rendition, moving, photo, still
 from media_library.tests.test_admin import LIST as FILES
@@ -178,6 +181,9 @@ def test_admin_in_chromium_is_quiet_and_asks_nobody_else():
     person = make_user(site_role=SiteRole.ADMIN)
     for _ in range(5):
         make_delivery()
+    counted = make_published()
+    record([Sample(counted.id, NOON + timedelta(hours=hour), likes=hour) for hour in (3, 4, 5)], at=NOON)
+    drawn = "Chart.getChart(document.querySelector('canvas')).data.datasets[0].data"
 
     with served() as base, browser() as page:
         page.sign_in(base, session_of(person))
@@ -189,7 +195,11 @@ def test_admin_in_chromium_is_quiet_and_asks_nobody_else():
             page.open(f"{base}{path}")
             page.wait("document.body.innerText.includes('MastaBlasta')")
             keep_picture(page, f"{name}.png")
+        page.open(f"{base}{address(Post, 'change', counted.post_id)}")
+        page.run("document.querySelector('canvas').scrollIntoView()")
+        keep_picture(page, "figures.png")
 
+        assert page.run(drawn) == [3, 4, 5]
         assert page.complaints == []
         assert foreign(page, base) == []
 

@@ -67,7 +67,7 @@ class Person:
         self.package, self.instance = package, instance
 
     def call(self, operation: str, *args: Any, answers: int = 200, **kwargs: Any) -> Any:
-        tag = next(one for one in ("bulk", "search", *TAGS) if operation.startswith(one))
+        tag = next(one for one in ("analytics", "bulk", "search", *TAGS) if operation.startswith(one))
         module = importlib.import_module(f"{PACKAGE}.api.{tag}.{operation}")
         answer = module.sync_detailed(*args, client=self.client, **kwargs)
         assert answer.status_code == answers, (operation, answer.content)

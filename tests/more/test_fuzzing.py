@@ -51,6 +51,11 @@ BEYOND_THE_SCHEMA = (
     "POST /api/v2/schedule/conflicts",
     "GET /api/v2/calendar",
     "GET /api/v2/search/posts",
+    "GET /api/v2/analytics/overview",
+    "GET /api/v2/analytics/best-times",
+    "GET /api/v2/analytics/export",
+    "GET /api/v2/analytics/alerts",
+    "POST /api/v2/analytics/alerts",
     "POST /api/v2/bulk/posts/create",
     "POST /api/v2/bulk/posts/update",
     "POST /api/v2/bulk/posts/publish",
@@ -136,7 +141,15 @@ def configuration(
     for name, also in {**{name: [400] for name in BEYOND_THE_SCHEMA}, **OF_FILES}.items():
         lines += ["[[operations]]", f"include-name = {json.dumps(name)}"]
         lines += ["[operations.checks.positive_data_acceptance]", f"expected-statuses = {json.dumps(accepted + also)}"]
-    things = {"posts": post, "accounts": account, "auth/api-keys": key, "media": asset, "bulk/jobs": job}
+    things = {
+        "posts": post,
+        "analytics/posts": post,
+        "analytics/accounts": account,
+        "accounts": account,
+        "auth/api-keys": key,
+        "media": asset,
+        "bulk/jobs": job,
+    }
     for prefix, value in things.items():
         lines += ["[[operations]]", f'include-path-regex = "^/api/v2/{prefix}/{{id}}"']
         lines += [f'parameters = {{ "path.id" = "{value}" }}']

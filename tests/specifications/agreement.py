@@ -251,3 +251,37 @@ def _in_bounds(shape: Shape, plain: Schema, at: str) -> Iterator[str]:
             ours, theirs = (shape.accept, shape.most), (tuple(plain.get("accept", ())), plain.get("maxSize"))
     if ours != theirs:
         yield f"{at}: has the bounds {theirs}, not {ours}"
+
+
+# What every call of the Graph API takes: https://developers.facebook.com/docs/graph-api/overview, …/results and
+# …/guides/secure-requests; and files, which Meta's specifications leave out.
+GRAPH_PARAMETERS = frozenset({"after", "appsecret_proof", "fields", "limit", "since"})
+GRAPH_FILES = frozenset({"source", "video_file_chunk"})
+
+
+def graph_differences(
+    table: Mapping[str, Call], edges: Mapping[str, tuple[str, str]], read: Callable[[str], Schema]
+) -> Iterator[str]:
+    """In what a table differs from Meta's object specifications.
+
+    `edges`: of which object and edge each call is ("" = the object itself). `read`: an object's specification by name.
+    """
+    for name, call in table.items():
+        if call.beyond:
+            continue
+        method, node, edge = name.partition(" ")[0], *edges[name]
+        wanted = {"endpoint": edge} if edge else {"name": f"#{method.lower()}"}
+        found = [one for one in read(node)["apis"] if one["method"] == method and wanted.items() <= one.items()]
+        if not found:
+            yield f"{name}: {node} has no {method} {edge}"
+            continue
+        known = {param["name"] for param in found[0]["params"]} | GRAPH_PARAMETERS | GRAPH_FILES
+        yield from (f"{name}: {node}/{edge} does not take {param}" for param in _sent_by(call) - known)
+
+
+def _sent_by(call: Call) -> set[str]:
+    """The names of what a call sends in its query and forms."""
+    shapes = [call.query]
+    for body in call.body.values():
+        shapes += body.of if isinstance(body, Either) else [body] if isinstance(body, Fields) else []
+    return {name for shape in shapes for name in shape.known}

@@ -64,6 +64,10 @@ STATUS = fields(
         "spoiler_text!": TEXT,
         "in_reply_to_id?": TEXT,
         "media_attachments!": Items(ATTACHMENT),
+        "favourites_count!": WHOLE,
+        "reblogs_count!": WHOLE,
+        "replies_count!": WHOLE,
+        "quotes_count?": WHOLE,
     },
     is_part=True,
 )
@@ -116,6 +120,10 @@ CALLS = {
         refusals=REFUSALS,
         scopes=WRITING,
     ),
+    "GET /api/v1/statuses": Call(
+        query=fields({"id": Items(TEXT)}), answers={200: Items(STATUS)}, refusals=REFUSALS, scopes=READING
+    ),
+    "GET /api/v1/statuses/{id}": Call(path={"id": TEXT}, answers={200: STATUS}, refusals=REFUSALS, scopes=READING),
     "DELETE /api/v1/statuses/{id}": Call(path={"id": TEXT}, answers={200: STATUS}, refusals=REFUSALS, scopes=WRITING),
     "GET /api/v1/statuses/{id}/source": Call(
         path={"id": TEXT}, answers={200: fields({"text!": TEXT}, is_part=True)}, refusals=REFUSALS, scopes=READING

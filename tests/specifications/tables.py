@@ -47,7 +47,7 @@ def problems_of(slug: str, request: Request) -> list[str]:
     call, values = call_of(slug, request.method, path)
     if call is None:
         return [f"{slug} has no {request.method} {path}"]
-    given = _several(parse_qsl(query, keep_blank_values=True))
+    given = form_of(parse_qsl(query, keep_blank_values=True))
     problems = [
         *Fields(call.path, frozenset(call.path)).problems(values, "path"),
         *_nearest(call.versions or (call.query,), given),
@@ -86,7 +86,7 @@ def _patterns(slug: str, method: str) -> list[tuple[re.Pattern[str], Call]]:
 
 
 def form_of(pairs: Sequence[tuple[str, Any]]) -> dict[str, list[Any]]:
-    """A form's fields for a `Request`; a name like `a[]` stands for `a`."""
+    """A form's fields for a `Request`, or a query's; a name like `a[]` stands for `a`."""
     return _several([(name.removesuffix("[]"), value) for name, value in pairs])
 
 

@@ -82,10 +82,26 @@ NEW_TIMELINE = fields(
         "expansions": names("attachments.media_keys", "referenced_posts"),
     }
 )
+_POSTS = {
+    "ids!": Items(ID, least=1, most=100, comma=","),
+    "expansions": names("attachments.media_keys"),
+    "media.fields": names("public_metrics"),
+}
+OLD_POSTS, NEW_POSTS = (
+    fields(_POSTS | {name: names("attachments", "non_public_metrics", "public_metrics")})
+    for name in ("tweet.fields", "post.fields")
+)
 ME = fields(
     {
         "user.fields": names(
-            "id", "name", "username", "profile_image_url", "subscription_type", "protected", "verified_type"
+            "id",
+            "name",
+            "username",
+            "profile_image_url",
+            "public_metrics",
+            "subscription_type",
+            "protected",
+            "verified_type",
         )
     }
 )
@@ -216,7 +232,7 @@ CALLS = {
     "DELETE /2/tweets/{id}": Call(path={"id": ID}, answers={200: answer(fields({"deleted!": FLAG}))}, scopes=WRITING),
     "GET /2/tweets/{id}": Call(path={"id": ID}, answers={200: answer(POST, includes=INCLUDES)}, scopes=READING),
     "GET /2/tweets": Call(
-        query=fields({"ids!": Items(ID, least=1, most=100, comma=",")}),
+        versions=(OLD_POSTS, NEW_POSTS),
         answers={200: answer(Items(POST), includes=INCLUDES)},
         scopes=READING,
     ),

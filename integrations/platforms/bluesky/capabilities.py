@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
+from integrations.capabilities import Capabilities, MetricsRule, RateRule, Source, TextLimit
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
 POST = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/post.json", READ)
 PUT_RECORD = Source("https://docs.bsky.app/docs/api/com-atproto-repo-put-record", READ)
 RATES = Source("https://docs.bsky.app/docs/advanced-guides/rate-limits", READ)
+GET_POSTS = Source("https://docs.bsky.app/docs/api/app-bsky-feed-get-posts", READ)
 LABELS = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/com/atproto/label/defs.json", READ)
 IMAGES = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/images.json", READ)
 GALLERY = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/gallery.json", READ)
@@ -78,5 +79,10 @@ CAPABILITIES = Capabilities(
         RateRule("upload", limit=1_000, window_s=86_400, scope="account", source=RATES),
     ),
     media={"standard": MEDIA},
-    sources=(POST, PUT_RECORD, RATES, LABELS, IMAGES, GALLERY, VIDEO, CLIENT),
+    metrics=MetricsRule(
+        batch=25,
+        budget=RateRule("metrics", limit=300, window_s=300, scope="account", source=RATES),  # of 3,000 of an address
+        source=GET_POSTS,
+    ),
+    sources=(POST, PUT_RECORD, RATES, GET_POSTS, LABELS, IMAGES, GALLERY, VIDEO, CLIENT),
 )

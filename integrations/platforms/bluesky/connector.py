@@ -6,18 +6,20 @@ whether it is there can be asked at any time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from integrations.capabilities import Capabilities
 from integrations.contract import (
     Absent,
+    AccountMetrics,
     CannotTell,
     Connector,
     Content,
     Found,
     Measure,
+    Metrics,
     Pending,
     Progress,
     Published,
@@ -26,6 +28,7 @@ from integrations.contract import (
     Target,
 )
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected
+from integrations.platforms.bluesky import metrics
 from integrations.platforms.bluesky.addresses import post_url
 from integrations.platforms.bluesky.capabilities import CAPABILITIES, MAX_BYTES, MAX_GRAPHEMES
 from integrations.platforms.bluesky.errors import BLOB_GONE, error_from, error_name, rests_until
@@ -143,6 +146,13 @@ class BlueskyConnector(Connector):
         answer = self.http.post(DELETE, json=body)
         if not answer.is_ok and error_name(answer) != "RecordNotFound":
             raise error_from(answer)
+
+    def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:
+        """Source: https://docs.bsky.app/docs/api/app-bsky-feed-get-posts (read 2026-11-23)."""
+        return metrics.fetch(self.http, refs)
+
+    def fetch_account_metrics(self) -> AccountMetrics:
+        return metrics.fetch_account(self.http, self.target.remote_id)
 
     def _look_up(self, step: Step) -> Found | Absent:
         """The record under the part's key. Raises _SomethingElse where its text is another."""

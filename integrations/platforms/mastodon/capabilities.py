@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from integrations.capabilities import LONGEST_HOLD_S, Capabilities, RateRule, Source, TextLimit
+from integrations.capabilities import LONGEST_HOLD_S, Capabilities, MetricsRule, RateRule, Source, TextLimit
 from integrations.platforms.mastodon.limits import STOCK, URL, media_rule_of
 
 READ = "2026-11-23"
@@ -10,6 +10,7 @@ INSTANCE = Source(URL, READ)
 POSTING = Source("https://docs.joinmastodon.org/user/posting/#text", READ)
 MEDIA = Source("https://docs.joinmastodon.org/methods/media/", "2026-11-28")
 STATUSES = Source("https://docs.joinmastodon.org/methods/statuses/#create", READ)
+MANY = Source("https://docs.joinmastodon.org/methods/statuses/#index", READ)
 RATES = Source("https://docs.joinmastodon.org/api/rate-limits/", READ)
 
 STOCK_MEDIA = media_rule_of({})
@@ -51,5 +52,10 @@ CAPABILITIES = Capabilities(
         RateRule("delete", limit=30, window_s=1800, scope="account", source=RATES),
     ),
     media={"standard": STOCK_MEDIA},
-    sources=(INSTANCE, POSTING, STATUSES, MEDIA, RATES),
+    metrics=MetricsRule(
+        batch=20,
+        budget=RateRule("metrics", limit=100, window_s=300, scope="account", source=RATES),  # of 300 for all calls
+        source=MANY,
+    ),
+    sources=(INSTANCE, POSTING, STATUSES, MEDIA, MANY, RATES),
 )

@@ -10,17 +10,20 @@ from urllib.parse import quote
 from integrations.capabilities import Capabilities
 from integrations.contract import (
     Absent,
+    AccountMetrics,
     CannotTell,
     Connector,
     Content,
     Found,
     Measure,
+    Metrics,
     Pending,
     Progress,
     Published,
     Step,
     Target,
 )
+from integrations.platforms.mastodon import metrics
 from integrations.platforms.mastodon.capabilities import CAPABILITIES
 from integrations.platforms.mastodon.errors import error_from, rests_until
 from integrations.platforms.mastodon.limits import limit_at, mastodon_version, media_rule_of
@@ -113,6 +116,20 @@ class MastodonConnector(Connector):
         answer = self.http.delete(f"/api/v1/statuses/{quote(remote_id, safe='')}")
         if not answer.is_ok and answer.status not in {404, 410}:
             raise error_from(answer)
+
+    @classmethod
+    def metrics_batch(cls, target: Target) -> int:
+        """Servers before Mastodon 4.3, and other software, tell of one status a call."""
+        version = mastodon_version(str(target.info.get("version", "")))
+        return super().metrics_batch(target) if version >= metrics.MANY_SINCE else 1
+
+    def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:
+        if not refs:
+            return {}
+        return metrics.fetch_many(self.http, refs) if len(refs) > 1 else metrics.fetch_one(self.http, refs[0])
+
+    def fetch_account_metrics(self) -> AccountMetrics:
+        return metrics.fetch_account(self.http)
 
     def _look_for(self, step: Step, media_ids: Sequence[str], posts: Sequence[OwnPost]) -> Found | Absent | CannotTell:
         """A status with our very files is ours; else the oldest with our text, and as many files, in this place."""

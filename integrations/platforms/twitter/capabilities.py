@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from integrations.capabilities import LONGEST_HOLD_S, Capabilities, RateRule, Source, TextLimit
+from integrations.capabilities import LONGEST_HOLD_S, Capabilities, MetricsRule, RateRule, Source, TextLimit
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
@@ -11,6 +11,7 @@ LONG_POSTS = Source("https://docs.x.com/changelog", READ)  # 2024-08-20
 CREATE = Source("https://docs.x.com/x-api/posts/create-post", READ)
 RATES = Source("https://docs.x.com/x-api/fundamentals/rate-limits", READ)
 MEDIA = Source("https://docs.x.com/x-api/media/quickstart/best-practices", READ)
+METRICS = Source("https://docs.x.com/x-api/fundamentals/metrics", READ)
 PRICING = Source("https://docs.x.com/x-api/getting-started/pricing", READ)
 
 MAX_WEIGHTED = 280
@@ -84,5 +85,11 @@ CAPABILITIES = Capabilities(
         RateRule("identity", limit=75, window_s=900, scope="account", source=RATES),
     ),
     media={"standard": POST_MEDIA},
-    sources=(COUNTING, LONG_POSTS, CREATE, MEDIA, RATES, PRICING),
+    metrics=MetricsRule(
+        batch=100,
+        budget=RateRule("metrics", limit=300, window_s=900, scope="account", source=RATES),  # of 5,000
+        source=METRICS,
+        is_paid=True,
+    ),
+    sources=(COUNTING, LONG_POSTS, CREATE, MEDIA, RATES, METRICS, PRICING),
 )

@@ -11,11 +11,13 @@ from urllib.parse import quote
 from integrations.capabilities import Capabilities
 from integrations.contract import (
     Absent,
+    AccountMetrics,
     CannotTell,
     Connector,
     Content,
     Found,
     Measure,
+    Metrics,
     Pending,
     Progress,
     Published,
@@ -23,6 +25,7 @@ from integrations.contract import (
     Target,
 )
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
+from integrations.platforms.twitter import metrics
 from integrations.platforms.twitter.addresses import post_url
 from integrations.platforms.twitter.capabilities import CAPABILITIES, MAX_CASHTAGS, MAX_SUBSCRIBED, MAX_WEIGHTED
 from integrations.platforms.twitter.errors import DUPLICATE, MEDIA_IDS, error_from, error_in, problems_in, rests_until
@@ -132,6 +135,13 @@ class TwitterConnector(Connector):
                 raise error_in(answer)
         elif answer.status != 404:
             raise error_from(answer)
+
+    def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:
+        """Source: https://docs.x.com/x-api/posts/get-posts-by-ids (read 2026-11-23)."""
+        return metrics.fetch(self.http, refs)
+
+    def fetch_account_metrics(self) -> AccountMetrics:
+        return metrics.fetch_account(self.http)
 
     def _in_view_of_doubt(self, failure: CallFailed, progress: Progress) -> CallFailed:
         """A duplicate of something that we may have sent ourselves is not a refusal, but to be looked for."""

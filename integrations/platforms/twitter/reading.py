@@ -42,6 +42,11 @@ def first_id_of(moment: datetime) -> int:
     return max(0, ((moment - EPOCH) // timedelta(milliseconds=1)) << _NUMBER_BITS)
 
 
+def made_at(remote_id: str) -> datetime:
+    """When the post of this id was made; of digits only, 19 at most."""
+    return EPOCH + timedelta(milliseconds=int(remote_id) >> _NUMBER_BITS)
+
+
 def own_post(post: Any, *, types: Mapping[str, str], url: str) -> OwnPost | None:
     """A post as it is listed; None for anything else.
 
@@ -50,9 +55,11 @@ def own_post(post: Any, *, types: Mapping[str, str], url: str) -> OwnPost | None
     remote_id = text_in(post, "id")
     if not (remote_id.isascii() and remote_id.isdigit()) or not isinstance(post.get("text"), str):
         return None
-    made_at = EPOCH + timedelta(milliseconds=int(remote_id) >> _NUMBER_BITS)
     return OwnPost(
-        remote_id, f"{url}{remote_id}", made_at, {**post, "media": {key: types.get(key) for key in _keys(post)}}
+        remote_id,
+        f"{url}{remote_id}",
+        made_at(remote_id),
+        {**post, "media": {key: types.get(key) for key in _keys(post)}},
     )
 
 

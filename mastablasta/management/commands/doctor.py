@@ -25,6 +25,7 @@ REMEDIES = {
     "clock": "start `manage.py run_clock`, or `manage.py up`",
     "due_work": "look at the log of the workers; meanwhile `manage.py publish_due` publishes by hand",
     "webhooks": "start `manage.py run_worker`, or `manage.py up`; meanwhile `manage.py deliver_webhooks` sends by hand",
+    "analytics": "start `manage.py run_worker`, or `manage.py up`; meanwhile use `manage.py collect_analytics`",
     "oauth": "ENCRYPTION_KEY must still hold the key that the stored tokens were encrypted with",
     "e-mail": "correct EMAIL_URL, or start its server; Django admin lists the mail that waits",
     "connections": "lower DB_POOL_MAX, or raise max_connections of the database",
@@ -78,7 +79,7 @@ def _setup() -> list[Diagnosis]:
 
 
 def _probes() -> list[Diagnosis]:
-    probes = {**health.READY, "oauth": health.STATUS["oauth"], "webhooks": health.STATUS["webhooks"]}
+    probes = {**health.READY, **{name: health.STATUS[name] for name in ("oauth", "webhooks", "analytics")}}
     found = []
     for name, finding in health.findings(probes).items():
         remedy = "" if finding.ok or finding is health.NOT_ASKED else REMEDIES[name]

@@ -200,6 +200,8 @@ def test_client_that_does_not_read_its_answer_is_let_go(server: Server, path: by
         ("GET /api/v2/oauth/mastodon/authorize?instance=slow.example", "GET /api/v2/media/1/thumbnail"),
         ("POST /api/v2/accounts", "GET /api/v2/accounts"),
         ("POST /api/v2/accounts/1/test", "GET /api/v2/posts"),
+        ("POST /api/accounts", "GET /api/v2"),
+        ("GET /api/posts", "GET /api/v2/posts"),
     ],
 )
 def test_what_waits_for_somebody_else_holds_up_its_like_alone(

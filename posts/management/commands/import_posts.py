@@ -28,6 +28,8 @@ class Command(ProgressCommand):
         "--json: {dry_run, created, updated, unchanged, refused, failed: [{row, external_id, error, code, details}]}."
     )
 
+    import_rows = staticmethod(import_rows)
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
         parser.add_argument("--workspace", type=UUID, required=True, metavar="ID", help="whose posts they are")
@@ -50,8 +52,9 @@ class Command(ProgressCommand):
         counts: Counter[str] = Counter()
         refused: list[RowOutcome] = []
         with self.progress("importing") as bar:
-            outcomes = import_rows(
-                read_rows(file), workspace=workspace, by=person, is_rehearsal=is_rehearsal, at=timezone.now()
+            rows = read_rows(file)
+            outcomes = self.import_rows(
+                rows, workspace=workspace, by=person, is_rehearsal=is_rehearsal, at=timezone.now()
             )
             for number, outcome in enumerate(outcomes, 1):
                 counts[outcome.status] += 1

@@ -29,7 +29,7 @@ FILTERS = (
 
 
 # https://docs.bsky.app/docs/api/app-bsky-feed-get-posts
-@ROUTES.add("GET", "/xrpc/app.bsky.feed.getPosts", Operation.LOOKUP)
+@ROUTES.add("GET", "/xrpc/app.bsky.feed.getPosts", Operation.METRICS)
 def posts(server: Bluesky, request: Request) -> Answer:
     uris = listed(request, "uris", MAX_POSTS)
     if not all(is_at_uri(uri) for uri in uris):
@@ -59,8 +59,9 @@ def author_feed(server: Bluesky, request: Request) -> Answer:
 @ROUTES.add("GET", "/xrpc/app.bsky.actor.getProfile", Operation.OTHER)
 def profile(server: Bluesky, request: Request) -> Answer:
     account = actor(server, params(request, "actor")["actor"])
-    counts = {"followersCount": 0, "followsCount": 0, "postsCount": len(account.person.posts)}
-    return json_answer(200, {**author(account), **counts, "indexedAt": rfc3339(account.person.created_ms)})
+    person = account.person
+    counts = {"followersCount": person.followers, "followsCount": person.following, "postsCount": len(person.posts)}
+    return json_answer(200, {**author(account), **counts, "indexedAt": rfc3339(person.created_ms)})
 
 
 def actor(server: Bluesky, identifier: str) -> Account:

@@ -105,7 +105,7 @@ def media_ids(fields: dict[str, Any]) -> list[str]:
 
 
 # https://docs.joinmastodon.org/methods/statuses/#index
-@ROUTES.add("GET", "/api/v1/statuses", Operation.LOOKUP)
+@ROUTES.add("GET", "/api/v1/statuses", Operation.METRICS)
 def index(server: Mastodon, request: Request) -> Answer:
     reader = server.reader(request)
     given = request.query().get("id") or []

@@ -45,7 +45,7 @@ def one(server: Twitter, request: Request, caller: Caller) -> Answer:
 
 
 # getPostsByIds in https://api.x.com/2/openapi.json
-@endpoint("GET", "/2/tweets", Operation.LOOKUP, scopes=READING, quota=READ_MANY)
+@endpoint("GET", "/2/tweets", Operation.METRICS, scopes=READING, quota=READ_MANY)
 def many(server: Twitter, request: Request, caller: Caller) -> Answer:
     wanted = read_query(request, LIST_PARAMETERS, server.options)
     if "ids" not in wanted.values:

@@ -65,8 +65,8 @@ def user(person: Person, server: Twitter, fields: frozenset[str]) -> dict[str, A
         "profile_image_url": f"{server.site.url}/profile_images/default_normal.png",
         "protected": False,
         "public_metrics": {
-            "followers_count": 0,
-            "following_count": 0,
+            "followers_count": person.followers,
+            "following_count": person.following,
             "post_count": len(person.posts),
             "listed_count": 0,
             "like_count": 0,

@@ -1,0 +1,114 @@
+"""What platforms count, to look at, and drawn by day and by post."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+
+from analytics.admin_pages import overview_page, post_page
+from analytics.models import (
+    AccountSample,
+    CollectionLane,
+    CollectionPlan,
+    LatestMetrics,
+    MetricAlert,
+    MetricAlertHit,
+    MetricSample,
+    Rollup,
+)
+from mastablasta.core.admin_base import ReadOnlyPage
+
+SHOWN = ("views", "likes", "shares", "comments", "reach", "clicks")
+
+
+@admin.register(LatestMetrics)
+class LatestMetricsPage(ReadOnlyPage):
+    list_display = ("delivery", "part", "account", *SHOWN, "collected_at")
+    list_filter = ("account__platform",)
+    search_fields = ("account__handle", "=delivery__id", "=delivery__post__id")
+    date_hierarchy = "published_at"
+    list_select_related = ("delivery", "account")
+
+    def get_urls(self) -> list[URLPattern]:
+        wrapped = self.admin_site.admin_view
+        own = [
+            path("by-day/", wrapped(self.by_day), name="analytics_latestmetrics_by_day"),
+            path("of-post/<uuid:post_id>/", wrapped(self.of_post), name="analytics_latestmetrics_of_post"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def by_day(self, request: HttpRequest) -> HttpResponse:
+        self._require_view(request)
+        return overview_page(request, self)
+
+    def of_post(self, request: HttpRequest, post_id: UUID) -> HttpResponse:
+        self._require_view(request)
+        return post_page(request, self, post_id)
+
+    def _require_view(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+
+
+@admin.register(MetricSample)
+class MetricSamplePage(ReadOnlyPage):
+    list_display = ("delivery", "part", "collected_at", *SHOWN, "has_fallen")
+    list_filter = ("has_fallen",)
+    search_fields = ("=delivery__id", "=delivery__post__id")
+    date_hierarchy = "collected_at"
+    list_select_related = ("delivery",)
+
+
+@admin.register(CollectionPlan)
+class CollectionPlanPage(ReadOnlyPage):
+    list_display = ("delivery", "account", "next_at", "collected_at", "asked_at", "failures", "gone_at")
+    list_filter = (("next_at", admin.EmptyFieldListFilter), ("gone_at", admin.EmptyFieldListFilter))
+    search_fields = ("account__handle", "=delivery__id", "=delivery__post__id")
+    date_hierarchy = "next_at"
+    list_select_related = ("delivery", "account")
+
+
+@admin.register(CollectionLane)
+class CollectionLanePage(ReadOnlyPage):
+    hidden = ("lease_token",)
+    list_display = ("account", "next_at", "blocked_until", "failures", "lease_expires_at")
+    search_fields = ("account__handle",)
+    date_hierarchy = "next_at"
+    list_select_related = ("account",)
+
+
+@admin.register(Rollup)
+class RollupPage(ReadOnlyPage):
+    list_display = ("account", "starts_at", *SHOWN)
+    search_fields = ("account__handle",)
+    date_hierarchy = "starts_at"
+    list_select_related = ("account",)
+
+
+@admin.register(AccountSample)
+class AccountSamplePage(ReadOnlyPage):
+    list_display = ("account", "collected_at", "followers", "following", "posts")
+    search_fields = ("account__handle",)
+    date_hierarchy = "collected_at"
+    list_select_related = ("account",)
+
+
+@admin.register(MetricAlert)
+class MetricAlertPage(ReadOnlyPage):
+    list_display = ("figure", "threshold", "platform", "account", "workspace", "created_by", "created_at")
+    list_filter = ("figure",)
+    search_fields = ("workspace__name", "created_by__email", "=id")
+    date_hierarchy = "created_at"
+    list_select_related = ("workspace", "account", "created_by")
+
+
+@admin.register(MetricAlertHit)
+class MetricAlertHitPage(ReadOnlyPage):
+    list_display = ("alert", "delivery", "value", "at")
+    search_fields = ("=alert__id", "=delivery__id")
+    date_hierarchy = "at"
+    list_select_related = ("alert", "delivery")

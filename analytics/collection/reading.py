@@ -1,0 +1,158 @@
+"""One account's figures, read at its platform: plain values and HTTP in, what came of it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.db import connection
+from django.utils import timezone
+
+from integrations.contract import AccountMetrics, ClientApp, Connector, Metrics, Target
+from integrations.errors import CallFailed, NeedsReconnect, Rejected, Unavailable
+from integrations.models import Credential
+from integrations.services.connectors import connector_for
+from integrations.services.tokens import newer_credentials
+from mastablasta.core.errors import DomainError
+
+log = structlog.get_logger(__name__)
+
+REFRESH_AHEAD = timedelta(seconds=60)
+MOST_HALVINGS = 16  # two bad ids in a hundred are found with 14
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A delivery whose figures are due. `refs`: the remote ids of its parts, the root's first."""
+
+    delivery_id: UUID
+    refs: tuple[str, ...]
+    published_at: datetime
+    gone_at: datetime | None = None
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one account is asked for. `target_token`: the account's own, "" = the grant's is shown.
+
+    `wants_account`: its own figures are due too. `failures`: looks in a row that failed.
+    """
+
+    account_id: UUID
+    workspace_id: UUID
+    token: UUID
+    platform: str
+    host_id: UUID
+    target: Target
+    app: ClientApp
+    credential: Credential
+    target_token: str
+    batch: int
+    posts: Sequence[Post] = ()
+    wants_account: bool = False
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class Told:
+    """What came of a job: figures by remote id, the ids that the platform answered for (shown or not), those that it
+    refused one by one, and what ended the work before all were asked for. `is_account_told`: the account's own figures
+    need not be asked for again today, also where the platform does not tell them."""
+
+    job: Job
+    metrics: dict[str, Metrics] = field(default_factory=dict)
+    answered: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    account: AccountMetrics | None = None
+    is_account_told: bool = False
+    failure: CallFailed | None = None
+    calls: int = 0
+    halvings: int = 0
+
+
+def read(job: Job, *, should_stop: Callable[[], bool]) -> Told:
+    """Ask for all that the job wants, batch by batch; never raises."""
+    told = Told(job)
+    try:
+        _read(job, told, should_stop)
+    except CallFailed as failure:
+        told.failure = failure
+    except DomainError as error:
+        told.failure = Unavailable(str(error), code=error.code)
+    except Exception:
+        log.exception("figures_not_read", account=str(job.account_id), platform=job.platform)
+        told.failure = Unavailable("Something went wrong here.", code="internal_error")
+    return told
+
+
+def _read(job: Job, told: Told, should_stop: Callable[[], bool]) -> None:
+    """With a token that is good for a while; one that is refused all the same is renewed, once."""
+    ends_at, can_renew = job.credential.expires_at, bool(job.credential.refresh_enc) and not job.target_token
+    is_renewed = can_renew and ends_at is not None and ends_at <= timezone.now() + REFRESH_AHEAD
+    if is_renewed:
+        job = _with_newer_token(job)
+    try:
+        _ask(job, told, should_stop)
+    except NeedsReconnect as refusal:
+        if is_renewed or not (can_renew and refusal.can_refresh):
+            raise
+        _ask(_with_newer_token(job), told, should_stop)
+
+
+def _with_newer_token(job: Job) -> Job:
+    """The one place where this thread uses the database, on a connection that it gives back."""
+    try:
+        return replace(job, credential=newer_credentials(job.credential, at=timezone.now()))
+    finally:
+        connection.close()
+
+
+def _ask(job: Job, told: Told, should_stop: Callable[[], bool]) -> None:
+    shown = job.target_token or str(job.credential.access_enc)
+    connector = connector_for(job.platform, job.target, token=shown, app=job.app)
+    refs = [ref for post in job.posts for ref in post.refs if ref not in told.answered]
+    for start in range(0, len(refs), job.batch):
+        if should_stop():
+            return
+        _ask_batch(connector, refs[start : start + job.batch], told)
+    if job.wants_account and not told.is_account_told and not should_stop():
+        _ask_for_account(connector, told)
+
+
+def _ask_for_account(connector: Connector, told: Told) -> None:
+    """One that may not be asked for its own figures, as with a narrow scope, keeps those of its posts."""
+    told.calls += 1
+    try:
+        told.account = connector.fetch_account_metrics()
+    except (Rejected, NeedsReconnect) as refusal:
+        if isinstance(refusal, NeedsReconnect) and refusal.can_refresh:
+            raise
+        log.info("account_figures_refused", account=str(told.job.account_id), code=refusal.code)
+    told.is_account_told = True
+
+
+def _ask_batch(connector: Connector, refs: Sequence[str], told: Told) -> None:
+    """One that has the whole batch refused is found by halving it, so that the others have their answer.
+
+    Raises the refusal when that goes on for too long: then it is not about single posts.
+    """
+    told.calls += 1
+    try:
+        found = connector.fetch_metrics(refs)
+    except Rejected:
+        if len(refs) == 1:
+            told.refused.add(refs[0])
+            return
+        told.halvings += 1
+        if told.halvings > MOST_HALVINGS:
+            raise
+        middle = len(refs) // 2
+        _ask_batch(connector, refs[:middle], told)
+        _ask_batch(connector, refs[middle:], told)
+        return
+    told.metrics |= {ref: found[ref] for ref in refs if ref in found}
+    told.answered.update(refs)

@@ -1,0 +1,23 @@
+"""What the queue rings: each calls one service. Lost, doubled or late, a bell changes nothing."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from analytics.collection import collector, queue
+from mastablasta.core import jobs
+
+
+def collect() -> None:
+    collector.collect(worker=jobs.process_name(), should_stop=jobs.stop_requested)
+
+
+def plan() -> None:
+    at = timezone.now()
+    queue.plan_lately_published(at=at)
+    queue.plan_accounts(at=at)
+
+
+def plan_all() -> None:
+    """For what was published while nobody planned: before an upgrade, or during a long outage."""
+    queue.plan_published(at=timezone.now())

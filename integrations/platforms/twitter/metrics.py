@@ -1,0 +1,118 @@
+"""What X counts of posts and accounts.
+
+Sources: https://docs.x.com/x-api/fundamentals/metrics, https://docs.x.com/x-api/posts/get-posts-by-ids and
+https://docs.x.com/x-api/getting-started/pricing (read 2026-11-23).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from integrations.contract import AccountMetrics, Metrics
+from integrations.platforms.twitter.errors import error_from, error_in, problems_in
+from integrations.platforms.twitter.reading import made_at
+from integrations.protocols.values import count_in, counts_in, numbers_in, object_in, objects_in, sum_of, text_in
+from mastablasta.core.outbound import Http, Response
+
+PRIVATE_FOR = timedelta(days=30)
+_PRIVATE = ",non_public_metrics"
+# By the old names first, and by the new ones of a server that refuses those.
+_FIELDS = ("tweet.fields", "post.fields")
+_MEDIA = {"expansions": "attachments.media_keys", "media.fields": "public_metrics"}
+_ID = re.compile(r"[0-9]{1,19}")
+_HIDDEN = "not-authorized-for-field"
+
+
+def fetch(http: Http, ids: Sequence[str]) -> dict[str, Metrics]:
+    """The figures of these posts, by id, in one call, and in a second one for those that X leaves out whole where it
+    refuses their private figures: those it tells to their owner for 30 days.
+    """
+    asked = [one for one in dict.fromkeys(ids) if _ID.fullmatch(one)]
+    if not asked:
+        return {}
+    answer = _posts(http, asked, private=True)
+    found = _read(answer, may_have_private=True)
+    hidden = {text_in(error, "resource_id", "value") for error in _hidden_in(answer)}
+    left = [one for one in asked if one in hidden and one not in found]
+    return {**found, **(_read(_posts(http, left, private=False), may_have_private=False) if left else {})}
+
+
+def fetch_account(http: Http) -> AccountMetrics:
+    """The account that calls. Source: https://docs.x.com/x-api/users/get-my-user (read 2026-11-23)."""
+    answer = http.get("/2/users/me", params={"user.fields": "public_metrics"})
+    if not answer.is_ok:
+        raise error_from(answer)
+    counts = object_in(object_in(answer.fields(), "data"), "public_metrics")
+    if not counts:
+        raise error_in(answer)
+    posts = counts.get("post_count", counts.get("tweet_count"))
+    return AccountMetrics(
+        answer.received_at,
+        count_in(counts, "followers_count"),
+        count_in(counts, "following_count"),
+        count_in({"posts": posts}, "posts"),
+    )
+
+
+def _posts(http: Http, ids: Sequence[str], *, private: bool) -> Response:
+    wanted = "attachments,public_metrics"
+    if private and any(_is_young(one) for one in ids):
+        wanted += _PRIVATE
+    for name in _FIELDS:
+        answer = http.get("/2/tweets", params={"ids": ",".join(ids), name: wanted, **_MEDIA})
+        if answer.status != 400:
+            break
+    if not answer.is_ok:
+        raise error_from(answer)
+    return answer
+
+
+def _is_young(remote_id: str) -> bool:
+    """X counts a post's 30 days by its id; a day more costs nothing, what it refuses is asked for without."""
+    moment = made_at(remote_id)
+    return datetime.now(moment.tzinfo) - moment < PRIVATE_FOR + timedelta(days=1)
+
+
+def _read(answer: Response, *, may_have_private: bool) -> dict[str, Metrics]:
+    fields = answer.fields()
+    if not isinstance(fields.get("data"), list) and next(problems_in(fields), None) is None:
+        raise error_in(answer)
+    views = {
+        text_in(item, "media_key"): count_in(object_in(item, "public_metrics"), "view_count")
+        for item in objects_in(object_in(fields, "includes"), "media")
+    }
+    return {
+        text_in(post, "id"): _metrics(post, views, answer.received_at, may_have_private=may_have_private)
+        for post in objects_in(fields, "data")
+        if text_in(post, "id")
+    }
+
+
+def _metrics(
+    post: Mapping[str, Any], views: Mapping[str, int | None], at: datetime, *, may_have_private: bool
+) -> Metrics:
+    public = object_in(post, "public_metrics")
+    private = object_in(post, "non_public_metrics") if may_have_private else {}
+    extra = counts_in(public, {"quote_count": "quotes", "bookmark_count": "bookmarks"})
+    extra |= counts_in(private, {"user_profile_clicks": "profile_clicks", "engagements": "engagements"})
+    keys = object_in(post, "attachments").get("media_keys")
+    seen = sum_of(*(views.get(key) for key in keys if isinstance(key, str))) if isinstance(keys, list) else None
+    reposts = count_in(public, "repost_count") if "repost_count" in public else count_in(public, "retweet_count")
+    return Metrics(
+        at,
+        views=count_in(public, "impression_count"),
+        likes=count_in(public, "like_count"),
+        shares=sum_of(reposts, count_in(public, "quote_count")),
+        comments=count_in(public, "reply_count"),
+        clicks=count_in(private, "url_link_clicks"),
+        extra=extra if seen is None else {**extra, "video_views": seen},
+        answer=numbers_in(post),
+    )
+
+
+def _hidden_in(answer: Response) -> list[Mapping[str, Any]]:
+    errors = objects_in(answer.fields(), "errors")
+    return [error for error in errors if text_in(error, "type").rpartition("/")[2] == _HIDDEN]
