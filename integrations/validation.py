@@ -49,10 +49,11 @@ def general_problems(content: Content, capabilities: Capabilities, rule: MediaRu
             )
         )
     for part in content.parts:
-        if capabilities.needs_media and part.kind == "post" and not part.media:
+        shows_files = any(use.role == "content" for use in part.media)
+        if capabilities.needs_media and part.kind == "post" and not shows_files:
             message = f"{capabilities.label} has no posts without a picture or a video; add one."
             problems.append(FieldProblem(part.media_field, "media_required", message))
-        elif is_blank(part.text) and not part.media:
+        elif is_blank(part.text) and not shows_files:
             remedy = "write something or add media" if rule else "write something"
             message = f"{capabilities.label} takes no empty post; {remedy}."
             problems.append(FieldProblem(part.field, "empty", message))

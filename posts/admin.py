@@ -79,7 +79,7 @@ class PostTagPage(ReadOnlyPage):
 
 @admin.register(PostMedia)
 class PostMediaPage(ReadOnlyPage):
-    list_display = ("post", "asset", "scope", "part", "position", "fit")
+    list_display = ("post", "asset", "scope", "part", "position", "fit", "role")
     search_fields = ("asset__filename", "=post__id")
     list_select_related = ("post", "asset")
 

@@ -14,6 +14,7 @@ from sandbox.clock import now_ms
 from sandbox.control import control_routes
 from sandbox.faults import Plan, Reply
 from sandbox.feed import feed_routes
+from sandbox.fetching import fetch
 from sandbox.journal import Call
 from sandbox.json_api import json_errors
 from sandbox.platform import Platform
@@ -85,6 +86,9 @@ class Sandbox:
         plan = self.world.faults.plan(
             platform.slug, platform.site.name, operation, can_process=can_process, at_ms=request.at_ms
         )
+        if plan.is_carried_out and problem is None:
+            for url in platform.addresses_to_fetch(route, request):
+                request.fetched[url] = await asyncio.to_thread(fetch, url)
         answer = settle(platform, route, request, plan, problem)
 
         delay_ms = self.world.latency_ms + plan.delay_ms

@@ -205,12 +205,13 @@ class OAuth:
         return self.policy.has_refresh and grant.person is not None and (scope is None or scope in grant.scopes)
 
 
-def development_app(site: Site, scopes: tuple[str, ...]) -> App:
+def development_app(site: Site, scopes: tuple[str, ...], *, name: str = "") -> App:
     """Return the client that our app is in development, where people register theirs on the vendor's pages.
 
-    It is `sandbox-<slug>` with the secret `sandbox-<slug>-secret`, and may send people back to any port here.
+    It is `sandbox-<name>` with the secret `sandbox-<name>-secret`, and may send people back to any port here; its name
+    is the site's slug unless the vendor has one registration for several platforms.
     """
-    client_id = f"sandbox-{site.slug}"
+    client_id = f"sandbox-{name or site.slug}"
     app = App(
         id=site.ids.next_at(now_ms()),
         name="MastaBlasta",

@@ -49,6 +49,10 @@ class Platform(ABC):
         """Return the route that a complete request means and the values in its path; no route is (None, {})."""
         return self.routes.find(request.method, request.path)
 
+    def addresses_to_fetch(self, route: Route[Any] | None, request: Request) -> list[str]:  # noqa: ARG002
+        """Return the addresses of files that the platform fetches before it answers; most fetch none."""
+        return []
+
     def carry_out(self, route: Route[Any] | None, request: Request) -> Answer:
         """Do what the call asks for and return the platform's own answer."""
         if route is None:

@@ -60,6 +60,16 @@ class Upload:
     data: bytes
 
 
+@dataclass(slots=True, frozen=True)
+class Fetched:
+    """What came of fetching a file: `status` 0 = nobody answered; `is_late`: it took too long."""
+
+    status: int
+    mime_type: str = ""
+    data: bytes = b""
+    is_late: bool = False
+
+
 @dataclass(slots=True)
 class Request:
     """A complete request to one platform; `path` is what stands behind the platform's own segment."""
@@ -73,6 +83,8 @@ class Request:
     args: dict[str, str] = field(default_factory=dict)
     multipart: dict[str, Any] | None = None
     processing_ms: int = 0
+    fetched: dict[str, Fetched] = field(default_factory=dict)
+    """What the platform fetched for it, by address (`Platform.addresses_to_fetch`)."""
 
     def header(self, name: bytes) -> str | None:
         """Return the first header of that lower-case name."""

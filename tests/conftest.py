@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crowd import Crowd
+from tests.crowd import WITH_TEXTS, Crowd
 from tests.instance import Instance
 from tests.pg import database
 from tests.shared_instance import SharedInstance
@@ -42,8 +42,8 @@ def crowd(instance: Instance) -> Crowd:
 
 @pytest.fixture
 def big_crowd(instance: Instance) -> Crowd:
-    """A person with ten accounts on each platform."""
-    return Crowd(instance, size=10)
+    """A person with ten accounts on each platform that takes texts: bursts whose posts are one call each."""
+    return Crowd(instance, WITH_TEXTS, size=10)
 
 
 @pytest.fixture

@@ -119,9 +119,22 @@ class Crowd:
             return {}
         takes_pictures = registry.capabilities(platform).media["standard"].images is not None
         if takes_pictures not in self._files:
-            data = photo((640, 640)) if takes_pictures else clip()
-            self._files[takes_pictures] = self.client.upload(data, alt_text="A cat")["id"]
+            self._files[takes_pictures] = self._made_file(platform, photo((640, 640)) if takes_pictures else clip())
         return {"media": [self._files[takes_pictures]]}
+
+    def _made_file(self, platform: str, data: bytes) -> str:
+        """A file that has been brought into the platform's form, so that no post waits for that."""
+        media_id: str = self.client.upload(data, alt_text="A cat")["id"]
+        body = {"content": "Made", "media": [media_id], "accounts": self.accounts[platform][:1]}
+        first = self.client.post("posts", {**body, "scheduled_time": FAR.isoformat()})["id"]
+
+        def is_made() -> bool:
+            made = self.client.get(f"media/{media_id}/renditions")["renditions"]
+            return bool(made) and all(one["status"] == "ready" for one in made)
+
+        self.instance.wait_for(is_made, what="made")
+        self.client.call("DELETE", f"posts/{first}")
+        return media_id
 
     def post(self, post_id: str) -> dict[str, Any]:
         shown: dict[str, Any] = self.client.get(f"posts/{post_id}")

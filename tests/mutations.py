@@ -1,4 +1,4 @@
-"""Thirty-four ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Thirty-seven ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -52,6 +52,33 @@ DIES_BETWEEN_PARTS = (
     "posts/tests/test_threads.py::test_a_worker_that_dies_between_parts_leaves_nothing_out_and_nothing_twice"
 )
 MUTATIONS = (
+    Mutation(
+        "look up the session of whoever asks the demo",
+        "mastablasta/v1_demo/views.py",
+        "request.user = AnonymousUser()",
+        "_ = AnonymousUser()",
+        ("mastablasta/v1_demo/tests/test_calls.py::test_no_call_opens_a_connection_to_the_database",),
+    ),
+    Mutation(
+        "make a container anew whose post is out",
+        "integrations/platforms/instagram/containers.py",
+        'raise OutcomeUnknown("Instagram has published it already.", code="published_before")',
+        'raise Rejected("Instagram has published it already.", code=GONE)',
+        (
+            "integrations/platforms/instagram/tests/test_contract.py::"
+            "test_container_is_published_once_whatever_is_forgotten",
+        ),
+    ),
+    Mutation(
+        "take whatever LinkedIn calls a duplicate for the post that was lost",
+        "integrations/platforms/linkedin/connector.py",
+        "return post.found if post is not None and is_ours else None",
+        "return post.found if post is not None else None",
+        (
+            "integrations/platforms/linkedin/tests/test_contract.py::"
+            "test_duplicate_that_cannot_be_ours_is_not_taken_for_it",
+        ),
+    ),
     Mutation(
         "tell an alert of what was above it before",
         "analytics/alerts.py",

@@ -28,6 +28,7 @@ UPLOAD_ORIGIN = "https://rupload.facebook.com"
 
 DUPLICATE = "duplicate"
 MEDIA_USED = "media_used"
+BLOCKED = "blocked_for_policy"
 NOT_FOUND = "not_found"
 SCOPE_MISSING = "scope_missing"
 TOKEN_EXPIRED = "token_expired"  # noqa: S105  a word
@@ -79,7 +80,7 @@ _BY_CODE: Mapping[str | int, ErrorRule] = {
     613: _LIMITED,
     **dict.fromkeys(range(80_000, 80_015), _LIMITED),
     "1390008": _LIMITED,
-    368: ErrorRule(RateLimited, "blocked_for_policy", "{label} keeps the account from posting for now: {said}"),
+    368: ErrorRule(RateLimited, BLOCKED, "{label} keeps the account from posting for now: {said}"),
     # --- who is calling ---
     102: _of_account("token_refused", "{label} ended the session: {said}"),
     190: _of_account("token_refused", "{label} no longer accepts the token: {said}"),
@@ -154,8 +155,9 @@ def error_from(table: ErrorTable, answer: Response) -> CallFailed:
 
 
 def _limited(rule: ErrorRule, answer: Response, code: int, said: str) -> CallFailed:
-    whose: Whose = "host" if code in _APP_LIMITS else "account"
-    block = BLOCKED_FOR_POLICY if code == 368 else LIMITED_WITHOUT_A_TIME
+    is_blocked = rule.code == BLOCKED
+    whose: Whose = "host" if code in _APP_LIMITS and not is_blocked else "account"
+    block = BLOCKED_FOR_POLICY if is_blocked else LIMITED_WITHOUT_A_TIME
     until = retry_at(answer, regained_at(answer), answer.received_at + block)
     return rule.failure(answer, said=said, until=until, limited=whose)
 

@@ -63,6 +63,10 @@ class Uploads(ABC):
         """Find out whether the platform has finished with a file that is uploaded; None = it has."""
         return None
 
+    def conclude(self) -> Pending | None:
+        """Do what is left to be done when the platform has finished with every file; None = nothing is left."""
+        return None
+
     def is_lost(self, refused: Rejected) -> bool:  # noqa: ARG002
         """Whether a refusal says that what was uploaded is there no more, so that all is uploaded once more."""
         return False
@@ -98,7 +102,7 @@ class Uploads(ABC):
         for position, use in enumerate(self.media):
             if waits := self.poll(position, use):
                 return waits
-        return None
+        return self.conclude()
 
     def upload_again(self, failure: CallFailed, *, lost: Collection[int] | None = None) -> Pending:
         """Forget what the platform has no more: the files at `lost`, or all. Raises `failure` the second time."""

@@ -70,11 +70,11 @@ class _Parts:
         tags, media = [], []
         for row in _PARTS.all(ids=posts) if posts else ():
             post_id = row[1]
-            name, number, place, asset_id, alt_text, fit = row[len(DELIVERY_COLUMNS) :]
+            name, number, place, asset_id, *own = row[len(DELIVERY_COLUMNS) :]
             if row[0] is not None:
                 found.deliveries[post_id].append(dict(zip(DELIVERY_COLUMNS, row, strict=False)))
             elif asset_id is not None:
-                media.append((place, post_id, (name, number), _use(asset_id, alt_text, fit)))
+                media.append((place, post_id, (name, number), _use(asset_id, *own)))
             else:
                 tags.append((place, post_id, name))
         for rows in found.deliveries.values():
@@ -98,9 +98,11 @@ def _parts_query(ids: Any) -> QuerySet[Any, Any]:
     media = PostMedia.objects.filter(IsOneOf("post", ids)).order_by()
     tags = PostTag.objects.filter(IsOneOf("post", ids)).order_by()
     missing = [nothing] * (len(DELIVERY_COLUMNS) - 2)
-    return deliveries.values_list(*DELIVERY_COLUMNS, nothing, nothing, nothing, no_id, nothing, nothing).union(
-        media.values_list(nothing, "post_id", *missing, "scope", "part", "position", "asset_id", "alt_text", "fit"),
-        tags.values_list(nothing, "post_id", *missing, "name", nothing, "id", nothing, nothing, nothing),
+    own = ("alt_text", "fit", "role")
+    no_own = [nothing] * len(own)
+    return deliveries.values_list(*DELIVERY_COLUMNS, nothing, nothing, nothing, no_id, *no_own).union(
+        media.values_list(nothing, "post_id", *missing, "scope", "part", "position", "asset_id", *own),
+        tags.values_list(nothing, "post_id", *missing, "name", nothing, "id", nothing, *no_own),
         all=True,
     )
 
@@ -112,7 +114,7 @@ def present_made(made: Made) -> dict[str, Any]:
     """A post that was made a moment ago, from what it was made of; no query."""
     rows = [{column: _value(delivery, column) for column in DELIVERY_COLUMNS} for delivery in made.deliveries]
     media = {
-        place: [_use(one.asset_id, one.alt_text, one.fit) for one in chosen]
+        place: [_use(one.asset_id, one.alt_text, one.fit, one.role) for one in chosen]
         for place, chosen in made.draft.media.items()
     }
     return _post(made.post, rows, [tag.name for tag in tags_of(made.post, made.draft.tags)], media)
@@ -133,7 +135,7 @@ def _expanded_media(posts: Sequence[UUID]) -> Media:
     found = list(rows.select_related("asset"))
     media = _no_media()
     for row, file in zip(found, present_assets([row.asset for row in found]), strict=True):
-        shown = {**file, "fit": row.fit}
+        shown = {**file, "fit": row.fit, "role": row.role}
         if row.asset.deleted_at is not None:
             shown["status"] = "deleted"
         if row.alt_text is not None:
@@ -142,10 +144,11 @@ def _expanded_media(posts: Sequence[UUID]) -> Media:
     return media
 
 
-def _use(asset_id: UUID, alt_text: str | None, fit: str) -> Any:
+def _use(asset_id: UUID, alt_text: str | None, fit: str, role: str) -> Any:
     """A file in a post: its id, or an object where this use differs from the file."""
     own = {} if alt_text is None else {"alt_text": alt_text}
     own |= {} if fit == PostMedia.Fit.FIT else {"fit": fit}
+    own |= {} if role == PostMedia.Role.CONTENT else {"role": role}
     return {"id": str(asset_id), **own} if own else str(asset_id)
 
 

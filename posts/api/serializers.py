@@ -91,6 +91,11 @@ MEDIA_USE: Mapping[str, Any] = {
             "description": "Instead of the file's own.",
         },
         "fit": {"type": "string", "enum": PostMedia.Fit.values, "description": "How it is brought into form."},
+        "role": {
+            "type": "string",
+            "enum": PostMedia.Role.values,
+            "description": "`cover`: a picture that stands for the post's video, where a platform has covers.",
+        },
     },
 }
 MEDIA_ITEM = {"oneOf": [{"type": "string", "format": "uuid"}, MEDIA_USE]}
@@ -187,7 +192,7 @@ def _choice(item: Any) -> MediaChoice:
     except ValueError:
         asset_id = None
     if asset_id is None:
-        sentence = "Each is the id of a file, a UUID as text, or an object {id, alt_text, fit}."
+        sentence = "Each is the id of a file, a UUID as text, or an object {id, alt_text, fit, role}."
         raise serializers.ValidationError([fault("invalid_media", sentence)])
     alt_text, fit = given.get("alt_text"), given.get("fit", PostMedia.Fit.FIT)
     if alt_text is not None and not isinstance(alt_text, str):
@@ -201,7 +206,11 @@ def _choice(item: Any) -> MediaChoice:
     if fit not in PostMedia.Fit.values:
         sentence = f"This is not one of: {', '.join(PostMedia.Fit.values)}."
         raise serializers.ValidationError({"fit": [fault("invalid_choice", sentence, valid=PostMedia.Fit.values)]})
-    return MediaChoice(asset_id, alt_text, str(fit))
+    role = given.get("role", PostMedia.Role.CONTENT)
+    if role not in PostMedia.Role.values:
+        sentence = f"This is not one of: {', '.join(PostMedia.Role.values)}."
+        raise serializers.ValidationError({"role": [fault("invalid_choice", sentence, valid=PostMedia.Role.values)]})
+    return MediaChoice(asset_id, alt_text, str(fit), "cover" if role == PostMedia.Role.COVER else "content")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 from uuid import UUID
 
 from accounts.models import Workspace
@@ -19,6 +20,7 @@ from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import renditions
 from posts.models import Post, PostMedia
 
+Role = Literal["content", "cover"]
 Place = tuple[str, int]  # scope and index of the part
 Files = Mapping[Place, tuple[MediaUse, ...]]  # each the original; a scope with any place has its own media
 NO_FILES: Files = {}
@@ -28,11 +30,15 @@ NAMES_MEDIA = "media"  # stands in an override whose media the rows hold, also w
 
 @dataclass(frozen=True, slots=True)
 class MediaChoice:
-    """One file in one place. `alt_text` None = the file's own. `fit`: how it is brought into a form: fit, pad, crop."""
+    """One file in one place. `alt_text` None = the file's own. `fit`: how it is brought into a form: fit, pad, crop.
+
+    `role`: content, or the cover of the post's video.
+    """
 
     asset_id: UUID
     alt_text: str | None = None
     fit: str = "fit"
+    role: Role = "content"
 
 
 Choices = Mapping[Place, tuple[MediaChoice, ...]]
@@ -50,7 +56,7 @@ def uses_of(post: Post, choices: Choices) -> list[PostMedia]:
     return [
         PostMedia(
             post=post, asset_id=one.asset_id, scope=scope, part=part, position=position, alt_text=one.alt_text,
-            fit=one.fit,
+            fit=one.fit, role=one.role,
         )
         for (scope, part), chosen in choices.items()
         for position, one in enumerate(chosen)
@@ -63,17 +69,17 @@ def read_choices(posts: Iterable[Post]) -> dict[UUID, dict[Place, tuple[MediaCho
         post.id: {(key, 0): () for key, override in post.overrides.items() if NAMES_MEDIA in override} for post in posts
     }
     rows = PostMedia.objects.filter(post__in=found).order_by("post", "scope", "part", "position")
-    columns = ("post", "scope", "part", "asset", "alt_text", "fit")
-    for post_id, scope, part, asset_id, alt_text, fit in rows.values_list(*columns):
+    columns = ("post", "scope", "part", "asset", "alt_text", "fit", "role")
+    for post_id, scope, part, *choice in rows.values_list(*columns):
         before = found[post_id].get((scope, part), ())
-        found[post_id][scope, part] = (*before, MediaChoice(asset_id, alt_text, fit))
+        found[post_id][scope, part] = (*before, MediaChoice(*choice))
     return found
 
 
 def files_of(choices: Choices, assets: Mapping[UUID, Asset]) -> dict[Place, tuple[MediaUse, ...]]:
     """The same as originals; what is not in `assets` is left out."""
     return {
-        place: tuple(_original(assets[one.asset_id], one.alt_text, one.fit) for one in chosen if one.asset_id in assets)
+        place: tuple(_original(assets[one.asset_id], one) for one in chosen if one.asset_id in assets)
         for place, chosen in choices.items()
     }
 
@@ -85,23 +91,29 @@ def read_files(posts: Iterable[UUID]) -> dict[UUID, dict[Place, tuple[MediaUse, 
     for row in rows.order_by("post", "scope", "part", "position"):
         files = found.setdefault(row.post_id, {})
         place = (row.scope, row.part)
-        files[place] = (*files.get(place, ()), _original(row.asset, row.alt_text, row.fit))
+        choice = MediaChoice(row.asset_id, row.alt_text, row.fit, _role(row.role))
+        files[place] = (*files.get(place, ()), _original(row.asset, choice))
     return found
 
 
-def _original(asset: Asset, alt_text: str | None, fit: str) -> MediaUse:
+def _role(stored: str) -> Role:
+    return "cover" if stored == PostMedia.Role.COVER else "content"
+
+
+def _original(asset: Asset, choice: MediaChoice) -> MediaUse:
     return MediaUse(
         asset_id=str(asset.id),
         path="",
         mime_type=asset.mime_type,
         size=asset.size,
-        alt_text=asset.alt_text if alt_text is None else alt_text,
+        alt_text=asset.alt_text if choice.alt_text is None else choice.alt_text,
         kind=asset.form,
         width=asset.width,
         height=asset.height,
         duration_s=asset.duration_s,
-        fit=fit,
+        fit=choice.fit,
         facts=asset.facts,
+        role=choice.role,
     )
 
 
@@ -131,7 +143,7 @@ def _problem(workspace: Workspace, asset: Asset | None, choice: MediaChoice) -> 
     if asset.deleted_at is not None:
         return FieldProblem("", "media_deleted", f"{asset.filename} was deleted; choose another file.", params)
     alt_text = asset.alt_text if choice.alt_text is None else choice.alt_text
-    if workspace.requires_alt_text and is_blank(alt_text):
+    if workspace.requires_alt_text and is_blank(alt_text) and choice.role == "content":
         message = f"{asset.filename} has no alt text, which this workspace requires; say what is to be seen."
         return FieldProblem("", "alt_text_required", message, params)
     return None

@@ -60,7 +60,8 @@ def _problem(delivery: Delivery, code: str, sentence: str) -> FieldProblem:
 
 def _retract(delivery: Delivery, *, at: datetime) -> None:
     account = delivery.account
-    capabilities = registry.capabilities(delivery.platform)
+    target = post_content.target_of(account)
+    capabilities = registry.connector_class(delivery.platform).capabilities_at(target)
     if not capabilities.can_delete:
         sentence = f"{capabilities.label} takes no post back; delete this one without remote=true, and it stays there."
         raise CannotDelete("cannot_delete", sentence)
@@ -69,7 +70,7 @@ def _retract(delivery: Delivery, *, at: datetime) -> None:
     credential = tokens.fresh_credentials(account.credential, at=at)
     connector = connector_for(
         delivery.platform,
-        post_content.target_of(account),
+        target,
         token=str(account.target_token_enc or credential.access_enc),
         app=app_of(account.platform_host),
     )

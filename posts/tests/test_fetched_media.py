@@ -84,20 +84,14 @@ def test_kinds_that_are_not_fetched_come_as_files(sandbox: Sandbox, used: list[M
 
 
 # --- what an operator is told ---
-def test_operator_is_told_that_such_a_platform_calls_https_only(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from integrations.platforms.mastodon import capabilities
-
+def test_operator_is_told_that_such_a_platform_calls_https_only(settings: Settings) -> None:
     settings.IS_DEVELOPMENT = False
-    stock = capabilities.CAPABILITIES
-    fetching = {kind: replace(rule, by_url=("image",)) for kind, rule in stock.media.items()}
-    assert files_can_be_fetched() == []
-
-    monkeypatch.setattr(MastodonConnector, "capabilities", replace(stock, media=fetching))
 
     [warning] = files_can_be_fetched()
-    assert (warning.id, "PUBLIC_URL: media for Mastodon is fetched" in warning.msg) == ("mastablasta.W004", True)
+
+    assert (warning.id, "PUBLIC_URL: media for Instagram is fetched" in warning.msg) == ("mastablasta.W004", True)
     settings.IS_HTTPS = True
     assert files_can_be_fetched() == []
+    settings.IS_HTTPS, settings.META_APP_ID, settings.INSTAGRAM_APP_ID = False, "", ""
+    assert files_can_be_fetched() == []  # nobody can connect an account of it
     call_command("check", deploy=True, fail_level="CRITICAL")

@@ -80,6 +80,26 @@ def test_files_come_back_as_they_were_given(client: APIClient, workspace: Worksp
     assert client.get("/api/v2/posts?has_media=false").json()["total"] == 0
 
 
+def test_cover_stands_beside_its_video_where_a_platform_has_covers(
+    client: APIClient, workspace: Workspace, account: SocialAccount
+) -> None:
+    make_account(workspace=workspace, platform="instagram", facts={"login": "facebook"})
+    workspace.requires_alt_text = True
+    workspace.save()
+    film = make_asset(workspace=workspace, data=clip(duration_s=3, fps=24), alt_text="Waves")
+    media = [str(film.id), {"id": str(make_asset(workspace=workspace).id), "role": "cover"}]
+
+    post = created(client, content="A reel", platforms=["instagram"], post_type="reel", media=media)
+
+    assert (post["media"], post["warnings"]) == (media, [])
+    expanded = client.get(f"/api/v2/posts/{post['id']}?expand=media").json()["media"]
+    assert [one["role"] for one in expanded] == ["content", "cover"]
+    again = client.put(f"/api/v2/posts/{post['id']}", {**post, "media": expanded}, format="json")
+    assert [one.get("role") for one in again.json()["media"]] == [None, "cover"]
+    refused = create(client, content="A film", media=media, publish=True)
+    assert faults(refused) == [("media.1", "cover_not_supported")]
+
+
 def test_parts_of_a_thread_have_their_own(client: APIClient, workspace: Workspace, account: SocialAccount) -> None:
     one, two = (str(make_asset(workspace=workspace).id) for _ in range(2))
 
@@ -175,6 +195,7 @@ def test_expanded_files_are_whole_and_may_be_sent_back(
         ([5], ("media.0", "invalid_media")),
         ([{"alt_text": "x"}], ("media.0", "invalid_media")),
         ([{"id": NOBODYS, "fit": "stretch"}], ("media.0.fit", "invalid_choice")),
+        ([{"id": NOBODYS, "role": "frame"}], ("media.0.role", "invalid_choice")),
         ([{"id": NOBODYS, "alt_text": "x" * 10_001}], ("media.0.alt_text", "max_length")),
         ([{"id": NOBODYS, "colour": "red"}], ("media.0.colour", "unknown")),
         ([NOBODYS, {"id": NOBODYS, "altText": "A lake"}], ("media.1.altText", "unknown")),

@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from tests.crowd import PLATFORMS, Burst, Crowd
+from tests.crowd import WITH_TEXTS, Burst, Crowd
 from tests.faults.figures import note
 from tests.instance import CLUSTER_WORKERS, Instance
 from tests.scale import IS_FULL, SETTLE_S
@@ -65,7 +65,7 @@ def points_hit(crowd: Crowd, burst: Burst, pid: int, killed_at: datetime, latenc
     """At which points deliveries of the killed worker stood: (platform, point)."""
     seen = {
         post["text"]: datetime.fromisoformat(post["created_at"])
-        for platform in PLATFORMS
+        for platform in WITH_TEXTS
         for post in crowd.instance.sandbox.posts(platform)
     }
     texts = {text for _, text in burst.texts.values()}
@@ -87,7 +87,7 @@ def points_hit(crowd: Crowd, burst: Burst, pid: int, killed_at: datetime, latenc
 
 def test_each_post_is_out_once_whenever_its_worker_is_killed(instance: Instance) -> None:
     """Bursts of other accounts go on while what a kill left behind is looked for."""
-    crowd = Crowd(instance, size=ACCOUNTS * AT_ONCE)
+    crowd = Crowd(instance, WITH_TEXTS, size=ACCOUNTS * AT_ONCE)
     chance = random.Random(20_261_124)
     kills: Counter[str] = Counter()  # by platform; a kill that met nothing of it does not count
     points: Counter[tuple[str, str]] = Counter()
@@ -102,8 +102,8 @@ def test_each_post_is_out_once_whenever_its_worker_is_killed(instance: Instance)
             slowest_s[row["platform"]] = max(slowest_s[row["platform"]], (row["at"] - killed_at).total_seconds())
 
     while turns < KILLS * 4 and not (
-        all(kills[platform] >= KILLS for platform in PLATFORMS)
-        and all(points[platform, point] >= AT_LEAST for platform in PLATFORMS for point in POINTS)
+        all(kills[platform] >= KILLS for platform in WITH_TEXTS)
+        and all(points[platform, point] >= AT_LEAST for platform in WITH_TEXTS for point in POINTS)
     ):
         first = turns % AT_ONCE * ACCOUNTS
         turns += 1
@@ -129,13 +129,13 @@ def test_each_post_is_out_once_whenever_its_worker_is_killed(instance: Instance)
         check(burst, killed_at)
     instance.sandbox.latency(0)
 
-    assert all(kills[platform] >= KILLS for platform in PLATFORMS), kills
-    assert all(points[platform, point] >= AT_LEAST for platform in PLATFORMS for point in POINTS), points
+    assert all(kills[platform] >= KILLS for platform in WITH_TEXTS), kills
+    assert all(points[platform, point] >= AT_LEAST for platform in WITH_TEXTS for point in POINTS), points
     assert {p: s for p, s in slowest_s.items() if s > SETTLED_WITHIN_S + SETTLE_S[p]} == {}
     note(
         "`kill -9` of a worker",
-        f"{victims} kills, {turns * EACH * len(PLATFORMS)} posts: 0 twice, 0 lost, 0 `unconfirmed`; struck on "
-        + ", on ".join(f"{p}: " + ", ".join(f"{at} {points[p, at]}" for at in POINTS) for p in PLATFORMS)
+        f"{victims} kills, {turns * EACH * len(WITH_TEXTS)} posts: 0 twice, 0 lost, 0 `unconfirmed`; struck on "
+        + ", on ".join(f"{p}: " + ", ".join(f"{at} {points[p, at]}" for at in POINTS) for p in WITH_TEXTS)
         + "; settled within "
-        + ", ".join(f"{slowest_s[p]:.0f} s" for p in PLATFORMS),
+        + ", ".join(f"{slowest_s[p]:.0f} s" for p in WITH_TEXTS),
     )

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.client import Client, Refused
-from tests.crowd import OPEN, PLATFORMS, Crowd, victim_of
+from tests.crowd import OPEN, PLATFORMS, WITH_TEXTS, Crowd, victim_of
 from tests.faults.figures import note
 from tests.instance import CLUSTER_WORKERS, PATIENCE_S, Instance, waits_for_data
 from tests.scale import IS_FULL, SCALE
@@ -172,7 +172,7 @@ def click(client: Client, post_id: str, what: str) -> int:
 def test_processes_that_fork_again_and_again_share_no_connection(own_database_url: str) -> None:
     with Instance(own_database_url, PUBLISH_THREADS="8", WORKER_RECYCLE="1", TIME_SCALE=str(SCALE)) as instance:
         instance.sandbox.limits(idempotency=False, duplicates=False, quotas=False)
-        crowd = Crowd(instance, size=4)
+        crowd = Crowd(instance, WITH_TEXTS, size=4)
         pids: set[int] = set()
         while len(pids) < REFORKS:
             burst = crowd.burst(4)

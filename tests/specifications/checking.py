@@ -128,7 +128,9 @@ def specimen_request(specimen: Mapping[str, Any]) -> Request:
         body = form_of([(name, _file_or_text(value)) for name, value in body])
     elif isinstance(body, dict) and body.keys() == {"file", "size"}:
         body = _file_or_text(body)
-    return Request(specimen["method"], specimen["target"], specimen["headers"], body)
+    method, (path, mark, query) = specimen["method"], specimen["target"].partition("?")
+    target = f"{_below(specimen['platform'], method, path)}{mark}{query}"
+    return Request(method, target, specimen["headers"], body)
 
 
 def _file_or_text(value: Any) -> Any:
@@ -173,10 +175,13 @@ def request_of(slug: str, call: Any) -> Request:
 
 
 def _below(slug: str, method: str, path: str) -> str:
-    """A path without the one that the simulator puts before each platform's own."""
-    behind = "/" + path[1:].partition("/")[2]
-    is_longer = call_of(slug, method, path)[0] is None and call_of(slug, method, behind)[0] is not None
-    return behind if is_longer else path
+    """A path without the one that the simulator puts before each platform's own, and each of its further sign-ins."""
+    behind = path
+    for _ in range(3):
+        if call_of(slug, method, behind)[0] is not None:
+            return behind
+        behind = "/" + behind[1:].partition("/")[2]
+    return path
 
 
 def _body_of(media_type: str, call: Any) -> Any:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from integrations.platforms.facebook import metrics
-from tests.specifications import bluesky, facebook, mastodon, twitter, youtube
+from integrations.platforms.instagram.metrics import WANTED
+from tests.specifications import bluesky, facebook, instagram, mastodon, twitter, youtube
 from tests.specifications.agreement import (
     discovery_differences,
     graph_differences,
@@ -45,6 +48,21 @@ def test_figures_that_we_ask_facebook_for_are_there() -> None:
         known = {field["name"] for field in node["fields"]} | {api.get("endpoint") for api in node["apis"]}
         asked = {"insights" if name.startswith("post_") else name.partition(".")[0] for name in names}
         assert asked <= known
+
+
+@pytest.mark.parametrize("host", [0, 1])
+def test_table_of_instagram_agrees(host: int) -> None:
+    edges = instagram.edges_at(host)
+    calls = {name: call for name, call in instagram.CALLS.items() if name in edges}
+
+    media, comment = (
+        {one["name"] for one in json_copy_of(f"meta/{name}.json")["fields"]}
+        for name in (("IGMedia", "IGMediaForIGOnlyAPI")[host], "IGComment")
+    )
+    assert [set(fields.partition(",insights")[0].split(",")) <= media for fields in WANTED] == [True] * len(WANTED)
+    assert set(WANTED[-1].split(",")) <= comment
+    assert set(instagram.EDGES) >= {name for name, call in instagram.CALLS.items() if not call.beyond}
+    assert list(graph_differences(calls, edges, lambda node: json_copy_of(f"meta/{node}.json"))) == []
 
 
 def test_table_of_youtube_agrees() -> None:
