@@ -39,8 +39,9 @@ def post(workspace: Workspace, **more: Any) -> Any:
 
 def scheduled(workspace: Workspace, **more: Any) -> Delivery:
     """A post with a video that is due now."""
-    film = make_asset(workspace=workspace, data=clip(duration_s=0.5))
-    answer = post(workspace, content="Grüße 👋", media=[str(film.id)], **more)
+    film, cover = (make_asset(workspace=workspace, data=data) for data in (clip(duration_s=0.5), photo((1280, 720))))
+    media = [str(film.id), {"id": str(cover.id), "role": "cover"}]
+    answer = post(workspace, content="Grüße 👋", media=media, **more)
     assert answer.status_code == 201, answer.json()
     tasks.work_on_media()
     return Delivery.objects.get()
@@ -58,6 +59,8 @@ def test_video_with_its_comment_is_out_once_and_the_session_is_nobodys_to_read(
     assert (comment["text"], comment["reply_to"]) == ("More at example.com", video["id"])
     assert delivery.url == video["url"]
     assert [file["mime_type"] for file in video["media"]] == ["video/mp4"]
+    thumbnails = [call for call in sandbox.requests("youtube") if call["path"].endswith("/thumbnails/set")]
+    assert [call["status"] for call in thumbnails] == [200]
     told = json.dumps(list(Delivery.objects.values("progress")) + list(Attempt.objects.values()), default=str)
     assert "upload_id" not in told
     [day] = RateBudget.objects.filter(key__contains="America/Los_Angeles")

@@ -15,14 +15,7 @@ _ANGLES = frozenset("<>")
 
 def post_problems(content: Content) -> list[FieldProblem]:
     """What is wrong with a video, its texts and its first comment."""
-    return [*_in_files(content), *_in_title(content), *_in_texts(content), *_in_options(content), *_in_comment(content)]
-
-
-def _in_files(content: Content) -> Iterator[FieldProblem]:
-    root = content.parts[0]
-    if root.media and all(use.role == "cover" for use in root.media):
-        message = "The cover is the thumbnail of a video; add the video."
-        yield FieldProblem(root.media_field, "media_required", message)
+    return [*_in_title(content), *_in_texts(content), *_in_options(content), *_in_comment(content)]
 
 
 def _in_title(content: Content) -> Iterator[FieldProblem]:
