@@ -106,6 +106,7 @@ PARTS = {
     "its course": r"^/api/v2/(posts/(\{id\}/|retry-failed|validate)|deliveries|calendar|schedule)",
     "files": r"^/api/v2/media",
     "webhooks": r"^/api/v2/webhooks",
+    "analytics": r"^/api/v2/analytics",
 }
 REST = "others"
 
