@@ -74,6 +74,16 @@ class MetricsRule:
     is_paid: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ApiVersion:
+    """The version of the platform's API that our calls are written for, and the last day (YYYY-MM-DD) on which the
+    platform takes it."""
+
+    name: str
+    last_day: str
+    source: Source
+
+
 Reconcile = Literal["exact", "best_effort", "none"]
 """How surely we can find out whether a post is out; people see it in `GET /platforms`.
 
@@ -101,7 +111,7 @@ class Capabilities:
     `reconcile`: how surely we can find out whether a post is out. `way`: by what. `settle_s`: how long after a call
     the platform's "I do not have it" may still be wrong. `hold_s`: how much longer after a time-out, since a front may
     hand the request on late; 0 where two requests under a key of ours make one post. `metrics`: None = it counts
-    nothing.
+    nothing. `api_version`: where the platform switches versions off on a day that it names.
     """
 
     slug: str
@@ -118,5 +128,6 @@ class Capabilities:
     can_delete: bool = True
     needs_media: bool = False
     metrics: MetricsRule | None = None
+    api_version: ApiVersion | None = None
     proof: str = "simulator-proven"
     sources: tuple[Source, ...] = field(default_factory=tuple)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +12,8 @@ from django.core.checks import CheckMessage, register
 from integrations import registry
 from integrations.services.operator_apps import is_configured
 from mastablasta.checks import SETUP
+
+WARNED_AHEAD = timedelta(days=60)
 
 
 @register(SETUP, deploy=True)
@@ -27,3 +30,19 @@ def files_can_be_fetched(**_: Any) -> list[CheckMessage]:
         "PUBLIC_URL to an https address that the world can reach"
     )
     return [checks.Warning(sentence, id="mastablasta.W004")]
+
+
+@register(SETUP, deploy=True)
+def api_versions_live(**_: Any) -> list[CheckMessage]:
+    """W005: a platform ends the version of its API that this program is written for."""
+    today = datetime.now(UTC).date()
+    return [
+        checks.Warning(
+            f"{registry.PLATFORMS[slug].label} takes version {version.name} of its API until {version.last_day} only; "
+            "update this program before, nothing can be published there afterwards",
+            id="mastablasta.W005",
+        )
+        for slug in registry.built()
+        if (version := registry.capabilities(slug).api_version) is not None
+        and date.fromisoformat(version.last_day) - today <= WARNED_AHEAD
+    ]

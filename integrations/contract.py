@@ -497,7 +497,12 @@ class SignIn(ABC):
 
 
 class OAuthFlow(SignIn):
-    """Connecting by OAuth: the person says yes at the platform and comes back with a code."""
+    """Connecting by OAuth: the person says yes at the platform and comes back with a code.
+
+    `denials`: what comes back as `error` where the person said no.
+    """
+
+    denials: ClassVar[frozenset[str]] = frozenset({"access_denied"})
 
     @property
     @abstractmethod

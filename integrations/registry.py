@@ -22,12 +22,15 @@ class SignInEntry:
     `way`: with a redirect to the platform, or by a password made for this. `app_settings`: the settings that hold id
     and secret of the app which the operator registers for it; None = we register it ourselves, or there is none.
     `name`: what people give as `instance` to choose it among several; the first of a platform is taken otherwise.
+    `scopes_setting`: the setting that holds which permissions that app may ask for, where platforms approve them one by
+    one; "" = its class knows.
     """
 
     path: str = ""
     way: Literal["redirect", "password"] = "redirect"
     app_settings: tuple[str, str] | None = None
     name: str = ""
+    scopes_setting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,15 @@ PLATFORMS: dict[str, Entry] = {
         ),
     ),
     "linkedin": Entry(
-        "LinkedIn", sign_ins=(SignInEntry(app_settings=("LINKEDIN_CLIENT_ID", "LINKEDIN_CLIENT_SECRET")),)
+        "LinkedIn",
+        _place("linkedin", "connector.LinkedInConnector"),
+        (
+            SignInEntry(
+                _place("linkedin", "sign_in.LinkedInOAuth"),
+                app_settings=("LINKEDIN_CLIENT_ID", "LINKEDIN_CLIENT_SECRET"),
+                scopes_setting="LINKEDIN_SCOPES",
+            ),
+        ),
     ),
     "youtube": Entry("YouTube", sign_ins=(SignInEntry(app_settings=("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET")),)),
     "mastodon": Entry(

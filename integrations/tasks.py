@@ -13,3 +13,7 @@ def refresh_tokens() -> None:
 
 def disconnect_deleted() -> None:
     disconnection.disconnect_deleted(at=timezone.now())
+
+
+def end_unused_grants() -> None:
+    disconnection.end_unused_grants()

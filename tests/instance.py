@@ -336,7 +336,7 @@ class Instance:
                     for table in sorted(tables):
                         connection.execute(f'DELETE FROM "{table}"')
                 return
-            except psycopg.errors.DeadlockDetected:  # with somebody who is still at work
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.ForeignKeyViolation):  # somebody is still at work
                 continue
         raise AssertionError("its tables could not be emptied")
 

@@ -1,4 +1,4 @@
-"""Thirty-five ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Thirty-six ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -52,6 +52,13 @@ DIES_BETWEEN_PARTS = (
     "posts/tests/test_threads.py::test_a_worker_that_dies_between_parts_leaves_nothing_out_and_nothing_twice"
 )
 MUTATIONS = (
+    Mutation(
+        "look up the session of whoever asks the demo",
+        "mastablasta/v1_demo/views.py",
+        "request.user = AnonymousUser()",
+        "_ = AnonymousUser()",
+        ("mastablasta/v1_demo/tests/test_calls.py::test_no_call_opens_a_connection_to_the_database",),
+    ),
     Mutation(
         "make a container anew whose post is out",
         "integrations/platforms/instagram/containers.py",

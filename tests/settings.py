@@ -6,16 +6,11 @@ The environment is set before the project's settings are read; each xdist worker
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import shutil
 import tempfile
 
 from tests.ports import free_port
-
-# A run makes half a million objects that stay and little garbage: it is looked for seldom, and after the collection of
-# tests among what came later only (conftest.py). Here, as nothing of Django is loaded earlier.
-gc.set_threshold(50_000, 20, 100)
 
 if not os.environ.get("MASTABLASTA_TEST_HOME"):  # xdist's workers share what the first process made
     os.environ["MASTABLASTA_TEST_HOME"] = tempfile.mkdtemp(prefix="mb-home-")
@@ -26,7 +21,7 @@ os.environ["MASTABLASTA_HOME"] = os.path.join(
 os.environ["MASTABLASTA_MODE"] = "development"
 os.environ["SANDBOX_PORT"] = str(free_port())
 
-from mastablasta.settings import *  # noqa: E402, F403
+from mastablasta.settings import *  # noqa: F403
 
 MIDDLEWARE = ["tests.described.Watch", *MIDDLEWARE]  # noqa: F405
 

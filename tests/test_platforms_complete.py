@@ -89,7 +89,9 @@ def test_calls_that_it_makes_are_specified(slug: str) -> None:
 
 @pytest.mark.parametrize("slug", BUILT)
 def test_its_settings_are_defined_and_shown_to_operators(slug: str) -> None:
-    names = [name for entry in registry.PLATFORMS[slug].sign_ins for name in entry.app_settings or ()]
+    entries = registry.PLATFORMS[slug].sign_ins
+    names = [name for entry in entries for name in entry.app_settings or ()]
+    names += [entry.scopes_setting for entry in entries if entry.scopes_setting]
     example = (ROOT / ".env.example").read_text()
 
     assert [name for name in names if not hasattr(settings, name)] == []

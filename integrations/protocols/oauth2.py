@@ -67,14 +67,18 @@ class OAuth2Flow(OAuthFlow):
         client: dict[str, Any] = {"client_secret": app.client_secret, "include_client_id": True}
         if self.client_auth == "basic":
             client = {"auth": (app.client_id, app.client_secret)}
-        return tokens_of(session.fetch_token(self.token_url, code=code, **pkce, **client))
+        return self.tokens_in(session.fetch_token(self.token_url, code=code, **pkce, **client))
 
     def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:
         session = OAuthSession(app.client_id, check=self.check_refresh)
         client: dict[str, Any] = {"client_id": app.client_id, "client_secret": app.client_secret}
         if self.client_auth == "basic":
             client = {"auth": (app.client_id, app.client_secret)}
-        return tokens_of(session.refresh_token(self.token_url, refresh_token=refresh_token, **client))
+        return self.tokens_in(session.refresh_token(self.token_url, refresh_token=refresh_token, **client))
+
+    def tokens_in(self, token: Mapping[str, Any]) -> Tokens:
+        """What the token endpoint gave, as RFC 6749 has it; a platform that says it otherwise overrides this."""
+        return tokens_of(token)
 
 
 class OperatorAppFlow(OAuth2Flow):

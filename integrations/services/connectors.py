@@ -10,6 +10,7 @@ from typing import Any
 
 from integrations import registry
 from integrations.contract import ClientApp, Connector, SignIn, Target
+from integrations.services.operator_apps import operators_scopes
 from mastablasta.core.outbound import Http
 
 
@@ -29,6 +30,7 @@ def connector_for(
 
 def sign_in_for(platform: str, base_url: str, info: Mapping[str, Any], *, name: str) -> SignIn:
     """How people sign in at this host. `info` is what the host said of itself, `name` which of the platform's sign-ins
-    its row names. Raises NotBuilt.
+    its row names. Where the operator says what our app may ask for, that stands in `info` as "scopes". Raises NotBuilt.
     """
-    return registry.sign_in(platform, name)(Http(base_url), info)
+    scopes = operators_scopes(platform, name)
+    return registry.sign_in(platform, name)(Http(base_url), {**info, "scopes": scopes} if scopes else info)

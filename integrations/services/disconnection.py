@@ -63,7 +63,7 @@ def disconnect(account: SocialAccount, *, at: datetime, force: bool = False) -> 
             return []
         _refuse_while_in_use(account, force=force)
         _leave(account, list(rows.values()), at=at)
-        ended = _end(grant, account) if grant is not None else None
+        ended = _end(grant) if grant is not None else None
     log.info("account_disconnected", account=str(account.id), platform=account.platform)
     return [] if ended is None else _revoke(ended)
 
@@ -78,6 +78,23 @@ def disconnect_deleted(*, at: datetime, most: int = MOST_AT_ONCE) -> int:
         except Conflict as conflict:  # sent just before the workspace went; it settles
             log.info("account_not_disconnected", account=str(account.id), code=conflict.code)
         else:
+            ended += 1
+    return ended
+
+
+def end_unused_grants(*, most: int = MOST_AT_ONCE) -> int:
+    """End grants that no account stands on, here and at the platform, at most so many; return how many.
+
+    They are left when another person, who may act for the same page, connects it.
+    """
+    unused = Credential.objects.filter(accounts=None).order_by("id").values_list("id", flat=True)
+    ended = 0
+    for grant_id in unused[:most]:
+        with transaction.atomic():
+            grant = Credential.objects.select_for_update().filter(id=grant_id).first()
+            left = _end(grant) if grant is not None else None
+        if left is not None:
+            _revoke(left)
             ended += 1
     return ended
 
@@ -128,15 +145,15 @@ def _leave(account: SocialAccount, platform_accounts: list[SocialAccount], *, at
         SocialAccount.objects.filter(id=heir.id).update(is_default=True, updated_at=at)
 
 
-def _end(grant: Credential, account: SocialAccount) -> Ended | None:
+def _end(grant: Credential) -> Ended | None:
     """Erase the grant's tokens unless other accounts stand on it."""
     if SocialAccount.objects.connected().filter(credential=grant).exists():
         return None
-    host = account.platform_host
+    host = grant.platform_host
     # The refresh token first: with it, an access token could be had again.
     tokens = tuple(str(token) for token in (grant.refresh_enc, grant.access_enc) if token)
     grant.delete()
-    return Ended(account.platform, host, grant.subject, app_of(host), tokens)
+    return Ended(host.platform, host, grant.subject, app_of(host), tokens)
 
 
 def _has_another_grant(ended: Ended) -> bool:

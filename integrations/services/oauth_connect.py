@@ -199,14 +199,14 @@ def _authorise(
     """Use up the state, then ask the platform for tokens and whose they are."""
     hosts.require_redirect(platform)
     sign_in = _use_up(platform, state, caller, at=at)
-    if error == "access_denied":
+    flow = hosts.flow_at(sign_in.platform_host)
+    if error in flow.denials:
         raise _refused("access_denied")
     if error or not code:
         reason = f"it said {error[:60]!r}" if error else "it sent no `code`"
         raise _refused("exchange_failed", f"The platform did not finish the sign-in: {reason}; begin again.")
     _check_still_may_connect(sign_in)
     host = sign_in.platform_host
-    flow = hosts.flow_at(host)
     app = _app_of(sign_in)
     try:
         tokens = flow.exchange(app, code=code, redirect_uri=sign_in.redirect_uri, verifier=str(sign_in.verifier_enc))

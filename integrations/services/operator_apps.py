@@ -24,6 +24,12 @@ def operators_app(slug: str, sign_in: str = "") -> ClientApp | None:
     return ClientApp(client_id, client_secret) if client_id and client_secret else NO_APP
 
 
+def operators_scopes(slug: str, sign_in: str = "") -> list[str]:
+    """Which permissions our app may ask for, as the operator has said; [] = those that the sign-in's class names."""
+    name = registry.sign_in_entry(slug, sign_in).scopes_setting
+    return str(getattr(settings, name, "")).split() if name else []
+
+
 def is_configured(slug: str) -> bool:
     """Whether people can connect accounts of this platform now, in one way at least."""
     apps = [operators_app(slug, entry.name) for entry in registry.PLATFORMS[slug].sign_ins]

@@ -375,7 +375,7 @@ def test_answer_that_comes_after_the_end_is_not_kept(sandbox: Sandbox, workspace
 
 
 def test_platform_that_cannot_be_connected_here_is_named(workspace: Workspace, client_of: APIClient) -> None:
-    account = make_account(workspace=workspace, platform="linkedin")
+    account = make_account(workspace=workspace, platform="youtube")
 
     answer = call(client_of, account, "test")
 

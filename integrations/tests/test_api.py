@@ -181,7 +181,7 @@ def test_viewer_may_not_begin_and_editor_may(sandbox: Sandbox, workspace: Worksp
     ("path", "status", "code"),
     [
         ("/api/v2/oauth/myspace/authorize", 404, "unknown_platform"),
-        ("/api/v2/oauth/linkedin/authorize", 400, "platform_not_available"),
+        ("/api/v2/oauth/youtube/authorize", 400, "platform_not_available"),
         (f"{AUTHORIZE}?instance=10.0.0.1", 400, "refused_address"),
         (f"{AUTHORIZE}?instance=localhost", 400, "invalid_instance"),
         (f"{AUTHORIZE}?server=mastodon.social", 400, "invalid"),

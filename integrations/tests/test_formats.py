@@ -69,6 +69,8 @@ def test_every_format_is_checked(form: str, right: list[str], wrong: list[str]) 
 def test_each_text_option_says_what_it_takes() -> None:
     """A new option has an enum, a format or a pattern, or is text for readers, named here."""
     for_readers = {("mastodon", "spoiler_text"), ("facebook", "title"), ("instagram", "audio_name")}
+    texts = ("title", "link_title", "link_description", "poll_question", "poll_options")
+    for_readers |= {("linkedin", name) for name in texts}
     for slug in filter(registry.is_built, registry.PLATFORM_SLUGS):
         for name, schema in registry.capabilities(slug).options["properties"].items():
             inner = schema.get("items", schema)

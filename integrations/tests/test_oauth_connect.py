@@ -165,7 +165,7 @@ def test_unknown_platform_is_not_there(workspace: Workspace, owner: User) -> Non
 
 def test_platform_that_is_not_built_is_refused(workspace: Workspace, owner: User) -> None:
     with pytest.raises(Invalid) as caught:
-        start(workspace, owner, platform="linkedin")
+        start(workspace, owner, platform="youtube")
 
     assert caught.value.code == "platform_not_available"
 

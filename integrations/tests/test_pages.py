@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from accounts.models import User, Workspace
 from accounts.tests.factories import make_workspace, signed_in
+from integrations import tasks
 from integrations.errors import NeedsReconnect
 from integrations.models import Credential, SocialAccount
 from integrations.platforms.facebook import sign_in
 from integrations.services.account_check import check_account
-from integrations.tests.factories import connect
+from integrations.tests.factories import connect, make_credential
 from mastablasta.core.errors import Conflict, Invalid
 from tests.kit.connector_contract import consent
 from tests.world import Sandbox
@@ -131,6 +132,19 @@ def test_sign_in_that_is_given_up_ends_nobodys_grant(
 
     assert revocations(sandbox) == 0
     check_account(page, at=timezone.now())
+
+
+def test_grant_whose_page_another_person_connects_is_ended(sandbox: Sandbox, workspace: Workspace) -> None:
+    page = connect(sandbox, "emil", platform="facebook", workspace=workspace)
+    earlier = page.credential
+    page.credential = make_credential(workspace=workspace, platform_host=page.platform_host, subject="frieda")
+    page.save()
+    assert earlier is not None
+
+    tasks.end_unused_grants()
+    tasks.end_unused_grants()
+
+    assert (revocations(sandbox), [one.subject for one in Credential.objects.all()]) == (1, ["frieda"])
 
 
 def test_page_goes_on_when_the_sixty_days_of_the_persons_own_token_are_over(

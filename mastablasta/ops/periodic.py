@@ -49,6 +49,7 @@ PERIODIC_TASKS = (
     PeriodicTask("media", 5, wakeups.TASK, timeout_s=wakeups.TIMEOUT_S, is_needed=_media_is_due),
     PeriodicTask("refresh_tokens", 60, "integrations.tasks.refresh_tokens"),
     PeriodicTask("deleted_workspaces", 60, "integrations.tasks.disconnect_deleted"),
+    PeriodicTask("unused_grants", 3600, "integrations.tasks.end_unused_grants"),
     PeriodicTask("plan_collections", 60, "analytics.tasks.plan"),
     PeriodicTask("plan_all_collections", 3600, "analytics.tasks.plan_all"),
     PeriodicTask("collect", 10, "analytics.tasks.collect", is_needed=collection.needs_collector),

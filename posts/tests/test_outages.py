@@ -42,7 +42,7 @@ def publish(account: SocialAccount, content: str = "Hello", **overrides: Any) ->
     return make_delivery(account, due_at=timezone.now(), content=content, **overrides)
 
 
-def run(until: Any, seconds: float = 10.0) -> None:
+def run(until: Any, seconds: float = 60.0) -> None:
     """Drain, and let go what waited, as the clock has it done, until `until()` holds."""
     ends_at = time.monotonic() + seconds
 

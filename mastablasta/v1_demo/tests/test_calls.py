@@ -206,6 +206,18 @@ def test_a_preview_says_what_each_platform_would_refuse(demo: DemoClient) -> Non
     assert demo("GET", "posts")[1]["count"] == 0
 
 
+def test_every_platform_and_type_has_a_preview_with_files_and_without(demo: DemoClient) -> None:
+    for post_type in {one for platform in PLATFORMS.values() for one in platform.post_types}:
+        names = [name for name, platform in PLATFORMS.items() if post_type in platform.post_types]
+        for media in ([], ["a.jpg"], [{"url": "https://x.test/b.mp4?c"}], ["http://[", {}]):
+            body = {"content": "Hi", "platforms": names, "post_type": post_type, "media": media}
+            status, answer = demo("POST", "post/preview", body)
+            assert (status, answer["count"]) == (200, len(names))
+            assert {frozenset(one) for one in answer["previews"]} == {
+                frozenset({"platform", "valid", "problems", "parts"})
+            }
+
+
 def test_conflicts_name_who_is_near_and_when_it_is_free(demo: DemoClient) -> None:
     near, nearer, free = "2030-01-31T10:00:00Z", "2030-01-31T10:07:00Z", "2030-01-31T10:13:00Z"
     posts = [

@@ -1,0 +1,70 @@
+"""What LinkedIn does not take that its capabilities have no word for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from integrations.contract import Content, Target
+from integrations.platforms.linkedin.capabilities import MIN_OPTIONS
+from integrations.platforms.linkedin.text import has_mention
+from mastablasta.core.errors import FieldProblem
+
+ORGANISATION = "urn:li:organization:"
+POLL = ("poll_question", "poll_options", "poll_duration")
+LINK = ("link", "link_title", "link_description")
+
+
+def is_organisation(target: Target | None) -> bool:
+    return target is not None and target.remote_id.startswith(ORGANISATION)
+
+
+def post_problems(content: Content, target: Target | None) -> list[FieldProblem]:
+    """What is wrong with a post as a whole."""
+    return [*_of_link(content), *_of_poll(content), *_of_the_rest(content, target)]
+
+
+def _of_link(content: Content) -> Iterator[FieldProblem]:
+    options, media = content.options, content.parts[0].media
+    given = [name for name in LINK if options.get(name)]
+    if not given:
+        return
+    if "link" not in given:
+        yield _option("link", "required", "A card at LinkedIn leads somewhere; give the link.")
+    elif "link_title" not in given:
+        yield _option("link_title", "required", "LinkedIn reads no title from the page; give one.")
+    if len(media) > 1 or any(use.kind != "image" for use in media):
+        yield _option("link", "contradiction", "A card at LinkedIn shows one picture; leave the other files out.")
+
+
+def _of_poll(content: Content) -> Iterator[FieldProblem]:
+    options = content.options
+    given = [name for name in POLL if options.get(name)]
+    if not given:
+        return
+    asked = options.get("poll_options")
+    answers = asked if isinstance(asked, list) else []
+    if not options.get("poll_question"):
+        yield _option("poll_question", "required", "A poll asks something; write the question.")
+    if len(answers) < MIN_OPTIONS:
+        yield _option("poll_options", "too_few", f"A poll at LinkedIn has at least {MIN_OPTIONS} answers.")
+    elif len({str(one).strip() for one in answers} - {""}) < len(answers):
+        yield _option("poll_options", "duplicate_text", "Each answer of a poll says something of its own.")
+    if content.parts[0].media or any(options.get(name) for name in LINK):
+        yield _option("poll_question", "contradiction", "A poll at LinkedIn has neither files nor a link.")
+
+
+def _of_the_rest(content: Content, target: Target | None) -> Iterator[FieldProblem]:
+    options = content.options
+    if options.get("visibility") == "CONNECTIONS" and is_organisation(target):
+        yield _option("visibility", "contradiction", "An organisation has no connections; everybody sees its posts.")
+    if options.get("title") and not any(use.kind == "video" for use in content.parts[0].media):
+        yield _option("title", "contradiction", "LinkedIn shows a title with a video only; add one, or leave it out.")
+    for part in content.parts:
+        if part.kind == "comment" and has_mention(part.text):
+            yield FieldProblem(
+                part.field, "mention_not_supported", "Comments at LinkedIn mention nobody from here; write the name."
+            )
+
+
+def _option(name: str, code: str, message: str) -> FieldProblem:
+    return FieldProblem(f"post_options.linkedin.{name}", code, message)
