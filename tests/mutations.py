@@ -1,4 +1,4 @@
-"""Thirty-six ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Thirty-seven ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -67,6 +67,16 @@ MUTATIONS = (
         (
             "integrations/platforms/instagram/tests/test_contract.py::"
             "test_container_is_published_once_whatever_is_forgotten",
+        ),
+    ),
+    Mutation(
+        "take whatever LinkedIn calls a duplicate for the post that was lost",
+        "integrations/platforms/linkedin/connector.py",
+        "return post.found if post is not None and is_ours else None",
+        "return post.found if post is not None else None",
+        (
+            "integrations/platforms/linkedin/tests/test_contract.py::"
+            "test_duplicate_that_cannot_be_ours_is_not_taken_for_it",
         ),
     ),
     Mutation(
