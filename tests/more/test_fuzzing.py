@@ -98,6 +98,7 @@ SHARED = {"Idempotency-Key", "X-Workspace", "cursor", "fields"}
 WHOLE = {"/api/v2/webhooks/{id}/redeliver", "/api/v2/bulk/jobs"}
 # Items of a bulk request are refused one by one, in an answer of 200; what one is, POST and PATCH of a post are asked.
 ITEMS = {"BulkCreateRequest": "posts", "BulkUpdateRequest": "updates"}
+EMPTY_IS_LEFT_OUT = "/api/v2/analytics/"  # `?to=`, which no date is, counts as not there
 SIGNS_OUT = "/api/v2/auth/logout"  # asked last: nothing works after it
 # By part, the paths of its operations; parts can go side by side. The rest is one more.
 PARTS = {
@@ -106,6 +107,7 @@ PARTS = {
     "its course": r"^/api/v2/(posts/(\{id\}/|retry-failed|validate)|deliveries|calendar|schedule)",
     "files": r"^/api/v2/media",
     "webhooks": r"^/api/v2/webhooks",
+    "analytics": r"^/api/v2/analytics",
 }
 REST = "others"
 
@@ -124,6 +126,9 @@ def described() -> dict[str, Any]:
         for operation in operations.values() if path not in WHOLE else ():
             parameters = operation.get("parameters", [])
             operation["parameters"] = [one for one in parameters if one["name"] not in SHARED]
+            for one in parameters:
+                if path.startswith(EMPTY_IS_LEFT_OUT) and one["schema"].get("format") == "date":
+                    one["schema"] = {"anyOf": [one["schema"], {"type": "string", "enum": [""]}]}
     for name, field in ITEMS.items():
         description["components"]["schemas"][name]["properties"][field]["items"] = {}
     return description
