@@ -10,6 +10,7 @@ BENCHES = (
     "claim",
     "publish_paced",
     "publish_burst",
+    "instagram_burst",
     "instance",
     "upload_500mb",
     "thumbnail_10mb_jpeg",

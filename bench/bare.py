@@ -45,15 +45,15 @@ def post_all(url: str, tokens: list[str], threads: int) -> tuple[float, float, f
     return began, time.time(), time.process_time() - cpu_before
 
 
-def measure(url: str, tokens: list[str], *, processes: int, threads: int) -> Bare:
-    """What `processes` x `threads` sessions take to post once with each token."""
-    command = [sys.executable, "-m", "bench.bare", url, str(threads)]
+def measure(url: str, jobs: list[str], *, processes: int, threads: int, module: str = "bench.bare") -> Bare:
+    """What `processes` x `threads` sessions of `module` take for these jobs, a line each; here tokens to post with."""
+    command = [sys.executable, "-m", module, url, str(threads)]
     running = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
     ]
     for number, process in enumerate(running):
         assert process.stdin is not None
-        process.stdin.write("\n".join(tokens[number::processes]) + "\n")
+        process.stdin.write("\n".join(jobs[number::processes]) + "\n")
         process.stdin.flush()
     time.sleep(1)
     rows: list[list[float]] = []
