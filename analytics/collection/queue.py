@@ -21,7 +21,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from analytics import recording
-from analytics.collection.plan import DAY, FIRST_LOOKS, next_look, next_look_at_gone, next_step
+from analytics.collection.plan import DAY, FIRST_LOOKS, HOUR, next_look, next_look_at_gone, next_step
 from analytics.collection.reading import Job, Post, Told
 from analytics.models import CollectionLane, CollectionPlan
 from analytics.recording import AccountFigures, Sample
@@ -64,10 +64,14 @@ def plan_lately_published(*, at: datetime) -> int:
 
 
 def plan_accounts(*, at: datetime) -> int:
-    """Have the own figures of accounts read that are connected and have published nothing yet; how many."""
+    """Have the own figures of accounts read that are connected and have published nothing yet; how many.
+
+    Each within an hour, at a minute of its own: thousands that are connected at once are not asked for at once.
+    """
     active = SocialAccount.objects.filter(state=AccountState.ACTIVE, platform__in=_counting())
     new = active.filter(~Exists(CollectionLane.objects.filter(account=OuterRef("pk")))).order_by("id")
-    lanes = [CollectionLane(account_id=account, next_at=at) for account in new.values_list("id", flat=True)]
+    accounts = new.values_list("id", flat=True)
+    lanes = [CollectionLane(account_id=one, next_at=next_step(one, HOUR, after=at)) for one in accounts]
     CollectionLane.objects.bulk_create(lanes, ignore_conflicts=True)
     return len(lanes)
 
