@@ -71,7 +71,7 @@ class Command(BaseCommand):
                     SANDBOX_PORT=str(settings.SANDBOX_PORT),
                     PYTHONUNBUFFERED="1",
                 ),
-                is_ready=lambda: answers(settings.PORT, "/readyz"),
+                is_ready=_is_ready,
                 announce=self._announce,
             ).run()
         finally:
@@ -112,6 +112,10 @@ def _serve() -> None:
 
     sys.argv = ["gunicorn", "-c", "python:mastablasta.gunicorn"]
     WSGIApplication(prog="gunicorn").run()
+
+
+def _is_ready() -> bool:
+    return answers(settings.PORT, "/readyz") and (not settings.IS_DEVELOPMENT or answers(settings.SANDBOX_PORT, "/"))
 
 
 def _check_setup() -> None:
