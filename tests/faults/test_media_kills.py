@@ -79,7 +79,7 @@ def test_a_video_survives_a_kill_at_every_step(
     instance.sandbox.latency(0)
     seen = [post for post in instance.sandbox.posts(platform) if post["text"].startswith(text)]
     assert [[(file["mime_type"], file["alt_text"]) for file in post["media"]] for post in seen] == [
-        [("video/mp4", None if platform in {"facebook", "instagram", "youtube"} else "A film")]  # no alt texts of videos there
+        [("video/mp4", None if platform in {"facebook", "instagram", "youtube"} else "A film")]  # none of videos
     ]
     sent = {one["sha256"]: one["size"] for one in crowd.client.get(f"media/{film}/renditions")["renditions"]}
     assert sent[seen[0]["media"][0]["sha256"]] == seen[0]["media"][0]["size"]
