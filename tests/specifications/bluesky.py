@@ -61,6 +61,13 @@ VIDEO = fields(
         "presentation": one_of("default", "gif"),
     }
 )
+LINK_CARD = fields(
+    {
+        "external!": fields(
+            {"uri!": URI, "title!": TEXT, "description!": TEXT, "thumb": Blob(("image/*",), most=1_000_000)}
+        )
+    }
+)
 FACET = fields(
     {
         "index!": fields({"byteStart!": OFFSET, "byteEnd!": OFFSET}),
@@ -75,6 +82,12 @@ FACET = fields(
         ),
     }
 )
+SHOWN: Mapping[str, Shape] = {
+    "app.bsky.embed.images": IMAGES,
+    "app.bsky.embed.gallery": GALLERY,
+    "app.bsky.embed.video": VIDEO,
+    "app.bsky.embed.external": LINK_CARD,
+}
 SELF_LABELS = fields({"values!": Items(fields({"val!": Text(most=128)}), most=10)})
 POST = fields(
     {
@@ -84,9 +97,7 @@ POST = fields(
         "langs": Items(LANGUAGE, most=3),
         "labels": Union({"com.atproto.label.defs#selfLabels": SELF_LABELS}),
         "reply": fields({"root!": STRONG_REF, "parent!": STRONG_REF}),
-        "embed": Union(
-            {"app.bsky.embed.images": IMAGES, "app.bsky.embed.gallery": GALLERY, "app.bsky.embed.video": VIDEO}
-        ),
+        "embed": Union(SHOWN),
     }
 )
 RECORDS = Union({"app.bsky.feed.post": POST})

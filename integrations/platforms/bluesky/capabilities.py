@@ -14,6 +14,7 @@ LABELS = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/co
 IMAGES = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/images.json", READ)
 GALLERY = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/gallery.json", READ)
 VIDEO = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/video.json", READ)
+EXTERNAL = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/external.json", READ)
 CLIENT = Source("https://github.com/bluesky-social/social-app/blob/main/src/lib/constants.ts", READ)
 
 MAX_GRAPHEMES = 300
@@ -30,6 +31,10 @@ IMAGE_SIDE = 4_000  # of the official client
 VIDEO_BYTES = 100_000_000  # the lexicon's is 300,000,000; so much goes up in one call
 VIDEO_S = 180.0  # what the video service has taken since 2025; it may take more by now
 MP4 = ("video/mp4",)
+
+# Of cards the lexicon bounds the picture alone; clients cut longer words off.
+MAX_LINK, MAX_LINK_TITLE, MAX_LINK_DESCRIPTION = 2_000, 300, 1_000
+THUMB_BYTES = 1_000_000
 
 MEDIA = MediaRule(
     url=IMAGES.url,
@@ -69,6 +74,19 @@ CAPABILITIES = Capabilities(
                 "items": {"type": "string", "enum": ["porn", "sexual", "nudity", "graphic-media"]},
                 "description": "Content warnings.",
             },
+            "link": {
+                "type": "string",
+                "format": "uri",
+                "maxLength": MAX_LINK,
+                "description": "The page that is shown as a card. One picture among the media is the card's. Without "
+                "link_title title, description and picture are read from the page.",
+            },
+            "link_title": {"type": "string", "maxLength": MAX_LINK_TITLE, "description": "The title of the card."},
+            "link_description": {
+                "type": "string",
+                "maxLength": MAX_LINK_DESCRIPTION,
+                "description": "The words below the title.",
+            },
         },
     },
     rates=(
@@ -84,5 +102,5 @@ CAPABILITIES = Capabilities(
         budget=RateRule("metrics", limit=300, window_s=300, scope="account", source=RATES),  # of 3,000 of an address
         source=GET_POSTS,
     ),
-    sources=(POST, PUT_RECORD, RATES, GET_POSTS, LABELS, IMAGES, GALLERY, VIDEO, CLIENT),
+    sources=(POST, PUT_RECORD, RATES, GET_POSTS, LABELS, IMAGES, GALLERY, VIDEO, EXTERNAL, CLIENT),
 )

@@ -31,10 +31,13 @@ from integrations.errors import CallFailed, OutcomeUnknown, Rejected
 from integrations.platforms.bluesky import metrics
 from integrations.platforms.bluesky.addresses import post_url
 from integrations.platforms.bluesky.capabilities import CAPABILITIES, MAX_BYTES, MAX_GRAPHEMES
+from integrations.platforms.bluesky.cards import card_embed, has_card, without_picture
 from integrations.platforms.bluesky.errors import BLOB_GONE, error_from, error_name, rests_until
 from integrations.platforms.bluesky.keys import record_key
 from integrations.platforms.bluesky.media import PostMedia, embed_of, within
+from integrations.platforms.bluesky.rules import post_problems
 from integrations.platforms.bluesky.text import facets, graphemes, has_mentions
+from integrations.protocols.uploads import Kept
 from integrations.protocols.values import object_in, text_in
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
@@ -45,6 +48,7 @@ POSTS = "app.bsky.feed.post"
 PUT = "/xrpc/com.atproto.repo.putRecord"
 GET = "/xrpc/com.atproto.repo.getRecord"
 DELETE = "/xrpc/com.atproto.repo.deleteRecord"
+NEED_FURTHER_CALLS = ("link",)
 RESOLVE = "/xrpc/com.atproto.identity.resolveHandle"
 
 
@@ -65,7 +69,7 @@ class BlueskyConnector(Connector):
                 message = f"Bluesky takes at most {MAX_BYTES} bytes of text; this has {size}."
                 params = {"limit": MAX_BYTES, "actual": size}
                 problems.append(FieldProblem(part.field, "too_many_bytes", message, params))
-        return problems + too_long
+        return [*problems, *too_long, *post_problems(content)]
 
     @classmethod
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:  # noqa: ARG003  the same everywhere
@@ -74,8 +78,10 @@ class BlueskyConnector(Connector):
 
     @classmethod
     def is_one_step(cls, content: Content) -> bool:
-        """Whoever is mentioned has to be looked up before."""
-        return super().is_one_step(content) and not has_mentions(content.parts[0].text)
+        """Whoever is mentioned has to be looked up before, and a page to be read."""
+        return super().is_one_step(content) and not (
+            has_mentions(content.parts[0].text) or any(content.options.get(name) for name in NEED_FURTHER_CALLS)
+        )
 
     @classmethod
     def media_rule(cls, post_type: str, target: Target | None) -> MediaRule | None:
@@ -87,24 +93,39 @@ class BlueskyConnector(Connector):
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
         """Write the part's record where nothing is; what is there already under its key is this part.
 
-        Its files are uploaded before. Once the record is to be written it stands in `progress`, so that it is the same
-        whoever writes it again.
+        Its files are uploaded before. A record that shows more than text stands in `progress` before it is written,
+        so that it is the same whoever writes it again.
         """
-        if not step.part.media:
-            return self._put(step, self._record(step))
         media = PostMedia(self.http, self.target, step.part.media, progress)
         if waits := media.go_on():
             return waits
-        kept = progress.data.get("record")
-        record = {**(kept or self._record(step)), "embed": embed_of(step.part.media, list(media.kept.values()))}
-        if record != kept:
-            progress.save(record=record)
+        record = self._whole_record(step, list(media.kept.values()), progress)
         try:
             return self._put(step, record)
         except Rejected as refused:
             if refused.code != BLOB_GONE:
                 raise
+            if not step.part.media and without_picture(progress):
+                return Pending(datetime.now(UTC))
+            if not step.part.media:
+                raise
             return media.upload_again(refused)
+
+    def _whole_record(self, step: Step, blobs: Sequence[Kept], progress: Progress) -> Mapping[str, Any]:
+        kept = progress.data.get("record")
+        record = dict(kept or self._record(step))
+        if embed := self._embed(step, blobs, progress):
+            record["embed"] = embed
+            if record != kept:
+                progress.save(record=record)
+        return record
+
+    def _embed(self, step: Step, blobs: Sequence[Kept], progress: Progress) -> dict[str, Any] | None:
+        """What the record shows beside its text, if anything."""
+        card = card_embed(self.http, step, progress, blobs[0] if blobs else None) if has_card(step) else None
+        if card:
+            return card
+        return embed_of(step.part.media, blobs) if blobs else None
 
     def _put(self, step: Step, record: Mapping[str, Any]) -> Published:
         key = record_key(step.key)

@@ -1,0 +1,143 @@
+"""Cards, quotes and gates against the simulator, which refuses what the lexicons do not allow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integrations.contract import Content, MediaUse, Part
+from integrations.platforms.bluesky import cards
+from integrations.platforms.bluesky.connector import BlueskyConnector
+from integrations.platforms.bluesky.tests.test_contract import record, send
+from integrations.protocols.web_pages import PageSummary, Picture
+from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, visit
+from tests.kit.media_contract import MediaFolder, go_on, png
+from tests.world import Sandbox
+
+LINK = "https://amsel.example/page?a=1"
+NOTHING: frozenset[str] = frozenset()
+
+
+@pytest.fixture
+def anna(sandbox: Sandbox) -> SignedInAccount:
+    return visit(sandbox, "bluesky")
+
+
+def with_options(*media: MediaUse, text: str = "Look", **options: Any) -> Content:
+    return Content((Part(text, media),), options)
+
+
+def problems(content: Content) -> list[tuple[str, str]]:
+    found = BlueskyConnector.validate(content, None)
+    return [(one.field.removeprefix("post_options.bluesky."), one.code) for one in found]
+
+
+def says(monkeypatch: pytest.MonkeyPatch, page: PageSummary | None, picture: Picture | None = None) -> list[str]:
+    """Let every page say this; return the addresses that are read."""
+    read: list[str] = []
+
+    def read_page(url: str) -> PageSummary | None:
+        read.append(url)
+        return page
+
+    def read_picture(url: str, *, max_bytes: int) -> Picture | None:
+        read.append(url)
+        return picture if picture and len(picture.data) <= max_bytes else None
+
+    monkeypatch.setattr(cards, "read_page", read_page)
+    monkeypatch.setattr(cards, "read_picture", read_picture)
+    return read
+
+
+PAGE = PageSummary("Amsel", "A bird", "https://amsel.example/b.png")
+PICTURE = Picture(png(3, 2), "image/png")
+
+# --- cards -----------------------------------------------------------------------------------------------------------
+
+
+def test_card_says_what_the_person_says_and_nothing_is_read(
+    anna: SignedInAccount, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read = says(monkeypatch, PAGE)
+    content = with_options(MediaFolder(tmp_path).picture(), link=LINK, link_title="Mine", link_description="Words")
+
+    embed = record(anna, send(anna, content))["embed"]
+
+    thumb = embed["external"].pop("thumb")
+    assert embed == {
+        "$type": "app.bsky.embed.external",
+        "external": {"uri": LINK, "title": "Mine", "description": "Words"},
+    }
+    assert (thumb["mimeType"], read) == ("image/png", [])
+
+
+@pytest.mark.parametrize(
+    ("picture", "is_shown"),
+    [(PICTURE, True), (None, False), (Picture(b"\x89PNG\r\n\x1a\n" + b"x" * 1_000_000, "image/png"), False)],
+    ids=["with its picture", "without", "too large"],
+)
+def test_card_says_what_the_page_says_and_is_read_once(
+    anna: SignedInAccount, monkeypatch: pytest.MonkeyPatch, picture: Picture | None, is_shown: bool
+) -> None:
+    read, notes = says(monkeypatch, PAGE, picture), InMemoryProgress()
+    anna.fault("status_503")
+    step = step_of(with_options(link=LINK, link_description="Mine"))
+
+    with pytest.raises(Exception, match="503"):
+        anna.connector.publish(step, progress=notes)
+    published = go_on(anna, step, notes)
+
+    card = record(anna, published)["embed"]["external"]
+    assert ("thumb" in card, card["title"], card["description"]) == (is_shown, "Amsel", "Mine")
+    assert read == [LINK, PAGE.picture]
+
+
+def test_page_that_refuses_gives_a_plain_post(anna: SignedInAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    says(monkeypatch, None)
+
+    published = send(anna, with_options(link=LINK))
+
+    assert (anna.texts(), "embed" in record(anna, published)) == (["Look"], False)
+
+
+def test_picture_of_a_page_that_the_service_refuses_or_forgets_is_left_out(
+    anna: SignedInAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(monkeypatch, PAGE, PICTURE)
+    anna.sandbox.instance("bluesky", blob_upload_limit=10)
+    refused = record(anna, send(anna, with_options(link=LINK)))
+    anna.sandbox.instance("bluesky", blob_upload_limit=1_000_000)
+    anna.fault("blob_not_found")
+
+    forgotten = record(anna, go_on(anna, step_of(with_options(link=LINK), key="another.1"), InMemoryProgress()))
+
+    for shown in (refused, forgotten):
+        assert shown["embed"]["external"] == {"uri": LINK, "title": "Amsel", "description": "A bird"}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"link": LINK}, []),
+        ({"link": LINK, "link_title": "x" * 300, "link_description": "x" * 1_000}, []),
+        ({"link": LINK, "link_title": "x" * 301}, [("link_title", "too_long")]),
+        ({"link": LINK, "link_description": "x" * 1_001}, [("link_description", "too_long")]),
+        ({"link": "https://a.example/" + "x" * 1_983}, [("link", "too_long")]),
+        ({"link": "amsel.example"}, [("link", "invalid_format")]),
+        ({"link_title": "Amsel"}, [("link", "required")]),
+    ],
+)
+def test_what_a_card_may_say(options: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    assert problems(with_options(**options)) == expected
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"), [(["image"], []), (["image", "image"], ["link"]), (["video"], ["link"])]
+)
+def test_card_shows_one_picture(kinds: list[str], expected: list[str]) -> None:
+    media = [MediaUse(f"asset-{number}", "", f"{kind}/any", 0, kind=kind) for number, kind in enumerate(kinds)]
+
+    assert problems(with_options(*media, link=LINK)) == [(name, "contradiction") for name in expected]
+    assert BlueskyConnector.is_one_step(with_options(link=LINK)) is False
