@@ -206,7 +206,7 @@ def test_good_posts_are_kept_as_they_came(amy: Session, changes: dict[str, Any])
         ),
         (
             {"embed": {"$type": "app.bsky.embed.record", "record": {}}},
-            "app.bsky.embed.record is not simulated at $.record.embed",
+            'Missing required key "uri" at $.record.embed.record',
         ),
     ],
 )

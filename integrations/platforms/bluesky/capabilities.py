@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from integrations.capabilities import Capabilities, MetricsRule, RateRule, Source, TextLimit
+from integrations.platforms.bluesky.addresses import POST_ADDRESS
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
@@ -15,6 +16,7 @@ IMAGES = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/ap
 GALLERY = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/gallery.json", READ)
 VIDEO = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/video.json", READ)
 EXTERNAL = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/external.json", READ)
+QUOTE = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/record.json", READ)
 CLIENT = Source("https://github.com/bluesky-social/social-app/blob/main/src/lib/constants.ts", READ)
 
 MAX_GRAPHEMES = 300
@@ -87,6 +89,11 @@ CAPABILITIES = Capabilities(
                 "maxLength": MAX_LINK_DESCRIPTION,
                 "description": "The words below the title.",
             },
+            "quote": {
+                "type": "string",
+                "pattern": POST_ADDRESS,
+                "description": "The post that is quoted: its at:// URI, or its address at https://bsky.app.",
+            },
         },
     },
     rates=(
@@ -102,5 +109,5 @@ CAPABILITIES = Capabilities(
         budget=RateRule("metrics", limit=300, window_s=300, scope="account", source=RATES),  # of 3,000 of an address
         source=GET_POSTS,
     ),
-    sources=(POST, PUT_RECORD, RATES, GET_POSTS, LABELS, IMAGES, GALLERY, VIDEO, EXTERNAL, CLIENT),
+    sources=(POST, PUT_RECORD, RATES, GET_POSTS, LABELS, IMAGES, GALLERY, VIDEO, EXTERNAL, QUOTE, CLIENT),
 )

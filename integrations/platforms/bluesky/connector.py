@@ -35,6 +35,7 @@ from integrations.platforms.bluesky.cards import card_embed, has_card, without_p
 from integrations.platforms.bluesky.errors import BLOB_GONE, error_from, error_name, rests_until
 from integrations.platforms.bluesky.keys import record_key
 from integrations.platforms.bluesky.media import PostMedia, embed_of, within
+from integrations.platforms.bluesky.quotes import has_quote, with_quote
 from integrations.platforms.bluesky.rules import post_problems
 from integrations.platforms.bluesky.text import facets, graphemes, has_mentions
 from integrations.protocols.uploads import Kept
@@ -48,7 +49,7 @@ POSTS = "app.bsky.feed.post"
 PUT = "/xrpc/com.atproto.repo.putRecord"
 GET = "/xrpc/com.atproto.repo.getRecord"
 DELETE = "/xrpc/com.atproto.repo.deleteRecord"
-NEED_FURTHER_CALLS = ("link",)
+NEED_FURTHER_CALLS = ("link", "quote")
 RESOLVE = "/xrpc/com.atproto.identity.resolveHandle"
 
 
@@ -78,7 +79,7 @@ class BlueskyConnector(Connector):
 
     @classmethod
     def is_one_step(cls, content: Content) -> bool:
-        """Whoever is mentioned has to be looked up before, and a page to be read."""
+        """Whoever is mentioned has to be looked up before, as what is quoted, and a page has to be read."""
         return super().is_one_step(content) and not (
             has_mentions(content.parts[0].text) or any(content.options.get(name) for name in NEED_FURTHER_CALLS)
         )
@@ -122,6 +123,11 @@ class BlueskyConnector(Connector):
 
     def _embed(self, step: Step, blobs: Sequence[Kept], progress: Progress) -> dict[str, Any] | None:
         """What the record shows beside its text, if anything."""
+        shown = self._shown(step, blobs, progress)
+        return with_quote(self.http, step, progress, shown, did_of=self._did_of) if has_quote(step) else shown
+
+    def _shown(self, step: Step, blobs: Sequence[Kept], progress: Progress) -> dict[str, Any] | None:
+        """Its card, or its files."""
         card = card_embed(self.http, step, progress, blobs[0] if blobs else None) if has_card(step) else None
         if card:
             return card

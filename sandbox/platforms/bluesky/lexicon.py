@@ -144,13 +144,10 @@ def blobs_in(value: Any) -> Iterator[dict[str, Any]]:
         yield from blobs_in(item)
 
 
-def not_simulated(value: Any, at: str) -> None:
-    raise Unfit(f"{value['$type']} is not simulated at {at}")
-
-
 STRONG_REF = fields(
     {"uri": string(form=is_at_uri, called="AT URI"), "cid": string(form=is_cid, called="CID")},
 )
+QUOTE = fields({"record": STRONG_REF})
 FACET = fields(
     {
         "index": fields({"byteStart": integer(0), "byteEnd": integer(0)}),
@@ -190,14 +187,14 @@ def post(image_max_bytes: int) -> Check:
     picture = blob("image/*", image_max_bytes)
     image = fields({"image": picture, "alt": string()}, {"aspectRatio": ASPECT_RATIO})
     shown = fields({"image": picture, "alt": string(), "aspectRatio": ASPECT_RATIO})
-    embeds = {
+    shown_beside = {
         "app.bsky.embed.external": LINK_CARD,
         "app.bsky.embed.images": fields({"images": array(image, 4)}),
         "app.bsky.embed.gallery": fields({"items": array(union({"app.bsky.embed.gallery#image": shown}), 20)}),
         "app.bsky.embed.video": VIDEO,
-        "app.bsky.embed.record": not_simulated,
-        "app.bsky.embed.recordWithMedia": not_simulated,
     }
+    with_media = fields({"record": QUOTE, "media": union(shown_beside)})
+    embeds = {**shown_beside, "app.bsky.embed.record": QUOTE, "app.bsky.embed.recordWithMedia": with_media}
     return fields(
         {"text": string(3_000, 300), "createdAt": string(form=is_datetime, called="datetime")},
         {

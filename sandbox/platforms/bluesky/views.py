@@ -172,7 +172,24 @@ def embed_view(server: Bluesky, did: str, embed: Any) -> dict[str, Any]:
             }
             address = f"{server.site.url}/watch/{quote(did, safe='')}/{cid}/playlist.m3u8"
             return {"embed": {"$type": "app.bsky.embed.video#view", "cid": cid, "playlist": address, **said}}
+        case {"$type": "app.bsky.embed.record", "record": {"uri": str(uri)}}:
+            return {"embed": {"$type": "app.bsky.embed.record#view", **quote_view(server, uri)}}
+        case {"$type": "app.bsky.embed.recordWithMedia", "record": {"record": {"uri": str(uri)}}, "media": media}:
+            beside = embed_view(server, did, media).get("embed")
+            both = {"record": quote_view(server, uri), "media": beside}
+            return {"embed": {"$type": "app.bsky.embed.recordWithMedia#view", **both}} if beside else {}
     return {}
+
+
+def quote_view(server: Bluesky, uri: str) -> dict[str, Any]:
+    """Return a quoted post as views show it; only one that was deleted or hidden is not found."""
+    post = server.site.posts.get(with_did(server, uri))
+    if post is None or server.status(server.account(post.person)) is not None:
+        return {"record": {"$type": "app.bsky.embed.record#viewNotFound", "uri": uri, "notFound": True}}
+    record = record_of(post)
+    shown = {"uri": record.uri, "cid": record.cid, "author": author(server.account(post.person)), "value": record.value}
+    kind = "app.bsky.embed.record#viewRecord"
+    return {"record": {"$type": kind, **shown, "indexedAt": rfc3339(post.created_ms)}}
 
 
 def picture_view(server: Bluesky, did: str, item: dict[str, Any], small: str) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integrations.contract import Content, MediaUse, Part
+from integrations.contract import Content, Found, MediaUse, Part, Published
+from integrations.errors import OutcomeUnknown, Rejected
 from integrations.platforms.bluesky import cards
 from integrations.platforms.bluesky.connector import BlueskyConnector
 from integrations.platforms.bluesky.tests.test_contract import record, send
@@ -17,6 +19,7 @@ from tests.kit.media_contract import MediaFolder, go_on, png
 from tests.world import Sandbox
 
 LINK = "https://amsel.example/page?a=1"
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 NOTHING: frozenset[str] = frozenset()
 
 
@@ -141,3 +144,83 @@ def test_card_shows_one_picture(kinds: list[str], expected: list[str]) -> None:
 
     assert problems(with_options(*media, link=LINK)) == [(name, "contradiction") for name in expected]
     assert BlueskyConnector.is_one_step(with_options(link=LINK)) is False
+
+
+# --- quotes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quoted(sandbox: Sandbox) -> dict[str, Any]:
+    """What names a post of berta's, in the words that it may be named by."""
+    berta = visit(sandbox, "bluesky", "berta")
+    published = send(berta, "Quote me")
+    key, handle = published.remote_id.rpartition("/")[2], berta.target.handle.removeprefix("@")
+    return {
+        "uri": published.remote_id,
+        "cid": published.facts["cid"],
+        "uri with handle": f"at://{handle}/app.bsky.feed.post/{key}",
+        "page": f"https://bsky.app/profile/{berta.target.remote_id}/post/{key}",
+        "page with handle": f"https://bsky.app/profile/{handle}/post/{key}",
+    }
+
+
+@pytest.mark.parametrize("how", ["uri", "uri with handle", "page", "page with handle"])
+def test_post_is_quoted_by_whatever_names_it(anna: SignedInAccount, quoted: dict[str, Any], how: str) -> None:
+    content = with_options(quote=quoted[how])
+
+    embed = record(anna, send(anna, content))["embed"]
+
+    reference = {"uri": quoted["uri"], "cid": quoted["cid"]}
+    assert embed == {"$type": "app.bsky.embed.record", "record": reference}
+    assert (problems(content), BlueskyConnector.is_one_step(content)) == ([], False)
+
+
+@pytest.mark.parametrize("beside", ["pictures", "card"])
+def test_post_that_quotes_shows_something_beside(
+    anna: SignedInAccount, quoted: dict[str, Any], tmp_path: Path, beside: str
+) -> None:
+    uses = [MediaFolder(tmp_path).picture()]
+    options = {"link": LINK, "link_title": "Amsel"} if beside == "card" else {}
+    content = with_options(*uses, quote=quoted["uri"], **options)
+
+    published = go_on(anna, step_of(content), InMemoryProgress())
+
+    embed = record(anna, published)["embed"]
+    kind = "external" if beside == "card" else "images"
+    assert (embed["$type"], embed["media"]["$type"]) == ("app.bsky.embed.recordWithMedia", f"app.bsky.embed.{kind}")
+    assert embed["record"]["record"]["uri"] == quoted["uri"]
+    assert len(anna.sandbox.posts("bluesky")[1]["media"]) == (beside == "pictures")
+
+
+def test_quote_whose_answer_was_lost_is_found_and_not_looked_for_again(
+    anna: SignedInAccount, quoted: dict[str, Any]
+) -> None:
+    step, notes = step_of(with_options(quote=quoted["uri"])), InMemoryProgress()
+    anna.fault("accept_then_reset")
+    with pytest.raises(OutcomeUnknown):
+        anna.connector.publish(step, progress=notes)
+
+    found = anna.connector.reconcile(step, progress=notes, since=LONG_AGO, known=NOTHING)
+    again = anna.connector.publish(step, progress=notes)
+
+    assert isinstance(found, Found)
+    assert isinstance(again, Published)
+    assert (again.remote_id, anna.texts(), anna.calls("metrics")) == (found.remote_id, ["Quote me", "Look"], 1)
+
+
+@pytest.mark.parametrize("whose", ["did:plc:ewvi7nxzyoun6zhxrhs64oiz", "nobody.bsky.social"])
+def test_quote_of_nothing_is_refused_before_anything_is_out(anna: SignedInAccount, whose: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        send(anna, with_options(quote=f"at://{whose}/app.bsky.feed.post/3jzfcijpj2z2a"))
+
+    assert (caught.value.code, anna.texts()) == ("quote_not_found", [])
+    assert "post_options.bluesky.quote" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["at://anna/app.bsky.feed.post/3k", "at://did:plc:a/app.bsky.feed.like/3k", "https://bsky.app/profile/a.b",
+     "https://bsky.app.evil.example/profile/a.b/post/3k", "at://did:plc:a/app.bsky.feed.post/3k\n"],
+)  # fmt: skip
+def test_what_names_no_post_is_no_quote(address: str) -> None:
+    assert problems(with_options(quote=address)) == [("quote", "invalid_format")]
