@@ -105,7 +105,22 @@ POST = fields(
         "embed": Union(EMBEDS),
     }
 )
-RECORDS = Union({"app.bsky.feed.post": POST})
+_GATE: Mapping[str, Shape] = {"post!": AT_URI, "createdAt!": MOMENT}
+_THREADGATE = "app.bsky.feed.threadgate"
+REPLY_RULE = Union(
+    {
+        **{f"{_THREADGATE}#{name}Rule": fields() for name in ("mention", "follower", "following")},
+        f"{_THREADGATE}#listRule": fields({"list!": AT_URI}),
+    }
+)
+QUOTE_RULE = Union({"app.bsky.feed.postgate#disableRule": fields()})
+RECORDS = Union(
+    {
+        "app.bsky.feed.post": POST,
+        _THREADGATE: fields({**_GATE, "allow": Items(REPLY_RULE, most=5)}),
+        "app.bsky.feed.postgate": fields({**_GATE, "embeddingRules": Items(QUOTE_RULE, most=5)}),
+    }
+)
 
 # --- answers ---------------------------------------------------------------------------------------------------------
 COMMIT = fields({"cid!": CID, "rev!": TID})

@@ -24,10 +24,12 @@ def _addresses_of(collection: str, page: str) -> str:
 
 
 POST_ADDRESS = _addresses_of("app.bsky.feed.post", "post")
+LIST_ADDRESS = _addresses_of("app.bsky.graph.list", "lists")
 
 
 def place_of(address: str, pattern: str) -> tuple[str, str]:
-    """Whose record an address names, by DID or handle, and its key; `pattern`: POST_ADDRESS, which it fits."""
+    """Whose record an address names, by DID or handle, and its key; `pattern`: which of
+    POST_ADDRESS and LIST_ADDRESS it fits."""
     found = re.fullmatch(pattern, address)
     whose, key = [part for part in found.groups() if part] if found else ("", "")
     return whose, key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integrations.capabilities import Capabilities, MetricsRule, RateRule, Source, TextLimit
-from integrations.platforms.bluesky.addresses import POST_ADDRESS
+from integrations.platforms.bluesky.addresses import LIST_ADDRESS, POST_ADDRESS
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
@@ -16,6 +16,8 @@ IMAGES = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/ap
 GALLERY = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/gallery.json", READ)
 VIDEO = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/video.json", READ)
 EXTERNAL = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/external.json", READ)
+THREADGATE = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/threadgate.json", READ)
+POSTGATE = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/postgate.json", READ)
 QUOTE = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/record.json", READ)
 CLIENT = Source("https://github.com/bluesky-social/social-app/blob/main/src/lib/constants.ts", READ)
 
@@ -24,6 +26,7 @@ MAX_BYTES = 3_000
 MAX_TAG_GRAPHEMES = 64
 MAX_TAG_BYTES = 640
 MAX_LANGS = 3
+MAX_GATE_RULES = 5
 
 MAX_IN_IMAGES = 4  # as app.bsky.embed.images, which every client shows; more go as app.bsky.embed.gallery
 MAX_IN_GALLERY = 10  # the lexicon takes 20 and asks clients to stop here
@@ -89,6 +92,23 @@ CAPABILITIES = Capabilities(
                 "maxLength": MAX_LINK_DESCRIPTION,
                 "description": "The words below the title.",
             },
+            "threadgate": {
+                "type": "array",
+                "maxItems": MAX_GATE_RULES,
+                "items": {
+                    "type": "string",
+                    "pattern": f"^(?:mentionRule|followerRule|followingRule)$|{LIST_ADDRESS}",
+                    "description": "mentionRule (whom the post mentions), followerRule (who follows you), "
+                    "followingRule (whom you follow), or a list's at:// URI or address at https://bsky.app.",
+                },
+                "description": "Who may reply; [] = nobody, left out = everybody.",
+            },
+            "postgate": {
+                "type": "array",
+                "maxItems": 1,
+                "items": {"type": "string", "enum": ["disableRule"]},
+                "description": "disableRule: nobody may quote the post.",
+            },
             "quote": {
                 "type": "string",
                 "pattern": POST_ADDRESS,
@@ -109,5 +129,19 @@ CAPABILITIES = Capabilities(
         budget=RateRule("metrics", limit=300, window_s=300, scope="account", source=RATES),  # of 3,000 of an address
         source=GET_POSTS,
     ),
-    sources=(POST, PUT_RECORD, RATES, GET_POSTS, LABELS, IMAGES, GALLERY, VIDEO, EXTERNAL, QUOTE, CLIENT),
+    sources=(
+        POST,
+        PUT_RECORD,
+        RATES,
+        GET_POSTS,
+        LABELS,
+        IMAGES,
+        GALLERY,
+        VIDEO,
+        EXTERNAL,
+        QUOTE,
+        THREADGATE,
+        POSTGATE,
+        CLIENT,
+    ),
 )

@@ -33,6 +33,7 @@ from integrations.platforms.bluesky.addresses import post_url
 from integrations.platforms.bluesky.capabilities import CAPABILITIES, MAX_BYTES, MAX_GRAPHEMES
 from integrations.platforms.bluesky.cards import card_embed, has_card, without_picture
 from integrations.platforms.bluesky.errors import BLOB_GONE, error_from, error_name, rests_until
+from integrations.platforms.bluesky.gates import Rules, gates_of
 from integrations.platforms.bluesky.keys import record_key
 from integrations.platforms.bluesky.media import PostMedia, embed_of, within
 from integrations.platforms.bluesky.quotes import has_quote, with_quote
@@ -49,7 +50,8 @@ POSTS = "app.bsky.feed.post"
 PUT = "/xrpc/com.atproto.repo.putRecord"
 GET = "/xrpc/com.atproto.repo.getRecord"
 DELETE = "/xrpc/com.atproto.repo.deleteRecord"
-NEED_FURTHER_CALLS = ("link", "quote")
+GATE_MISSING = "gate_missing"
+NEED_FURTHER_CALLS = ("link", "quote", "threadgate", "postgate")
 RESOLVE = "/xrpc/com.atproto.identity.resolveHandle"
 
 
@@ -79,9 +81,10 @@ class BlueskyConnector(Connector):
 
     @classmethod
     def is_one_step(cls, content: Content) -> bool:
-        """Whoever is mentioned has to be looked up before, as what is quoted, and a page has to be read."""
+        """Whoever is mentioned has to be looked up before, as what is quoted; pages are read, and gates written."""
         return super().is_one_step(content) and not (
-            has_mentions(content.parts[0].text) or any(content.options.get(name) for name in NEED_FURTHER_CALLS)
+            has_mentions(content.parts[0].text)
+            or any(content.options.get(name) is not None for name in NEED_FURTHER_CALLS)
         )
 
     @classmethod
@@ -101,8 +104,9 @@ class BlueskyConnector(Connector):
         if waits := media.go_on():
             return waits
         record = self._whole_record(step, list(media.kept.values()), progress)
+        gates = gates_of(step, did_of=self._did_of)
         try:
-            return self._put(step, record)
+            published = self._put(step, record)
         except Rejected as refused:
             if refused.code != BLOB_GONE:
                 raise
@@ -111,6 +115,25 @@ class BlueskyConnector(Connector):
             if not step.part.media:
                 raise
             return media.upload_again(refused)
+        try:
+            self._close(step, gates)
+        except CallFailed as failure:
+            # The post is out, which no other failure may deny; whoever looks it up closes its gates.
+            sentence = f"The post is out, but not yet who may reply to it or quote it: {failure.message}"
+            raise OutcomeUnknown(sentence, code=GATE_MISSING, http_status=failure.http_status) from failure
+        return published
+
+    def _close(self, step: Step, gates: Mapping[str, Rules]) -> None:
+        """Write the gates of a part that is out, where they are not there yet."""
+        for collection, rules in gates.items():
+            place = {"repo": self.target.remote_id, "collection": collection, "rkey": record_key(step.key)}
+            post = f"at://{self.target.remote_id}/{POSTS}/{record_key(step.key)}"
+            record = {"$type": collection, "post": post, "createdAt": _now(), **rules}
+            answer = self.http.post(PUT, json={**place, "record": record, "swapRecord": None})
+            if answer.is_ok and not _reference(answer.fields())[0]:
+                raise answer.in_doubt("names no record", code="no_id")
+            if not answer.is_ok and error_name(answer) != "InvalidSwap":
+                raise error_from(answer)
 
     def _whole_record(self, step: Step, blobs: Sequence[Kept], progress: Progress) -> Mapping[str, Any]:
         kept = progress.data.get("record")
@@ -158,14 +181,20 @@ class BlueskyConnector(Connector):
         since: datetime,  # noqa: ARG002
         known: frozenset[str],  # noqa: ARG002
     ) -> Found | Absent | CannotTell:
-        """Ask the repository for the part's own key; it is never late.
+        """Ask the repository for the part's own key; it is never late. What is found gets the gates that it lacks.
 
         Source: https://docs.bsky.app/docs/api/com-atproto-repo-get-record (read 2026-11-23).
         """
         try:
-            return self._look_up(step)
+            looked = self._look_up(step)
         except _SomethingElse:
             return CannotTell("something else is under its key")
+        if isinstance(looked, Found):
+            try:
+                self._close(step, gates_of(step, did_of=self._did_of))
+            except Rejected as refused:
+                return CannotTell(f"the post is out, but not who may reply to it or quote it ({refused.message})")
+        return looked
 
     def delete(self, remote_id: str) -> None:
         """Source: https://docs.bsky.app/docs/api/com-atproto-repo-delete-record (read 2026-11-23)."""
@@ -204,7 +233,7 @@ class BlueskyConnector(Connector):
         record: dict[str, Any] = {
             "$type": POSTS,
             "text": step.part.text,
-            "createdAt": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "createdAt": _now(),
         }
         if marks := facets(step.part.text, did_of=self._did_of):
             record["facets"] = marks
@@ -234,6 +263,10 @@ class _SomethingElse(Rejected):
 
     def __init__(self) -> None:
         super().__init__("Something else is in this post's place in the repository.", code="key_taken")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _reference(read: Any) -> tuple[str, str]:

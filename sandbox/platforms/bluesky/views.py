@@ -13,8 +13,8 @@ from sandbox.platforms.bluesky.accounts import Account, Record
 from sandbox.platforms.bluesky.lexicon import is_blob, pictures_in
 from sandbox.platforms.bluesky.queries import limit_in, listed, params
 from sandbox.platforms.bluesky.server import ROUTES, Bluesky
-from sandbox.platforms.bluesky.syntax import POSTS, is_at_uri, ms_of
-from sandbox.records import Post
+from sandbox.platforms.bluesky.syntax import POSTGATES, POSTS, is_at_uri, ms_of
+from sandbox.records import Post, Token
 from sandbox.routing import Operation
 from sandbox.wire import Answer, Request, html_answer, json_answer
 
@@ -34,8 +34,19 @@ def posts(server: Bluesky, request: Request) -> Answer:
     uris = listed(request, "uris", MAX_POSTS)
     if not all(is_at_uri(uri) for uri in uris):
         raise errors.invalid("Error: uris must be a valid at-uri")
+    viewer = server.site.tokens.get(request.bearer() or "")
     found = (visible(server, with_did(server, uri), request.at_ms) for uri in dict.fromkeys(uris))
-    return json_answer(200, {"posts": [post_view(server, post) for post in found if post]})
+    views = [{**post_view(server, post), **viewer_view(server, post, viewer)} for post in found if post]
+    return json_answer(200, {"posts": views})
+
+
+def viewer_view(server: Bluesky, post: Post, viewer: Token | None) -> dict[str, Any]:
+    """Return what is said to whoever is signed in: whether somebody else's post lets itself be quoted."""
+    if viewer is None or viewer.grant.person in (None, post.person):
+        return {}
+    gate = server.account(post.person).record(POSTGATES, record_of(post).rkey)
+    rules = gate.value.get("embeddingRules") if gate else None
+    return {"viewer": {"embeddingDisabled": bool(rules)}}
 
 
 # https://docs.bsky.app/docs/api/app-bsky-feed-get-author-feed

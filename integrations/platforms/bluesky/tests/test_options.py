@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from integrations.contract import Content, Found, MediaUse, Part, Published
+from integrations.contract import CannotTell, Content, Found, MediaUse, Part, Published
 from integrations.errors import OutcomeUnknown, Rejected
 from integrations.platforms.bluesky import cards
 from integrations.platforms.bluesky.connector import BlueskyConnector
@@ -224,3 +224,98 @@ def test_quote_of_nothing_is_refused_before_anything_is_out(anna: SignedInAccoun
 )  # fmt: skip
 def test_what_names_no_post_is_no_quote(address: str) -> None:
     assert problems(with_options(quote=address)) == [("quote", "invalid_format")]
+
+
+# --- gates -----------------------------------------------------------------------------------------------------------
+THREADGATE, POSTGATE = "app.bsky.feed.threadgate", "app.bsky.feed.postgate"
+
+
+def gate(anna: SignedInAccount, collection: str, key: str) -> Any:
+    """What the gate under this key says; None where there is none."""
+    params = {"repo": anna.target.remote_id, "collection": collection, "rkey": key.rpartition("/")[2]}
+    return anna.connector.http.get("/xrpc/com.atproto.repo.getRecord", params=params).fields().get("value")
+
+
+def test_gates_say_who_may_reply_and_that_nobody_quotes(anna: SignedInAccount, sandbox: Sandbox) -> None:
+    handle = anna.target.handle.removeprefix("@")
+    lists = [f"https://bsky.app/profile/{handle}/lists/3k", "at://did:plc:a/app.bsky.graph.list/3l"]
+    content = with_options(threadgate=["mentionRule", "followerRule", *lists], postgate=["disableRule"])
+
+    published = send(anna, content)
+
+    replies, quotes = gate(anna, THREADGATE, published.remote_id), gate(anna, POSTGATE, published.remote_id)
+    assert replies["post"] == quotes["post"] == published.remote_id
+    assert replies["allow"] == [
+        {"$type": f"{THREADGATE}#mentionRule"},
+        {"$type": f"{THREADGATE}#followerRule"},
+        {"$type": f"{THREADGATE}#listRule", "list": f"at://{anna.target.remote_id}/app.bsky.graph.list/3k"},
+        {"$type": f"{THREADGATE}#listRule", "list": lists[1]},
+    ]
+    assert quotes["embeddingRules"] == [{"$type": f"{POSTGATE}#disableRule"}]
+    assert (problems(content), anna.marks) == ([], 1)
+
+    with pytest.raises(Rejected) as caught:
+        send(visit(sandbox, "bluesky", "berta"), with_options(quote=published.remote_id))
+    assert (caught.value.code, anna.texts()) == ("quote_not_allowed", ["Look"])
+
+
+def test_replies_are_gated_at_the_root_and_quotes_at_each_part(anna: SignedInAccount) -> None:
+    options = {"threadgate": [], "postgate": ["disableRule"], "link": LINK, "link_title": "Amsel"}
+    content = Content((Part("One"), Part("Two", kind="reply")), options, "thread")
+
+    root = send(anna, content)
+    reply = send(anna, content, root)
+
+    assert gate(anna, THREADGATE, root.remote_id)["allow"] == []
+    assert [bool(gate(anna, THREADGATE, reply.remote_id)), bool(gate(anna, POSTGATE, reply.remote_id))] == [False, True]
+    assert ["embed" in record(anna, one) for one in (root, reply)] == [True, False]
+
+
+@pytest.mark.parametrize("effect", ["reset_before", "accept_then_reset", "accept_then_500", "garbage_200"])
+def test_gate_whose_answer_was_lost_is_written_when_the_post_is_looked_up(anna: SignedInAccount, effect: str) -> None:
+    step, notes = step_of(with_options(threadgate=[], postgate=["disableRule"])), InMemoryProgress()
+    anna.fault(effect, operation="other")
+    with pytest.raises(OutcomeUnknown) as caught:
+        anna.connector.publish(step, progress=notes)
+
+    found = anna.connector.reconcile(step, progress=notes, since=LONG_AGO, known=NOTHING)
+
+    assert isinstance(found, Found)
+    assert (caught.value.code, anna.texts(), anna.calls("publish")) == ("gate_missing", ["Look"], 1)
+    assert gate(anna, THREADGATE, found.remote_id)["allow"] == []
+    assert gate(anna, POSTGATE, found.remote_id)
+
+
+def test_gate_that_is_refused_is_for_a_person_to_see(anna: SignedInAccount) -> None:
+    step = step_of(with_options(threadgate=[]))
+    anna.fault("reject_content", "other", times=2)
+    with pytest.raises(OutcomeUnknown):
+        anna.connector.publish(step, progress=InMemoryProgress())
+
+    looked = anna.connector.reconcile(step, progress=InMemoryProgress(), since=LONG_AGO, known=NOTHING)
+
+    assert isinstance(looked, CannotTell)
+    assert looked.reason.startswith("the post is out")
+
+
+def test_list_of_nobody_is_refused_before_anything_is_out(anna: SignedInAccount) -> None:
+    with pytest.raises(Rejected) as caught:
+        send(anna, with_options(threadgate=["at://nobody.bsky.social/app.bsky.graph.list/3k"]))
+
+    assert (caught.value.code, anna.texts()) == ("list_not_found", [])
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"threadgate": ["followingRule"] * 5, "postgate": []}, []),
+        ({"threadgate": ["followingRule"] * 6}, [("threadgate", "too_many")]),
+        ({"threadgate": ["everybody"]}, [("threadgate", "invalid_format")]),
+        ({"threadgate": ["at://did:plc:a/app.bsky.feed.post/3k"]}, [("threadgate", "invalid_format")]),
+        ({"threadgate": "mentionRule"}, [("threadgate", "invalid_type")]),
+        ({"postgate": ["mentionRule"]}, [("postgate", "invalid_choice")]),
+    ],
+)
+def test_what_a_gate_may_say(options: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    assert problems(with_options(**options)) == expected
+    assert BlueskyConnector.is_one_step(with_options(**options)) is False
