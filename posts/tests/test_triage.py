@@ -1,0 +1,242 @@
+"""Triage in Django admin: what needs a person, by cause, and what is done about it from there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.roles import SiteRole
+from accounts.tests.factories import make_user
+from integrations.models import SocialAccount
+from integrations.tests.factories import make_account
+from mastablasta.core.api.pages import POLICY
+from posts.models import Attempt, Delivery, Post
+from posts.queue import claims
+from posts.tests.factories import NOON, make_delivery
+from tests.test_description import BACKEND
+
+pytestmark = pytest.mark.django_db
+OVERVIEW, ACT = "/admin/triage/", "/admin/triage/act/"
+CANARY = "canary-51c9"
+FAILED: dict[str, Any] = {
+    "state": "failed", "error_code": "timed_out", "error_message": "No answer.", "error_retryable": True,
+}  # fmt: skip
+REFUSED: dict[str, Any] = {"state": "rejected", "error_code": "too_long", "error_message": "Too long."}
+UNCONFIRMED: dict[str, Any] = {
+    "state": "unconfirmed", "sent_at": NOON, "doubted_at": NOON, "error_code": "timed_out", "progress": {"key": CANARY},
+}  # fmt: skip
+HELD: dict[str, Any] = {"state": "held", "error_code": "missed", "error_message": "It was due yesterday."}
+
+
+def client_of(role: SiteRole = SiteRole.ADMIN) -> Client:
+    client = Client()
+    client.force_login(make_user(site_role=role), backend=BACKEND)
+    return client
+
+
+def stuck(account: SocialAccount | None = None, /, **fields: Any) -> Delivery:
+    """A delivery that stands still, with its post's status as the engine leaves it."""
+    delivery = make_delivery(account, **fields)
+    claims.recompute_post_status([delivery.post_id], at=NOON)
+    return delivery
+
+
+def text_of(response: Any) -> str:
+    """What a page says, without its markup."""
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+
+
+def held_in(response: Any) -> str:
+    found = re.search(r'name="held" value="([^"]+)"', response.content.decode())
+    assert found is not None, text_of(response)
+    return found[1]
+
+
+def look(client: Client, action: str, deliveries: list[Delivery], **fields: Any) -> Any:
+    return client.post(ACT, {"action": action, "picked": [str(one.id) for one in deliveries], **fields})
+
+
+def confirm(client: Client, seen: Any, **fields: Any) -> Any:
+    return client.post(ACT, {"held": held_in(seen), **fields}, follow=True)
+
+
+def states() -> dict[Any, str]:
+    return dict(Delivery.objects.values_list("id", "state"))
+
+
+def queries(work: Callable[[], Any]) -> int:
+    with CaptureQueriesContext(connection) as found:
+        assert work().status_code == 200
+    return len(found)
+
+
+def test_what_needs_a_person_is_gathered_by_its_cause() -> None:
+    client = client_of()
+    assert "All is well" in text_of(client.get(OVERVIEW))
+    first, second = make_account(), make_account()
+    for account, fields in ((first, FAILED), (first, FAILED), (second, FAILED), (first, HELD), (second, UNCONFIRMED)):
+        stuck(account, **fields)
+    stuck(first)  # waits for its time: nobody's business
+    gone = stuck(first, **FAILED)
+    Post.objects.filter(id=gone.post_id).update(deleted_at=NOON)
+
+    page = client.get(OVERVIEW)
+
+    counted = [(one["name"], one["group"].count, one["group"].accounts) for one in page.context["groups"]]
+    assert counted[0] == ("Failed: timed out (Mastodon)", 3, 2)
+    assert sorted(counted[1:]) == [
+        ("Held: missed (Mastodon)", 1, 1), ("Unconfirmed: timed out (Mastodon)", 1, 1)
+    ]  # fmt: skip
+    group = client.get(page.context["groups"][0]["address"])
+    assert (len(group.context["rows"]), [share.count for share in group.context["accounts"]]) == (3, [2, 1])
+    own = client.get(f"{page.context['groups'][0]['address']}&account={first.id}")
+    assert {row.account_id for row in own.context["rows"]} == {first.id}
+    for shown in (page, group):
+        assert shown.headers["Content-Security-Policy"] == POLICY
+        assert re.findall(r"<script(?![^>]* src=)|<style|\son\w+=|\sstyle=", shown.content.decode()) == []
+
+
+def test_pages_of_a_group_hold_each_row_once_and_cost_the_same_however_many() -> None:
+    client, account = client_of(), make_account()
+    stuck(account, **FAILED)
+    address = f"{OVERVIEW}group/?state=failed&code=timed_out&platform=mastodon"
+    client.get(OVERVIEW)
+    few = [queries(lambda: client.get(OVERVIEW)), queries(lambda: client.get(address))]
+    template = Delivery.objects.get()
+    posts = Post.objects.bulk_create(Post(workspace=account.workspace, content=str(n)) for n in range(119))
+    fields = {name: getattr(template, name) for name in (*FAILED, "workspace_id", "account_id", "platform", "due_at")}
+    Delivery.objects.bulk_create(Delivery(post=post, **fields) for post in posts)
+
+    many = [queries(lambda: client.get(OVERVIEW)), queries(lambda: client.get(address))]
+    pages = [client.get(address)]
+    while pages[-1].context["next"]:
+        pages.append(client.get(address, {"after": pages[-1].context["next"]} | _query(address)))
+
+    assert many == few
+    ids = [row.id for page in pages for row in page.context["rows"]]
+    assert (len(pages), len(ids), len(set(ids))) == (3, 120, 120)
+
+
+def _query(address: str) -> dict[str, str]:
+    return dict(pair.split("=") for pair in address.partition("?")[2].split("&"))
+
+
+def test_retry_shows_first_what_it_does_and_does_just_that() -> None:
+    client = client_of()
+    failed, refused, doubtful = [stuck(**FAILED) for _ in range(2)], stuck(**REFUSED), stuck(**UNCONFIRMED)
+    other = stuck(**FAILED)  # of another workspace, and not picked
+    before = states()
+
+    seen = look(client, "retry", [*failed, refused, doubtful])
+    assert states() == before
+    done = confirm(client, seen)
+
+    sentence = "Retries 2 that were not sent; 1 refused as written, 1 unconfirmed are left out."
+    assert seen.context["sentence"] == sentence
+    assert "Edit the post before you retry it." in text_of(seen)
+    assert "Retried: 2." in text_of(done)
+    assert states() == {**before, **{one.id: "queued" for one in failed}}
+    assert {other.id, doubtful.id}.isdisjoint(one.id for one in Delivery.objects.exclude(released_at=None))
+    assert not Attempt.objects.exists()
+    assert CANARY not in seen.content.decode() + done.content.decode()
+
+
+def test_what_changed_since_the_preview_is_left_out_and_said() -> None:
+    client = client_of()
+    first, second = stuck(**FAILED), stuck(**FAILED)
+    seen = look(client, "retry", [first, second])
+    doubt = {"state": "published", "remote_id": "7", "published_at": NOON}
+    Delivery.objects.filter(id=second.id).delete()
+    make_again = Delivery(**{**_fields(second), **doubt, "error_code": ""})
+    make_again.save(force_insert=True)
+
+    done, again = confirm(client, seen), confirm(client, seen)
+
+    assert "Retried: 1. 1 has changed meanwhile and was left out." in text_of(done)
+    assert "2 have changed meanwhile and were left out." in text_of(again)
+    assert states() == {first.id: "queued", second.id: "published"}
+
+
+def _fields(delivery: Delivery) -> dict[str, Any]:
+    return {field.attname: getattr(delivery, field.attname) for field in Delivery._meta.fields}
+
+
+def test_a_whole_group_is_acted_on_and_nothing_else() -> None:
+    client, account = client_of(), make_account()
+    failed = [stuck(account, **FAILED) for _ in range(3)]
+    others = [stuck(**FAILED), stuck(account, **HELD)]
+    cause = {"state": "failed", "code": "timed_out", "platform": "mastodon", "account": str(account.id)}
+
+    seen = client.post(ACT, {"action": "cancel", "scope": "group", **cause})
+    confirm(client, seen)
+
+    assert seen.context["sentence"] == "Cancels 3."
+    assert states() == {**{one.id: "cancelled" for one in failed}, **{one.id: one.state for one in others}}
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "state", "sentence"),
+    [
+        ("reschedule", HELD, "queued", "Sends 1 at 2030-01-31 09:00 UTC."),
+        ("publish", HELD, "queued", "Publishes 1 now."),
+        ("published", UNCONFIRMED, "published", "Notes of 1 that it is published."),
+        ("not_published", UNCONFIRMED, "failed", "Notes of 1 that it is not published."),
+        ("cancel", UNCONFIRMED, "unconfirmed", "Cancels 0; 1 unconfirmed is left out."),
+        ("publish", UNCONFIRMED, "unconfirmed", "Publishes 0 now; 1 under way is left out."),
+        ("reschedule", UNCONFIRMED, "unconfirmed", "Sends 0 at 2030-01-31 09:00 UTC; 1 unconfirmed is left out."),
+        ("retry", UNCONFIRMED, "unconfirmed", "Retries 0 that were not sent; 1 unconfirmed is left out."),
+        ("published", FAILED, "failed", "Notes of 0 that they are published; 1 not unconfirmed is left out."),
+    ],
+)
+def test_each_action_says_and_does_what_the_api_would(
+    action: str, fields: dict[str, Any], state: str, sentence: str
+) -> None:
+    client, delivery, other = client_of(), stuck(**fields), stuck(**fields)
+
+    seen = look(client, action, [delivery], scheduled_at="2030-01-31T09:00")
+    if state != fields["state"]:
+        confirm(client, seen, **{f"url-{delivery.id}": "https://mastodon.test/@ada/7"})
+
+    assert seen.context["sentence"] == sentence
+    delivery.refresh_from_db()
+    assert states() == {delivery.id: state, other.id: fields["state"]}
+    assert delivery.url == ("https://mastodon.test/@ada/7" if state == "published" else "")
+    assert (delivery.resolved_by is not None) == (state == "published")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"action": "explode"}, "Choose what is to be done."),
+        ({"action": "reschedule", "scheduled_at": "soon"}, "Give the other time, in UTC."),
+        ({"action": "reschedule", "scheduled_at": "2020-01-31T09:00"}, "in the past"),
+        ({"action": "retry", "picked": "x"}, "Nothing was picked."),
+        ({"held": "forged"}, "looked at too long ago"),
+    ],
+)
+def test_what_cannot_be_done_is_said(fields: dict[str, str], words: str) -> None:
+    assert words in text_of(client_of().post(ACT, {"back": OVERVIEW, **fields}, follow=True))
+
+
+def test_a_preview_costs_the_same_for_one_and_for_thirty() -> None:
+    client, account = client_of(), make_account()
+    deliveries = [stuck(account, **FAILED) for _ in range(30)]
+    look(client, "retry", deliveries[:1])
+
+    counts = [queries(lambda many=many: look(client, "retry", deliveries[:many])) for many in (1, 30)]  # type: ignore[misc]
+
+    assert counts[0] == counts[1]
+
+
+def test_nobody_else_gets_there() -> None:
+    delivery = stuck(**FAILED)
+    for client in (Client(), client_of(SiteRole.EDITOR)):
+        for answer in (client.get(OVERVIEW), look(client, "retry", [delivery])):
+            assert (answer.status_code, answer.headers["Location"].split("?")[0]) == (302, "/admin/login/")
+    assert states() == {delivery.id: "failed"}
