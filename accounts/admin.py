@@ -16,7 +16,7 @@ from accounts.models import ApiKey, Invitation, Membership, Session, User, Works
 from accounts.services.api_keys import revoke_api_key
 from accounts.services.members import end_membership
 from accounts.services.sign_in import end_session
-from mastablasta.core.admin_base import Page, ReadOnlyPage
+from mastablasta.core.admin_base import MANAGE, Page, ReadOnlyPage
 
 
 class MembershipRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
@@ -31,14 +31,14 @@ class MembershipRows(admin.TabularInline):  # type: ignore[type-arg]  # generic 
 
 
 @admin.register(User)
-class UserPage(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class UserPage(Page, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """A person: role on this site, whether they may sign in, which workspaces they are in."""
 
     form = PersonForm
     add_form = NewPersonForm
     change_password_form = NewPasswordForm
-    list_display = ("email", "name", "site_role", "is_active", "last_login", "created_at")
-    list_filter = ("site_role", "is_active")
+    list_display = ("email", "name", "site_role", "has_staff_access", "is_active", "last_login", "created_at")
+    list_filter = ("site_role", "has_staff_access", "is_active")
     search_fields = ("email", "name")
     ordering = ("email",)
     date_hierarchy = "created_at"
@@ -46,13 +46,12 @@ class UserPage(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs onl
     autocomplete_fields = ("default_workspace",)
     readonly_fields = ("password_set", "last_login", "created_at", "updated_at")
     fieldsets = (
-        (None, {"fields": ("email", "name", "site_role", "is_active", "password_set")}),
+        (None, {"fields": ("email", "name", "site_role", "has_staff_access", "is_active", "password_set")}),
         ("At home", {"fields": ("default_workspace", "timezone")}),
         ("Times", {"fields": ("last_login", "created_at", "updated_at")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "site_role", "password1", "password2")}),)
     inlines = (MembershipRows,)
-    show_full_result_count = False
 
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.inlines if obj else ()
@@ -70,6 +69,8 @@ class UserPage(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs onl
 class WorkspacePage(Page):
     """Made and deleted by their members."""
 
+    workspace_path = "id"
+    writing = MANAGE
     form = WorkspaceForm
     list_display = ("name", "is_personal", "missed_post_policy", "missed_post_hours", "created_at", "deleted_at")
     list_filter = ("is_personal", "missed_post_policy", ("deleted_at", admin.EmptyFieldListFilter))
@@ -89,6 +90,8 @@ class WorkspacePage(Page):
 class MembershipPage(Page):
     """Deleting one ends the person's API keys for the workspace and the invitations that they sent."""
 
+    workspace_path = "workspace"
+    writing = None
     list_display = ("user", "workspace", "role", "created_at")
     list_filter = ("role",)
     search_fields = ("user__email", "workspace__name")
@@ -122,6 +125,8 @@ class StandingFilter(admin.SimpleListFilter):
 class InvitationPage(ReadOnlyPage):
     """Sent and withdrawn by owners and admins of the workspace. The tokens are nowhere stored."""
 
+    workspace_path = "workspace"
+    reading = writing = MANAGE
     hidden = ("sha256",)
     list_display = ("email", "workspace", "role", "invited_by", "expires_at", "accepted_at", "withdrawn_at")
     list_filter = ("role", ("accepted_at", admin.EmptyFieldListFilter))

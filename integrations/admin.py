@@ -23,6 +23,7 @@ class PlatformHostPage(ReadOnlyPage):
 
 @admin.register(Credential)
 class CredentialPage(ReadOnlyPage):
+    workspace_path = "workspace"
     hidden = ("access_enc", "refresh_enc", "refresh_lease")
     list_display = ("subject", "platform_host", "workspace", "state", "expires_at", "refreshed_at", "error")
     list_filter = ("state", "platform_host__platform")
@@ -35,6 +36,7 @@ class CredentialPage(ReadOnlyPage):
 class SocialAccountPage(ReadOnlyPage):
     """Connected, paused and disconnected in the API, where the platform is told."""
 
+    workspace_path = "workspace"
     hidden = ("target_token_enc", "facts")  # facts: as the platform gave them; what is in there is not ours to show
     list_display = ("handle", "platform", "workspace", "kind", "state", "is_default", "checked_at", "state_reason")
     list_filter = ("platform", "state", "kind", "is_default")

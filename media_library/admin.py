@@ -63,6 +63,7 @@ class RenditionRows(admin.TabularInline):  # type: ignore[type-arg]  # generic i
 class AssetPage(ReadOnlyPage):
     """The list is a grid by its style sheet alone: boxes, sorting and actions are the admin's own."""
 
+    workspace_path = "workspace"
     list_display = ("picture", "filename", "state", "what", "facts_in_short", "whose", "created_at")
     list_display_links = ("picture", "filename")
     list_filter = ("kind", "status", UsedFilter, ("deleted_at", admin.EmptyFieldListFilter))
@@ -168,6 +169,7 @@ class AssetPage(ReadOnlyPage):
 
 @admin.register(Rendition)
 class RenditionPage(ReadOnlyPage):
+    workspace_path = "asset__workspace"
     list_display = ("asset", "recipe_key", "status", "mime_type", "size", "created_at")
     list_filter = ("status", "mime_type")
     search_fields = ("asset__filename", "=id", "recipe_key")

@@ -17,6 +17,7 @@ from webhooks.services import deliveries, endpoints
 class EndpointPage(ReadOnlyPage):
     """Registered and changed in the API, where the address is checked and the secret shown once."""
 
+    workspace_path = "workspace"
     hidden = ("secret_enc", "old_secret_enc")
     list_display = ("url", "workspace", "status", "disabled_reason", "disabled_at", "created_by", "created_at")
     list_filter = ("status",)
@@ -59,6 +60,7 @@ class EndpointLanePage(ReadOnlyPage):
 
 @admin.register(Event)
 class EventPage(ReadOnlyPage):
+    workspace_path = "workspace"
     list_display = ("type", "workspace", "created_at", "is_fanned_out", "id")
     list_filter = ("type", "is_fanned_out")
     search_fields = ("=id", "workspace__name")
@@ -68,6 +70,7 @@ class EventPage(ReadOnlyPage):
 
 @admin.register(EndpointDelivery)
 class EndpointDeliveryPage(ReadOnlyPage):
+    workspace_path = "endpoint__workspace"
     list_display = ("event", "endpoint", "state", "attempt_count", "http_status", "error_message", "next_attempt_at")
     list_filter = ("state", "event__type", "http_status", "error_code")
     search_fields = ("=id", "=event__id", "endpoint__url", "endpoint__workspace__name")
@@ -86,6 +89,7 @@ class EndpointDeliveryPage(ReadOnlyPage):
 
 @admin.register(EndpointAttempt)
 class EndpointAttemptPage(ReadOnlyPage):
+    workspace_path = "delivery__endpoint__workspace"
     list_display = ("delivery", "number", "started_at", "duration_ms", "http_status", "code", "message")
     list_filter = ("http_status", "code")
     search_fields = ("=delivery__id", "=delivery__event__id", "url")

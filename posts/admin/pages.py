@@ -44,6 +44,7 @@ class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in
 
 @admin.register(Post)
 class PostPage(ReadOnlyPage):
+    workspace_path = "workspace"
     list_display = ("beginning", "status", "workspace", "author", "post_type", "scheduled_at", "created_at")
     list_filter = ("status", "post_type", ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("content", "author__email", "workspace__name", "=id", "=external_id")
@@ -61,7 +62,7 @@ class PostPage(ReadOnlyPage):
             raise PermissionDenied
         return import_page(request, self)
 
-    @admin.action(description="Export as CSV, as an import takes it; without the deleted ones")
+    @admin.action(permissions=["view"], description="Export as CSV, as an import takes it; without the deleted ones")
     def export_as_csv(self, request: HttpRequest, rows: QuerySet[Post]) -> StreamingHttpResponse:
         return file_of_posts(rows.filter(deleted_at=None).order_by("created_at", "id"), "csv")
 
@@ -72,6 +73,7 @@ class PostPage(ReadOnlyPage):
 
 @admin.register(PostTag)
 class PostTagPage(ReadOnlyPage):
+    workspace_path = "post__workspace"
     list_display = ("name", "post")
     search_fields = ("name",)
     list_select_related = ("post",)
@@ -79,6 +81,7 @@ class PostTagPage(ReadOnlyPage):
 
 @admin.register(PostMedia)
 class PostMediaPage(ReadOnlyPage):
+    workspace_path = "post__workspace"
     list_display = ("post", "asset", "scope", "part", "position", "fit", "role")
     search_fields = ("asset__filename", "=post__id")
     list_select_related = ("post", "asset")
@@ -86,6 +89,7 @@ class PostMediaPage(ReadOnlyPage):
 
 @admin.register(Delivery)
 class DeliveryPage(ReadOnlyPage):
+    workspace_path = "workspace"
     hidden = ("lease_token", "progress", "fingerprint")
     list_display = ("account", "state_word", "error_code", "error_message", "due_at", "tries", "workspace")
     list_filter = ("state", "platform", "error_kind")
@@ -100,6 +104,7 @@ class DeliveryPage(ReadOnlyPage):
 
 @admin.register(Attempt)
 class AttemptPage(ReadOnlyPage):
+    workspace_path = "delivery__workspace"
     hidden = ("lease_token",)
     list_display = ("delivery", "number", "kind", "started_at", "ended_at", "outcome", "http_status", "code", "message")
     list_filter = ("kind", "outcome", "http_status")
@@ -120,6 +125,7 @@ class LanePage(ReadOnlyPage):
 
 @admin.register(BulkJob)
 class BulkJobPage(ReadOnlyPage):
+    workspace_path = "workspace"
     list_display = (
         "kind", "status", "progress", "successful", "failed", "workspace", "author", "created_at", "finished_at",
     )  # fmt: skip
