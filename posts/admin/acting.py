@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -24,6 +25,7 @@ from django.views.decorators.http import require_POST
 from accounts.models import User
 from posts.admin import wording
 from posts.admin.triage import answer, cause_in, for_staff, may_act, visible_deliveries, writable_deliveries
+from posts.querysets import DeliveryQuerySet
 from posts.services import triage
 from posts.services.bulk_actions import BulkAction, LeftOut, Order, Report, carry_out
 from posts.services.scheduling import time_problems
@@ -123,6 +125,21 @@ def preview(request: HttpRequest, person: User, wanted: Held, *, total: int) -> 
         "action": wanted.action,
     }
     return answer(request, "preview", wanted.action.label, context)
+
+
+def look_at(action: BulkAction) -> Any:
+    """An action of a list in Django admin that shows what `action` would do with the chosen rows."""
+
+    def show(_page: Any, request: HttpRequest, rows: DeliveryQuerySet) -> HttpResponse:
+        person = request.user
+        if not isinstance(person, User):
+            raise PermissionDenied
+        chosen = list(rows.order_by("due_at", "id").values_list("id", flat=True)[: MOST[action]])
+        held = Held(action, chosen, None, request.get_full_path())
+        return preview(request, person, held, total=rows.count())
+
+    show.__name__ = f"look_at_{action.value}"
+    return show
 
 
 def _carry_out(request: HttpRequest, person: User, held: Held) -> HttpResponse:

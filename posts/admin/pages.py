@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -14,10 +15,14 @@ from django.utils import timezone
 
 from mastablasta.core.admin_base import ReadOnlyPage
 from mastablasta.core.errors import Conflict
+from posts.admin.acting import look_at
+from posts.admin.delivery_page import context_of
+from posts.admin.post_page import PostList, outcome_of, platforms_of, previews_of
 from posts.api.import_export_views import file_of_posts
 from posts.import_export.admin_page import import_page
 from posts.models import OPEN_BULK, Attempt, BulkChunk, BulkJob, Delivery, Lane, Post, PostMedia, PostTag
 from posts.services import bulk_jobs
+from posts.services.bulk_actions import BulkAction
 
 
 class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
@@ -45,13 +50,26 @@ class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in
 @admin.register(Post)
 class PostPage(ReadOnlyPage):
     workspace_path = "workspace"
-    list_display = ("beginning", "status", "workspace", "author", "post_type", "scheduled_at", "created_at")
+    list_display = (
+        "beginning", "status", "platforms", "outcome", "scheduled_at", "published_at", "author", "post_type",
+        "workspace", "created_at",
+    )  # fmt: skip
     list_filter = ("status", "post_type", ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("content", "author__email", "workspace__name", "=id", "=external_id")
     actions = ("export_as_csv",)
     date_hierarchy = "created_at"
     list_select_related = ("workspace", "author")
     inlines = (DeliveryRows,)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PostList
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        post = self.get_object(request, object_id)
+        own = {} if post is None else {"previews": previews_of(post)}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **own})
 
     def get_urls(self) -> list[URLPattern]:
         own = path("import/", self.admin_site.admin_view(self.import_file), name="posts_post_import")
@@ -69,6 +87,14 @@ class PostPage(ReadOnlyPage):
     @admin.display(description="Content")
     def beginning(self, post: Post) -> str:
         return post.content[:80] or "(no text)"
+
+    @admin.display(description="Platforms")
+    def platforms(self, post: Post) -> str:
+        return platforms_of(post)
+
+    @admin.display(description="Deliveries")
+    def outcome(self, post: Post) -> str:
+        return outcome_of(post)
 
 
 @admin.register(PostTag)
@@ -91,11 +117,37 @@ class PostMediaPage(ReadOnlyPage):
 class DeliveryPage(ReadOnlyPage):
     workspace_path = "workspace"
     hidden = ("lease_token", "progress", "fingerprint")
-    list_display = ("account", "state_word", "error_code", "error_message", "due_at", "tries", "workspace")
-    list_filter = ("state", "platform", "error_kind")
+    list_display = (
+        "beginning", "platform", "account", "state_word", "error_message", "due_at", "author", "visible_calls", "tries",
+        "workspace",
+    )  # fmt: skip
+    list_filter = ("state", "platform", "error_kind", "post__status")
     search_fields = ("account__handle", "remote_id", "error_code", "error_message", "post__content", "=id")
     date_hierarchy = "due_at"
-    list_select_related = ("account", "workspace")
+    list_select_related = ("account", "workspace", "post__author")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        delivery = self.get_object(request, object_id)
+        own = {} if delivery is None else context_of(request, delivery)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **own})
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """With those of the triage: each shows first what it would do."""
+        offered = super().get_actions(request)
+        if self.has_write_permission(request):
+            chosen = [one for one in BulkAction if one != BulkAction.RESCHEDULE]  # which needs a time
+            offered |= {one.value: (look_at(one), one.value, f"{one.label} …") for one in chosen}
+        return offered
+
+    @admin.display(description="Post", ordering="post")
+    def beginning(self, delivery: Delivery) -> str:
+        return delivery.post.content[:80] or "(no text)"
+
+    @admin.display(description="Author", ordering="post__author__email")
+    def author(self, delivery: Delivery) -> str:
+        return str(delivery.post.author or "")
 
     @admin.display(description="State", ordering="state")
     def state_word(self, delivery: Delivery) -> str:

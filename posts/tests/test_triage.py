@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts.roles import SiteRole
-from accounts.tests.factories import make_user
+from accounts.roles import Role, SiteRole
+from accounts.tests.factories import make_membership, make_user
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from mastablasta.core.api.pages import POLICY
+from mastablasta.core.ids import new_id
 from posts.models import Attempt, Delivery, Post
 from posts.queue import claims
 from posts.tests.factories import NOON, make_delivery
@@ -232,6 +234,80 @@ def test_a_preview_costs_the_same_for_one_and_for_thirty() -> None:
     counts = [queries(lambda many=many: look(client, "retry", deliveries[:many])) for many in (1, 30)]  # type: ignore[misc]
 
     assert counts[0] == counts[1]
+
+
+def test_page_of_a_delivery_tells_what_was_tried_and_what_helps() -> None:
+    client, delivery = client_of(), stuck(**UNCONFIRMED, lease_token=None)
+    for number, fields in enumerate(
+        (
+            {"ended_at": NOON + timedelta(seconds=1.25), "outcome": "unknown", "http_status": 502, "code": "gateway",
+             "message": "Bad <gateway>", "sent_at": NOON},
+            {"kind": "reconcile"},
+        ), 1,
+    ):  # fmt: skip
+        own = {"kind": "send", "started_at": NOON, "lease_token": new_id(), "worker": "w1", **fields}
+        Attempt.objects.create(delivery=delivery, number=number, **own)
+
+    page = client.get(f"/admin/posts/delivery/{delivery.id}/change/")
+
+    text = text_of(page)
+    assert "2 Ask whether it is out 2026-11-23 12:00:00 under way" in text
+    assert "1 Send; may have become visible 2026-11-23 12:00:00 1.25 s No trustworthy answer 502 gateway Bad" in text
+    for words in (
+        "Until then nothing is sent again.",
+        "timed_out : the platform could not be reached",
+        "docs.joinmasto",
+    ):
+        assert words in text
+    links = page.content.decode()
+    for address in (f"posts/post/{delivery.post_id}/", f"integrations/socialaccount/{delivery.account_id}/"):
+        assert f"/admin/{address}change/" in links
+    tokens = [str(one) for one in Attempt.objects.values_list("lease_token", flat=True)]
+    assert [secret for secret in (CANARY, *tokens) if secret in links] == []
+
+
+def test_posts_show_how_far_they_are_and_what_each_platform_would_get() -> None:
+    client, failed = client_of(), stuck(content="Good <morning>", **FAILED)
+    listed = client.get("/admin/posts/post/")
+    page = client.get(f"/admin/posts/post/{failed.post_id}/change/")
+
+    assert "Mastodon 1 failed" in text_of(listed)
+    [shown] = page.context["previews"]
+    assert (shown.handle, [part.text for part in shown.preview.parts]) == (failed.account.handle, ["Good <morning>"])
+    assert "14 of 500 characters" in text_of(page)
+
+
+def test_actions_of_the_list_show_first_what_they_would_do() -> None:
+    client, chosen, other = client_of(), stuck(**FAILED), stuck(**FAILED)
+
+    seen = client.post("/admin/posts/delivery/", {"action": "retry", "_selected_action": [str(chosen.id)]})
+    confirm(client, seen)
+
+    assert seen.context["sentence"] == "Retries 1 that was not sent."
+    assert states() == {chosen.id: "queued", other.id: "failed"}
+
+
+def test_people_with_staff_access_see_and_move_what_is_theirs_alone() -> None:
+    """A viewer of a workspace moves nothing there; what is elsewhere does not even count."""
+    person = make_user(has_staff_access=True)
+    mine, seen_only, foreign = stuck(**FAILED), stuck(**FAILED), stuck(**FAILED)
+    make_membership(person, mine.workspace, role=Role.EDITOR)
+    make_membership(person, seen_only.workspace, role=Role.VIEWER)
+    client = Client()
+    client.force_login(person, backend=BACKEND)
+
+    page = client.get(OVERVIEW)
+    group = client.get(page.context["groups"][0]["address"])
+    seen = look(client, "retry", [mine, seen_only, foreign])
+    confirm(client, seen)
+    whole = client.post(ACT, {"action": "retry", "scope": "group", **_query(page.context["groups"][0]["address"])})
+
+    assert page.context["groups"][0]["group"].count == 2
+    assert {row.id for row in group.context["rows"]} == {mine.id, seen_only.id}
+    sentence = "Retries 1 that was not sent; 1 not yours to change, 1 deleted are left out."
+    assert seen.context["sentence"] == sentence
+    assert whole.status_code == 302  # nothing of theirs is left in it
+    assert states() == {mine.id: "queued", seen_only.id: "failed", foreign.id: "failed"}
 
 
 def test_nobody_else_gets_there() -> None:
