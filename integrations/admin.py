@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from integrations.models import Credential, OAuthState, PlatformHost, RateBudget, SocialAccount
+from integrations.models import Credential, GlobalPause, OAuthState, PlatformHost, RateBudget, SocialAccount
 from mastablasta.core.admin_base import ReadOnlyPage
 
 
@@ -19,6 +19,15 @@ class PlatformHostPage(ReadOnlyPage):
     )
     search_fields = ("host", "base_url")
     date_hierarchy = "created_at"
+
+
+@admin.register(GlobalPause)
+class GlobalPausePage(ReadOnlyPage):
+    """Begun and ended in the triage."""
+
+    list_display = ("reason", "paused_at", "paused_by")
+    search_fields = ("reason",)
+    list_select_related = ("paused_by",)
 
 
 @admin.register(Credential)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -23,7 +23,10 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from integrations import registry
-from mastablasta.core.admin_base import WRITE, Page
+from integrations.models import PlatformHost, SocialAccount
+from integrations.querysets import SocialAccountQuerySet
+from integrations.services.global_pause import global_pause
+from mastablasta.core.admin_base import WRITE, Page, is_site_admin
 from mastablasta.core.api.pages import POLICY
 from posts.models import Delivery
 from posts.querysets import DeliveryQuerySet
@@ -36,6 +39,7 @@ S = DeliveryState
 View = Callable[..., HttpResponse]
 
 PAGE_SIZE = 50
+MOST_SHOWN = 50  # accounts, and hosts
 OFFERED: dict[str, tuple[BulkAction, ...]] = {
     S.FAILED: (BulkAction.RETRY, BulkAction.RESCHEDULE, BulkAction.CANCEL),
     S.REJECTED: (BulkAction.RETRY, BulkAction.RESCHEDULE, BulkAction.CANCEL),
@@ -70,6 +74,18 @@ def writable_deliveries(request: HttpRequest) -> DeliveryQuerySet:
     return cast(DeliveryQuerySet, page_of(Delivery).allowed(request, visible_deliveries(request), WRITE))
 
 
+def visible_accounts(request: HttpRequest) -> SocialAccountQuerySet:
+    """The accounts that who asks may see, without their tokens."""
+    rows = cast(SocialAccountQuerySet, page_of(SocialAccount).get_queryset(request))
+    return rows.without_tokens().select_related("workspace")
+
+
+def visible_hosts(request: HttpRequest, accounts: SocialAccountQuerySet) -> QuerySet[PlatformHost]:
+    """All hosts for site admins, for others those of their `accounts`; without secrets."""
+    rows = PlatformHost.objects.defer("client_secret_enc", "info")
+    return rows if is_site_admin(request) else rows.filter(Exists(accounts.filter(platform_host=OuterRef("pk"))))
+
+
 def may_act(request: HttpRequest) -> bool:
     """Whether who asks may act on anybody's deliveries."""
     return page_of(Delivery).has_write_permission(request)
@@ -101,7 +117,19 @@ def overview(request: HttpRequest) -> HttpResponse:
     order: triage.Order = "newest" if request.GET.get("order") == "newest" else "largest"
     groups = triage.groups_of(visible_deliveries(request), order=order)
     shown = [{"group": group, "address": address_of(group.cause), **names_of(group.cause)} for group in groups]
-    context = {"groups": shown, "order": order, "total": sum(group.count for group in groups)}
+    accounts = visible_accounts(request)
+    troubled = list(triage.accounts_in_trouble(accounts)[: MOST_SHOWN + 1])
+    hosts = list(triage.hosts_in_trouble(visible_hosts(request, accounts))[:MOST_SHOWN])
+    context = {
+        "groups": shown,
+        "order": order,
+        "total": sum(group.count for group in groups),
+        "accounts": troubled[:MOST_SHOWN],
+        "more_accounts": len(troubled) > MOST_SHOWN,
+        "hosts": hosts,
+        "global_pause": global_pause(),
+        "is_site_admin": is_site_admin(request),
+    }
     return answer(request, "overview", "What needs a person", context)
 
 

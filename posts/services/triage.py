@@ -8,8 +8,12 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
+from integrations.models import PlatformHost
+from integrations.querysets import SocialAccountQuerySet
+from integrations.states import AccountState
 from posts.models import Delivery
 from posts.querysets import DeliveryQuerySet
 from posts.states import DeliveryState
@@ -106,3 +110,29 @@ def page_of(rows: DeliveryQuerySet, *, after: tuple[datetime, UUID] | None, size
 def _group(row: dict[str, Any]) -> Group:
     cause = Cause(row.pop("state"), row.pop("error_code"), row.pop("platform"))
     return Group(cause=cause, **row)
+
+
+# --- accounts and hosts ---
+def accounts_in_trouble(rows: SocialAccountQuerySet) -> SocialAccountQuerySet:
+    """Those of `rows` that a person has to connect again, or has paused, with `waiting`; those with most come first."""
+    troubled = rows.filter(state__in=[AccountState.NEEDS_REAUTH, AccountState.PAUSED])
+    return with_parked(troubled).order_by(F("waiting").desc(), "state", "id")
+
+
+def with_parked(rows: SocialAccountQuerySet) -> SocialAccountQuerySet:
+    """`rows` with `waiting`: how many deliveries are due and wait for the account or its host."""
+    parked = Delivery.objects.filter(account=OuterRef("pk"), state=S.BLOCKED).order_by()
+    count = Subquery(parked.values("account").annotate(count=Count("pk")).values("count"))
+    return rows.annotate(waiting=Coalesce(count, 0))
+
+
+def hosts_in_trouble(rows: QuerySet[PlatformHost]) -> QuerySet[PlatformHost]:
+    """Those of `rows` that are paused or answer nobody."""
+    return with_waiting(rows.filter(Q(paused_at__isnull=False) | Q(circuit_opened_at__isnull=False)))
+
+
+def with_waiting(rows: QuerySet[PlatformHost]) -> QuerySet[PlatformHost]:
+    """`rows` with `waiting`: how many deliveries are due and wait. Those with most come first."""
+    parked = Delivery.objects.filter(account__platform_host=OuterRef("pk"), state=S.BLOCKED).order_by()
+    count = Subquery(parked.values("account__platform_host").annotate(count=Count("pk")).values("count"))
+    return rows.annotate(waiting=Coalesce(count, 0)).order_by("-waiting", "platform", "host")
