@@ -75,6 +75,7 @@ class WorkspacePage(Page):
     list_display = ("name", "is_personal", "missed_post_policy", "missed_post_hours", "created_at", "deleted_at")
     list_filter = ("is_personal", "missed_post_policy", ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "=id")
+    ordering = ("name", "id")
     date_hierarchy = "created_at"
     readonly_fields = ("id", "is_personal", "deleted_at", "created_at", "updated_at")
     inlines = (MembershipRows,)
