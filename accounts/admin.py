@@ -140,6 +140,7 @@ class InvitationPage(ReadOnlyPage):
 class SessionPage(ReadOnlyPage):
     """Sign-ins. Their tokens are nowhere stored."""
 
+    title = "Sign-ins"
     hidden = ("current_jti",)
     list_display = ("user", "created_at", "last_used_at", "expires_at", "revoked_at", "user_agent")
     list_filter = (StandingFilter,)
@@ -160,6 +161,7 @@ class SessionPage(ReadOnlyPage):
 class ApiKeyPage(ReadOnlyPage):
     """Keys are made by their owners and shown to them once."""
 
+    title = "API keys"
     hidden = ("sha256",)
     list_display = ("name", "prefix", "user", "workspace", "role", "last_used_at", "expires_at", "revoked_at")
     list_filter = ("role", StandingFilter)
