@@ -9,6 +9,10 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from mastablasta.core.admin_base import workspaces_of
+from mastablasta.ops.dashboard import DAYS, dashboard_of
 
 # In the order in which they are shown. What stands in none is for engineers.
 SECTIONS = {
@@ -63,6 +67,7 @@ class Site(admin.AdminSite):
 
     site_header = site_title = "MastaBlasta"
     index_title = "What is going on"
+    index_template = "admin/dashboard.html"
     site_url = "/api/v2/docs"
     enable_nav_sidebar = False
 
@@ -77,6 +82,12 @@ class Site(admin.AdminSite):
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return _with_policy(super().login(request, extra_context))
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        at = timezone.now()
+        found = dashboard_of(workspaces_of(request), at=at)
+        shown = {"dashboard": found, "at": at, "triage": address_of("admin:triage"), "days": DAYS}
+        return super().index(request, {**shown, **(extra_context or {})})
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
