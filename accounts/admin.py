@@ -75,6 +75,7 @@ class WorkspacePage(Page):
     list_display = ("name", "is_personal", "missed_post_policy", "missed_post_hours", "created_at", "deleted_at")
     list_filter = ("is_personal", "missed_post_policy", ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "=id")
+    ordering = ("name", "id")
     date_hierarchy = "created_at"
     readonly_fields = ("id", "is_personal", "deleted_at", "created_at", "updated_at")
     inlines = (MembershipRows,)
@@ -139,6 +140,7 @@ class InvitationPage(ReadOnlyPage):
 class SessionPage(ReadOnlyPage):
     """Sign-ins. Their tokens are nowhere stored."""
 
+    title = "Sign-ins"
     hidden = ("current_jti",)
     list_display = ("user", "created_at", "last_used_at", "expires_at", "revoked_at", "user_agent")
     list_filter = (StandingFilter,)
@@ -159,6 +161,7 @@ class SessionPage(ReadOnlyPage):
 class ApiKeyPage(ReadOnlyPage):
     """Keys are made by their owners and shown to them once."""
 
+    title = "API keys"
     hidden = ("sha256",)
     list_display = ("name", "prefix", "user", "workspace", "role", "last_used_at", "expires_at", "revoked_at")
     list_filter = ("role", StandingFilter)

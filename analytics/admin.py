@@ -27,6 +27,7 @@ SHOWN = ("views", "likes", "shares", "comments", "reach", "clicks")
 
 @admin.register(LatestMetrics)
 class LatestMetricsPage(ReadOnlyPage):
+    title = "Figures of posts"
     workspace_path = "account__workspace"
     list_display = ("delivery", "part", "account", *SHOWN, "collected_at")
     list_filter = ("account__platform",)
@@ -85,6 +86,7 @@ class CollectionLanePage(ReadOnlyPage):
 
 @admin.register(Rollup)
 class RollupPage(ReadOnlyPage):
+    title = "Gains by the quarter of an hour"
     workspace_path = "account__workspace"
     list_display = ("account", "starts_at", *SHOWN)
     search_fields = ("account__handle",)
@@ -94,6 +96,7 @@ class RollupPage(ReadOnlyPage):
 
 @admin.register(AccountSample)
 class AccountSamplePage(ReadOnlyPage):
+    title = "Followers"
     workspace_path = "account__workspace"
     list_display = ("account", "collected_at", "followers", "following", "posts")
     search_fields = ("account__handle",)
@@ -103,6 +106,7 @@ class AccountSamplePage(ReadOnlyPage):
 
 @admin.register(MetricAlert)
 class MetricAlertPage(ReadOnlyPage):
+    title = "Alerts"
     workspace_path = "workspace"
     list_display = ("figure", "threshold", "platform", "account", "workspace", "created_by", "created_at")
     list_filter = ("figure",)
@@ -113,6 +117,7 @@ class MetricAlertPage(ReadOnlyPage):
 
 @admin.register(MetricAlertHit)
 class MetricAlertHitPage(ReadOnlyPage):
+    title = "Alerts that went off"
     workspace_path = "alert__workspace"
     list_display = ("alert", "delivery", "value", "at")
     search_fields = ("=alert__id", "=delivery__id")

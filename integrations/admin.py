@@ -10,6 +10,7 @@ from mastablasta.core.admin_base import ReadOnlyPage
 
 @admin.register(PlatformHost)
 class PlatformHostPage(ReadOnlyPage):
+    title = "Platforms"
     hidden = ("client_secret_enc",)
     list_display = ("host", "platform", "base_url", "info_at", "paused_at", "paused_reason", "circuit_opened_at")
     list_filter = (
@@ -45,6 +46,7 @@ class CredentialPage(ReadOnlyPage):
 class SocialAccountPage(ReadOnlyPage):
     """Connected, paused and disconnected in the API, where the platform is told."""
 
+    title = "Connected accounts"
     workspace_path = "workspace"
     hidden = ("target_token_enc", "facts")  # facts: as the platform gave them; what is in there is not ours to show
     list_display = ("handle", "platform", "workspace", "kind", "state", "is_default", "checked_at", "state_reason")
@@ -58,6 +60,7 @@ class SocialAccountPage(ReadOnlyPage):
 class OAuthStatePage(ReadOnlyPage):
     """Sign-ins under way."""
 
+    title = "Sign-ins at platforms"
     hidden = ("sha256", "verifier_enc", "held_enc", "confirm_sha256")
     list_display = ("user", "workspace", "platform_host", "created_at", "expires_at", "used_at")
     list_filter = ("platform_host__platform", ("used_at", admin.EmptyFieldListFilter))

@@ -17,6 +17,7 @@ from webhooks.services import deliveries, endpoints
 class EndpointPage(ReadOnlyPage):
     """Registered and changed in the API, where the address is checked and the secret shown once."""
 
+    title = "Webhooks"
     workspace_path = "workspace"
     hidden = ("secret_enc", "old_secret_enc")
     list_display = ("url", "workspace", "status", "disabled_reason", "disabled_at", "created_by", "created_at")
@@ -70,6 +71,7 @@ class EventPage(ReadOnlyPage):
 
 @admin.register(EndpointDelivery)
 class EndpointDeliveryPage(ReadOnlyPage):
+    title = "Webhook deliveries"
     workspace_path = "endpoint__workspace"
     list_display = ("event", "endpoint", "state", "attempt_count", "http_status", "error_message", "next_attempt_at")
     list_filter = ("state", "event__type", "http_status", "error_code")
@@ -89,6 +91,7 @@ class EndpointDeliveryPage(ReadOnlyPage):
 
 @admin.register(EndpointAttempt)
 class EndpointAttemptPage(ReadOnlyPage):
+    title = "Webhook attempts"
     workspace_path = "delivery__endpoint__workspace"
     list_display = ("delivery", "number", "started_at", "duration_ms", "http_status", "code", "message")
     list_filter = ("http_status", "code")

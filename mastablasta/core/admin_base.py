@@ -15,6 +15,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
 READ, WRITE, MANAGE = "read", "write", "manage"  # as accounts.roles.Action has them
 NOWHERE: frozenset[UUID] = frozenset()
@@ -51,6 +52,7 @@ def _is_in(workspace_id: UUID, allowed: frozenset[UUID] | None) -> bool:
 class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """A page of rows.
 
+    `title`: what the list is called; "" = as the model calls its rows.
     `hidden`: columns that no page shows or even reads, as secrets and what proves one.
     `workspace_path`: the way from a row to its workspace, as in a filter ("workspace", "delivery__workspace"); people
     with staff access see the rows of their workspaces only. None = site admins only.
@@ -61,6 +63,7 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     who may write somewhere, and gets only the chosen rows of workspaces where they may.
     """
 
+    title: ClassVar[str] = ""
     hidden: ClassVar[tuple[str, ...]] = ()
     workspace_path: ClassVar[str | None] = None
     reading: ClassVar[str] = READ
@@ -68,6 +71,10 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     show_full_result_count = False
     list_per_page = 50
     show_facets = admin.ShowFacets.NEVER
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        title = self.title or capfirst(str(self.opts.verbose_name_plural))
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows that who asks may see, without what is hidden."""

@@ -76,7 +76,7 @@ class PostPage(ReadOnlyPage):
         return [own, *super().get_urls()]
 
     def import_file(self, request: HttpRequest) -> HttpResponse:
-        if not self.has_view_permission(request):
+        if not self.has_write_permission(request):
             raise PermissionDenied
         return import_page(request, self)
 
