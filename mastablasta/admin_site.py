@@ -35,7 +35,7 @@ FOR_ENGINEERS = "For engineers"
 # The top bar: names of addresses, each with whose page it is ("" = everybody's).
 PLACES = (
     ("Dashboard", "admin:index", ""),
-    ("Triage", "admin:triage", ""),
+    ("Triage", "triage:overview", ""),
     ("Posts", "admin:posts_post_changelist", "posts.Post"),
     ("Media", "admin:media_library_asset_changelist", "media_library.Asset"),
     ("Accounts", "admin:integrations_socialaccount_changelist", "integrations.SocialAccount"),
@@ -86,7 +86,7 @@ class Site(admin.AdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         at = timezone.now()
         found = dashboard_of(workspaces_of(request), at=at)
-        shown = {"dashboard": found, "at": at, "triage": address_of("admin:triage"), "days": DAYS}
+        shown = {"dashboard": found, "at": at, "triage": address_of("triage:overview"), "days": DAYS}
         return super().index(request, {**shown, **(extra_context or {})})
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:

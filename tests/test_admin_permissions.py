@@ -237,12 +237,24 @@ def test_what_belongs_to_no_workspace_is_for_site_admins(who):
 def test_addresses_of_the_site(who):
     request = request_of(who, make_workspace())
     found = {route: answer(pattern, request)[0] for route, pattern in addresses() if model_of(route) is None}
+    triage = {route: found.pop(route) for route in list(found) if route.startswith("/admin/triage/")}
     others = {route: verdict for route, verdict in found.items() if route not in {"/admin/login/", *ODD}}
 
     assert found["/admin/login/"] == ("kept out" if who.gets_in else "in")  # who is signed in is led on to the index
     assert {"/admin/", "/admin/password_change/"} <= set(others)
     assert others == dict.fromkeys(others, "in" if who.gets_in else "out")
     assert {found[route] for route in ODD} == {"kept out" if who.gets_in else "out"}
+    assert triage == {route: _expected_of_triage(who, route) for route in triage}
+
+
+def _expected_of_triage(who: Who, route: str) -> str:
+    """Of a GET without what it is about; posts/tests/test_triage.py and test_switches.py have the rest."""
+    if not who.gets_in:
+        return "out"
+    if route == "/admin/triage/act/":
+        return "405"
+    is_open = route == "/admin/triage/" or (route == "/admin/triage/platforms/" and who.site_role == SiteRole.ADMIN)
+    return "in" if is_open else "kept out"
 
 
 @each_staff

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -51,8 +51,8 @@ class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in
 class PostPage(ReadOnlyPage):
     workspace_path = "workspace"
     list_display = (
-        "beginning", "status", "platforms", "outcome", "scheduled_at", "published_at", "author", "post_type",
-        "workspace", "created_at",
+        "beginning", "status", "platforms", "outcome", "scheduled_at", "published_at", "author", "workspace",
+        "created_at",
     )  # fmt: skip
     list_filter = ("status", "post_type", ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("content", "author__email", "workspace__name", "=id", "=external_id")
@@ -63,6 +63,9 @@ class PostPage(ReadOnlyPage):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return PostList
+
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("posts/triage.css",)}
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -118,13 +121,16 @@ class DeliveryPage(ReadOnlyPage):
     workspace_path = "workspace"
     hidden = ("lease_token", "progress", "fingerprint")
     list_display = (
-        "beginning", "platform", "account", "state_word", "error_message", "due_at", "author", "visible_calls", "tries",
+        "beginning", "platform", "handle", "state_word", "error_message", "due_at", "author", "visible_calls", "tries",
         "workspace",
     )  # fmt: skip
     list_filter = ("state", "platform", "error_kind", "post__status")
     search_fields = ("account__handle", "remote_id", "error_code", "error_message", "post__content", "=id")
     date_hierarchy = "due_at"
     list_select_related = ("account", "workspace", "post__author")
+
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("posts/triage.css",)}
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -144,6 +150,10 @@ class DeliveryPage(ReadOnlyPage):
     @admin.display(description="Post", ordering="post")
     def beginning(self, delivery: Delivery) -> str:
         return delivery.post.content[:80] or "(no text)"
+
+    @admin.display(description="Account", ordering="account__handle")
+    def handle(self, delivery: Delivery) -> str:
+        return delivery.account.handle
 
     @admin.display(description="Author", ordering="post__author__email")
     def author(self, delivery: Delivery) -> str:

@@ -16,7 +16,6 @@ from accounts.roles import Role, SiteRole
 from accounts.tests.factories import make_membership, make_user
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
-from mastablasta.core.api.pages import POLICY
 from mastablasta.core.ids import new_id
 from posts.models import Attempt, Delivery, Post
 from posts.queue import claims
@@ -100,7 +99,7 @@ def test_what_needs_a_person_is_gathered_by_its_cause() -> None:
     own = client.get(f"{page.context['groups'][0]['address']}&account={first.id}")
     assert {row.account_id for row in own.context["rows"]} == {first.id}
     for shown in (page, group):
-        assert shown.headers["Content-Security-Policy"] == POLICY
+        assert "script-src 'self'; style-src 'self';" in shown.headers["Content-Security-Policy"]
         assert re.findall(r"<script(?![^>]* src=)|<style|\son\w+=|\sstyle=", shown.content.decode()) == []
 
 
@@ -255,7 +254,7 @@ def test_page_of_a_delivery_tells_what_was_tried_and_what_helps() -> None:
     assert "1 Send; may have become visible 2026-11-23 12:00:00 1.25 s No trustworthy answer 502 gateway Bad" in text
     for words in (
         "Until then nothing is sent again.",
-        "timed_out : the platform could not be reached",
+        "timed_out in general: the platform could not be reached",
         "docs.joinmasto",
     ):
         assert words in text
