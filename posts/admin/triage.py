@@ -26,7 +26,7 @@ from integrations import registry
 from integrations.models import PlatformHost, SocialAccount
 from integrations.querysets import SocialAccountQuerySet
 from integrations.services.global_pause import global_pause
-from mastablasta.core.admin_base import WRITE, Page, is_site_admin
+from mastablasta.core.admin_base import WRITE, Page, is_site_admin, may_write
 from posts.models import Delivery
 from posts.querysets import DeliveryQuerySet
 from posts.services import triage
@@ -121,7 +121,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "groups": shown,
         "order": order,
         "total": sum(group.count for group in groups),
-        "accounts": troubled[:MOST_SHOWN],
+        "accounts": [(one, may_write(request, one.workspace_id)) for one in troubled[:MOST_SHOWN]],
         "more_accounts": len(troubled) > MOST_SHOWN,
         "hosts": hosts,
         "global_pause": global_pause(),

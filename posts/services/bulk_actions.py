@@ -1,7 +1,8 @@
 """One thing done with many deliveries, whosever they are: rehearsed if need be, and said of each other one why not.
 
-What is done is what the API does, by the same services. Those take the posts of one workspace, or one post: each of
-these is a transaction of its own, since the lanes of a transaction are locked at once and in one order.
+What is done is what the API does, by the same services. Those take posts of one workspace, or one post: AT_ONCE posts
+at most are a transaction of their own, since its lanes are locked at once, and no longer than that takes. A rehearsal
+does the same and undoes it, so that it is never wrong about the rules; the price is that it locks as long.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby, islice
 from uuid import UUID
 
 from django.db import models, transaction
@@ -24,6 +25,8 @@ from posts.services.locks import Outcome
 from posts.states import NOT_OUT, DeliveryState
 
 S = DeliveryState
+
+AT_ONCE = 250
 
 
 class BulkAction(models.TextChoices):
@@ -88,9 +91,12 @@ def carry_out(order: Order, rows: DeliveryQuerySet, *, at: datetime, is_rehearsa
 
 
 def _units(action: BulkAction, rows: Iterable[Delivery]) -> Iterable[list[Delivery]]:
-    is_many = STEPS[action] is _of_workspace
-    for _, unit in groupby(rows, key=lambda one: one.workspace_id if is_many else one.post_id):
-        yield list(unit)
+    """All deliveries of one post, or of up to AT_ONCE posts of one workspace."""
+    most = AT_ONCE if STEPS[action] is _of_workspace else 1
+    for _, of_workspace in groupby(rows, key=lambda one: one.workspace_id):
+        of_posts = iter([list(of_post) for _, of_post in groupby(of_workspace, key=lambda one: one.post_id)])
+        while some := list(islice(of_posts, most)):
+            yield list(chain.from_iterable(some))
 
 
 def _do(order: Order, unit: Sequence[Delivery], *, at: datetime, is_rehearsal: bool) -> tuple[set[UUID], Refusals]:

@@ -20,7 +20,7 @@ from posts.models import Delivery
 from posts.queue import claims
 from posts.tests.conftest import Connect
 from posts.tests.factories import make_delivery
-from posts.tests.test_triage import OVERVIEW, client_of, stuck, text_of
+from posts.tests.test_triage import CANARY, OVERVIEW, client_of, stuck, text_of
 from tests.kit.connector_contract import consent
 from tests.test_description import BACKEND
 from tests.world import Sandbox
@@ -38,20 +38,29 @@ def staff(account: SocialAccount, role: Role) -> Client:
 
 @pytest.mark.django_db
 def test_what_cannot_publish_is_shown_with_what_waits_for_it() -> None:
-    out, paused, fine = make_account(state="needs_reauth", state_reason="Signed out."), make_account(), make_account()
+    host = make_host(client_secret_enc=CANARY, info={"secret": CANARY})
+    out = make_account(state="needs_reauth", state_reason="Signed out.", facts={"token": CANARY}, platform_host=host)
+    paused, fine = make_account(), make_account()
     for account in (out, out, fine):
         stuck(account, **BLOCKED)
     SocialAccount.objects.filter(id=paused.id).update(state="paused")
     silent = make_host(host="silent.test", circuit_opened_at=timezone.now())
 
-    page = client_of().get(OVERVIEW)
+    client = client_of()
+    page = client.get(OVERVIEW)
     theirs = staff(fine, Role.EDITOR).get(OVERVIEW)
 
-    assert [(one.id, one.waiting) for one in page.context["accounts"]] == [(out.id, 2), (paused.id, 0)]
+    assert [(one.id, one.waiting, may) for one, may in page.context["accounts"]] == [
+        (out.id, 2, True), (paused.id, 0, True)
+    ]  # fmt: skip
     assert [one.id for one in page.context["hosts"]] == [silent.id]
     assert "Signed out." in text_of(page)
     assert f"/admin/triage/accounts/{out.id}/reconnect/" in page.content.decode()
     assert "All is well" in text_of(theirs)
+    assert out.credential is not None
+    secrets = (CANARY, str(out.credential.access_enc))
+    for shown in (page, client.get("/admin/triage/platforms/"), client.get(f"/admin/triage/accounts/{out.id}/pause/")):
+        assert [secret for secret in secrets if secret in shown.content.decode()] == []
 
 
 @pytest.mark.django_db

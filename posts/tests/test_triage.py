@@ -17,9 +17,12 @@ from accounts.tests.factories import make_membership, make_user
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from mastablasta.core.ids import new_id
+from posts.admin import acting
 from posts.models import Attempt, Delivery, Post
 from posts.queue import claims
-from posts.tests.factories import NOON, make_delivery
+from posts.services import bulk_actions
+from posts.services.bulk_actions import BulkAction
+from posts.tests.factories import NOON, make_delivery, make_post
 from tests.test_description import BACKEND
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +109,7 @@ def test_what_needs_a_person_is_gathered_by_its_cause() -> None:
 def test_pages_of_a_group_hold_each_row_once_and_cost_the_same_however_many() -> None:
     client, account = client_of(), make_account()
     stuck(account, **FAILED)
+    make_account(workspace=account.workspace, state="needs_reauth")
     address = f"{OVERVIEW}group/?state=failed&code=timed_out&platform=mastodon"
     client.get(OVERVIEW)
     few = [queries(lambda: client.get(OVERVIEW)), queries(lambda: client.get(address))]
@@ -113,6 +117,8 @@ def test_pages_of_a_group_hold_each_row_once_and_cost_the_same_however_many() ->
     posts = Post.objects.bulk_create(Post(workspace=account.workspace, content=str(n)) for n in range(119))
     fields = {name: getattr(template, name) for name in (*FAILED, "workspace_id", "account_id", "platform", "due_at")}
     Delivery.objects.bulk_create(Delivery(post=post, **fields) for post in posts)
+    for _ in range(5):
+        make_account(state="needs_reauth")
 
     many = [queries(lambda: client.get(OVERVIEW)), queries(lambda: client.get(address))]
     pages = [client.get(address)]
@@ -166,6 +172,28 @@ def test_what_changed_since_the_preview_is_left_out_and_said() -> None:
 
 def _fields(delivery: Delivery) -> dict[str, Any]:
     return {field.attname: getattr(delivery, field.attname) for field in Delivery._meta.fields}
+
+
+def test_what_is_done_at_once_is_bounded_and_the_rest_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In several transactions, of which none splits a post."""
+    monkeypatch.setattr(bulk_actions, "AT_ONCE", 2)
+    monkeypatch.setitem(acting.MOST, BulkAction.CANCEL, 6)
+    client, account = client_of(), make_account()
+    others = [make_account(workspace=account.workspace) for _ in range(2)]
+    for number in range(3):
+        post = make_post(accounts=[account, *others], workspace=account.workspace, content=str(number))
+        post.deliveries.all().delete()
+        fields = {"workspace": account.workspace, "platform": "mastodon", "due_at": NOON, **FAILED}
+        Delivery.objects.bulk_create(Delivery(post=post, account=one, **fields) for one in (account, *others))
+
+    cause = {"state": "failed", "code": "timed_out", "platform": "mastodon"}
+    seen = client.post(ACT, {"action": "cancel", "scope": "group", **cause})
+    done = confirm(client, seen)
+
+    assert seen.context["sentence"] == "Cancels 6."
+    assert "3 more than are done at once stay as they are" in text_of(seen)
+    assert "Cancelled: 6." in text_of(done)
+    assert seen.context["report"].moved_along + 6 == list(states().values()).count("cancelled")
 
 
 def test_a_whole_group_is_acted_on_and_nothing_else() -> None:
