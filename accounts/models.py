@@ -178,7 +178,7 @@ class Membership(Row):
         indexes = [models.Index(fields=["workspace", "role"], name="membership_workspace_role")]
 
     def __str__(self) -> str:
-        return f"{self.user_id} {self.role} of {self.workspace_id}"
+        return f"membership as {self.role}"
 
 
 class Invitation(Row):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.safestring import SafeString
 
 from integrations.models import Credential, GlobalPause, OAuthState, PlatformHost, RateBudget, SocialAccount
-from mastablasta.core.admin_base import ReadOnlyPage
+from mastablasta.core.admin_base import ReadOnlyPage, badge
 
 
 @admin.register(PlatformHost)
@@ -49,11 +50,24 @@ class SocialAccountPage(ReadOnlyPage):
     title = "Connected accounts"
     workspace_path = "workspace"
     hidden = ("target_token_enc", "facts")  # facts: as the platform gave them; what is in there is not ours to show
-    list_display = ("handle", "platform", "workspace", "kind", "state", "is_default", "checked_at", "state_reason")
+    list_display = (
+        "handle",
+        "platform",
+        "workspace",
+        "kind",
+        "state_badge",
+        "is_default",
+        "checked_at",
+        "state_reason",
+    )
     list_filter = ("platform", "state", "kind", "is_default")
     search_fields = ("handle", "display_name", "remote_id", "workspace__name")
     date_hierarchy = "connected_at"
     list_select_related = ("workspace",)
+
+    @admin.display(description="State", ordering="state")
+    def state_badge(self, account: SocialAccount) -> SafeString:
+        return badge(account.state, account.get_state_display())
 
 
 @admin.register(OAuthState)

@@ -24,9 +24,9 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from accounts.models import Invitation, Membership, Workspace
+from accounts.models import Invitation, Membership, User, Workspace
 from accounts.roles import Role, SiteRole
-from accounts.tests.factories import make_invitation, make_member, make_membership, make_workspace
+from accounts.tests.factories import PASSWORD, make_invitation, make_member, make_membership, make_user, make_workspace
 from analytics.models import AccountSample, LatestMetrics, MetricAlert, MetricAlertHit, MetricSample, Rollup
 from analytics.recording import AccountFigures, Sample, record, record_accounts
 from analytics.services.alerts import create_alert
@@ -339,3 +339,55 @@ def test_groups_are_written_anew_by_migrate():
     emit_post_migrate_signal(0, False, "default")
 
     assert set(viewers.permissions.all()) == before
+
+
+def test_settings_of_a_workspace_are_changed_by_its_admins_and_roles_by_nobody_of_them():
+    workspace = make_workspace(name="Before")
+    manager = make_member(workspace, role=Role.ADMIN, has_staff_access=True)
+    editor = make_member(workspace, has_staff_access=True)
+    address = f"/admin/accounts/workspace/{workspace.pk}/change/"
+    settings = {"name": "After", "duplicate_window_hours": 24, "clash_window_minutes": 5, "duplicate_policy": "warn"}
+    raised = {
+        "memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 1,
+        "memberships-0-id": str(manager.memberships.get().pk), "memberships-0-workspace": str(workspace.pk),
+        "memberships-0-user": str(manager.pk), "memberships-0-role": "owner",
+    }  # fmt: skip
+
+    answers = []
+    for person in (editor, manager):
+        browser = Client()
+        browser.force_login(person, backend=BACKEND)
+        answers.append(browser.post(address, {**settings, **raised}).status_code)
+        workspace.refresh_from_db()
+        answers.append(workspace.name)
+
+    assert answers == [403, "Before", 302, "After"]
+    assert manager.memberships.get().role == Role.ADMIN
+
+
+def test_staff_access_is_given_by_a_site_admin_and_counts_at_once():
+    person = make_member(make_workspace(), password=PASSWORD)
+    operator, browser = Client(), Client()
+    operator.force_login(make_user(site_role=SiteRole.ADMIN), backend=BACKEND)
+    browser.force_login(person, backend=BACKEND)
+    address = f"/admin/accounts/user/{person.pk}/change/"
+    said = {"email": person.email, "site_role": "editor", "is_active": "on", "timezone": ""}
+    inline = {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
+
+    before = browser.get("/admin/posts/post/").status_code
+    operator.post(address, {**said, **inline, "has_staff_access": "on"})
+    given = browser.get("/admin/posts/post/").status_code
+    operator.post(address, {**said, **inline})
+    taken = browser.get("/admin/posts/post/").status_code
+
+    assert (before, given, taken) == (302, 200, 302)
+
+
+@pytest.mark.parametrize("asked", ["has_staff_access", "is_staff", "site_role"])
+def test_nobody_gets_staff_access_by_registering(asked):
+    body = {"email": "ada@example.test", "password": PASSWORD, asked: "admin" if asked == "site_role" else True}
+
+    refused = Client().post("/api/v2/auth/register", body, content_type="application/json")
+
+    assert refused.status_code == 400
+    assert not User.objects.exists()

@@ -6,8 +6,9 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from mastablasta.core.admin_base import ReadOnlyPage
+from mastablasta.core.admin_base import ReadOnlyPage, badge
 from mastablasta.core.errors import DomainError
 from webhooks.models import Endpoint, EndpointAttempt, EndpointDelivery, EndpointLane, Event
 from webhooks.services import deliveries, endpoints
@@ -20,12 +21,16 @@ class EndpointPage(ReadOnlyPage):
     title = "Webhooks"
     workspace_path = "workspace"
     hidden = ("secret_enc", "old_secret_enc")
-    list_display = ("url", "workspace", "status", "disabled_reason", "disabled_at", "created_by", "created_at")
+    list_display = ("url", "workspace", "status_badge", "disabled_reason", "disabled_at", "created_by", "created_at")
     list_filter = ("status",)
     search_fields = ("url", "workspace__name", "created_by__email", "=id")
     date_hierarchy = "created_at"
     list_select_related = ("workspace", "created_by")
     actions = ("send_what_was_missed", "pause", "go_on")
+
+    @admin.display(description="Status", ordering="status")
+    def status_badge(self, endpoint: Endpoint) -> SafeString:
+        return badge(endpoint.status, endpoint.status)
 
     @admin.action(description="Switch on again and send what was missed or failed, in order")
     def send_what_was_missed(self, request: HttpRequest, rows: QuerySet[Endpoint]) -> None:
@@ -73,12 +78,24 @@ class EventPage(ReadOnlyPage):
 class EndpointDeliveryPage(ReadOnlyPage):
     title = "Webhook deliveries"
     workspace_path = "endpoint__workspace"
-    list_display = ("event", "endpoint", "state", "attempt_count", "http_status", "error_message", "next_attempt_at")
+    list_display = (
+        "event",
+        "endpoint",
+        "state_badge",
+        "attempt_count",
+        "http_status",
+        "error_message",
+        "next_attempt_at",
+    )
     list_filter = ("state", "event__type", "http_status", "error_code")
     search_fields = ("=id", "=event__id", "endpoint__url", "endpoint__workspace__name")
     date_hierarchy = "created_at"
     list_select_related = ("event", "endpoint")
     actions = ("send_again",)
+
+    @admin.display(description="State", ordering="state")
+    def state_badge(self, delivery: EndpointDelivery) -> SafeString:
+        return badge(delivery.state, delivery.state)
 
     @admin.action(description="Send again, with the same id and body")
     def send_again(self, request: HttpRequest, rows: QuerySet[EndpointDelivery]) -> None:

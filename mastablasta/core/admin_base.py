@@ -15,6 +15,8 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 READ, WRITE, MANAGE = "read", "write", "manage"  # as accounts.roles.Action has them
@@ -47,6 +49,11 @@ def is_site_admin(request: HttpRequest) -> bool:
 
 def _is_in(workspace_id: UUID, allowed: frozenset[UUID] | None) -> bool:
     return allowed is None or workspace_id in allowed
+
+
+def badge(state: str, word: str) -> SafeString:
+    """A state as a column shows it: its word, on the colour that the style sheet has for `state`."""
+    return format_html('<span class="badge state-{}">{}</span>', state, word)
 
 
 class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only

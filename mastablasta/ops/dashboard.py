@@ -76,12 +76,13 @@ class Gains:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something to do first. `where`: an address; "" = it is no page."""
+    """Something to do first. `where`: an address; "" = it is no page. `is_optional`: who works alone needs it never."""
 
     name: str
     detail: str
     where: str
     is_done: bool
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Dashboard:
     @property
     def is_new(self) -> bool:
         """Whether there is still something to do first."""
-        return not all(step.is_done for step in self.steps)
+        return not all(step.is_done or step.is_optional for step in self.steps)
 
     @property
     def connected(self) -> int:
@@ -235,5 +236,5 @@ def _steps(workspaces: Workspaces, *, has_account: bool) -> list[Step]:
     if workspaces is None:
         has_others = User.objects.order_by()[1:2].exists()
         people = "Make them here, or let them register; staff access lets them in here."
-        steps.insert(0, Step("Add the people who write", people, reverse("admin:accounts_user_add"), has_others))
+        steps.insert(0, Step("Add the people who write", people, reverse("admin:accounts_user_add"), has_others, True))
     return steps

@@ -12,8 +12,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from mastablasta.core.admin_base import ReadOnlyPage
+from mastablasta.core.admin_base import ReadOnlyPage, badge
 from mastablasta.core.errors import Conflict
 from posts.admin.acting import look_at
 from posts.admin.delivery_page import context_of
@@ -51,7 +52,7 @@ class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in
 class PostPage(ReadOnlyPage):
     workspace_path = "workspace"
     list_display = (
-        "beginning", "status", "platforms", "outcome", "scheduled_at", "published_at", "author", "workspace",
+        "beginning", "status_badge", "platforms", "outcome", "scheduled_at", "published_at", "author", "workspace",
         "created_at",
     )  # fmt: skip
     list_filter = ("status", "post_type", ("deleted_at", admin.EmptyFieldListFilter))
@@ -90,6 +91,10 @@ class PostPage(ReadOnlyPage):
     @admin.display(description="Content")
     def beginning(self, post: Post) -> str:
         return post.content[:80] or "(no text)"
+
+    @admin.display(description="Status", ordering="status")
+    def status_badge(self, post: Post) -> SafeString:
+        return badge(post.status, post.get_status_display())
 
     @admin.display(description="Platforms")
     def platforms(self, post: Post) -> str:
@@ -160,8 +165,8 @@ class DeliveryPage(ReadOnlyPage):
         return str(delivery.post.author or "")
 
     @admin.display(description="State", ordering="state")
-    def state_word(self, delivery: Delivery) -> str:
-        return str(delivery.state)
+    def state_word(self, delivery: Delivery) -> SafeString:
+        return badge(delivery.state, str(delivery.state))
 
 
 @admin.register(Attempt)
