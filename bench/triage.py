@@ -37,7 +37,8 @@ BARE = (
            max(d.error_message), min(a.handle)
       FROM posts_delivery d JOIN posts_post p ON p.id = d.post_id
       JOIN integrations_socialaccount a ON a.id = d.account_id
-     WHERE p.deleted_at IS NULL AND d.state IN ('failed', 'rejected', 'unconfirmed', 'held')
+      JOIN accounts_workspace w ON w.id = d.workspace_id
+     WHERE p.deleted_at IS NULL AND w.deleted_at IS NULL AND d.state IN ('failed', 'rejected', 'unconfirmed', 'held')
      GROUP BY 1, 2, 3 ORDER BY 4 DESC, 9 DESC LIMIT 200
     """,
     """

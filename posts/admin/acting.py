@@ -150,7 +150,7 @@ def _carry_out(request: HttpRequest, person: User, held: Held) -> HttpResponse:
     if report.done:
         messages.success(request, wording.done(held.action, len(report.done)))
     if left_out := [*report.left_out, *_foreign(request, held.deliveries, report)]:
-        messages.warning(request, wording.changed_meanwhile(left_out))
+        messages.warning(request, wording.not_done(left_out))
     return redirect(held.back)
 
 

@@ -50,12 +50,10 @@ def done(action: BulkAction, count: int) -> str:
     return f"{DONE[action]}: {count:,}."
 
 
-def changed_meanwhile(left_out: Sequence[LeftOut]) -> str:
-    """What was in the preview and could not be done any more."""
-    count = sum(one.count for one in left_out)
-    subject = "1 has changed meanwhile and was" if count == 1 else f"{count:,} have changed meanwhile and were"
+def not_done(left_out: Sequence[LeftOut]) -> str:
+    """What was in the preview and could not be done any more, or not as it was asked for."""
     reasons = " ".join(dict.fromkeys(one.sentence for one in left_out))
-    return f"{subject} left out. {reasons}"
+    return f"Left out, as things are now: {sum(one.count for one in left_out):,}. {reasons}"
 
 
 def _and_leaves(left_out: Sequence[LeftOut]) -> str:

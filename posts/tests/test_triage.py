@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import Workspace
 from accounts.roles import Role, SiteRole
 from accounts.tests.factories import make_membership, make_user
 from integrations.models import SocialAccount
@@ -87,8 +88,9 @@ def test_what_needs_a_person_is_gathered_by_its_cause() -> None:
     for account, fields in ((first, FAILED), (first, FAILED), (second, FAILED), (first, HELD), (second, UNCONFIRMED)):
         stuck(account, **fields)
     stuck(first)  # waits for its time: nobody's business
-    gone = stuck(first, **FAILED)
+    gone, closed = stuck(first, **FAILED), stuck(**FAILED)
     Post.objects.filter(id=gone.post_id).update(deleted_at=NOON)
+    Workspace.objects.filter(id=closed.workspace_id).update(deleted_at=NOON)
 
     page = client.get(OVERVIEW)
 
@@ -165,8 +167,8 @@ def test_what_changed_since_the_preview_is_left_out_and_said() -> None:
 
     done, again = confirm(client, seen), confirm(client, seen)
 
-    assert "Retried: 1. 1 has changed meanwhile and was left out." in text_of(done)
-    assert "2 have changed meanwhile and were left out." in text_of(again)
+    assert "Retried: 1. Left out, as things are now: 1. This post is" in text_of(done)
+    assert "Left out, as things are now: 2. This post is" in text_of(again)
     assert states() == {first.id: "queued", second.id: "published"}
 
 
