@@ -1,4 +1,4 @@
-"""Thirty-seven ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Thirty-nine ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -353,6 +353,20 @@ MUTATIONS = (
         "    if not is_ours or int(expires) <= at.timestamp():",
         "    if not is_ours:",
         ("media_library/tests/test_serving.py::test_link_lasts_an_hour_and_is_the_same_for_ten_minutes",),
+    ),
+    Mutation(
+        "a preview in Django admin that does what it only shows",
+        "posts/services/bulk_actions.py",
+        "        transaction.set_rollback(is_rehearsal)",
+        "        transaction.set_rollback(False)",
+        ("posts/tests/test_triage.py::test_retry_shows_first_what_it_does_and_does_just_that",),
+    ),
+    Mutation(
+        "a pause of everything that hosts slip through which are added meanwhile",
+        "integrations/services/global_pause.py",
+        "    if pause is not None:",
+        "    if pause is None:",
+        ("posts/tests/test_switches.py::test_while_everything_is_paused_nothing_goes_out_also_where_a_host_is_added",),
     ),
 )
 BROKEN_DATABASE = "postgres://nobody:nothing@127.0.0.1:1/nowhere"

@@ -241,6 +241,37 @@ def test_pages_of_the_admin_are_readable_by_day_and_night_and_on_a_phone():
         assert foreign(page, base) == []
 
 
+def test_triage_is_worked_through_by_keyboard():
+    """From the groups into one, two rows picked, retried once the preview is confirmed."""
+    failed = {"state": "failed", "next_attempt_at": None, "error_code": "timed_out", "error_retryable": True}
+    deliveries = [make_delivery(make_account(handle=f"@keeper{number}"), **failed) for number in range(3)]
+
+    with served() as base, browser() as page:
+        page.sign_in(base, session_of(make_user(site_role=SiteRole.ADMIN)))
+        page.open(f"{base}/admin/triage/")
+        press(page, "j")
+        page.run("document.activeElement.click()")  # as Enter does
+        page.wait("location.pathname.endsWith('/group/') && document.readyState === 'complete'")
+        for key in ("j", "x", "j", "x"):
+            press(page, key)
+        page.run("document.querySelector('button[value=retry]').click()")
+        page.wait("document.body.innerText.includes('Retries 2 that were not sent.')")
+        page.wait("document.readyState === 'complete'")
+        assert page.run("document.activeElement.textContent") == "Retry"
+        page.run("document.activeElement.click()")
+        page.wait("document.body.innerText.includes('Retried: 2.')")
+
+        assert page.complaints == []
+        assert foreign(page, base) == []
+    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["failed", "queued", "queued"]
+    assert Delivery.objects.get(state="failed").id == deliveries[0].id  # the newest come first
+
+
+def press(page: Page, key: str) -> None:
+    page.send("Input.dispatchKeyEvent", type="keyDown", key=key, text=key)
+    page.send("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+
 def test_grid_and_page_in_chromium_are_quiet_in_light_and_dark():
     person, workspace = make_user(site_role=SiteRole.ADMIN), make_workspace(name="Harbour Museum")
     for number in range(7):
