@@ -42,6 +42,7 @@ from media_library.tests.factories import make_asset
 from posts.models import Attempt, BulkJob, Delivery, Post, PostMedia, PostTag
 from posts.services import bulk_jobs
 from posts.states import AttemptKind
+from posts.tests.factories import make_post
 from tests.test_admin import BY_HAND
 from tests.test_description import BACKEND
 from webhooks.models import Endpoint, EndpointAttempt, EndpointDelivery, Event
@@ -311,6 +312,24 @@ def test_fields_that_search_find_what_the_person_may_see(who):
     is_admin = who.site_role == SiteRole.ADMIN
     assert found == ({str(own.pk), str(foreign.pk)} if is_admin else {str(own.pk)})
     assert people == ("in" if is_admin else "kept out")
+
+
+def test_lists_are_filtered_by_the_workspaces_that_one_sees():
+    first, second, foreign = (make_workspace(name=name) for name in ("Museum", "Harbour", "Foreign"))
+    posts = {workspace: make_post(workspace=workspace) for workspace in (first, second, foreign)}
+    person = make_member(first, has_staff_access=True)
+    make_membership(person, second)
+    browser = Client()
+    browser.force_login(person, backend=BACKEND)
+
+    def listed(workspace: Workspace) -> list[Model]:
+        return list(browser.get("/admin/posts/post/", {"workspace": str(workspace.pk)}).context["cl"].result_list)
+
+    page = browser.get("/admin/posts/post/")
+
+    assert [name for _, name in page.context["cl"].filter_specs[0].lookup_choices] == ["Harbour", "Museum"]
+    assert "Foreign" not in page.content.decode()
+    assert [listed(workspace) for workspace in posts] == [[posts[first]], [posts[second]], []]
 
 
 def test_groups_hold_what_each_role_may_do():
