@@ -124,16 +124,16 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
 
         One query, however often it is asked of this object.
         """
-        if self.site_role == SiteRole.ADMIN:
-            return None
-        site_role = SiteRole(self.site_role)
-        roles = {workspace: effective_role(role, site_role=site_role) for workspace, role in self._roles.items()}
-        return frozenset(workspace for workspace, role in roles.items() if may(role, Action(action)))
+        return None if self.site_role == SiteRole.ADMIN else self._workspaces_by_action[Action(action)]
 
     @cached_property
-    def _roles(self) -> dict[UUID, Role]:
+    def _workspaces_by_action(self) -> dict[Action, frozenset[UUID]]:
+        site_role = SiteRole(self.site_role)
         kept = self.memberships.filter(workspace__deleted_at=None).values_list("workspace", "role")
-        return {workspace: Role(role) for workspace, role in kept}
+        roles = {workspace: effective_role(Role(role), site_role=site_role) for workspace, role in kept}
+        return {
+            action: frozenset(workspace for workspace, role in roles.items() if may(role, action)) for action in Action
+        }
 
 
 class Workspace(Row):

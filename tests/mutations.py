@@ -1,4 +1,4 @@
-"""Thirty-nine ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Forty-one ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -51,7 +51,22 @@ class Mutation:
 DIES_BETWEEN_PARTS = (
     "posts/tests/test_threads.py::test_a_worker_that_dies_between_parts_leaves_nothing_out_and_nothing_twice"
 )
+LEADS_TO_OWN = "tests/test_admin_permissions.py::test_addresses_of_rows_lead_to_those_of_ones_own_workspaces"
 MUTATIONS = (
+    Mutation(
+        "show staff the rows of every workspace",
+        "mastablasta/core/admin_base.py",
+        'return rows.filter(**{f"{self.workspace_path}__in": workspaces_of(request, action)})',
+        "return rows",
+        (f"{LEADS_TO_OWN}[staff editor]",),
+    ),
+    Mutation(
+        "let an action of the admin take rows of workspaces where the person only reads",
+        "mastablasta/core/admin_base.py",
+        "return super().response_action(request, writable, *place)",
+        "return super().response_action(request, queryset, *place)",
+        ("tests/test_admin_permissions.py::test_an_action_of_a_staff_editor_leaves_others_rows_as_they_are",),
+    ),
     Mutation(
         "look up the session of whoever asks the demo",
         "mastablasta/v1_demo/views.py",

@@ -97,6 +97,7 @@ def test_site_admins_see_all_of_it_and_it_costs_the_same():
         return len(context)
 
     fill(make_workspace(), "first")
+    fill(make_workspace(deleted_at=timezone.now()), "gone")
     first = queries()
     for number in range(10):
         fill(make_workspace(), f"other{number}")
@@ -106,6 +107,7 @@ def test_site_admins_see_all_of_it_and_it_costs_the_same():
     assert (found.waiting, found.connected, found.gains.engagements) == (11, 11, 66)
     assert len(found.upcoming) == len(found.failures) == 8
     assert "@other9" in page
+    assert "gone" not in page
 
 
 def test_new_site_admin_is_told_what_to_do_first():

@@ -8,7 +8,7 @@ rows, what other pages find there (autocomplete) and actions.
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 READ, WRITE, MANAGE = "read", "write", "manage"  # as accounts.roles.Action has them
+MOST_CHOICES = 50  # of a filter
 NOWHERE: frozenset[UUID] = frozenset()
 
 
@@ -49,6 +50,28 @@ def is_site_admin(request: HttpRequest) -> bool:
 
 def _is_in(workspace_id: UUID, allowed: frozenset[UUID] | None) -> bool:
     return allowed is None or workspace_id in allowed
+
+
+class WorkspaceFilter(admin.SimpleListFilter):
+    """By workspace, of those that who asks may see; nothing to choose from where there is one or none."""
+
+    title = "workspace"
+    parameter_name = "workspace"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        self.path = model_admin.workspace_path
+        workspaces = _workspace_model(model_admin.model, self.path)._default_manager.filter(deleted_at=None)
+        if (seen := workspaces_of(request)) is not None:
+            workspaces = workspaces.filter(pk__in=seen)
+        found = workspaces.order_by("name", "pk").values_list("pk", "name")[:MOST_CHOICES]
+        choices = [(str(key), name) for key, name in found]
+        return choices if len(choices) > 1 else []
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return rows
+        is_known = self.value() in dict(self.lookup_choices)
+        return rows.filter(**{self.path: self.value()}) if is_known else rows.none()
 
 
 def badge(state: str, word: str) -> SafeString:
@@ -82,6 +105,10 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         title = self.title or capfirst(str(self.opts.verbose_name_plural))
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        own = super().get_list_filter(request)
+        return own if self.workspace_path in {None, "id"} else (WorkspaceFilter, *own)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows that who asks may see, without what is hidden."""
@@ -165,6 +192,12 @@ class ReadOnlyPage(Page):
 
 def _only_looks(action: Any) -> bool:
     return getattr(action, "allowed_permissions", None) == ["view"]
+
+
+def _workspace_model(model: type[Model], path: str) -> type[Model]:
+    for name in path.split("__"):
+        model = cast("type[Model]", model._meta.get_field(name).related_model)
+    return model
 
 
 def _workspace_of(row: Model, path: str) -> UUID:

@@ -143,7 +143,7 @@ def _check(name: str, finding: health.Finding) -> Check:
 
 
 def _in(workspaces: Workspaces, path: str = "workspace") -> Q:
-    return Q() if workspaces is None else Q(**{f"{path}__in": workspaces})
+    return Q(**{f"{path}__deleted_at": None} if workspaces is None else {f"{path}__in": workspaces})
 
 
 def _deliveries(workspaces: Workspaces) -> Any:
