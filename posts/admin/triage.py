@@ -113,7 +113,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     """All that needs a person, by cause."""
     order: triage.Order = "newest" if request.GET.get("order") == "newest" else "largest"
     groups = triage.groups_of(visible_deliveries(request), order=order)
-    shown = [{"group": group, "address": address_of(group.cause), **names_of(group.cause)} for group in groups]
+    shown = [{"group": group, "address": address_of(group.cause), "name": name_of(group.cause)} for group in groups]
     accounts = visible_accounts(request)
     troubled = list(triage.accounts_in_trouble(accounts)[: MOST_SHOWN + 1])
     hosts = list(triage.hosts_in_trouble(visible_hosts(request, accounts))[:MOST_SHOWN])
@@ -148,9 +148,8 @@ def group(request: HttpRequest) -> HttpResponse:
         "next": f"{last.updated_at.isoformat()}~{last.id}" if last and has_more else "",
         "is_later_page": bool(request.GET.get("after")),
         "actions": OFFERED[cause.state],
-        **names_of(cause),
     }
-    return answer(request, "group", str(context["name"]), context)
+    return answer(request, "group", name_of(cause), context)
 
 
 def cause_in(fields: Any) -> Cause:
@@ -172,12 +171,11 @@ def address_of(cause: Cause) -> str:
     return f"{reverse('triage:group')}?{urlencode(named)}"
 
 
-def names_of(cause: Cause) -> dict[str, str]:
-    """The cause in words."""
-    state, entry = NAMES[DeliveryState(cause.state)], registry.PLATFORMS.get(cause.platform)
-    label = entry.label if entry else cause.platform
+def name_of(cause: Cause) -> str:
+    """The cause in words: "Failed: timed out (Mastodon)"."""
+    entry = registry.PLATFORMS.get(cause.platform)
     reason = f": {cause.code.replace('_', ' ')}" if cause.code else ""
-    return {"name": f"{state}{reason} ({label})", "state_name": state, "platform_name": label}
+    return f"{NAMES[DeliveryState(cause.state)]}{reason} ({entry.label if entry else cause.platform})"
 
 
 def _place(text: str) -> tuple[datetime, UUID] | None:
