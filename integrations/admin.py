@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from integrations.models import Credential, OAuthState, PlatformHost, RateBudget, SocialAccount
+from integrations.services.forecast import forecast_of
 from mastablasta.core.admin_base import ReadOnlyPage, badge
 
 
@@ -48,6 +53,7 @@ class SocialAccountPage(ReadOnlyPage):
         "kind",
         "state_badge",
         "is_default",
+        "sign_in_ends",
         "checked_at",
         "state_reason",
     )
@@ -55,6 +61,15 @@ class SocialAccountPage(ReadOnlyPage):
     search_fields = ("handle", "display_name", "remote_id", "workspace__name")
     date_hierarchy = "connected_at"
     list_select_related = ("workspace",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SocialAccount]:
+        rows: Any = super().get_queryset(request)
+        return rows.with_forecast()  # type: ignore[no-any-return]
+
+    @admin.display(description="Sign-in ends", ordering="sign_in_ends_at")
+    def sign_in_ends(self, account: SocialAccount) -> Any:
+        forecast = forecast_of(account)
+        return forecast and forecast.ends_at
 
     @admin.display(description="State", ordering="state")
     def state_badge(self, account: SocialAccount) -> SafeString:

@@ -17,7 +17,6 @@ from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.sessions.backends.db import SessionStore
-from django.core.exceptions import PermissionDenied
 from django.core.management.sql import emit_post_migrate_signal
 from django.db.models import Model
 from django.http import Http404, HttpRequest
@@ -175,7 +174,9 @@ def answer(pattern: URLPattern, request: HttpRequest, row: Model | None = None) 
     arguments = {name: "posts" if name == "app_label" else str(row.pk if row else new_id()) for name in names}
     try:
         response = pattern.callback(request, **arguments)
-    except (PermissionDenied, Http404):
+    except Http404:
+        return "kept out", []
+    if response.status_code == 403:
         return "kept out", []
     if response.status_code == 302:
         return {"/admin/login/": "out", "/admin/": "kept out"}.get(response["Location"].split("?")[0], "in"), []
