@@ -315,6 +315,21 @@ def test_fields_that_search_find_what_the_person_may_see(who):
     assert people == ("in" if is_admin else "kept out")
 
 
+def test_invitations_are_withdrawn_by_admins_of_the_workspace_unless_they_were_accepted():
+    own, foreign = make_workspace(), make_workspace()
+    browser = Client()
+    browser.force_login(make_member(own, role=Role.ADMIN, has_staff_access=True), backend=BACKEND)
+    waiting, other = make_invitation(own)[0], make_invitation(foreign)[0]
+    used = make_invitation(own, accepted_at=timezone.now())[0]
+
+    chosen = {"action": "withdraw", "_selected_action": [str(row.pk) for row in (waiting, other, used)]}
+    said = browser.post("/admin/accounts/invitation/", chosen, follow=True).content.decode()
+
+    assert "1 withdrawn." in said
+    assert "This invitation was accepted already; remove the member instead." in said
+    assert list(Invitation.objects.exclude(withdrawn_at=None)) == [waiting]
+
+
 def test_lists_are_filtered_by_the_workspaces_that_one_sees():
     first, second, foreign = (make_workspace(name=name) for name in ("Museum", "Harbour", "Foreign"))
     posts = {workspace: make_post(workspace=workspace) for workspace in (first, second, foreign)}
