@@ -47,16 +47,8 @@ class SocialAccountPage(ReadOnlyPage):
     workspace_path = "workspace"
     hidden = ("target_token_enc", "facts")  # facts: as the platform gave them; what is in there is not ours to show
     list_display = (
-        "handle",
-        "platform",
-        "workspace",
-        "kind",
-        "state_badge",
-        "is_default",
-        "sign_in_ends",
-        "checked_at",
-        "state_reason",
-    )
+        "handle", "platform", "workspace", "state_badge", "state_reason", "sign_in_ends", "is_default", "checked_at",
+    )  # fmt: skip
     list_filter = ("platform", "state", "kind", "is_default")
     search_fields = ("handle", "display_name", "remote_id", "workspace__name")
     date_hierarchy = "connected_at"

@@ -124,6 +124,8 @@ def test_page_of_a_role_says_what_it_may(operator):
 
     assert "Can view post" in page
     assert "Can change" not in page
+    admins = Group.objects.get(name="Site admins")
+    assert "Everything that can be" in operator.get(f"/admin/auth/group/{admins.pk}/change/").content.decode()
 
 
 def test_people_who_typed_wrong_passwords_are_unlocked(operator):
