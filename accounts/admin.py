@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -14,9 +14,11 @@ from django.utils.html import format_html
 from accounts.forms import NewPasswordForm, NewPersonForm, PersonForm, WorkspaceForm
 from accounts.models import ApiKey, Invitation, Membership, Session, User, Workspace
 from accounts.services.api_keys import revoke_api_key
+from accounts.services.invitations import withdraw
 from accounts.services.members import end_membership
 from accounts.services.sign_in import end_session
 from mastablasta.core.admin_base import MANAGE, Page, ReadOnlyPage
+from mastablasta.core.errors import Conflict
 
 
 class MembershipRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
@@ -134,6 +136,18 @@ class InvitationPage(ReadOnlyPage):
     search_fields = ("email", "workspace__name")
     date_hierarchy = "created_at"
     list_select_related = ("workspace", "invited_by")
+    actions = ("withdraw",)
+
+    @admin.action(description="Withdraw: these let nobody in any more, at once")
+    def withdraw(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
+        ended = 0
+        for invitation in rows.filter(withdrawn_at=None):
+            try:
+                withdraw(invitation, at=timezone.now())
+                ended += 1
+            except Conflict as used:
+                self.message_user(request, f"{invitation.email}: {used.detail}", messages.WARNING)
+        self.message_user(request, f"{ended} withdrawn.")
 
 
 @admin.register(Session)

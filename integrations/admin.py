@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from integrations.models import Credential, GlobalPause, OAuthState, PlatformHost, RateBudget, SocialAccount
+from integrations.services.forecast import forecast_of
 from mastablasta.core.admin_base import ReadOnlyPage, badge
 
 
@@ -51,19 +56,21 @@ class SocialAccountPage(ReadOnlyPage):
     workspace_path = "workspace"
     hidden = ("target_token_enc", "facts")  # facts: as the platform gave them; what is in there is not ours to show
     list_display = (
-        "handle",
-        "platform",
-        "workspace",
-        "kind",
-        "state_badge",
-        "is_default",
-        "checked_at",
-        "state_reason",
-    )
+        "handle", "platform", "workspace", "state_badge", "state_reason", "sign_in_ends", "is_default", "checked_at",
+    )  # fmt: skip
     list_filter = ("platform", "state", "kind", "is_default")
     search_fields = ("handle", "display_name", "remote_id", "workspace__name")
     date_hierarchy = "connected_at"
     list_select_related = ("workspace",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SocialAccount]:
+        rows: Any = super().get_queryset(request)
+        return rows.with_forecast()  # type: ignore[no-any-return]
+
+    @admin.display(description="Sign-in ends", ordering="sign_in_ends_at")
+    def sign_in_ends(self, account: SocialAccount) -> Any:
+        forecast = forecast_of(account)
+        return forecast and forecast.ends_at
 
     @admin.display(description="State", ordering="state")
     def state_badge(self, account: SocialAccount) -> SafeString:

@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.roles import SiteRole
 from mastablasta.core.admin_base import ReadOnlyPage
 
 QUEUED, SCHEDULE, SUCCESS, FAILURE = (
@@ -39,9 +40,10 @@ class RolePage(ReadOnlyPage):
 
     @admin.display(description="May")
     def may(self, group: Group) -> str:
-        return ", ".join(
-            group.permissions.order_by("content_type__app_label", "codename").values_list("name", flat=True)
-        )
+        if group.name == SiteRole.ADMIN.group_name:
+            return "Everything that can be done here, in every workspace."
+        held = group.permissions.order_by("content_type__app_label", "codename")
+        return ", ".join(held.values_list("name", flat=True))
 
 
 @admin.register(AccessAttempt)

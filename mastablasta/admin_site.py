@@ -7,7 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
@@ -75,10 +77,17 @@ class Site(admin.AdminSite):
         guarded: Any = super().admin_view(view, cacheable)
 
         @wraps(guarded)
-        def with_policy(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            return _with_policy(guarded(request, *args, **kwargs))
+        def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                return _with_policy(guarded(request, *args, **kwargs))
+            except PermissionDenied:
+                return _with_policy(self._refused(request))
 
-        return with_policy
+        return answered
+
+    def _refused(self, request: HttpRequest) -> HttpResponseBase:
+        shown = {**self.each_context(request), "title": "Your role does not allow this"}
+        return TemplateResponse(request, "admin/refused.html", shown, status=403)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return _with_policy(super().login(request, extra_context))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from axes.models import AccessAttempt
 from django.apps import apps
@@ -12,6 +14,7 @@ from django.urls import reverse
 
 from accounts.roles import SiteRole
 from accounts.tests.factories import make_member, make_user, make_workspace
+from integrations.tests.factories import make_account, make_credential
 from mastablasta.admin_site import FOR_ENGINEERS, SECTIONS
 from tests.test_description import BACKEND
 
@@ -86,6 +89,25 @@ def test_pages_load_nothing_inline_and_nothing_from_elsewhere(operator, path):
     assert "http" not in policy
 
 
+def test_list_of_accounts_says_how_each_is_and_when_its_sign_in_ends(operator):
+    grant = make_credential(expires_at=datetime(2027, 3, 4, 5, 6, tzinfo=UTC), refresh_enc=None)
+    make_account(workspace=grant.workspace, credential=grant, state="needs_reauth")
+
+    page = operator.get(reverse("admin:integrations_socialaccount_changelist")).content.decode()
+
+    assert "2027-03-04 05:06:00 UTC" in page
+    assert '<span class="badge state-needs_reauth">Has to be connected again</span>' in page
+
+
+def test_what_a_role_does_not_allow_is_said_on_a_page_of_the_admin(editor):
+    refused = editor.get("/admin/accounts/user/")
+
+    assert refused.status_code == 403
+    assert refused.headers["Content-Security-Policy"].startswith(STRICT)
+    assert "Your role does not allow this" in refused.content.decode()
+    assert 'href="/admin/posts/post/"' in refused.content.decode()
+
+
 def test_files_may_come_from_object_storage_where_that_hands_them_out(operator, settings):
     settings.MEDIA_SERVING = "redirect"
 
@@ -102,6 +124,8 @@ def test_page_of_a_role_says_what_it_may(operator):
 
     assert "Can view post" in page
     assert "Can change" not in page
+    admins = Group.objects.get(name="Site admins")
+    assert "Everything that can be" in operator.get(f"/admin/auth/group/{admins.pk}/change/").content.decode()
 
 
 def test_people_who_typed_wrong_passwords_are_unlocked(operator):
