@@ -91,12 +91,15 @@ def test_pages_load_nothing_inline_and_nothing_from_elsewhere(operator, path):
 
 def test_list_of_accounts_says_how_each_is_and_when_its_sign_in_ends(operator):
     grant = make_credential(expires_at=datetime(2027, 3, 4, 5, 6, tzinfo=UTC), refresh_enc=None)
-    make_account(workspace=grant.workspace, credential=grant, state="needs_reauth")
+    account = make_account(workspace=grant.workspace, credential=grant, state="needs_reauth")
 
     page = operator.get(reverse("admin:integrations_socialaccount_changelist")).content.decode()
 
     assert "2027-03-04 05:06:00 UTC" in page
     assert '<span class="badge state-needs_reauth">Has to be connected again</span>' in page
+    assert "<h1>Connected accounts</h1>" in page
+    opened = operator.get(reverse("admin:integrations_socialaccount_change", args=[account.pk])).content.decode()
+    assert '<a href="/admin/integrations/socialaccount/">Connected accounts</a>' in opened
 
 
 def test_what_a_role_does_not_allow_is_said_on_a_page_of_the_admin(editor):

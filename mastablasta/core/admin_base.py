@@ -103,8 +103,14 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     show_facets = admin.ShowFacets.NEVER
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        title = self.title or capfirst(str(self.opts.verbose_name_plural))
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+        return super().changelist_view(request, {"title": self._list_title, **(extra_context or {})})
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().render_change_form(request, {**context, "list_title": self._list_title}, *args, **kwargs)
+
+    @property
+    def _list_title(self) -> str:
+        return self.title or capfirst(str(self.opts.verbose_name_plural))
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         own = super().get_list_filter(request)
