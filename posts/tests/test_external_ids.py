@@ -149,7 +149,10 @@ def test_requests_with_the_same_ids_in_another_order_do_not_hang_each_other(
         (0, "external_id_taken"),
         (1, "external_id_taken"),
     ]
-    assert set(Post.objects.in_workspace(workspace).values_list("content", "external_id")) == {("Hello", "a"), ("Hello", "b")}
+    assert set(Post.objects.in_workspace(workspace).values_list("content", "external_id")) == {
+        ("Hello", "a"),
+        ("Hello", "b"),
+    }
 
 
 def _somebody_waits() -> bool:
