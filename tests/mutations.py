@@ -1,4 +1,4 @@
-"""Thirty-seven ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Thirty-eight ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -113,6 +113,13 @@ MUTATIONS = (
         "lane = CollectionLane.objects.filter(account=job.account_id, lease_token=job.token)",
         "lane = CollectionLane.objects.filter(account=job.account_id)",
         ("analytics/tests/test_collection.py::test_two_collectors_share_the_accounts",),
+    ),
+    Mutation(
+        "forget figures that fall due before those that were due first",
+        "analytics/collection/lanes.py",
+        '"WHEN l.ready_at <= excluded.ready_at THEN l.ready_at "',
+        '"WHEN l.ready_at IS NOT NULL THEN l.ready_at "',
+        ("analytics/tests/test_lanes.py::test_nothing_that_is_due_is_lost",),
     ),
     Mutation(
         "let a sender of webhooks write that has lost its lane",

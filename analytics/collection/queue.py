@@ -16,11 +16,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from analytics import recording
+from analytics.collection import lanes
 from analytics.collection.plan import DAY, FIRST_LOOKS, HOUR, next_look, next_look_at_gone, next_step
 from analytics.collection.reading import Job, Post, Told
 from analytics.models import CollectionLane, CollectionPlan
@@ -31,7 +31,7 @@ from integrations.errors import RateLimited
 from integrations.models import SocialAccount
 from integrations.services import budgets, circuits
 from integrations.services.hosts import app_of
-from integrations.states import AccountState, CredentialState
+from integrations.states import AccountState
 from mastablasta.core.models import Counted, Heartbeat, Tally
 from mastablasta.core.time_scale import scaled
 from posts.models import Delivery
@@ -71,15 +71,17 @@ def plan_accounts(*, at: datetime) -> int:
     active = SocialAccount.objects.filter(state=AccountState.ACTIVE, platform__in=_counting())
     new = active.filter(~Exists(CollectionLane.objects.filter(account=OuterRef("pk")))).order_by("id")
     accounts = new.values_list("id", flat=True)
-    lanes = [CollectionLane(account_id=one, next_at=next_step(one, HOUR, after=at)) for one in accounts]
-    CollectionLane.objects.bulk_create(lanes, ignore_conflicts=True)
-    return len(lanes)
+    firsts = [(one, next_step(one, HOUR, after=at)) for one in accounts]
+    made = [CollectionLane(account_id=one, next_at=first, ready_at=first) for one, first in firsts]
+    CollectionLane.objects.bulk_create(made, ignore_conflicts=True)
+    return len(made)
 
 
 def make_all_due(*, at: datetime) -> int:
     """Ask for everything that is still asked for at all now, whenever it is due; how many posts."""
-    CollectionLane.objects.update(next_at=at)
-    return CollectionPlan.objects.filter(next_at__gt=at).update(next_at=at)
+    with transaction.atomic():
+        lanes.wake_all_lanes(at=at)
+        return CollectionPlan.objects.filter(next_at__gt=at).update(next_at=at)
 
 
 def _plan_some(*, at: datetime, since: datetime | None) -> int:
@@ -90,16 +92,18 @@ def _plan_some(*, at: datetime, since: datetime | None) -> int:
     rows = list(out.order_by("-published_at").values_list("id", "account", "published_at")[:PLANNED])
     if not rows:
         return 0
-    accounts = sorted({account for _, account, _ in rows})
-    first = at + FIRST_LOOKS[0]  # an account's own figures come with those of its first post
-    lanes = [CollectionLane(account_id=account, next_at=first) for account in accounts]
-    CollectionLane.objects.bulk_create(lanes, ignore_conflicts=True)
     plans = [
         CollectionPlan(delivery_id=delivery, account_id=account, next_at=_first_look(account, published_at, at=at))
         for delivery, account, published_at in sorted(rows)
         if published_at is not None
     ]
-    CollectionPlan.objects.bulk_create(plans, ignore_conflicts=True)
+    own = at + FIRST_LOOKS[0]  # an account's own figures come with those of its first post
+    due: dict[UUID, datetime] = {}
+    for plan in plans:
+        due[plan.account_id] = min(due.get(plan.account_id, own), plan.next_at or own)
+    with transaction.atomic():
+        lanes.wake_lanes(due, account_at=own)
+        CollectionPlan.objects.bulk_create(plans, ignore_conflicts=True)
     return len(rows)
 
 
@@ -128,34 +132,22 @@ def needs_collector(at: datetime) -> bool:
 
 def next_due_at(at: datetime) -> datetime | None:
     """Since when the oldest figures wait that could be read at `at`; None = none do."""
-    since: datetime | None = _due(at=at).order_by("waits_since").values_list("waits_since", flat=True).first()
+    since: datetime | None = _due(at=at).order_by("ready_at", "account").values_list("ready_at", flat=True).first()
     return since
 
 
-def _due(*, at: datetime) -> Any:
+def _due(*, at: datetime) -> QuerySet[CollectionLane]:
     """The lanes that could be worked on. What waits for an account, a host or a window cannot."""
-    usable = Q(
-        account__state=AccountState.ACTIVE,
-        account__credential__state=CredentialState.LIVE,
-        account__platform_host__paused_at=None,
-        account__platform_host__circuit_opened_at=None,
-    )
-    host = Q(account__platform_host__limited_until=None) | Q(account__platform_host__limited_until__lte=at)
-    free = Q(lease_token=None) | Q(lease_expires_at__lte=timezone.now())
-    due = CollectionPlan.objects.filter(account=OuterRef("account"), next_at__lte=at)
-    first = Subquery(due.order_by("next_at").values("next_at")[:1])
-    lanes = CollectionLane.objects.annotate(post_due_at=first)
-    lanes = lanes.filter(usable, host, free, Q(blocked_until=None) | Q(blocked_until__lte=at))
-    lanes = lanes.filter(Q(post_due_at__isnull=False) | Q(next_at__lte=at))
-    return lanes.annotate(waits_since=Coalesce("post_due_at", "next_at"))
+    is_free = Q(lease_token=None) | Q(lease_expires_at__lte=timezone.now())
+    is_open = Q(blocked_until=None) | Q(blocked_until__lte=at)
+    return CollectionLane.objects.filter(lanes.usable(at=at), is_free, is_open, is_parked=False, ready_at__lte=at)
 
 
 def claim(*, at: datetime, limit: int, token: UUID, busy_hosts: Collection[UUID] = ()) -> list[CollectionLane]:
     """Take up to `limit` accounts with something due, those that wait longest first, none at `busy_hosts`."""
     with transaction.atomic():
-        due = _due(at=at).exclude(account__platform_host__in=list(busy_hosts))
-        lanes = due.order_by("waits_since", "account").select_for_update(skip_locked=True, of=("self",))[:limit]
-        found = [lane.account_id for lane in lanes]
+        due = _due(at=at).exclude(account__platform_host__in=list(busy_hosts)).order_by("ready_at", "account")
+        found = list(due.select_for_update(skip_locked=True, of=("self",)).values_list("account", flat=True)[:limit])
         mine = CollectionLane.objects.filter(account__in=found)
         mine.update(lease_token=token, lease_expires_at=timezone.now() + LEASE)
         return list(mine.select_related("account__platform_host", "account__credential__platform_host"))
@@ -316,13 +308,16 @@ def finish(told: Told, *, at: datetime, moment: datetime | None = None) -> dict[
     changes = _changes_of(told, at=at, moment=moment)
     with transaction.atomic():
         lane = CollectionLane.objects.filter(account=job.account_id, lease_token=job.token)
-        if not lane.select_for_update().exists():
+        held = lane.select_for_update().values("next_at", "blocked_until").first()
+        if held is None:
             return None
         recording.record(changes.samples, at=at)
         for values, deliveries in changes.plans.items():
             CollectionPlan.objects.filter(delivery__in=deliveries).update(**dict(values))
         _record_account(told, moment=moment)
-        lane.update(**_lane_after(told, at=at))
+        after = {**held, **_lane_after(told, at=at)}
+        due_at = lanes.ready_at(job.account_id, next_at=after["next_at"], blocked_until=after["blocked_until"])
+        lane.update(**after, ready_at=due_at)
     _note_host(told, at=at)  # by itself: who holds a lane never waits for others
     Tally.objects.add(changes.counts)
     return {counted.outcome: count for counted, count in changes.counts.items()}
@@ -401,8 +396,7 @@ def _note_host(told: Told, *, at: datetime) -> None:
         until = at + SHORTEST_WAIT
     else:
         return
-    others = CollectionLane.objects.filter(account__platform_host=job.host_id, lease_token=None)
-    others.filter(Q(blocked_until=None) | Q(blocked_until__lt=until)).update(blocked_until=until)
+    lanes.block_lanes(CollectionLane.objects.filter(account__platform_host=job.host_id), until=until)
 
 
 def _wait(failures: int) -> timedelta:
@@ -411,9 +405,9 @@ def _wait(failures: int) -> timedelta:
 
 def rest(lane: CollectionLane, *, at: datetime) -> None:
     """Let go of an account of which something here goes wrong, for as long as after any failure."""
-    failures = lane.failures + 1
+    failures, until = lane.failures + 1, at + _wait(lane.failures + 1)
     CollectionLane.objects.filter(account=lane.account_id, lease_token=lane.lease_token).update(
-        lease_token=None, lease_expires_at=None, failures=failures, blocked_until=at + _wait(failures)
+        lease_token=None, lease_expires_at=None, failures=failures, blocked_until=until, ready_at=until
     )
 
 
