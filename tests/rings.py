@@ -37,6 +37,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "analytics/collection/lanes.py": ("analytics/tests/test_lanes.py",),
     "analytics/collection/queue.py": ("analytics/tests/test_collection.py",),
     "analytics/migrations/0002_lane_ready_at.py": ("analytics/tests/test_lanes.py",),
+    "analytics/in_order.py": ("analytics/tests/test_recording.py",),
     "analytics/recording.py": ("analytics/tests/test_recording.py",),
     "analytics/services/rollups.py": ("analytics/tests/test_rollups.py",),
     "analytics/services/alerts.py": ("analytics/tests/test_alerts.py",),
