@@ -8,20 +8,21 @@ Lock order: lanes by account, then what analytics.recording locks, then plans.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from analytics import recording
 from analytics.collection import lanes
-from analytics.collection.plan import DAY, FIRST_LOOKS, HOUR, next_look, next_look_at_gone, next_step
+from analytics.collection.plan import DAY, FIRST_LOOKS, HOUR, next_look, next_look_at_gone, next_looks, next_step
 from analytics.collection.reading import Job, Post, Told
 from analytics.models import CollectionLane, CollectionPlan
 from analytics.recording import AccountFigures, Sample
@@ -282,21 +283,33 @@ def _first(posts: Sequence[DuePost], refs: int) -> list[DuePost]:
 
 
 # --- results ---
+# One value, as Python quotes each of many.
+_WRITE_PLANS = """
+UPDATE analytics_collectionplan p
+   SET next_at = r.next_at, failures = r.failures, gone_at = r.gone_at,
+       collected_at = coalesce(r.collected_at, p.collected_at)
+  FROM jsonb_to_recordset(%s) AS r(next_at timestamptz, failures int, gone_at timestamptz, collected_at timestamptz,
+       deliveries uuid[])
+ WHERE p.delivery_id = ANY(r.deliveries)
+"""
+
+
+class Becomes(NamedTuple):
+    """What becomes of a plan. `collected_at` None = as it was."""
+
+    next_at: datetime | None
+    failures: int
+    gone_at: datetime | None
+    collected_at: datetime | None = None
+
+
 @dataclass(slots=True)
 class Changes:
-    """What becomes of a job's plans: deliveries by what is written of them, since most are alike."""
+    """What becomes of a job's posts: deliveries by what is written in their plans, since most are alike."""
 
-    platform: str
-    plans: dict[tuple[tuple[str, Any], ...], list[UUID]] = field(default_factory=lambda: defaultdict(list))
+    plans: dict[Becomes, list[UUID]] = field(default_factory=lambda: defaultdict(list))
     samples: list[Sample] = field(default_factory=list)
-    counts: Counter[Counted] = field(default_factory=Counter)
-
-    def note(self, post: Post, outcome: str, **changes: Any) -> None:
-        self.plans[tuple(sorted(changes.items()))].append(post.delivery_id)
-        self.outcomes(outcome)
-
-    def outcomes(self, outcome: str) -> None:
-        self.counts[Counted(TALLY, self.platform, "", outcome)] += 1
+    outcomes: Counter[str] = field(default_factory=Counter)
 
 
 def finish(told: Told, *, at: datetime, moment: datetime | None = None) -> dict[str, int] | None:
@@ -312,38 +325,51 @@ def finish(told: Told, *, at: datetime, moment: datetime | None = None) -> dict[
         if held is None:
             return None
         recording.record(changes.samples, at=at)
-        for values, deliveries in changes.plans.items():
-            CollectionPlan.objects.filter(delivery__in=deliveries).update(**dict(values))
+        _write_plans(changes.plans)
         _record_account(told, moment=moment)
         after = {**held, **_lane_after(told, at=at)}
         due_at = lanes.ready_at(job.account_id, next_at=after["next_at"], blocked_until=after["blocked_until"])
         lane.update(**after, ready_at=due_at)
     _note_host(told, at=at)  # by itself: who holds a lane never waits for others
-    Tally.objects.add(changes.counts)
-    return {counted.outcome: count for counted, count in changes.counts.items()}
+    Tally.objects.add({Counted(TALLY, job.platform, "", name): count for name, count in changes.outcomes.items()})
+    return dict(changes.outcomes)
 
 
 def _changes_of(told: Told, *, at: datetime, moment: datetime | None) -> Changes:
     job = told.job
-    changes = Changes(platform=job.platform)
+    changes, look = Changes(), next_looks(job.account_id, after=at)
     for post in job.posts:
         root = post.refs[0]
         for part, ref in enumerate(post.refs):
             if ref in told.metrics:
                 changes.samples.append(_sample(post, part, told.metrics[ref], moment=moment))
         if root in told.metrics:
-            following = next_look(job.account_id, post.published_at, after=at)
-            changes.note(post, "collected", next_at=following, collected_at=at, failures=0, gone_at=None)
+            outcome, becomes = "collected", Becomes(look(post.published_at), 0, None, at)
         elif root in told.answered:
             gone_at = post.gone_at or at
             following = next_look_at_gone(job.account_id, post.published_at, gone_at=gone_at, after=at)
-            changes.note(post, "gone", next_at=following, failures=0, gone_at=gone_at)
+            outcome, becomes = "gone", Becomes(following, 0, gone_at)
         elif root in told.refused:
             failures = post.failures + 1
-            changes.note(post, "refused", next_at=at + _wait(failures + 3), failures=failures)
-        elif told.failure is not None:
-            changes.outcomes("failed")
+            outcome, becomes = "refused", Becomes(at + _wait(failures + 3), failures, post.gone_at)
+        else:
+            if told.failure is not None:
+                changes.outcomes["failed"] += 1
+            continue
+        changes.outcomes[outcome] += 1
+        changes.plans[becomes].append(post.delivery_id)
     return changes
+
+
+def _write_plans(plans: Mapping[Becomes, Sequence[UUID]]) -> None:
+    if connection.vendor == "postgresql" and plans:
+        rows = [{**becomes._asdict(), "deliveries": deliveries} for becomes, deliveries in plans.items()]
+        with connection.cursor() as cursor:
+            cursor.execute(_WRITE_PLANS, [orjson.dumps(rows).decode()])
+        return
+    for becomes, deliveries in plans.items():
+        values = {name: value for name, value in becomes._asdict().items() if name != "collected_at" or value}
+        CollectionPlan.objects.filter(delivery__in=deliveries).update(**values)
 
 
 def _sample(post: Post, part: int, metrics: Any, *, moment: datetime | None) -> Sample:
