@@ -185,11 +185,21 @@ def job_of(lane: CollectionLane, *, at: datetime) -> Job:
     )
 
 
-DuePost = tuple[Post, datetime | None]  # and when it was last collected
+class DueRow(NamedTuple):
+    """A plan that is due, with what has to be known of its delivery."""
+
+    delivery_id: UUID
+    state: str
+    deleted_at: datetime | None
+    remote_id: str
+    parts: list[dict[str, Any]] | None
+    published_at: datetime | None
+    gone_at: datetime | None
+    failures: int
+    collected_at: datetime | None
 
 
-def _due_posts(account_id: UUID, *, at: datetime, counts: bool) -> list[DuePost]:
-    """The posts of an account that are due, the youngest first: they change most. `counts`: if its platform does."""
+def _due_rows(account_id: UUID, *, at: datetime) -> list[DueRow]:
     plans = CollectionPlan.objects.filter(account=account_id, next_at__lte=at).order_by("next_at", "delivery")
     rows = plans.values_list(
         "delivery",
@@ -202,15 +212,43 @@ def _due_posts(account_id: UUID, *, at: datetime, counts: bool) -> list[DuePost]
         "failures",
         "collected_at",
     )[:MOST_POSTS]
+    return [DueRow(*row) for row in rows] if connection.vendor != "postgresql" else _as_one_value(rows)
+
+
+def _as_one_value(rows: QuerySet[Any, Any]) -> list[DueRow]:
+    """The same with a third of the work: one text is read in C, while each cell of a row is read in Python."""
+    sql, values = rows.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT coalesce(json_agg(row), '[]')::text FROM ({sql}) row", values)  # noqa: S608  Django's
+        [text] = cursor.fetchone()
+    return [_due_row(*row.values()) for row in orjson.loads(text)]
+
+
+def _due_row(delivery_id: str, state: str, deleted_at: str | None, *rest: Any) -> DueRow:
+    remote_id, parts, published_at, gone_at, failures, collected_at = rest
+    moments = _moment(published_at), _moment(gone_at), failures, _moment(collected_at)
+    return DueRow(UUID(delivery_id), state, _moment(deleted_at), remote_id, parts, *moments)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+DuePost = tuple[Post, datetime | None]  # and when it was last collected
+
+
+def _due_posts(account_id: UUID, *, at: datetime, counts: bool) -> list[DuePost]:
+    """The posts of an account that are due, the youngest first: they change most. `counts`: if its platform does."""
     posts: list[DuePost] = []
     ended = []
-    for delivery_id, state, deleted_at, remote_id, parts, published_at, gone_at, failures, collected_at in rows:
-        refs = tuple(part["remote_id"] for part in parts or ()) or (remote_id,)
-        is_out = state == DeliveryState.PUBLISHED and deleted_at is None and all(refs)
-        if not counts or not is_out or published_at is None:
-            ended.append(delivery_id)
+    for row in _due_rows(account_id, at=at):
+        refs = tuple(part["remote_id"] for part in row.parts or ()) or (row.remote_id,)
+        is_out = row.state == DeliveryState.PUBLISHED and row.deleted_at is None and all(refs)
+        if not counts or not is_out or row.published_at is None:
+            ended.append(row.delivery_id)
         else:
-            posts.append((Post(delivery_id, refs, published_at, gone_at, failures), collected_at))
+            post = Post(row.delivery_id, refs, row.published_at, row.gone_at, row.failures)
+            posts.append((post, row.collected_at))
     if ended:
         CollectionPlan.objects.filter(delivery__in=ended).update(next_at=None)
     return sorted(posts, key=lambda post: post[0].published_at, reverse=True)

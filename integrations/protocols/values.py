@@ -60,9 +60,15 @@ def numbers_in(holder: Any, *, depth: int = 3) -> dict[str, Any]:
     No text, so no names, links and tokens; at most MOST_NUMBERS of each object, under names of at most 40 characters.
     """
     found: dict[str, Any] = {}
+    told: Any
     for name, value in holder.items() if isinstance(holder, dict) and depth > 0 else ():
-        told = numbers_in(value, depth=depth - 1) if isinstance(value, dict) else value
-        is_told = bool(told) if isinstance(told, dict) else type(told) is int and 0 <= told <= LARGEST_COUNT
+        if type(value) is int:
+            is_told, told = 0 <= value <= LARGEST_COUNT, value
+        elif isinstance(value, dict):
+            told = numbers_in(value, depth=depth - 1)
+            is_told = bool(told)
+        else:
+            continue
         if is_told and len(name) <= LONGEST_NAME:
             found[name] = told
             if len(found) == MOST_NUMBERS:
