@@ -1,4 +1,4 @@
-"""Thirty-eight ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Thirty-nine ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -113,6 +113,14 @@ MUTATIONS = (
         "lane = CollectionLane.objects.filter(account=job.account_id, lease_token=job.token)",
         "lane = CollectionLane.objects.filter(account=job.account_id)",
         ("analytics/tests/test_collection.py::test_two_collectors_share_the_accounts",),
+    ),
+    Mutation(
+        "keep a total that has fallen without saying so",
+        "analytics/in_order.py",
+        'coalesce(least({_each("{0}_gain")}) < 0, false) FROM m),',
+        "false FROM m),",
+        ("analytics/tests/test_recording.py::test_samples_in_order_are_stored_by_the_same_rules_in_sql_and_in_python",),
+        database="postgresql",
     ),
     Mutation(
         "forget figures that fall due before those that were due first",

@@ -120,5 +120,5 @@ def usable(*, at: datetime) -> Q:
 def _update_free(lanes: QuerySet[CollectionLane], **changes: Any) -> int:
     """Change those that nobody else has locked: who changes many waits for none, and so for nobody who waits for it."""
     with transaction.atomic():
-        free = lanes.select_for_update(skip_locked=True).values("account")
+        free = lanes.select_for_update(skip_locked=True, of=("self",)).values("account")
         return CollectionLane.objects.filter(account__in=free).update(**changes)
