@@ -234,11 +234,14 @@ def test_accounts_that_cannot_be_asked_do_not_stand_in_the_way_and_come_back() -
     assert (gone, sorted(others), back) == (["r0"], ["r1", "r2"], ["r0"])
 
 
-def test_fresh_figures_of_an_account_that_was_parked_are_read_at_once() -> None:
-    delivery = make_published()
-    queue.plan_published(at=NOON)
-    CollectionLane.objects.update(is_parked=True, ready_at=NOON - HOUR)
+@pytest.mark.parametrize(
+    ("lane", "ready_at"),
+    [({"is_parked": True, "ready_at": NOON - HOUR}, NOON - HOUR), ({"ready_at": NOON + HOUR}, NOON), ({}, NOON)],
+)
+def test_fresh_figures_are_read_at_once_whatever_the_lane_waited_for(lane: dict[str, Any], ready_at: datetime) -> None:
+    delivery = make_published(published_at=NOON - HOUR)
+    CollectionLane.objects.create(account=delivery.account, next_at=NOON + DAY, **lane)
 
     refresh_posts(delivery.workspace, [delivery.post_id], at=NOON)
 
-    assert queue.next_due_at(NOON) == NOON - HOUR
+    assert queue.next_due_at(NOON) == ready_at
