@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from analytics.collection import lanes, queue
+from analytics.collection import queue
 from analytics.collection.reading import Job, Told, read
 from analytics.models import CollectionLane
 from integrations.services import circuits
@@ -88,7 +88,6 @@ class _Collector:
 
     def run(self, watch: Callable[[CollectReport], None]) -> CollectReport:
         queue.plan_lately_published(at=self.at)
-        lanes.park_lanes(at=self.at)
         with ThreadPoolExecutor(self.threads, thread_name_prefix="collect") as pool:
             try:
                 while self._go_on(pool):

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Case, Exists, F, Min, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, F, Min, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce, Greatest, Least
 
 from analytics.models import CollectionLane, CollectionPlan
@@ -100,10 +100,9 @@ def park_lanes(*, at: datetime) -> None:
 
     Claims pass over the former as well, but one by one: they keep those that wait behind them waiting.
     """
-    is_usable = Exists(CollectionLane.objects.filter(usable(at=at), account=OuterRef("account")))
     lanes = CollectionLane.objects.filter(lease_token=None)
-    _update_free(lanes.filter(~is_usable, is_parked=False, ready_at__lte=at), is_parked=True)
-    _update_free(lanes.filter(is_usable, is_parked=True), is_parked=False)
+    _update_free(lanes.filter(~usable(at=at), is_parked=False, ready_at__lte=at), is_parked=True)
+    _update_free(lanes.filter(usable(at=at), is_parked=True), is_parked=False)
 
 
 def usable(*, at: datetime) -> Q:

@@ -222,13 +222,13 @@ def test_accounts_that_cannot_be_asked_do_not_stand_in_the_way_and_come_back() -
     make_lanes(3)
     anna = SocialAccount.objects.filter(remote_id="r0")
     anna.update(state="needs_reauth")
-    lanes.park_lanes(at=NOON + HOUR)
+    tasks.plan()
     parked = CollectionLane.objects.filter(is_parked=True)
     gone = list(parked.values_list("account__remote_id", flat=True))
     others = [lane.account.remote_id for lane in queue.claim(at=NOON + HOUR, limit=9, token=uuid4())]
 
     anna.update(state="active")
-    lanes.park_lanes(at=NOON + HOUR)
+    tasks.plan()
 
     back = [lane.account.remote_id for lane in queue.claim(at=NOON + HOUR, limit=9, token=uuid4())]
     assert (gone, sorted(others), back) == (["r0"], ["r1", "r2"], ["r0"])
