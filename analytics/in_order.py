@@ -92,8 +92,8 @@ def record_in_order(samples: Sequence[Sample]) -> tuple[int, list[Rise]] | None:
     """Store these, of each part of a delivery one at most; how many, and which figures of roots differ now.
 
     Of the latter only those of workspaces that may want to be told. None = one at least is not later than what is
-    stored: then nothing was written. In the caller's transaction; all of the newest figures are locked, by delivery and
-    part, until it ends.
+    stored: then no sample was. In the caller's transaction; all of the newest figures are locked, by delivery and part,
+    until it ends.
     """
     keys = [{"delivery_id": one.delivery_id, "part": one.part, "collected_at": one.collected_at} for one in samples]
     values = {"keys": orjson.dumps(keys).decode()}

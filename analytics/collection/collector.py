@@ -77,10 +77,8 @@ class _Collector:
         self.silent: set[UUID] = set()
         self.is_stopping = False
         self.turns: dict[str, float] = {}
-        self.dry: tuple[frozenset[UUID], float] = (
-            frozenset(),
-            0.0,
-        )  # hosts without which a claim found less than it wanted
+        # The hosts without which a claim found less than there was room for, and until when that holds.
+        self.dry: tuple[frozenset[UUID], float] = frozenset(), 0.0
 
     @property
     def at(self) -> datetime:
