@@ -78,9 +78,10 @@ class CollectionPlanPage(ReadOnlyPage):
 @admin.register(CollectionLane)
 class CollectionLanePage(ReadOnlyPage):
     hidden = ("lease_token",)
-    list_display = ("account", "next_at", "blocked_until", "failures", "lease_expires_at")
+    list_display = ("account", "ready_at", "next_at", "blocked_until", "is_parked", "failures", "lease_expires_at")
+    list_filter = ("is_parked",)
     search_fields = ("account__handle",)
-    date_hierarchy = "next_at"
+    date_hierarchy = "ready_at"
     list_select_related = ("account",)
 
 

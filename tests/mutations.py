@@ -1,4 +1,4 @@
-"""Forty-one ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Forty-three ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -128,6 +128,21 @@ MUTATIONS = (
         "lane = CollectionLane.objects.filter(account=job.account_id, lease_token=job.token)",
         "lane = CollectionLane.objects.filter(account=job.account_id)",
         ("analytics/tests/test_collection.py::test_two_collectors_share_the_accounts",),
+    ),
+    Mutation(
+        "keep a total that has fallen without saying so",
+        "analytics/in_order.py",
+        'coalesce(least({_each("{0}_gain")}) < 0, false) FROM m),',
+        "false FROM m),",
+        ("analytics/tests/test_recording.py::test_samples_in_order_are_stored_by_the_same_rules_in_sql_and_in_python",),
+        database="postgresql",
+    ),
+    Mutation(
+        "forget figures that fall due before those that were due first",
+        "analytics/collection/lanes.py",
+        '"WHEN l.ready_at <= excluded.ready_at THEN l.ready_at "',
+        '"WHEN l.ready_at IS NOT NULL THEN l.ready_at "',
+        ("analytics/tests/test_lanes.py::test_fresh_figures_are_read_at_once_whatever_the_lane_waited_for",),
     ),
     Mutation(
         "let a sender of webhooks write that has lost its lane",
