@@ -42,6 +42,8 @@ MODE = env.choice("MASTABLASTA_MODE", ("development", "production"), "production
 IS_DEVELOPMENT = MODE == "development"
 DEBUG = False  # error pages with source code help an attacker, never a user; development reads the log instead
 HOME = Path(env.text("MASTABLASTA_HOME") or BASE_DIR / "var").resolve()
+INSTANCE_ID = env.text("INSTANCE_ID")
+BACKUP_DIR = Path(env.text("BACKUP_DIR") or HOME / "backups")
 PORT = env.number("PORT", 33766, at_least=1)
 SANDBOX_PORT = env.number("SANDBOX_PORT", 33767, at_least=1)
 PUBLIC_URL = (env.text("PUBLIC_URL") or f"http://127.0.0.1:{PORT}").rstrip("/")

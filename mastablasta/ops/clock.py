@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, connections
 from django.utils import timezone
 
-from mastablasta.core import jobs
+from mastablasta.core import holds, jobs
 from mastablasta.core.database_changes import DatabaseChanges
 from mastablasta.core.models import Heartbeat
 from mastablasta.ops import periodic
@@ -60,6 +60,7 @@ class Clock:
         self.helper: threading.Thread | None = None
         self.helps_since: datetime | None = None
         self.is_lost = False
+        self.is_held = False
 
     def run(self) -> None:
         """Tick until told to stop; never raises for a database or a queue that is away."""
@@ -90,6 +91,9 @@ class Clock:
         self.changes.listen()
         if not self._lead(at):
             return STAND_BY_S
+        if self._is_held():
+            self._ring_periodic_tasks(at)
+            return TICK_S
         due_at = periodic.next_work_at()
         is_near = due_at is not None and due_at <= at + HORIZON
         drains = Heartbeat.objects.through_queue().alive("drain:", at=at, within=LEAD)
@@ -99,6 +103,14 @@ class Clock:
         self._ring_webhooks(at)
         self._ring_periodic_tasks(at)
         return self._until(due_at, at)
+
+    def _is_held(self) -> bool:
+        was_held, self.is_held = self.is_held, holds.is_held()
+        if self.is_held and not was_held and (hold := holds.current_hold()):
+            log.error("instance_is_held", reason=hold.reason, remedy=holds.REMEDY)
+        elif was_held and not self.is_held:
+            log.info("instance_is_released")
+        return self.is_held
 
     def _lead(self, at: datetime) -> bool:
         now = self.monotonic()
