@@ -59,6 +59,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
         "mastablasta/tests/test_metrics.py",
         "tests/test_limits.py::test_registrations_have_an_hour",
     ),
+    "mastablasta/ops/backups.py": ("mastablasta/tests/test_backup.py",),
     "mastablasta/ops/dump.py": ("mastablasta/tests/test_backup.py",),
     "mastablasta/core/holds.py": ("mastablasta/tests/test_release.py",),
     "mastablasta/core/state_triggers.py": ("posts/tests/test_states.py",),

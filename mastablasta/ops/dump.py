@@ -23,6 +23,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from mastablasta.core.models import InstanceRecord
 from mastablasta.ops.archive import BLOCK, ArchiveWriter, BackupProblem, members
+from posts.search.index import rebuild
 
 FOLDER = "database/"
 SQLITE_MEMBER = f"{FOLDER}db.sqlite3.gz"
@@ -31,6 +32,7 @@ MIGRATIONS = "django_migrations"
 NOT_CONTENT = frozenset(
     {MIGRATIONS, "django_content_type", "auth_permission", "core_heartbeat", "core_instancerecord", "django_q_ormq"}
 )
+DERIVED = ("posts_postsearch",)  # the index of the search, of columns that its code makes; written again from the posts
 VOLATILE = ("core_heartbeat", "django_q_ormq")  # signs of life and bells: of processes that are no more
 FILES = """
 SELECT stored_name FROM media_library_asset WHERE deleted_at IS NULL
@@ -106,8 +108,8 @@ class PostgreSQLDump(Dump):
             "SELECT table_name, array_agg(column_name::text ORDER BY ordinal_position) FROM information_schema.columns "
             "JOIN information_schema.tables USING (table_schema, table_name) "
             "WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND is_generated = 'NEVER' "
-            "AND table_name <> %s GROUP BY table_name ORDER BY table_name",
-            [MIGRATIONS],
+            "AND table_name <> ALL (%s) GROUP BY table_name ORDER BY table_name",
+            [[MIGRATIONS, *DERIVED]],
         )
         return dict(cursor.fetchall())
 
@@ -139,10 +141,10 @@ class PostgreSQLDump(Dump):
     def load(self, path: Path, manifest: Mapping[str, Any], *, restored_at: datetime) -> None:
         columns: dict[str, list[str]] = manifest["columns"]
         with transaction.atomic(), connection.cursor() as cursor:
-            quoted = ", ".join(connection.ops.quote_name(table) for table in columns)
+            emptied = ", ".join(connection.ops.quote_name(table) for table in [*columns, *DERIVED])
             for table in columns:
                 cursor.execute(f"ALTER TABLE {connection.ops.quote_name(table)} DISABLE TRIGGER USER")
-            cursor.execute(f"TRUNCATE {quoted}")
+            cursor.execute(f"TRUNCATE {emptied}")
             rows = {}
             for name, source in members(path):
                 if name.startswith(FOLDER):
@@ -283,8 +285,10 @@ def _migrate_to(wanted: Migrations) -> None:
 
 
 def bring_up_to_date() -> None:
-    """Apply what this version adds to a restored database, with its triggers."""
+    """Apply what this version adds to a restored database, with its triggers; write the index of the search again."""
     call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+    for _ in rebuild(connection):
+        continue
 
 
 def _copy(table: str, columns: Sequence[str], direction: str) -> str:
