@@ -65,7 +65,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "mastablasta/core/state_triggers.py": ("posts/tests/test_states.py",),
     "mastablasta/core/compiled_queries.py": ("accounts/tests/test_authentication.py",),
     "mastablasta/ops/health.py": ("mastablasta/tests/test_health.py",),
-    "mastablasta/management/commands/doctor.py": ("mastablasta/tests/test_doctor.py",),
+    "mastablasta/ops/diagnosis.py": ("mastablasta/tests/test_doctor.py",),
     "mastablasta/management/commands/up.py": (),  # a lock around migrations, on PostgreSQL only: tests/e2e
     "media_library/services/deletion.py": ("media_library/tests/test_deletion.py",),
     "media_library/services/intake.py": ("media_library/tests/test_storing.py",),
