@@ -29,7 +29,7 @@ class TextLimit:
     """The longest text. `unit` says how it is counted; `stock`: a host may allow more or less."""
 
     limit: int
-    unit: Literal["graphemes", "weighted", "characters"]
+    unit: Literal["graphemes", "weighted", "characters", "bytes"]
     source: Source
     is_stock: bool = False
 

@@ -82,7 +82,15 @@ PLATFORMS: dict[str, Entry] = {
             ),
         ),
     ),
-    "youtube": Entry("YouTube", sign_ins=(SignInEntry(app_settings=("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET")),)),
+    "youtube": Entry(
+        "YouTube",
+        _place("youtube", "connector.YouTubeConnector"),
+        (
+            SignInEntry(
+                _place("youtube", "sign_in.YouTubeOAuth"), app_settings=("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET")
+            ),
+        ),
+    ),
     "mastodon": Entry(
         "Mastodon",
         _place("mastodon", "connector.MastodonConnector"),

@@ -1,7 +1,7 @@
 """What the environment says: settings, secrets from files, secrets made once for development.
 
-Used by settings.py only. Faults are collected, not raised, so that `manage.py check` can name all of them at once
-(mastablasta/checks.py turns them into E0NN errors).
+Used by settings.py, and by manage.py before these are read. Faults are collected, not raised, so that `manage.py check`
+can name all of them at once (mastablasta/checks.py turns them into E0NN errors).
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import json
 import os
 import re
 import secrets
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import environ
 
 RATE = re.compile(r"[1-9]\d{0,8}/(s|sec|m|min|h|hour|d|day)", re.ASCII)
 
@@ -35,6 +38,17 @@ class Environment:
 
     source: dict[str, str]
     faults: list[Fault] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, base_dir: Path) -> Environment:
+        """That of this process, and what `.env` in `base_dir` adds to it."""
+        if (base_dir / ".env").is_file():
+            environ.Env.read_env(base_dir / ".env")
+        return cls(dict(os.environ))
+
+    def home(self, base_dir: Path) -> Path:
+        """The folder of the instance, which MASTABLASTA_HOME names."""
+        return Path(self.text("MASTABLASTA_HOME") or base_dir / "var").resolve()
 
     def text(self, name: str, default: str = "") -> str:
         path = self.source.get(f"{name}_FILE")
@@ -130,6 +144,19 @@ class Environment:
 
     def fault(self, id: str, name: str, sentence: str) -> None:
         self.faults.append(Fault(f"mastablasta.{id}", name, sentence))
+
+
+def carry_home(base_dir: Path) -> None:
+    """Have the environment with which this process was started name MASTABLASTA_HOME: by it a runner knows its own.
+
+    What a process adds to its environment later, others cannot read; so where it is missing, Python starts anew.
+    """
+    os.environ["SPT_NOENV"] = "1"  # else setproctitle, once imported, writes over what others can read
+    given = os.environ.get("MASTABLASTA_HOME")
+    home = str(Environment.of(base_dir).home(base_dir))
+    if given != home:
+        os.environ["MASTABLASTA_HOME"] = home
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  ourselves
 
 
 def fernet_key() -> str:

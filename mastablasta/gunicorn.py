@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mastablasta.settings")
-os.environ["MASTABLASTA_PROCESS"] = "web"  # before settings are read: web processes pool their connections
 
 from django.conf import settings
-from django.db import connections
+
+from mastablasta.web.database_pool import forget_pool
 
 # Reachable from outside only where somebody said under which address.
 _is_public = not settings.IS_DEVELOPMENT and settings.PUBLIC_HOST not in {"127.0.0.1", "localhost", "::1"}
@@ -33,9 +33,7 @@ control_socket_disable = True
 
 
 def post_fork(_server: object, _worker: object) -> None:
-    """Should anything have used the database before the fork: a pool must not cross it."""
-    if (pools := getattr(connections["default"], "_connection_pools", None)) is not None:
-        pools.clear()
+    forget_pool()
 
 
 if os.path.isdir("/dev/shm"):  # noqa: S108

@@ -32,9 +32,7 @@ gc.set_threshold(50_000, 20, 100)
 atexit.register(gc.freeze)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-if (BASE_DIR / ".env").is_file():
-    environ.Env.read_env(BASE_DIR / ".env")
-env = Environment(dict(os.environ))
+env = Environment.of(BASE_DIR)
 VERSION = "2.0.0.dev0"
 
 # --- mode, home, addresses -------------------------------------------------------------------------------------------
@@ -42,7 +40,7 @@ DATABASE_URL = env.text("DATABASE_URL")
 MODE = env.choice("MASTABLASTA_MODE", ("development", "production"), "production" if DATABASE_URL else "development")
 IS_DEVELOPMENT = MODE == "development"
 DEBUG = False  # error pages with source code help an attacker, never a user; development reads the log instead
-HOME = Path(env.text("MASTABLASTA_HOME") or BASE_DIR / "var").resolve()
+HOME = env.home(BASE_DIR)
 INSTANCE_ID = env.text("INSTANCE_ID")
 BACKUP_DIR = Path(env.text("BACKUP_DIR") or HOME / "backups")
 PORT = env.number("PORT", 33766, at_least=1)
@@ -92,15 +90,13 @@ SECRET_KEY = (
 )
 
 # --- database --------------------------------------------------------------------------------------------------------
-# Only web processes pool: a pool that crosses django-q2's fork hands one connection to two processes.
-# wsgi.py says that this is one; worker, clock and commands use a plain connection a thread.
+# Worker, clock and commands use a plain connection a thread, web processes a pool (mastablasta/web/database_pool.py).
 DB_POOL_MIN = env.number("DB_POOL_MIN", 10)
 DB_POOL_MAX = env.number("DB_POOL_MAX", 30, at_least=1)
 WEB_WORKERS = env.number("WEB_WORKERS", 2 * (os.cpu_count() or 1), at_least=1)
 WEB_THREADS = env.number("WEB_THREADS", 8, at_least=1)
 WEB_FILE_THREADS = env.number("WEB_FILE_THREADS", 4, at_least=1)
 WEB_CONNECTIONS_PER_CLIENT = env.number("WEB_CONNECTIONS_PER_CLIENT", 100, at_least=1)
-IS_WEB_PROCESS = os.environ.get("MASTABLASTA_PROCESS") == "web"
 DATABASES: dict[str, dict[str, Any]]
 if DATABASE_URL:
     try:
@@ -132,15 +128,7 @@ else:
     _default["CONN_HEALTH_CHECKS"] = True
     _options = _default.setdefault("OPTIONS", {})
     _options.setdefault("connect_timeout", 5)
-    if IS_WEB_PROCESS:
-        _share = max(1, DB_POOL_MAX // WEB_WORKERS)
-        _options["pool"] = {
-            "min_size": min(_share, max(1, DB_POOL_MIN // WEB_WORKERS)),
-            "max_size": _share,
-            "timeout": 10,
-        }
-    else:
-        _default["CONN_MAX_AGE"] = 600
+    _default["CONN_MAX_AGE"] = 600
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- applications ----------------------------------------------------------------------------------------------------

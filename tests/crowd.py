@@ -15,7 +15,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from integrations import registry
-from media_library.tests.factories import photo
+from media_library.tests.factories import clip, photo
 from tests.client import Client
 from tests.instance import PATIENCE_S, Instance
 
@@ -62,7 +62,9 @@ class Crowd:
         self.platforms = platforms
         self.client: Client = instance.client()
         self.accounts: dict[str, list[str]] = {platform: [] for platform in platforms}
-        self._picture = ""
+        if "youtube" in platforms:  # what it does with a video is none of what these tests look at
+            instance.sandbox.instance("youtube", video_processing_ms=0)
+        self._files: dict[bool, str] = {}
         # Of accounts that are due at the same moment the oldest comes first: no platform is to be the first of all.
         for number, platform in itertools.product(range(size), platforms):
             self.accounts[platform].append(self.client.connect(platform, f"{platform}{number}"))
@@ -112,25 +114,27 @@ class Crowd:
         return post_id
 
     def file_for(self, platform: str) -> dict[str, list[str]]:
-        """What a post there has beside its text: the same picture each time, where no post goes without one."""
+        """What a post there has beside its text: the same file each time, where no post goes without one."""
         if platform in WITH_TEXTS:
             return {}
-        self._picture = self._picture or self._made_picture(platform)
-        return {"media": [self._picture]}
+        takes_pictures = registry.capabilities(platform).media["standard"].images is not None
+        if takes_pictures not in self._files:
+            self._files[takes_pictures] = self._made_file(platform, photo((640, 640)) if takes_pictures else clip())
+        return {"media": [self._files[takes_pictures]]}
 
-    def _made_picture(self, platform: str) -> str:
-        """A picture that has been brought into the platform's form, so that no post waits for that."""
-        picture: str = self.client.upload(photo((640, 640)), alt_text="A picture")["id"]
-        body = {"content": "", "media": [picture], "accounts": self.accounts[platform][:1]}
+    def _made_file(self, platform: str, data: bytes) -> str:
+        """A file that has been brought into the platform's form, so that no post waits for that."""
+        media_id: str = self.client.upload(data, alt_text="A cat")["id"]
+        body = {"content": "Made", "media": [media_id], "accounts": self.accounts[platform][:1]}
         first = self.client.post("posts", {**body, "scheduled_time": FAR.isoformat()})["id"]
 
         def is_made() -> bool:
-            made = self.client.get(f"media/{picture}/renditions")["renditions"]
+            made = self.client.get(f"media/{media_id}/renditions")["renditions"]
             return bool(made) and all(one["status"] == "ready" for one in made)
 
         self.instance.wait_for(is_made, what="made")
         self.client.call("DELETE", f"posts/{first}")
-        return picture
+        return media_id
 
     def post(self, post_id: str) -> dict[str, Any]:
         shown: dict[str, Any] = self.client.get(f"posts/{post_id}")

@@ -383,6 +383,8 @@ def _role(process: psutil.Process) -> str:
         ("qcluster monitor", "monitor"),
         ("gunicorn: master", "web"),
         ("gunicorn: worker", "web_worker"),
+        ("MastaBlasta worker", "worker"),
+        ("MastaBlasta clock", "clock"),
     ):
         if title.startswith(beginning):
             return role

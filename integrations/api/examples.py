@@ -116,20 +116,6 @@ PLATFORM: dict[str, Any] = {
         }
     ],
 }
-NOT_BUILT: dict[str, Any] = {
-    "slug": "youtube",
-    "name": "YouTube",
-    "configured": False,
-    "built": False,
-    "proof": None,
-    "post_types": [],
-    "limits": {"text": None, "media": {}},
-    "options": {},
-    "reconcile": None,
-    "can_delete": None,
-    "needs_media": None,
-    "rates": [],
-}
 NOT_REVOKED = {
     "account": {
         **ACCOUNT,

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from accounts.api.base import PersonalViewSet
 from integrations import registry
-from integrations.api.examples import NOT_BUILT, PLATFORM, answer
+from integrations.api.examples import PLATFORM, answer
 from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
 from integrations.services import operator_apps
 from mastablasta.core.api.conditional import CONDITIONAL, NOT_MODIFIED, SAYS, unless_known
@@ -28,7 +28,7 @@ class SourceSerializer(StrictSerializer):
 
 class TextLimitSerializer(StrictSerializer):
     limit = serializers.IntegerField()
-    unit = serializers.CharField(help_text="How it is counted: `graphemes`, `weighted`, `characters`.")
+    unit = serializers.CharField(help_text="How it is counted: `graphemes`, `weighted`, `characters`, `bytes`.")
     is_stock = serializers.BooleanField(help_text="A server of this platform may allow more or less.")
     source = SourceSerializer()  # type: ignore[assignment]  # the metaclass takes fields out of the class
 
@@ -196,7 +196,7 @@ class PlatformViewSet(PersonalViewSet):
         description=SAYS,
         responses={200: PlatformsSerializer, **NOT_MODIFIED},
         parameters=CONDITIONAL,
-        examples=[answer("One that is there, one that is not yet", {"platforms": [PLATFORM, NOT_BUILT]})],
+        examples=[answer("One of them", {"platforms": [PLATFORM]})],
     )
     def list(self, request: Request) -> HttpResponseBase:
         return unless_known(request, {"platforms": [*platforms()]})

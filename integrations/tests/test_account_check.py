@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User, Workspace
 from accounts.tests.factories import signed_in
+from integrations import registry
 from integrations.models import Credential, SocialAccount
 from integrations.services import account_check, disconnection
 from integrations.tests.conftest import at_once
@@ -374,7 +375,10 @@ def test_answer_that_comes_after_the_end_is_not_kept(sandbox: Sandbox, workspace
     assert account.handle.startswith("@anna@")
 
 
-def test_platform_that_cannot_be_connected_here_is_named(workspace: Workspace, client_of: APIClient) -> None:
+def test_platform_that_cannot_be_connected_here_is_named(
+    workspace: Workspace, client_of: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.PLATFORMS, "youtube", registry.Entry("YouTube"))
     account = make_account(workspace=workspace, platform="youtube")
 
     answer = call(client_of, account, "test")

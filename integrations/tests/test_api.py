@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from accounts.models import User, Workspace
 from accounts.roles import Role
 from accounts.tests.factories import make_api_key, make_member, make_user, make_workspace, signed_in, with_key
+from integrations import registry
 from integrations.models import Credential, OAuthState, SocialAccount
 from integrations.services import oauth_connect
 from integrations.states import AccountState
@@ -187,7 +188,11 @@ def test_viewer_may_not_begin_and_editor_may(sandbox: Sandbox, workspace: Worksp
         (f"{AUTHORIZE}?server=mastodon.social", 400, "invalid"),
     ],
 )
-def test_beginning_that_makes_no_sense_is_refused(client_of: APIClient, path: str, status: int, code: str) -> None:
+def test_beginning_that_makes_no_sense_is_refused(
+    client_of: APIClient, path: str, status: int, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.PLATFORMS, "youtube", registry.Entry("YouTube"))  # as one that is not built
+
     answer = client_of.get(path)
 
     assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")

@@ -15,6 +15,7 @@ from pytest_django.fixtures import Settings
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Role
 from accounts.tests.factories import make_member
+from integrations import registry
 from integrations.contract import ClientApp, Tokens
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
 from integrations.services import hosts, oauth_connect, tokens
@@ -163,7 +164,11 @@ def test_unknown_platform_is_not_there(workspace: Workspace, owner: User) -> Non
     assert caught.value.code == "unknown_platform"
 
 
-def test_platform_that_is_not_built_is_refused(workspace: Workspace, owner: User) -> None:
+def test_platform_that_is_not_built_is_refused(
+    workspace: Workspace, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.PLATFORMS, "youtube", registry.Entry("YouTube"))
+
     with pytest.raises(Invalid) as caught:
         start(workspace, owner, platform="youtube")
 

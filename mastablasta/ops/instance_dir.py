@@ -65,6 +65,12 @@ class InstanceDir:
         if self._lock is not None:
             self._lock.close()
 
+    def let_go(self) -> None:
+        """In a child of the runner: the folder is the runner's alone, so that it is free when that one is killed."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
     def record(self, sessions: dict[str, int]) -> None:
         """Write down the sessions that were started, by name of the part."""
         draft = self._record_path.with_suffix(".new")

@@ -17,6 +17,7 @@ import psutil
 
 from mastablasta.core import ancestry, processes
 from mastablasta.core.time_scale import scaled
+from mastablasta.ops.forks import Fork
 from mastablasta.ops.instance_dir import InstanceDir
 
 FIRST_DELAY_S, LONGEST_DELAY_S, STABLE_S = scaled(1), scaled(10), scaled(30)
@@ -27,12 +28,16 @@ PROBE_S = 0.3
 
 @dataclass(slots=True)
 class Part:
-    """One kind of process. `leaves_s`: how long what its main process leaves behind may take to end by itself."""
+    """One kind of process: a `command`, or what a fork of ours is to `run`; `ps` shows that as "MastaBlasta <name>".
+
+    `leaves_s`: how long what its main process leaves behind may take to end by itself.
+    """
 
     name: str
-    command: Sequence[str]
+    command: Sequence[str] = ()
+    run: Callable[[], object] | None = None
     leaves_s: float = 0.0
-    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    process: subprocess.Popen[bytes] | Fork | None = field(default=None, init=False)
     delay_s: float = field(default=0.0, init=False)
     changed_at: float = field(default=0.0, init=False)  # when it was started, or found dead
 
@@ -78,16 +83,27 @@ class Runner:
         self.is_told_to_stop = True
 
     def _start(self, part: Part) -> None:
-        part.process = subprocess.Popen(  # noqa: S603  our own commands
+        part.process = self._forked(part.run, part) if part.run else self._executed(part)
+        part.changed_at = time.monotonic()
+        self.sessions[part.name] = part.process.pid
+        self.home.record(self.sessions)
+
+    def _forked(self, run: Callable[[], object], part: Part) -> Fork:
+        def begin() -> None:
+            self.home.let_go()
+            os.chdir(self.folder)
+            os.environ.update(self.environment)
+
+        return Fork(run, title=f"MastaBlasta {part.name}", let_go=begin)
+
+    def _executed(self, part: Part) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603  our own commands
             list(part.command),
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-        part.changed_at = time.monotonic()
-        self.sessions[part.name] = part.process.pid
-        self.home.record(self.sessions)
 
     def _keep(self) -> None:
         probed_at, is_announced = 0.0, False

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, cast
 
@@ -47,7 +48,9 @@ class Memory(Protocol):
         """
 
 
+@cache
 def memory_of_instance() -> Memory:
+    """The one of this process, and of those that it forks."""
     return RedisMemory(settings.REDIS_URL) if settings.REDIS_URL else FileMemory(settings.HOME / "run" / "v1")
 
 

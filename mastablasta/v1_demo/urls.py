@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.urls import URLPattern, path
 
 from mastablasta.v1_demo import accounts, general, posts
@@ -36,10 +35,8 @@ ENDPOINTS: dict[str, tuple[Methods, Methods]] = {
 
 
 def patterns(rules: Rules) -> list[URLPattern]:
-    """The addresses, without trailing slash, on one memory; in a web process this is where it begins, empty."""
+    """The addresses, without trailing slash, on the memory of this instance."""
     memory = memory_of_instance()
-    if settings.IS_WEB_PROCESS and settings.V1_ENABLED:
-        memory.begin()
     return [
         path(route, Endpoint(memory, rules, reads=reads, changes=changes))
         for route, (reads, changes) in ENDPOINTS.items()

@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Membership
 from accounts.tests.factories import make_member, make_workspace, signed_in
+from integrations import registry
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account, make_host
 from posts.models import Delivery, Lane, Post, PostTag
@@ -109,7 +110,11 @@ def test_a_platform_without_account_counts_by_its_stock_limits(client: APIClient
     assert codes == [("no_account", "mastodon"), ("too_long", "mastodon")]
 
 
-def test_a_platform_that_is_not_built_shows_its_text_unmeasured(client: APIClient) -> None:
+def test_a_platform_that_is_not_built_shows_its_text_unmeasured(
+    client: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.PLATFORMS, "youtube", registry.Entry("YouTube"))
+
     verdict = validate(client, content="Hello", platforms=["youtube"])
 
     [shown] = verdict["platforms"]["youtube"]

@@ -285,3 +285,48 @@ def _sent_by(call: Call) -> set[str]:
     for body in call.body.values():
         shapes += body.of if isinstance(body, Either) else [body] if isinstance(body, Fields) else []
     return {name for shape in shapes for name in shape.known}
+
+
+# --- Google's discovery documents ------------------------------------------------------------------------------------
+def discovery_differences(table: Mapping[str, Call], methods: Mapping[str, str], document: Schema) -> Iterator[str]:
+    """In what a table differs from a discovery document: methods, parameters, names of fields, options, permissions.
+
+    `methods`: which method each call is, as `videos.list`. The document does not say which fields have to be there, and
+    Google takes any one of a method's permissions.
+    """
+    for name, call in table.items():
+        if call.beyond:
+            continue
+        resource, _, method_name = methods[name].rpartition(".")
+        method = document["resources"][resource]["methods"].get(method_name)
+        verb, _, path = name.partition(" ")
+        uploads = method.get("mediaUpload", {}).get("protocols", {}).get("simple", {}).get("path") if method else None
+        if method is None or verb != method["httpMethod"] or path not in {f"/{method['path']}", uploads}:
+            yield f"{name}: is not described"
+            continue
+        parameters = {**document["parameters"], **method["parameters"]}
+        required = {one for one, said in method["parameters"].items() if said.get("required")}
+        yield from (f"{name}: lacks {one}" for one in required - call.query.required)
+        yield from (f"{name}: {one}" for one in _in_schema(call.query, {"properties": parameters}, document, "query"))
+        for sent in call.body.values():
+            yield from (f"{name}: {one}" for one in _in_schema(sent, method.get("request", {}), document, "body"))
+        for read in call.answers.values():
+            yield from (f"{name}: {one}" for one in _in_schema(read, method.get("response", {}), document, "answer"))
+        if not call.scopes or not call.scopes <= set(method["scopes"]):
+            yield f"{name}: needs one of {', '.join(method['scopes'])}"
+
+
+def _in_schema(shape: Shape | None, schema: Schema, document: Schema, at: str) -> Iterator[str]:
+    plain = document["schemas"][schema["$ref"]] if "$ref" in schema else schema
+    if isinstance(shape, Fields):
+        for name, one in shape.known.items():
+            if name not in plain.get("properties", {}):
+                yield f"{at}.{name}: is not described"
+            else:
+                yield from _in_schema(one, plain["properties"][name], document, f"{at}.{name}")
+    elif isinstance(shape, Items):
+        yield from _in_schema(shape.of, plain.get("items", plain), document, f"{at}[]")
+    elif isinstance(shape, Text) and shape.options and "enum" in plain and not set(shape.options) <= set(plain["enum"]):
+        yield f"{at}: is one of {', '.join(plain['enum'])}"
+    elif isinstance(shape, Flag | Whole) and plain.get("type") != TYPES[type(shape)]:
+        yield f"{at}: is of type {plain.get('type')}"

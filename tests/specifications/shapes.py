@@ -217,7 +217,7 @@ class Call:
     query: Fields = field(default_factory=Fields)
     versions: tuple[Fields, ...] = ()
     headers: Mapping[str, Shape] = field(default_factory=dict)
-    body: Mapping[str, Shape] = field(default_factory=dict)  # by its media type; none = it takes no body
+    body: Mapping[str, Shape] = field(default_factory=dict)  # by its media type, "" = none; empty = it takes no body
     answers: Mapping[int, Shape | None] = field(default_factory=dict)
     refusals: frozenset[int] = frozenset()
     scopes: frozenset[str] = frozenset()

@@ -120,7 +120,7 @@ def _in_headers(call: Call, headers: Mapping[str, str]) -> list[str]:
 
 def _in_body(call: Call, request: Request) -> list[str]:
     if request.body is None:
-        return ["the body is missing"] if call.body else []
+        return ["the body is missing"] if call.body and "" not in call.body else []
     shape = call.body.get(request.media_type) or call.body.get("*/*")
     if shape is None:
         return [f"the body is of type {request.media_type or 'none'}, not {' or '.join(call.body) or 'left out'}"]

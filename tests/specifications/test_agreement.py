@@ -6,8 +6,13 @@ import pytest
 
 from integrations.platforms.facebook import metrics
 from integrations.platforms.instagram.metrics import WANTED
-from tests.specifications import bluesky, facebook, instagram, mastodon, twitter
-from tests.specifications.agreement import graph_differences, lexicon_differences, openapi_differences
+from tests.specifications import bluesky, facebook, instagram, mastodon, twitter, youtube
+from tests.specifications.agreement import (
+    discovery_differences,
+    graph_differences,
+    lexicon_differences,
+    openapi_differences,
+)
 from tests.specifications.copies import copy_of, json_copy_of
 
 VERSIONS = ("x-openapi-2026-08-06-tweetfields.json", "x-openapi.json")
@@ -58,3 +63,10 @@ def test_table_of_instagram_agrees(host: int) -> None:
     assert set(WANTED[-1].split(",")) <= comment
     assert set(instagram.EDGES) >= {name for name, call in instagram.CALLS.items() if not call.beyond}
     assert list(graph_differences(calls, edges, lambda node: json_copy_of(f"meta/{node}.json"))) == []
+
+
+def test_table_of_youtube_agrees() -> None:
+    document = json_copy_of("youtube.v3.json")
+
+    assert list(discovery_differences(youtube.CALLS, youtube.METHODS, document)) == []
+    assert youtube.CALLS.keys() - youtube.METHODS.keys() == {name for name, one in youtube.CALLS.items() if one.beyond}

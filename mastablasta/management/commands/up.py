@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import importlib.util
 import signal
 import socket
@@ -15,9 +17,11 @@ from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseError
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.urls import get_resolver
 
 from mastablasta.checks import SETUP
 from mastablasta.core.models import Heartbeat
+from mastablasta.ops import periodic
 from mastablasta.ops.instance_dir import CannotRun, InstanceDir
 from mastablasta.ops.runner import Part, Runner, answers, inherited, python
 
@@ -56,6 +60,7 @@ class Command(BaseCommand):
             if settings.IS_DEVELOPMENT:  # nobody else beats here: what is left of the last run must not count
                 Heartbeat.objects.filter(name__in=["clock", "q2"]).delete()
                 connections.close_all()
+            _load()
             Runner(
                 home,
                 _parts(),
@@ -65,9 +70,8 @@ class Command(BaseCommand):
                     PORT=str(settings.PORT),
                     SANDBOX_PORT=str(settings.SANDBOX_PORT),
                     PYTHONUNBUFFERED="1",
-                    SPT_NOENV="1",  # process titles leave the environment readable, by which we know our own
                 ),
-                is_ready=lambda: answers(settings.PORT, "/readyz"),
+                is_ready=_is_ready,
                 announce=self._announce,
             ).run()
         finally:
@@ -82,15 +86,36 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+def _load() -> None:
+    """Import here, once, what the parts would import each for itself."""
+    _ = get_resolver().url_patterns
+    periodic.import_tasks()
+    for name in ("mastablasta.core.jobs.cluster", "mastablasta.ops.clock"):  # not gunicorn: it changes our title
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # a collection writes to each object that it looks at, and what is written to is shared no more
+
+
 def _parts() -> list[Part]:
     parts = [
-        Part("web", python("-m", "gunicorn", "-c", "python:mastablasta.gunicorn")),
-        Part("worker", python("manage.py", "run_worker"), leaves_s=3.0),
-        Part("clock", python("manage.py", "run_clock")),
+        Part("web", run=_serve),
+        Part("worker", run=lambda: call_command("run_worker"), leaves_s=3.0),
+        Part("clock", run=lambda: call_command("run_clock")),
     ]
     if settings.IS_DEVELOPMENT:
-        parts.insert(0, Part("simulator", python("-m", "sandbox", "--port", str(settings.SANDBOX_PORT))))
+        parts.insert(0, Part("simulator", command=python("-m", "sandbox", "--port", str(settings.SANDBOX_PORT))))
     return parts
+
+
+def _serve() -> None:
+    from gunicorn.app.wsgiapp import WSGIApplication
+
+    sys.argv = ["gunicorn", "-c", "python:mastablasta.gunicorn"]
+    WSGIApplication(prog="gunicorn").run()
+
+
+def _is_ready() -> bool:
+    return answers(settings.PORT, "/readyz") and (not settings.IS_DEVELOPMENT or answers(settings.SANDBOX_PORT, "/"))
 
 
 def _check_setup() -> None:

@@ -1,0 +1,120 @@
+"""drain() against YouTube: a video that goes up in stretches, is worked on and then shown, with a comment below it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from accounts.models import Membership, Workspace
+from accounts.tests.factories import make_workspace, signed_in
+from integrations.models import RateBudget, SocialAccount
+from integrations.tests.factories import connect
+from mastablasta.ops import tasks
+from media_library.tests.factories import clip, make_asset, photo
+from posts.models import Attempt, Delivery
+from posts.tests.test_publishing import outcomes, run_until_settled
+from tests.world import Sandbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return make_workspace()
+
+
+@pytest.fixture
+def channel(sandbox: Sandbox, workspace: Workspace) -> SocialAccount:
+    sandbox.instance("youtube", video_processing_ms=0)
+    return connect(sandbox, "anna", platform="youtube", workspace=workspace)
+
+
+def post(workspace: Workspace, **more: Any) -> Any:
+    client = signed_in(Membership.objects.get(workspace=workspace).user)
+    return client.post("/api/v2/posts", {"platforms": ["youtube"], "publish": True, **more}, format="json")
+
+
+def scheduled(workspace: Workspace, **more: Any) -> Delivery:
+    """A post with a video that is due now."""
+    film, cover = (make_asset(workspace=workspace, data=data) for data in (clip(duration_s=0.5), photo((1280, 720))))
+    media = [str(film.id), {"id": str(cover.id), "role": "cover"}]
+    answer = post(workspace, content="Grüße 👋", media=media, **more)
+    assert answer.status_code == 201, answer.json()
+    tasks.work_on_media()
+    return Delivery.objects.get()
+
+
+def test_video_with_its_comment_is_out_once_and_the_session_is_nobodys_to_read(
+    sandbox: Sandbox, workspace: Workspace, channel: SocialAccount
+) -> None:
+    delivery = scheduled(workspace, first_comment="More at example.com", post_options={"youtube": {"title": "A film"}})
+
+    run_until_settled(delivery)
+
+    video, comment = sandbox.posts("youtube")
+    assert (delivery.state, delivery.remote_id, video["text"]) == ("published", video["id"], "Grüße 👋")
+    assert (comment["text"], comment["reply_to"]) == ("More at example.com", video["id"])
+    assert delivery.url == video["url"]
+    assert [file["mime_type"] for file in video["media"]] == ["video/mp4"]
+    thumbnails = [call for call in sandbox.requests("youtube") if call["path"].endswith("/thumbnails/set")]
+    assert [call["status"] for call in thumbnails] == [200]
+    told = json.dumps(list(Delivery.objects.values("progress")) + list(Attempt.objects.values()), default=str)
+    assert "upload_id" not in told
+    [day] = RateBudget.objects.filter(key__contains="America/Los_Angeles")
+    assert (day.limit, day.remaining) == (95, 94)  # a post is counted when it is begun
+
+
+@pytest.mark.parametrize("effect", ["accept_then_reset", "garbage_200"])
+def test_a_lost_answer_is_looked_up_and_nothing_is_sent_again(
+    sandbox: Sandbox, workspace: Workspace, channel: SocialAccount, effect: str
+) -> None:
+    delivery = scheduled(workspace)
+    sandbox.fault("youtube", "publish", effect)
+
+    run_until_settled(delivery)
+
+    [seen] = sandbox.posts("youtube")
+    assert (delivery.state, delivery.remote_id) == ("published", seen["id"])
+    assert outcomes(delivery)[-2:] == [("send", "unknown"), ("reconcile", "published")]
+
+
+def test_what_never_arrived_is_shown_from_the_same_upload(
+    sandbox: Sandbox, workspace: Workspace, channel: SocialAccount, settings: Settings
+) -> None:
+    settings.TIME_SCALE = 0.3 / 60
+    delivery = scheduled(workspace)
+    sandbox.fault("youtube", "publish", "reset_before")
+
+    run_until_settled(delivery)
+
+    begun = [call for call in sandbox.requests("youtube") if call["path"].endswith("/upload/youtube/v3/videos")]
+    assert (delivery.state, len(sandbox.posts("youtube"))) == ("published", 1)
+    assert [call["method"] for call in begun] == ["POST", "PUT"]
+
+
+def test_comment_that_youtube_does_not_take_is_a_warning(
+    sandbox: Sandbox, workspace: Workspace, channel: SocialAccount
+) -> None:
+    sandbox.instance("youtube", comments_off=True)
+    delivery = scheduled(workspace, first_comment="More")
+
+    run_until_settled(delivery)
+
+    assert (delivery.state, len(sandbox.posts("youtube")), len(delivery.warnings)) == ("published", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "field", "code"), [(b"", "media", "media_required"), (photo(), "media.0", "media_not_supported")]
+)
+def test_post_without_a_video_is_refused_with_the_remedy(
+    workspace: Workspace, channel: SocialAccount, data: bytes, field: str, code: str
+) -> None:
+    media = [str(make_asset(workspace=workspace, data=data).id)] if data else []
+
+    answer = post(workspace, content="Words", media=media)
+
+    assert answer.status_code == 400
+    assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [(field, code)]
