@@ -53,6 +53,23 @@ DIES_BETWEEN_PARTS = (
 )
 MUTATIONS = (
     Mutation(
+        "let an instance send that found the database of another one",
+        "mastablasta/core/holds.py",
+        "if identity in record.identities:",
+        "if identity:",
+        (
+            "mastablasta/tests/test_release.py::"
+            "test_copied_database_sends_nothing_until_it_is_released_and_nothing_twice",
+        ),
+    ),
+    Mutation(
+        "send after a release what was due before it",
+        "posts/services/restored.py",
+        "Q(due_at__lte=due_until) | Q(state=S.SENDING)",
+        "Q(state=S.SENDING)",
+        ("mastablasta/tests/test_backup.py::test_old_backup_brings_everything_back_and_publishes_nothing_again",),
+    ),
+    Mutation(
         "look up the session of whoever asks the demo",
         "mastablasta/v1_demo/views.py",
         "request.user = AnonymousUser()",
