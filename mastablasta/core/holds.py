@@ -3,8 +3,10 @@
 A database that was copied or restored still holds posts, tokens and webhooks that its original works on. So each
 instance has an identity that no copy of the database brings along: a random number in a file under MASTABLASTA_HOME
 (or INSTANCE_ID), the folder's path, and the database server's own name for the database. The first instance on an
-empty record writes itself down; an instance that is not written down claims, sends and refreshes nothing until somebody
-says `manage.py release`. The price: a look at one row a second in each drain, and a word from a person after a move.
+empty record writes itself down; an instance that is not written down claims, sends and refreshes nothing until
+somebody says `manage.py release`. A further host is let in by itself while an instance that may send is seen at work
+in this very database, which no copy shows. The price: a look at one row a second in each drain, and a word from a
+person after a move.
 """
 
 from __future__ import annotations
@@ -18,11 +20,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
-from mastablasta.core.models import InstanceRecord
+from mastablasta.core.models import Heartbeat, InstanceRecord
 
+log = structlog.get_logger(__name__)
+
+BEATS = "instance:"  # heartbeats of instances that may send
 KEEP_S = 1.0  # how long an answer of `is_held` is believed
 # https://www.postgresql.org/docs/current/functions-info.html, read 2026-11-29: everybody may ask for it.
 CLUSTER = "SELECT system_identifier FROM pg_control_system()"
@@ -40,10 +46,14 @@ class Hold:
 
 @dataclass(slots=True)
 class Answer:
-    """The last answer of `is_held` in this process. `good_until`: on the monotonic clock."""
+    """The last answer of `is_held` in this process. `good_until`: on the monotonic clock.
+
+    `beat_seen`: the last beat of an instance that may send, as this process last saw it.
+    """
 
     value: bool = False
     good_until: float = 0.0
+    beat_seen: datetime | None = None
 
 
 _last = Answer()
@@ -77,10 +87,29 @@ def current_hold() -> Hold | None:
         record = InstanceRecord.objects.get()
     if identity in record.identities:
         return None
+    if _sees_another_at_work(identity, record):
+        with transaction.atomic():
+            admit(is_further=True)
+        log.info("instance_joins", instances=len(record.identities) + 1)
+        return None
     if record.restored_at is not None:
         reason = f"The database was restored from the backup of {_minute(record.backup_made_at)}."
         return Hold(reason, record.restored_at)
     return Hold("The database belongs to another instance: it was copied or moved, or this host is new to it.")
+
+
+def _sees_another_at_work(identity: str, record: InstanceRecord) -> bool:
+    """Whether an instance that may send from this very database has given a beat since this process looked before."""
+    database = identity.partition("-")[0]
+    names = [f"{BEATS}{one}" for one in record.identities if one.startswith(f"{database}-")]
+    latest = Heartbeat.objects.filter(name__in=names).order_by("-at").values_list("at", flat=True).first()
+    before, _last.beat_seen = _last.beat_seen, latest
+    return latest is not None and before is not None and latest > before
+
+
+def beat(*, at: datetime) -> None:
+    """Say that this instance, which may send, is at work."""
+    Heartbeat.objects.beat(f"{BEATS}{own_identity()}", at=at)
 
 
 def admit(*, is_further: bool) -> None:
@@ -98,10 +127,10 @@ def admit(*, is_further: bool) -> None:
 
 
 def own_identity() -> str:
-    """Which instance this is, as 32 characters of hex. Raises OSError when it cannot be kept."""
+    """Which instance this is, on which database: `<hex>-<hex>`. Raises OSError when it cannot be kept."""
     given = settings.INSTANCE_ID
     parts = [given] if given else [_kept_number(settings.HOME), str(settings.HOME)]
-    return hashlib.sha256("\0".join([*parts, _database_name()]).encode()).hexdigest()[:32]
+    return "-".join(hashlib.sha256("\0".join(one).encode()).hexdigest()[:16] for one in ([_database_name()], parts))
 
 
 def _kept_number(home: Path) -> str:

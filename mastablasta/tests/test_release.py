@@ -17,7 +17,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from mastablasta.core import holds, jobs
-from mastablasta.core.models import InstanceRecord
+from mastablasta.core.models import Heartbeat, InstanceRecord
 from mastablasta.ops import health, periodic
 from mastablasta.ops.clock import Clock
 from posts.engine import publisher
@@ -35,7 +35,7 @@ def _nothing_kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(publisher, "LINGER_S", 0.2)
     for probe in {**health.READY, **health.STATUS}.values():
         probe._last = None
-    holds.forget()
+    monkeypatch.setattr(holds, "_last", holds.Answer())
     yield
     holds.forget()
 
@@ -105,6 +105,22 @@ def test_further_host_of_an_instance_leaves_everything_as_it_is(settings: Settin
     delivery.refresh_from_db()
     record = InstanceRecord.objects.get()
     assert (delivery.state, holds.is_held(), len(record.identities)) == ("queued", False, 2)
+
+
+def test_further_host_joins_by_itself_while_the_instance_is_seen_at_work(settings: Settings, tmp_path: Path) -> None:
+    now = timezone.now()
+    holds.beat(at=now)
+    (at_work,) = Heartbeat.objects.filter(name__startswith=holds.BEATS)
+    copy_elsewhere(settings, tmp_path)
+
+    alone = [holds.current_hold() is not None for _ in range(2)]  # a copy has the last beat as well, and no newer one
+    Clock(lambda: False).tick(now)
+    led = Heartbeat.objects.filter(name="clock").exists()
+    Heartbeat.objects.beat(at_work.name, at=now + timedelta(seconds=1))
+
+    assert (alone, led) == ([True, True], False)
+    assert holds.current_hold() is None
+    assert len(InstanceRecord.objects.get().identities) == 2
 
 
 def test_hosts_of_one_name_are_one_instance(settings: Settings, tmp_path: Path) -> None:
