@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 BEATS = "instance:"  # heartbeats of instances that may send
 KEEP_S = 1.0  # how long an answer of `is_held` is believed
-# https://www.postgresql.org/docs/current/functions-info.html, read 2026-11-29: everybody may ask for it.
+# A role without any right may ask for it (tried on PostgreSQL 18, 2026-11-29).
 CLUSTER = "SELECT system_identifier FROM pg_control_system()"
 DATABASE = "SELECT oid FROM pg_database WHERE datname = current_database()"
 REMEDY = "run `manage.py release` when no other instance works on the same accounts"
