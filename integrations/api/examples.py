@@ -47,8 +47,10 @@ SIGNED_IN = {
     "token_expires_at": "2030-01-31T11:00:00Z",
 }
 PAUSED = {**ACCOUNT, "status": "paused", "error": "Paused by a person; set its status to active to go on."}
-_NO_BOUND: dict[str, Any] = dict.fromkeys(["max_width", "max_height", "max_pixels", "min_aspect", "max_aspect"], None)
-_PICTURE: dict[str, Any] = {**_NO_BOUND, "at_most": 4, "min_width": None, "min_height": None}
+_NO_BOUND: dict[str, Any] = dict.fromkeys(
+    ["max_width", "max_height", "max_pixels", "min_width", "min_height", "min_aspect", "max_aspect"]
+)
+_PICTURE: dict[str, Any] = {**_NO_BOUND, "at_most": 4}
 MEDIA_LIMITS: dict[str, Any] = {
     "images": {
         **_PICTURE,

@@ -61,6 +61,8 @@ class VideoLimitsSerializer(StrictSerializer):
     max_width = serializers.IntegerField(allow_null=True)
     max_height = serializers.IntegerField(allow_null=True)
     max_pixels = serializers.IntegerField(allow_null=True, help_text="Width x height.")
+    min_width = serializers.IntegerField(allow_null=True)
+    min_height = serializers.IntegerField(allow_null=True)
     min_aspect = serializers.FloatField(allow_null=True, help_text="Width ÷ height.")
     max_aspect = serializers.FloatField(allow_null=True)
     max_fps = serializers.FloatField(allow_null=True)

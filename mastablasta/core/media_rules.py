@@ -36,6 +36,8 @@ class VideoRule:
     max_width: int | None = None
     max_height: int | None = None
     max_pixels: int | None = None
+    min_width: int | None = None
+    min_height: int | None = None
     min_aspect: float | None = None
     max_aspect: float | None = None
     max_fps: float | None = None

@@ -70,6 +70,7 @@ def test_what_just_fits_is_taken_and_a_little_more_is_not(fits: Content, too_muc
         ("story", {"duration_s": 60.0}, {"duration_s": 60.5}, "media_too_long"),
         ("story", {"duration_s": 3.0}, {"duration_s": 2.9}, "media_too_short"),
         ("reel", {"width": 1080, "height": 1920}, {"width": 1082, "height": 1920}, "media_cannot_fit"),
+        ("reel", {"width": 540, "height": 960}, {"width": 539, "height": 960}, "media_too_small"),
         ("reel", {"width": 960, "height": 1920}, {"width": 950, "height": 1920}, "media_cannot_fit"),
         ("story", {"width": 1080, "height": 1920}, {"width": 1920, "height": 1080}, "media_cannot_fit"),
     ],
