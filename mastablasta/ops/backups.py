@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
@@ -90,6 +91,8 @@ def make(
         raise BackupProblem(
             f"{folder} cannot take the backup ({error.strerror or error}); make room, or name another folder"
         ) from error
+    except (BotoCoreError, ClientError) as error:
+        raise BackupProblem(f"The storage in S3 cannot be read ({error}); mend that, or say --without-media") from error
     removed = existing(folder)[keep:] if keep else []
     for old in removed:
         old.unlink(missing_ok=True)
@@ -112,11 +115,11 @@ def _alone_in(folder: Path) -> Iterator[None]:
 def _write_media(written: ArchiveWriter, names: Iterable[str], watch: Callable[[int, int], None]) -> list[str]:
     wanted, missing = sorted(names), []
     for number, name in enumerate(wanted, 1):
-        try:
+        if default_storage.exists(name):
             size = default_storage.size(name)
             with default_storage.open(name) as file:
                 written.add(MEDIA + name, file, size=size)
-        except FileNotFoundError:
+        else:
             missing.append(name)
         watch(number, len(wanted))
     return missing
