@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,11 +14,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.db import connection, connections
+from django.db import DatabaseError, InterfaceError, connection, connections
 from django.db.models import Q
 
 from mastablasta.core.models import Heartbeat
@@ -79,7 +81,7 @@ def make(
     path = folder / f"{PREFIX}{at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}{SUFFIX}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone_in(folder), archive.writing(path) as written:
+        with _database_told(), _alone_in(folder), archive.writing(path) as written:
             made = dump.dump_of_vendor().write(written)
             files = made.pop("files")
             names = files if with_media else []
@@ -189,14 +191,25 @@ def restore(
             "ENCRYPTION_KEY lacks a key of the backup, so the tokens in it could not be read; add it (new,old), or say "
             "--without-keys and connect all accounts again"
         )
-    _refuse_unless_idle(replaces=replaces)
-    database = dump.dump_of_vendor()
-    database.prepare(found.manifest)
-    _restore_media(found, watch)
-    database.load(path, found.manifest, restored_at=at)
-    connections.close_all()
-    dump.bring_up_to_date()
+    with _database_told():
+        _refuse_unless_idle(replaces=replaces)
+        database = dump.dump_of_vendor()
+        database.prepare(found.manifest)
+        _restore_media(found, watch)
+        database.load(path, found.manifest, restored_at=at)
+        connections.close_all()
+        dump.bring_up_to_date()
     return found
+
+
+@contextmanager
+def _database_told() -> Iterator[None]:
+    """What the database says, in one line."""
+    try:
+        yield
+    except (DatabaseError, InterfaceError, psycopg.Error, sqlite3.Error) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise BackupProblem(f"DATABASE_URL: the database cannot be used ({reason}); start it, or correct it") from error
 
 
 def _refuse_unless_idle(*, replaces: bool) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
+from django.db import OperationalError
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -116,13 +117,20 @@ def test_backup_is_private_whole_or_absent_and_old_ones_go(settings: Settings, m
 
     monkeypatch.setattr(backups.ArchiveWriter, "close", broken)
     failed = command("backup", "--keep", "1")
+    monkeypatch.setattr(backups.ArchiveWriter, "close", away)
+    unreachable = command("backup", "--keep", "1")
 
     assert asset.stored_name in first["missing"]
     assert second["removed"] == [first["path"]]
     assert failed["error"].endswith("(No space left on device); make room, or name another folder")
+    assert unreachable["error"] == "DATABASE_URL: the database cannot be used (no server); start it, or correct it"
     assert [path for path in folder.iterdir() if path.name != ".lock"] == [Path(second["path"])]
     assert Path(second["path"]).stat().st_mode & 0o777 == 0o600
     assert settings.ENCRYPTION_KEYS[0].encode() not in Path(second["path"]).read_bytes()
+
+
+def away(*_: object) -> None:
+    raise OperationalError("no server\nIs it running?")
 
 
 def broken(*_: object) -> None:
