@@ -30,8 +30,11 @@ SQLITE_MEMBER = f"{FOLDER}db.sqlite3.gz"
 MIGRATIONS = "django_migrations"
 # What `migrate` makes by itself, and what any instance writes that was started once.
 NOT_CONTENT = frozenset(
-    {MIGRATIONS, "django_content_type", "auth_permission", "core_heartbeat", "core_instancerecord", "django_q_ormq"}
-)
+    {
+        MIGRATIONS, "django_content_type", "auth_permission", "auth_group", "auth_group_permissions", "core_heartbeat",
+        "core_instancerecord", "django_q_ormq",
+    }
+)  # fmt: skip
 DERIVED = ("posts_postsearch",)  # the index of the search, of columns that its code makes; written again from the posts
 VOLATILE = ("core_heartbeat", "django_q_ormq")  # signs of life and bells: of processes that are no more
 FILES = """
