@@ -43,7 +43,7 @@ PATIENCE_S = 180  # for what is to happen within seconds; a busy machine may nee
 # What the migrations and django itself wrote, and signs of life of processes that live on.
 KEPT_TABLES = {
     "django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions",
-    "core_heartbeat",
+    "core_heartbeat", "core_instancerecord",
 }  # fmt: skip
 # Who makes them says so by a heartbeat, and resigns; for one who was killed the next one does, within seconds.
 MEDIA_IN_WORK = """

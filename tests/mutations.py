@@ -1,4 +1,4 @@
-"""Forty-three ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Forty-five ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -53,6 +53,23 @@ DIES_BETWEEN_PARTS = (
 )
 LEADS_TO_OWN = "tests/test_admin_permissions.py::test_addresses_of_rows_lead_to_those_of_ones_own_workspaces"
 MUTATIONS = (
+    Mutation(
+        "let an instance send that found the database of another one",
+        "mastablasta/core/holds.py",
+        "if identity in record.identities:",
+        "if identity:",
+        (
+            "mastablasta/tests/test_release.py::"
+            "test_copied_database_sends_nothing_until_it_is_released_and_nothing_twice",
+        ),
+    ),
+    Mutation(
+        "send after a release what was due before it",
+        "posts/services/restored.py",
+        "Q(due_at__lte=due_until) | Q(state=S.SENDING)",
+        "Q(state=S.SENDING)",
+        ("mastablasta/tests/test_backup.py::test_old_backup_brings_everything_back_and_publishes_nothing_again",),
+    ),
     Mutation(
         "show staff the rows of every workspace",
         "mastablasta/core/admin_base.py",

@@ -42,7 +42,7 @@ from analytics.tests.factories import make_published
 from integrations.models import Credential, GlobalPause, OAuthState, PlatformHost, RateBudget, SocialAccount
 from integrations.tests.factories import make_account, make_credential, make_host, make_oauth_state
 from mastablasta.core.ids import new_id
-from mastablasta.core.models import Heartbeat, IdempotencyKey, Mail, RequestCount, Tally
+from mastablasta.core.models import Heartbeat, IdempotencyKey, InstanceRecord, Mail, RequestCount, Tally
 from media_library.models import Asset, Rendition
 from media_library.tests.factories import make_asset
 from posts.models import Attempt, BulkChunk, BulkJob, Delivery, Lane, Post, PostMedia, PostTag
@@ -172,6 +172,7 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     Mail: lambda: Mail.objects.create(
         recipient="ada@example.test", subject="Hello", text_enc=CANARY, expires_at=timezone.now()
     ),
+    InstanceRecord: lambda: InstanceRecord.objects.update_or_create(id=1)[0],
     RequestCount: lambda: RequestCount.objects.create(key=new_id().hex, count=1, ends_at=timezone.now()),
     Endpoint: lambda: make_endpoint(secret_enc=CANARY, old_secret_enc=CANARY),
     EndpointLane: lambda: make_endpoint().lane,

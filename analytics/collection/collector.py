@@ -24,6 +24,7 @@ from analytics.collection import queue
 from analytics.collection.reading import Job, Told, read
 from analytics.models import CollectionLane
 from integrations.services import circuits
+from mastablasta.core import holds
 from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
 from posts.queue import claims
@@ -58,8 +59,10 @@ def collect(
     """Read all figures that are due and store them, until none are; blocks. Runs any number of times at once.
 
     `at`: the moment that counts as now, for what is due and for what is stored. It takes nothing new after `at_most_s`,
-    once `should_stop` says so, or while posts wait for a worker.
+    once `should_stop` says so, or while posts wait for a worker. An instance that is held (core/holds.py) asks nobody.
     """
+    if holds.is_held():
+        return CollectReport()
     return _Collector(worker, at, should_stop, at_most_s, threads or settings.ANALYTICS_THREADS).run(watch)
 
 

@@ -107,7 +107,7 @@ def test_empty_instance_has_every_figure() -> None:
     found = scrape()
 
     assert {name: found[name][()] for name in found if () in found[name]} == {
-        "due_lag_seconds": 0, "due_accounts": 0, "due_deliveries": 0, "in_flight": 0, "drains": 0,
+        "held": 0, "due_lag_seconds": 0, "due_accounts": 0, "due_deliveries": 0, "in_flight": 0, "drains": 0,
         "media_lag_seconds": 0, "lanes_repaired_total": 0, "webhook_lag_seconds": 0, "webhook_deliveries_pending": 0,
         "webhooks_disabled": 0, "collection_lag_seconds": 0, "collection_due": 0,
     }  # fmt: skip
