@@ -84,13 +84,19 @@ CAPABILITIES = Capabilities(
                 "format": "uri",
                 "maxLength": MAX_LINK,
                 "description": "The page that is shown as a card. One picture among the media is the card's. Without "
-                "link_title title, description and picture are read from the page.",
+                "link_title, title, description and picture are read from the page when the post is scheduled.",
             },
             "link_title": {"type": "string", "maxLength": MAX_LINK_TITLE, "description": "The title of the card."},
             "link_description": {
                 "type": "string",
                 "maxLength": MAX_LINK_DESCRIPTION,
                 "description": "The words below the title.",
+            },
+            "link_image": {
+                "type": "string",
+                "format": "uri",
+                "maxLength": MAX_LINK,
+                "description": "The address of the card's picture, where none is among the media.",
             },
             "threadgate": {
                 "type": "array",

@@ -12,7 +12,13 @@ from typing import Any
 
 from integrations.contract import Progress, Step
 from integrations.errors import Rejected
-from integrations.platforms.bluesky.capabilities import THUMB_BYTES
+from integrations.formats import FORMATS
+from integrations.platforms.bluesky.capabilities import (
+    MAX_LINK,
+    MAX_LINK_DESCRIPTION,
+    MAX_LINK_TITLE,
+    THUMB_BYTES,
+)
 from integrations.platforms.bluesky.errors import error_from
 from integrations.platforms.bluesky.media import UPLOAD_BLOB, blob_in
 from integrations.protocols.web_pages import read_page, read_picture
@@ -32,7 +38,7 @@ def card_embed(http: Http, step: Step, progress: Progress, thumb: Mapping[str, A
     options = step.content.options
     card = progress.data.get(CARD)
     if card is None:
-        card = _given(options) or _read(http, options, wants_picture=thumb is None)
+        card = _made(http, options, wants_picture=thumb is None)
         progress.save(**{CARD: card})
     if not card:
         return None
@@ -49,20 +55,32 @@ def without_picture(progress: Progress) -> bool:
     return True
 
 
-def _given(options: Mapping[str, Any]) -> dict[str, Any]:
-    title = options.get("link_title")
-    return {"title": title, "description": options.get("link_description") or ""} if title else {}
+def lacks_words(options: Mapping[str, Any]) -> bool:
+    """Whether the card's page is to be read."""
+    return bool(options.get("link")) and not options.get("link_title")
 
 
-def _read(http: Http, options: Mapping[str, Any], *, wants_picture: bool) -> dict[str, Any]:
+def words_of_page(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page says, as options, without those that are given; {} where it cannot be read."""
     page = read_page(options["link"])
     if page is None:
         return {}
-    card: dict[str, Any] = {
-        "title": page.title,
-        "description": options.get("link_description") or page.description,
+    fits = len(page.picture) <= MAX_LINK and FORMATS["uri"].is_met(page.picture)
+    told = {
+        "link_title": page.title[:MAX_LINK_TITLE],
+        "link_description": page.description[:MAX_LINK_DESCRIPTION],
+        "link_image": page.picture if fits else "",
     }
-    thumb = _uploaded(http, page.picture) if wants_picture and page.picture else None
+    return {name: words for name, words in told.items() if words and not options.get(name)}
+
+
+def _made(http: Http, options: Mapping[str, Any], *, wants_picture: bool) -> dict[str, Any]:
+    said = {**options, **words_of_page(options)} if lacks_words(options) else options
+    if not said.get("link_title"):
+        return {}
+    card = {"title": said["link_title"], "description": said.get("link_description") or ""}
+    picture = said.get("link_image") if wants_picture else None
+    thumb = _uploaded(http, picture) if picture else None
     return {**card, "thumb": thumb} if thumb else card
 
 

@@ -31,7 +31,7 @@ from integrations.errors import CallFailed, OutcomeUnknown, Rejected
 from integrations.platforms.bluesky import metrics
 from integrations.platforms.bluesky.addresses import post_url
 from integrations.platforms.bluesky.capabilities import CAPABILITIES, MAX_BYTES, MAX_GRAPHEMES
-from integrations.platforms.bluesky.cards import card_embed, has_card, without_picture
+from integrations.platforms.bluesky.cards import card_embed, has_card, lacks_words, without_picture, words_of_page
 from integrations.platforms.bluesky.errors import BLOB_GONE, error_from, error_name, rests_until
 from integrations.platforms.bluesky.gates import Rules, gates_of
 from integrations.platforms.bluesky.keys import record_key
@@ -86,6 +86,15 @@ class BlueskyConnector(Connector):
             has_mentions(content.parts[0].text)
             or any(content.options.get(name) is not None for name in NEED_FURTHER_CALLS)
         )
+
+    @classmethod
+    def lacks_options(cls, options: Mapping[str, Any]) -> bool:
+        return lacks_words(options)
+
+    @classmethod
+    def read_options(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What the page of a link says, for its card."""
+        return words_of_page(options)
 
     @classmethod
     def media_rule(cls, post_type: str, target: Target | None) -> MediaRule | None:

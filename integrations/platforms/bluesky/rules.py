@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from integrations.contract import Content
 from mastablasta.core.errors import FieldProblem
 
-ABOUT_LINK = ("link_title", "link_description")
+ABOUT_LINK = ("link_title", "link_description", "link_image")
 
 
 def post_problems(content: Content) -> Iterator[FieldProblem]:

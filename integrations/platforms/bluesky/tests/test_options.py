@@ -97,6 +97,20 @@ def test_card_says_what_the_page_says_and_is_read_once(
     assert read == [LINK, PAGE.picture]
 
 
+def test_picture_that_the_person_names_is_the_cards(
+    anna: SignedInAccount, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read = says(monkeypatch, PAGE, PICTURE)
+    options = {"link": LINK, "link_title": "Mine", "link_image": "https://amsel.example/other.png"}
+
+    named = record(anna, send(anna, with_options(**options)))
+    own = record(anna, send(anna, with_options(MediaFolder(tmp_path).picture(9, 9), **options), key="another.1"))
+
+    thumbs = [one["embed"]["external"]["thumb"] for one in (named, own)]
+    assert thumbs[0]["size"] == len(PICTURE.data)
+    assert (thumbs[0] == thumbs[1], read) == (False, [options["link_image"]])
+
+
 def test_page_that_refuses_gives_a_plain_post(anna: SignedInAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     says(monkeypatch, None)
 
@@ -130,6 +144,7 @@ def test_picture_of_a_page_that_the_service_refuses_or_forgets_is_left_out(
         ({"link": "https://a.example/" + "x" * 1_983}, [("link", "too_long")]),
         ({"link": "amsel.example"}, [("link", "invalid_format")]),
         ({"link_title": "Amsel"}, [("link", "required")]),
+        ({"link": LINK, "link_image": "b.png"}, [("link_image", "invalid_format")]),
     ],
 )
 def test_what_a_card_may_say(options: dict[str, Any], expected: list[tuple[str, str]]) -> None:
