@@ -7,6 +7,7 @@ Sources: https://ogp.me and https://html.spec.whatwg.org/multipage/semantics.htm
 
 from __future__ import annotations
 
+import codecs
 import re
 import time
 from collections.abc import Mapping
@@ -25,6 +26,9 @@ MOST_TAGS = 300
 LONGEST_TAG = 4_096
 LONGEST_TITLE, LONGEST_DESCRIPTION = 300, 1_000
 PICTURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png", b"GIF8": "image/gif"}
+
+# Of what Python decodes, the encodings of the web; others raise errors or take minutes.
+ENCODINGS = ("utf-8", "utf-16", "iso8859", "cp125", "cp866", "koi8", "mac", "big5", "gb", "euc", "shift_jis", "cp932")
 
 _TAG = re.compile(r"<(?:meta\s|title[\s>])", re.IGNORECASE)
 _META = re.compile(r"<meta\s(?:[^\"'>]|\"[^\"]*\"|'[^']*')*+>", re.IGNORECASE)
@@ -104,9 +108,11 @@ def _text_of(answer: Response) -> str:
     said = answer.headers.get("content-type", "").encode("latin-1", errors="replace")
     named = _CHARSET.search(said) or _CHARSET.search(answer.body[:2_048])
     try:
-        return answer.body.decode(named[1].decode("ascii") if named else "utf-8", errors="replace")
+        encoding = codecs.lookup(named[1].decode("ascii") if named else "utf-8").name
     except LookupError:
         return answer.text
+    is_taken = encoding.startswith(ENCODINGS)
+    return answer.body.decode(encoding, errors="replace") if is_taken else answer.text
 
 
 def _told(text: str) -> dict[str, str]:

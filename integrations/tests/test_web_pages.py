@@ -78,6 +78,13 @@ def test_page_says_what_it_is(authority: Authority, html: str | bytes, summary: 
     assert b"\r\nAuthorization" not in server.requests[0]
 
 
+@pytest.mark.parametrize("charset", ["undefined", "idna", "hex", "none-such"])
+def test_page_in_no_encoding_of_the_web_is_read_as_utf_8(authority: Authority, charset: str) -> None:
+    said = page("<title>Grüße</title>", f"text/html; charset={charset}")
+    with raw_server(says_once(said), tls=authority.server(HOST)) as server:
+        assert read_page(at(server)) == PageSummary("Grüße", "", "")
+
+
 def test_page_is_where_it_was_moved_to_and_nothing_else_counts(authority: Authority) -> None:
     moved = page("", location="/b").replace(b"200", b"302", 1)
     turns = says_once(moved), says_once(page("<title>Amsel</title>"))
