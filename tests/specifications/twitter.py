@@ -47,6 +47,9 @@ NEW_POST = fields(
         "paid_partnership": FLAG,
         "reply_settings": one_of("following", "mentionedUsers", "subscribers", "verified"),
         "reply": fields({"in_reply_to_tweet_id!": ID}),
+        "poll": fields(
+            {"options!": Items(Text(least=1, most=25), least=2, most=4), "duration_minutes!": Whole(5, 10_080)}
+        ),
         "media": fields({"media_ids!": Items(ID, least=1, most=4)}),
     }
 )

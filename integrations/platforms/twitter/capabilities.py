@@ -16,6 +16,7 @@ PRICING = Source("https://docs.x.com/x-api/getting-started/pricing", READ)
 
 MAX_WEIGHTED = 280
 MAX_SUBSCRIBED = 25_000
+DEFAULT_POLL_MINUTES = 1_440
 MAX_CASHTAGS = 1  # but for Enterprise
 
 POST_MEDIA = MediaRule(
@@ -73,6 +74,20 @@ CAPABILITIES = Capabilities(
             "paid_partnership": {
                 "type": "boolean",
                 "description": "Tells readers that the post is paid promotion.",
+            },
+            "poll_options": {
+                "type": "array",
+                "items": {"type": "string", "maxLength": 25},
+                "minItems": 2,
+                "maxItems": 4,
+                "description": "Two to four answers to what the text asks; without media. Of a thread it goes with "
+                "the first post.",
+            },
+            "poll_duration_minutes": {
+                "type": "integer",
+                "minimum": 5,
+                "maximum": 10_080,
+                "description": "How long it may be answered; left out: a day.",
             },
         },
     },

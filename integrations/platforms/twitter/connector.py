@@ -27,7 +27,12 @@ from integrations.contract import (
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.twitter import metrics
 from integrations.platforms.twitter.addresses import post_url
-from integrations.platforms.twitter.capabilities import CAPABILITIES, MAX_CASHTAGS, MAX_SUBSCRIBED, MAX_WEIGHTED
+from integrations.platforms.twitter.capabilities import (
+    CAPABILITIES,
+    DEFAULT_POLL_MINUTES,
+    MAX_SUBSCRIBED,
+    MAX_WEIGHTED,
+)
 from integrations.platforms.twitter.errors import DUPLICATE, MEDIA_IDS, error_from, error_in, problems_in, rests_until
 from integrations.platforms.twitter.reading import (
     QUERIES,
@@ -38,7 +43,8 @@ from integrations.platforms.twitter.reading import (
     media_types,
     own_post,
 )
-from integrations.platforms.twitter.text import cashtags, comparable, has_invalid_characters, weighted_length
+from integrations.platforms.twitter.rules import post_problems
+from integrations.platforms.twitter.text import comparable, weighted_length
 from integrations.platforms.twitter.uploads import PostMedia
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
 from integrations.protocols.uploads import ids_in
@@ -49,7 +55,8 @@ from mastablasta.core.outbound import Response
 
 PAGE = 100
 MOST_PAGES = 32  # what a timeline shows: 3,200 posts
-ROOT_ONLY = frozenset({"reply_settings"})
+OF_EVERY_PART = ("made_with_ai", "paid_partnership")
+OF_THE_ROOT = ("reply_settings",)
 
 # What is kept of a step in `progress`: since when it may be out, and that X has refused it as its own duplicate.
 MAYBE_OUT_SINCE = "maybe_out_since"
@@ -66,16 +73,7 @@ class TwitterConnector(Connector):
         rule = cls.media_rule(content.post_type, target)
         problems = general_problems(content, cls.capabilities_at(target), rule)
         problems += cls.length_problems(content, target, where="X")
-        for part in content.parts:
-            if has_invalid_characters(part.text):
-                message = "X takes no text with the code points U+FFFE, U+FEFF or U+FFFF; remove them."
-                problems.append(FieldProblem(part.field, "invalid_characters", message))
-            tags = len(cashtags(part.text))
-            if tags > MAX_CASHTAGS:
-                message = f"X takes at most {MAX_CASHTAGS} cashtag in a post; this has {tags}."
-                params = {"limit": MAX_CASHTAGS, "actual": tags}
-                problems.append(FieldProblem(part.field, "too_many_cashtags", message, params))
-        return problems + _equal_parts(content)
+        return [*problems, *post_problems(content)]
 
     @classmethod
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:
@@ -194,28 +192,18 @@ class TwitterConnector(Connector):
         return post_url(self.target.base_url, self.target.handle, remote_id)
 
 
-def _equal_parts(content: Content) -> list[FieldProblem]:
-    """Parts with the text of an earlier one: X would refuse them once that is out."""
-    problems = []
-    first: dict[str, str] = {}
-    for part in content.parts:
-        text = comparable(part.text)
-        twin = first.setdefault(text, part.field) if text else part.field
-        if twin != part.field:
-            message = f"X refuses the same text twice; {part.field} equals {twin}. Change one of them."
-            problems.append(FieldProblem(part.field, "duplicate_text", message, {"same_as": twin}))
-    return problems
-
-
 def _body(step: Step, media_ids: Sequence[str]) -> dict[str, Any]:
     """What X is sent: only keys that it knows, and none that is null, since it refuses both."""
-    offered: Mapping[str, Any] = CAPABILITIES.options["properties"]
+    options = step.content.options
     body: dict[str, Any] = {"text": step.part.text}
     if media_ids:
         body["media"] = {"media_ids": list(media_ids)}
-    for name, value in step.content.options.items():
-        if name in offered and value is not None and not (step.sent and name in ROOT_ONLY):
-            body[name] = value
+    for name in OF_EVERY_PART if step.sent else OF_EVERY_PART + OF_THE_ROOT:
+        if options.get(name) is not None:
+            body[name] = options[name]
     if step.parent is not None:
         body["reply"] = {"in_reply_to_tweet_id": step.parent.remote_id}
+    elif answers := options.get("poll_options"):
+        minutes = options.get("poll_duration_minutes") or DEFAULT_POLL_MINUTES
+        body["poll"] = {"options": answers, "duration_minutes": minutes}
     return body

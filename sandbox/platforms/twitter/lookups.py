@@ -146,7 +146,9 @@ def included(server: Twitter, posts: list[Post], wanted: Wanted, at_ms: int) -> 
         if "edit_history_post_ids" in wanted.expansions:
             others.append(post)
     media = [item for post in posts for item in post.media] if "attachments.media_keys" in wanted.expansions else []
+    polls = [post for post in posts if "attachments.poll_ids" in wanted.expansions]
     shown = {
+        "polls": [shapes.poll(post) for post in polls if post.extra and "poll_id" in post.extra],
         "media": [shapes.media(server.uploads[item.id], server, wanted.media_fields) for item in media],
         "users": [shapes.user(person, server, wanted.user_fields) for person in dict.fromkeys(people) if person],
         "posts": [

@@ -165,6 +165,20 @@ def attachments(item: Post, server: Twitter) -> dict[str, Any] | None:
     return attached or None
 
 
+def poll(item: Post) -> dict[str, Any]:
+    """Return what a post asks, as `includes.polls` has it."""
+    extra = item.extra or {}
+    return {
+        "id": extra["poll_id"],
+        "options": [
+            {"position": place, "label": label, "votes": 0} for place, label in enumerate(extra["poll"]["options"], 1)
+        ],
+        "duration_minutes": extra["poll"]["duration_minutes"],
+        "end_datetime": to_the_second(item.created_ms + extra["poll"]["duration_minutes"] * 60_000),
+        "voting_status": "open",
+    }
+
+
 def media(session: UploadSession, server: Twitter, fields: frozenset[str]) -> dict[str, Any]:
     """Return what a post carries, as `includes.media` has it."""
     item = session.media

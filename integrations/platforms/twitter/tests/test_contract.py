@@ -48,6 +48,15 @@ def send(connector: Connector, content: str | Content, *sent: Published, **how: 
     return published
 
 
+def shown(anna: SignedInAccount, published: Published) -> Any:
+    """A post as X shows it to whoever asks for all that stands with it."""
+    params = {
+        "post.fields": "attachments,community_id,reply_settings",
+        "expansions": "attachments.poll_ids,referenced_posts",
+    }
+    return anna.connector.http.get(f"/2/tweets/{published.remote_id}", params=params).json()
+
+
 class TestTwitter(MediaContract):
     slug = "twitter"
 
@@ -61,6 +70,19 @@ class TestTwitter(MediaContract):
         fields = {"tweet.fields": "reply_settings,paid_partnership"}
         shown = anna.connector.http.get(f"/2/tweets/{published.remote_id}", params=fields).json()["data"]
         assert (shown["reply_settings"], shown["paid_partnership"]) == ("mentionedUsers", True)
+
+    def test_poll_arrives_and_is_found_again(self, anna: SignedInAccount, before: datetime) -> None:
+        options = {"poll_options": ["A" * 25, "b"], "poll_duration_minutes": 10_080}
+        content = Content((Part("Which?"), Part("Both?", kind="reply")), options, "thread")
+
+        published = send(anna.connector, content)
+        send(anna.connector, content, published)
+
+        [poll] = shown(anna, published)["includes"]["polls"]
+        assert ([one["label"] for one in poll["options"]], poll["duration_minutes"]) == (["A" * 25, "b"], 10_080)
+        assert anna.texts() == ["Which?", "Both?"]
+        found = anna.connector.reconcile(step_of(content), progress=InMemoryProgress(), since=before, known=NOTHING)
+        assert found == Found(published.remote_id, published.url)
 
     def test_address_leads_to_the_post(self, anna: SignedInAccount) -> None:
         published = send(anna.connector, "Look here")

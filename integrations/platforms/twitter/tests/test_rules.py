@@ -1,0 +1,41 @@
+"""What is refused of a post as a whole, before anything is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from integrations.contract import Content, MediaUse, Part
+from integrations.platforms.twitter.connector import TwitterConnector
+
+POLL = {"poll_options": ["A", "B"]}
+PICTURE = MediaUse("1", "", "image/png", 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "media", "problems"),
+    [
+        (POLL, (), []),
+        (POLL | {"poll_duration_minutes": 5}, (), []),
+        (POLL | {"poll_duration_minutes": 4}, (), [("poll_duration_minutes", "too_small")]),
+        ({"poll_options": [*"ABC", "D" * 25], "poll_duration_minutes": 10_080}, (), []),
+        (POLL | {"poll_duration_minutes": 10_081}, (), [("poll_duration_minutes", "too_large")]),
+        ({"poll_options": ["A"]}, (), [("poll_options", "too_few")]),
+        ({"poll_options": list("ABCDE")}, (), [("poll_options", "too_many")]),
+        ({"poll_options": ["A" * 26, "B"]}, (), [("poll_options", "too_long")]),
+        ({"poll_duration_minutes": 5}, (), [("poll_options", "required")]),
+        ({"poll_options": ["A", " A"]}, (), [("poll_options", "duplicate_text")]),
+        ({"poll_options": ["A", " "]}, (), [("poll_options", "duplicate_text")]),
+        ({"poll_options": "A"}, (), [("poll_options", "invalid_type")]),
+        (POLL, (PICTURE,), [("poll_options", "contradiction")]),
+    ],
+)
+def test_options_that_do_not_go_together_are_named(
+    options: dict[str, Any], media: tuple[MediaUse, ...], problems: list[tuple[str, str]]
+) -> None:
+    found = TwitterConnector.validate(Content((Part("Which?", media=media),), options), None)
+
+    assert [(one.field, one.code) for one in found] == [
+        (f"post_options.twitter.{name}", code) for name, code in problems
+    ]
