@@ -75,6 +75,22 @@ CAPABILITIES = Capabilities(
                 "type": "boolean",
                 "description": "Tells readers that the post is paid promotion.",
             },
+            "quote_tweet_id": {
+                "type": "string",
+                "maxLength": 300,
+                "description": "The post that this one quotes: its id, or its address at X. X lets apps of Enterprise "
+                "plans quote only. Of a thread it goes with the first post.",
+            },
+            "community_id": {
+                "type": "string",
+                "pattern": "^[0-9]{1,19}$",
+                "description": "The id of the community that is posted to, in digits. Of a thread it goes with the "
+                "first post.",
+            },
+            "share_with_followers": {
+                "type": "boolean",
+                "description": "Whether the account's followers see the post of a community, too.",
+            },
             "poll_options": {
                 "type": "array",
                 "items": {"type": "string", "maxLength": 25},

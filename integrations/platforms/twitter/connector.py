@@ -26,14 +26,22 @@ from integrations.contract import (
 )
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.twitter import metrics
-from integrations.platforms.twitter.addresses import post_url
+from integrations.platforms.twitter.addresses import post_id_of, post_url
 from integrations.platforms.twitter.capabilities import (
     CAPABILITIES,
     DEFAULT_POLL_MINUTES,
     MAX_SUBSCRIBED,
     MAX_WEIGHTED,
 )
-from integrations.platforms.twitter.errors import DUPLICATE, MEDIA_IDS, error_from, error_in, problems_in, rests_until
+from integrations.platforms.twitter.errors import (
+    DUPLICATE,
+    MEDIA_IDS,
+    NOT_PERMITTED,
+    error_from,
+    error_in,
+    problems_in,
+    rests_until,
+)
 from integrations.platforms.twitter.reading import (
     QUERIES,
     first_id_of,
@@ -56,7 +64,7 @@ from mastablasta.core.outbound import Response
 PAGE = 100
 MOST_PAGES = 32  # what a timeline shows: 3,200 posts
 OF_EVERY_PART = ("made_with_ai", "paid_partnership")
-OF_THE_ROOT = ("reply_settings",)
+OF_THE_ROOT = ("reply_settings", "community_id", "share_with_followers")
 
 # What is kept of a step in `progress`: since when it may be out, and that X has refused it as its own duplicate.
 MAYBE_OUT_SINCE = "maybe_out_since"
@@ -73,7 +81,7 @@ class TwitterConnector(Connector):
         rule = cls.media_rule(content.post_type, target)
         problems = general_problems(content, cls.capabilities_at(target), rule)
         problems += cls.length_problems(content, target, where="X")
-        return [*problems, *post_problems(content)]
+        return [*problems, *post_problems(content, target)]
 
     @classmethod
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:
@@ -92,11 +100,17 @@ class TwitterConnector(Connector):
         media = PostMedia(self.http, self.target, step.part.media, progress)
         if waits := media.go_on():
             return waits
-        answer = self.http.post("/2/tweets", json=_body(step, ids_in(progress.data)), visible=True)
+        body = _body(step, ids_in(progress.data))
+        if quoted := self._quoted(step):
+            body["quote_tweet_id"] = quoted
+        answer = self.http.post("/2/tweets", json=body, visible=True)
         remote_id = text_in(object_in(answer.json(), "data"), "id") if answer.is_ok else ""
         if remote_id:
             return Published(remote_id, self._url(remote_id), rests_until=rests_until(answer))
         failure = self._in_view_of_doubt(error_in(answer) if answer.is_ok else error_from(answer), progress)
+        if quoted and failure.code == NOT_PERMITTED:
+            sentence = f"{failure.message} X lets apps of Enterprise plans quote only; leave quote_tweet_id out."
+            raise Rejected(sentence, code=NOT_PERMITTED, http_status=failure.http_status)
         if failure.code == MEDIA_IDS and isinstance(failure, Rejected):
             return media.upload_again(failure)
         raise failure
@@ -156,8 +170,11 @@ class TwitterConnector(Connector):
         Raises Unavailable when one without text has others: X keeps the ids of uploads, but does not promise it, and
         no text tells them apart.
         """
+        quoted = self._quoted(step)
         in_place = [post for post in posts if is_in_place(post, step)]
-        found = first_match(in_place, lambda post: has_upload(post, uploaded), lambda post: is_made_of(post, step.part))
+        found = first_match(
+            in_place, lambda post: has_upload(post, uploaded), lambda post: is_made_of(post, step.part, quoted)
+        )
         if found and uploaded and not comparable(step.part.text) and not has_upload(found, uploaded):
             raise Unavailable("The account has a post like this one, with other files.", code="not_told_apart")
         return found.found if found else Absent()
@@ -187,6 +204,11 @@ class TwitterConnector(Connector):
             if answer.status != 400:
                 break
         return answer
+
+    def _quoted(self, step: Step) -> str:
+        """The id of the post that this part quotes; "" = none."""
+        named = "" if step.sent else step.content.options.get("quote_tweet_id") or ""
+        return post_id_of(named, self.target.base_url)
 
     def _url(self, remote_id: str) -> str:
         return post_url(self.target.base_url, self.target.handle, remote_id)

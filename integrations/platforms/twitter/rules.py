@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from integrations.contract import Content
+from integrations.contract import Content, Target
+from integrations.platforms.twitter.addresses import API, post_id_of
 from integrations.platforms.twitter.capabilities import MAX_CASHTAGS
 from integrations.platforms.twitter.text import cashtags, comparable, has_invalid_characters
 from integrations.protocols.polls import poll_problems
 from mastablasta.core.errors import FieldProblem
 
 
-def post_problems(content: Content) -> Iterator[FieldProblem]:
+def post_problems(content: Content, target: Target | None) -> Iterator[FieldProblem]:
     """What is wrong with a post as a whole, and with the texts of its parts."""
     yield from _of_texts(content)
     yield from _of_equal_parts(content)
     yield from poll_problems(content, slug="twitter", where="X")
+    yield from _of_quote(content, target)
+    if content.options.get("share_with_followers") and not content.options.get("community_id"):
+        yield _option("community_id", "required", "Only a post of a community is shared so; give the community's id.")
 
 
 def _of_texts(content: Content) -> Iterator[FieldProblem]:
@@ -38,3 +42,20 @@ def _of_equal_parts(content: Content) -> Iterator[FieldProblem]:
         if twin != part.field:
             message = f"X refuses the same text twice; {part.field} equals {twin}. Change one of them."
             yield FieldProblem(part.field, "duplicate_text", message, {"same_as": twin})
+
+
+def _of_quote(content: Content, target: Target | None) -> Iterator[FieldProblem]:
+    named = content.options.get("quote_tweet_id")
+    if not isinstance(named, str):
+        return
+    if not post_id_of(named, target.base_url if target else API):
+        message = (
+            "Name the quoted post by its id or its address, such as https://x.com/anna/status/1346889436626259968."
+        )
+        yield _option("quote_tweet_id", "invalid_format", message)
+    if content.options.get("poll_options"):
+        yield _option("quote_tweet_id", "contradiction", "X takes a quote or a poll; leave one of them out.")
+
+
+def _option(name: str, code: str, message: str) -> FieldProblem:
+    return FieldProblem(f"post_options.twitter.{name}", code, message)

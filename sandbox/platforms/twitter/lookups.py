@@ -141,8 +141,8 @@ def included(server: Twitter, posts: list[Post], wanted: Wanted, at_ms: int) -> 
             people.append(post.person)
         if "in_reply_to_user_id" in wanted.expansions:
             people.append(server.site.people_by_id.get((post.extra or {}).get("in_reply_to_user_id", "")))
-        if "referenced_posts" in wanted.expansions and post.reply_to:
-            others.append(visible(server, post.reply_to, at_ms))
+        if "referenced_posts" in wanted.expansions:
+            others += [visible(server, one["id"], at_ms) for one in shapes.references(post) or ()]
         if "edit_history_post_ids" in wanted.expansions:
             others.append(post)
     media = [item for post in posts for item in post.media] if "attachments.media_keys" in wanted.expansions else []

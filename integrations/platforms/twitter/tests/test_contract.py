@@ -84,6 +84,35 @@ class TestTwitter(MediaContract):
         found = anna.connector.reconcile(step_of(content), progress=InMemoryProgress(), since=before, known=NOTHING)
         assert found == Found(published.remote_id, published.url)
 
+    @pytest.mark.parametrize("names", ["new", "old"])
+    def test_quote_in_a_community_arrives_and_is_found_again(
+        self, anna: SignedInAccount, before: datetime, names: str
+    ) -> None:
+        settings(anna.sandbox, self_serve=False, names=names)
+        first = send(anna.connector, "First")
+        options = {"quote_tweet_id": first.url, "community_id": "77", "share_with_followers": True}
+        content = Content((Part("Look at example.com"),), options)
+        assert anna.connector.validate(content, anna.target) == []
+
+        published = send(anna.connector, content)
+
+        assert shown(anna, published)["data"]["community_id"] == "77"
+        found = anna.connector.reconcile(step_of(content), progress=InMemoryProgress(), since=before, known=NOTHING)
+        assert found == Found(published.remote_id, published.url)
+        other = Content(content.parts, {"quote_tweet_id": "5"})
+        assert isinstance(
+            anna.connector.reconcile(step_of(other), progress=InMemoryProgress(), since=before, known=NOTHING), Absent
+        )
+
+    def test_quote_needs_enterprise_and_the_refusal_says_so(self, anna: SignedInAccount) -> None:
+        content = Content((Part("Look"),), {"quote_tweet_id": send(anna.connector, "First").remote_id})
+
+        with pytest.raises(Rejected) as caught:
+            send(anna.connector, content)
+
+        assert (caught.value.code, "Enterprise" in caught.value.message) == ("not_permitted", True)
+        assert anna.texts() == ["First"]
+
     def test_address_leads_to_the_post(self, anna: SignedInAccount) -> None:
         published = send(anna.connector, "Look here")
 

@@ -61,6 +61,7 @@ def look_up(refuse: int = 0) -> dict[str, str]:
         {"reply_settings": "verified"},
         {"poll_options": ["A", "B" * 25], "poll_duration_minutes": 5},
         {"poll_options": list("ABCD")},
+        {"quote_tweet_id": "https://x.com/anna/status/1", "community_id": "7", "share_with_followers": False},
     ],
 )
 def test_new_post_is_as_described(options: dict[str, Any]) -> None:
