@@ -44,6 +44,23 @@ CAPABILITIES = Capabilities(
                 "pattern": "^[a-z]{2,3}(-[A-Za-z]{2,4})?$",
                 "description": "ISO 639-1, as `en`; left out: the account's own default.",
             },
+            "poll_options": {
+                "type": "array",
+                "items": {"type": "string"},
+                "minItems": 2,
+                "description": "Answers to what the text asks; without media. How many there may be, and how long, is "
+                "the server's to say: usually 4 of 50 characters. Of a thread it goes with the first post.",
+            },
+            "poll_expires_in": {
+                "type": "integer",
+                "minimum": 1,
+                "description": "How long it may be answered, in seconds: usually 300 to 2,629,746; left out: a day.",
+            },
+            "poll_multiple": {"type": "boolean", "description": "Whether people may pick several answers."},
+            "poll_hide_totals": {
+                "type": "boolean",
+                "description": "Whether the votes are hidden until the poll ends.",
+            },
         },
     },
     rates=(

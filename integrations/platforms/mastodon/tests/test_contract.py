@@ -26,6 +26,28 @@ class TestMastodon(MediaContract):
         status = anna.connector.http.get(f"/api/v1/statuses/{published.remote_id}").json()  # type: ignore[union-attr]
         assert {name: status[name] for name in options} == options
 
+    def test_poll_within_the_limits_of_the_server_arrives_and_is_found_again(
+        self, sandbox: Sandbox, before: datetime
+    ) -> None:
+        sandbox.instance("mastodon", poll_max_options=5, poll_max_expiration=600)
+        berta = visit(sandbox, "mastodon", "berta")
+        options = {"poll_options": list("ABCDE"), "poll_multiple": True, "poll_hide_totals": True}
+        content = Content((Part("Which?"), Part("Both?", kind="reply")), options, "thread")
+        assert berta.connector.validate(content, berta.target) == []
+
+        published = berta.connector.publish(step_of(content, key="k"), progress=InMemoryProgress())
+        assert isinstance(published, Published)
+        berta.connector.publish(step_of(content, published, key="k"), progress=InMemoryProgress())
+
+        status = berta.connector.http.get(f"/api/v1/statuses/{published.remote_id}").json()
+        lasts = datetime.fromisoformat(status["poll"]["expires_at"]) - datetime.fromisoformat(status["created_at"])
+        titles = [(one["title"], one["votes_count"]) for one in status["poll"]["options"]]
+        assert (titles, status["poll"]["multiple"], lasts.seconds) == ([(one, None) for one in "ABCDE"], True, 600)
+        assert berta.texts() == ["Which?", "Both?"]
+        look = {"progress": InMemoryProgress(), "since": before, "known": frozenset[str]()}
+        assert berta.connector.reconcile(step_of(content), **look) == Found(published.remote_id, published.url)
+        assert isinstance(berta.connector.reconcile(step_of("Which?"), **look), Absent)
+
     def test_part_in_doubt_is_found_among_many(self, anna: SignedInAccount, before: datetime) -> None:
         anna.sandbox.limits(quotas=False, idempotency=False)
         anna.fault("accept_then_reset")
