@@ -77,6 +77,22 @@ def test_publish_refuses(control: Control, alice: Client, fields: dict[str, Any]
     assert control.posts() == []
 
 
+@pytest.mark.parametrize(
+    ("version", "policy", "status", "shown"),
+    [("4.5.2", "public", 200, True), ("4.5.2", "nobody", 404, False), ("4.4.0", "nobody", 200, False)],
+)
+def test_quotes_are_known_from_45_on_and_go_by_policy(
+    control: Control, server: Server, alice: Client, version: str, policy: str, status: int, shown: bool
+) -> None:
+    control.put("instance", platform="mastodon", version=version)
+    quoted = alice.publish("One", quote_approval_policy=policy).json()["id"]
+
+    answer = server.sign_in("bob").publish("Look", quoted_status_id=quoted)
+
+    assert (answer.status_code, bool(answer.json().get("quote"))) == (status, shown)
+    assert alice.publish("Own", quoted_status_id=quoted).status_code == 200
+
+
 def test_publish_of_exactly_the_limit_is_taken(control: Control, alice: Client) -> None:
     link = "https://example.com/" + "p" * 300
     text = "é" * 400 + f" {link} " + "👨‍👩‍👧‍👦" * 75

@@ -35,6 +35,8 @@ VISIBILITY = one_of("public", "unlisted", "private", "direct")
 _STATUS = {
     "in_reply_to_id": TEXT,
     "language": TEXT,
+    "quoted_status_id": TEXT,
+    "quote_approval_policy": TEXT,
     "sensitive": FLAG,
     "spoiler_text": TEXT,
     "visibility": VISIBILITY,
@@ -72,6 +74,7 @@ STATUS = fields(
         "in_reply_to_id?": TEXT,
         "media_attachments!": Items(ATTACHMENT),
         "poll?": fields({"id!": TEXT}, is_part=True),
+        "quote?": fields(is_part=True),
         "favourites_count!": WHOLE,
         "reblogs_count!": WHOLE,
         "replies_count!": WHOLE,

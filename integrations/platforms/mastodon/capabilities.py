@@ -44,6 +44,17 @@ CAPABILITIES = Capabilities(
                 "pattern": "^[a-z]{2,3}(-[A-Za-z]{2,4})?$",
                 "description": "ISO 639-1, as `en`; left out: the account's own default.",
             },
+            "quoted_status_id": {
+                "type": "string",
+                "maxLength": 500,
+                "description": "The post that this one quotes: its id at the account's own server, or its address "
+                "there. From Mastodon 4.5. Of a thread it goes with the first post.",
+            },
+            "quote_approval_policy": {
+                "type": "string",
+                "enum": ["public", "followers", "nobody"],
+                "description": "Who may quote it; left out: the account's own default. From Mastodon 4.5.",
+            },
             "poll_options": {
                 "type": "array",
                 "items": {"type": "string"},

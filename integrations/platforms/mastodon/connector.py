@@ -27,12 +27,12 @@ from integrations.platforms.mastodon import metrics
 from integrations.platforms.mastodon.capabilities import CAPABILITIES
 from integrations.platforms.mastodon.errors import error_from, rests_until
 from integrations.platforms.mastodon.limits import limit_at, mastodon_version, media_rule_of
-from integrations.platforms.mastodon.rules import post_problems
+from integrations.platforms.mastodon.rules import post_problems, status_id_of
 from integrations.platforms.mastodon.text import comparable, comparable_shown, counted_length, words_of
 from integrations.platforms.mastodon.uploads import MAYBE_OUT, StatusMedia
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
 from integrations.protocols.uploads import ids_in
-from integrations.protocols.values import id_in, moment_of, objects_in, text_in
+from integrations.protocols.values import id_in, moment_of, object_in, objects_in, text_in
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
@@ -41,7 +41,7 @@ PAGE = 40
 MOST_PAGES = 25
 MOST_SOURCES = 60
 DEFAULT_POLL_S = 86_400
-OF_EVERY_PART = ("visibility", "spoiler_text", "sensitive", "language")
+OF_EVERY_PART = ("visibility", "spoiler_text", "sensitive", "language", "quote_approval_policy")
 URL = ("url", "uri")  # the first may be null at odd servers
 
 
@@ -139,6 +139,8 @@ class MastodonConnector(Connector):
         """What of the post's options goes with this part, as the server names it."""
         options = step.content.options
         body = {name: options[name] for name in OF_EVERY_PART if name in options}
+        if quoted := self._quoted(step):
+            body["quoted_status_id"] = quoted
         if _has_poll(step):
             shortest, longest = (limit_at(self.target, f"{end}_expiration") for end in ("min", "max"))
             lasts = options.get("poll_expires_in") or min(max(DEFAULT_POLL_S, shortest), longest)
@@ -146,9 +148,15 @@ class MastodonConnector(Connector):
             body["poll"] = {"options": options["poll_options"], "expires_in": lasts, **also}
         return body
 
+    def _quoted(self, step: Step) -> str:
+        """The id of the status that this part quotes; "" = none."""
+        named = "" if step.sent else text_in(step.content.options, "quoted_status_id")
+        return status_id_of(named, self.target)
+
     def _look_for(self, step: Step, media_ids: Sequence[str], posts: Sequence[OwnPost]) -> Found | Absent | CannotTell:
         """A status with our very files is ours; else the oldest with our text, and as many files, in this place."""
-        alike = [post for post in posts if _is_alike(post.shown, step)]
+        quoted = self._quoted(step)
+        alike = [post for post in posts if _is_alike(post.shown, step) and _quotes(post.shown, quoted)]
         if ours := first_match(alike, lambda post: bool(media_ids) and _files_of(post.shown) == sorted(media_ids)):
             return ours.found
         words = words_of(step.part.text)
@@ -203,6 +211,15 @@ def _is_alike(status: Mapping[str, Any], step: Step) -> bool:
         and ("poll" not in status or bool(status["poll"]) == _has_poll(step))
         and (files is None or len(files) == len(step.part.media))
     )
+
+
+def _quotes(status: Mapping[str, Any], quoted: str) -> bool:
+    """Whether it quotes this status ("" = none), as far as the server shows what it quotes."""
+    if "quote" not in status:
+        return True
+    shown = object_in(status, "quote")
+    shown_id = id_in(object_in(shown, "quoted_status")) or id_in(shown, "quoted_status_id")
+    return bool(shown) == bool(quoted) and shown_id in {"", quoted}
 
 
 def _files_of(status: Mapping[str, Any]) -> list[str] | None:

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from integrations.contract import Content, Target
-from integrations.platforms.mastodon.limits import limit_at
+from integrations.platforms.mastodon.limits import limit_at, mastodon_version
 from integrations.platforms.mastodon.text import graphemes
 from integrations.protocols.polls import poll_problems
 from mastablasta.core.errors import FieldProblem
+
+QUOTES_SINCE = (4, 5, 0)  # https://docs.joinmastodon.org/methods/statuses/#create (read 2026-11-29)
+_STATUS_ID = re.compile(r"[0-9]{1,20}")
+
+
+def status_id_of(named: str, target: Target | None) -> str:
+    """The id of the status that somebody names by its id or its address; "" = that is neither.
+
+    An address counts at the target's own server only, since ids are a server's own; None = at any.
+    """
+    named = named.strip()
+    if _STATUS_ID.fullmatch(named):
+        return named
+    origin = urlsplit(named)
+    is_here = target is None or named.startswith(f"{target.base_url}/") or origin.hostname == target.host
+    if not is_here or origin.scheme not in {"http", "https"}:
+        return ""
+    last = origin.path.rstrip("/").rpartition("/")[2]
+    return last if _STATUS_ID.fullmatch(last) else ""
 
 
 def post_problems(content: Content, target: Target | None) -> Iterator[FieldProblem]:
@@ -17,6 +38,7 @@ def post_problems(content: Content, target: Target | None) -> Iterator[FieldProb
     yield from poll_problems(content, slug="mastodon", where=where)
     yield from _of_answers(content, target, where)
     yield from _of_duration(content, target, where)
+    yield from _of_quote(content, target, where)
 
 
 def _of_answers(content: Content, target: Target | None, where: str) -> Iterator[FieldProblem]:
@@ -44,6 +66,20 @@ def _of_duration(content: Content, target: Target | None, where: str) -> Iterato
     if seconds > most:
         message = f"A poll at {where} lasts at most {most} seconds."
         yield _option("poll_expires_in", "too_large", message, limit=most, actual=seconds)
+
+
+def _of_quote(content: Content, target: Target | None, where: str) -> Iterator[FieldProblem]:
+    version = str(target.info.get("version", "")) if target else ""
+    for name in ("quoted_status_id", "quote_approval_policy"):
+        if content.options.get(name) and target and mastodon_version(version) < QUOTES_SINCE:
+            message = f"{where} knows no quotes: Mastodon does from 4.5, and it runs {version or 'something else'}."
+            yield _option(name, "option_not_supported", f"{message} Leave {name} out.")
+    named = content.options.get("quoted_status_id")
+    if isinstance(named, str) and not status_id_of(named, target):
+        message = (
+            f"Name the quoted post by its id or its address at {where}: search for it there if it is from elsewhere."
+        )
+        yield _option("quoted_status_id", "invalid_format", message)
 
 
 def _option(name: str, code: str, message: str, **params: int) -> FieldProblem:

@@ -94,7 +94,7 @@ def status(post: Post, site: Site) -> dict[str, Any]:
         "muted": False,
         "bookmarked": False,
         "pinned": False,
-        "content": content(post.text),
+        "content": content_of(post, site),
         "filtered": [],
         "reblog": None,
         "application": {"name": post.app.name, "website": post.app.website} if post.app else None,
@@ -105,7 +105,25 @@ def status(post: Post, site: Site) -> dict[str, Any]:
         "emojis": [],
         "card": None,
         "poll": poll(post),
+        "quote": quote(post, site),
     }
+
+
+# https://docs.joinmastodon.org/entities/Quote/
+def quote(post: Post, site: Site) -> dict[str, Any] | None:
+    quoted = site.posts.get((post.extra or {}).get("quoted", ""))
+    if quoted is None:
+        return {"state": "deleted", "quoted_status": None} if (post.extra or {}).get("quoted") else None
+    return {"state": "accepted", "quoted_status": {**status(quoted, site), "quote": None}}
+
+
+def content_of(post: Post, site: Site) -> str:
+    """Return the text as HTML, with the link to what it quotes in front."""
+    quoted = site.posts.get((post.extra or {}).get("quoted", ""))
+    if quoted is None:
+        return content(post.text)
+    url = status_url(quoted, site)
+    return f'<p class="quote-inline">RE: <a href="{url}">{url}</a></p>{content(post.text)}'
 
 
 # https://docs.joinmastodon.org/entities/Poll/

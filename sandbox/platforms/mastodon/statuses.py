@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Any
@@ -19,7 +20,10 @@ VISIBILITIES = frozenset({"public", "unlisted", "private", "direct"})
 KEY_TTL_MS = 3_600_000
 MAX_BATCH = 20
 DEFAULT_PAGE, MAX_PAGE = 20, 40
-NOT_SIMULATED = ("scheduled_at", "quoted_status_id")
+NOT_SIMULATED = ("scheduled_at",)
+QUOTE_GONE = "The post you are trying to quote does not appear to exist."
+VERSION = re.compile(r"(\d+)\.(\d+)")
+QUOTES_SINCE = (4, 5)
 REPLY_GONE = "The post you are trying to reply to does not appear to exist."
 
 
@@ -66,6 +70,7 @@ def compose(server: Mastodon, person: Person, fields: dict[str, Any], at_ms: int
     reply_to = words(fields, "in_reply_to_id") or None
     if reply_to is not None and not is_visible(server.site.posts.get(reply_to), person):
         raise Refused(json_answer(404, {"error": REPLY_GONE}))
+    quoting = quoting_of(server, person, fields)
     if fields.get("poll") and media_ids(fields):
         raise Refused(server.dialect.invalid(f"Cannot attach more than {server.options.max_media_attachments} files"))
     media = to_attach(server, person, media_ids(fields), at_ms)
@@ -81,8 +86,32 @@ def compose(server: Mastodon, person: Person, fields: dict[str, Any], at_ms: int
         spoiler_text=spoiler_text,
         is_sensitive=is_true(fields.get("sensitive")) or bool(spoiler_text),
         language=words(fields, "language") or "en",
-        extra={"poll": poll} if poll else None,
+        extra={"poll": poll, **quoting} if poll or quoting else None,
     )
+
+
+def quoting_of(server: Mastodon, person: Person, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what a new status quotes and who may quote it; servers before 4.5 pass over both. Raises Refused."""
+    if not knows_quotes(server):
+        return {}
+    quoted_id, policy = words(fields, "quoted_status_id"), words(fields, "quote_approval_policy")
+    if policy not in {"", "public", "followers", "nobody"}:
+        raise Refused(server.dialect.refused("Invalid quote approval policy"))
+    quoted = server.site.posts.get(quoted_id) if quoted_id else None
+    if quoted_id and (quoted is None or not is_visible(quoted, person) or not may_quote(quoted, person)):
+        raise Refused(json_answer(404, {"error": QUOTE_GONE}))
+    return {name: value for name, value in (("quoted", quoted_id), ("quote_policy", policy)) if value}
+
+
+def knows_quotes(server: Mastodon) -> bool:
+    numbers = VERSION.match(server.options.version)
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= QUOTES_SINCE
+
+
+def may_quote(quoted: Post, person: Person) -> bool:
+    """Return whether somebody may quote a status: nobody here follows anybody."""
+    is_open = (quoted.extra or {}).get("quote_policy", "public") == "public" and quoted.visibility != "private"
+    return quoted.visibility != "direct" and (is_open or quoted.person is person)
 
 
 def check_text(server: Mastodon, text: str, spoiler_text: str, *, has_media: bool) -> None:

@@ -48,6 +48,31 @@ class TestMastodon(MediaContract):
         assert berta.connector.reconcile(step_of(content), **look) == Found(published.remote_id, published.url)
         assert isinstance(berta.connector.reconcile(step_of("Which?"), **look), Absent)
 
+    def test_quote_arrives_and_is_found_again(self, anna: SignedInAccount, before: datetime) -> None:
+        first = anna.connector.publish(step_of("First", key="1"), progress=InMemoryProgress())
+        assert isinstance(first, Published)
+        options = {"quoted_status_id": first.url, "quote_approval_policy": "nobody"}
+        content = Content((Part("Look"),), options)
+        assert anna.connector.validate(content, anna.target) == []
+
+        published = anna.connector.publish(step_of(content, key="2"), progress=InMemoryProgress())
+
+        assert isinstance(published, Published)
+        status = anna.connector.http.get(f"/api/v1/statuses/{published.remote_id}").json()
+        assert (status["quote"]["state"], status["quote"]["quoted_status"]["id"]) == ("accepted", first.remote_id)
+        look = {"progress": InMemoryProgress(), "since": before, "known": frozenset[str]()}
+        assert anna.connector.reconcile(step_of(content), **look) == Found(published.remote_id, published.url)
+        assert isinstance(anna.connector.reconcile(step_of("Look"), **look), Absent)
+
+    def test_quote_of_what_is_not_there_is_rejected_with_the_servers_words(self, anna: SignedInAccount) -> None:
+        with pytest.raises(Rejected) as caught:
+            anna.connector.publish(
+                step_of(Content((Part("Look"),), {"quoted_status_id": "5"})), progress=InMemoryProgress()
+            )
+
+        assert (caught.value.code, "quote" in caught.value.message) == ("not_found", True)
+        assert anna.texts() == []
+
     def test_part_in_doubt_is_found_among_many(self, anna: SignedInAccount, before: datetime) -> None:
         anna.sandbox.limits(quotas=False, idempotency=False)
         anna.fault("accept_then_reset")

@@ -56,5 +56,27 @@ def test_poll_is_judged_by_the_limits_of_the_server() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("named", "problems"),
+    [
+        ("115200000000000001", []),
+        ("https://m.test/@berta@other.test/115200000000000001", []),
+        ("https://m.test/web/statuses/115200000000000001?x=1", []),
+        ("https://other.test/@berta/115200000000000001", [("quoted_status_id", "invalid_format")]),
+        ("https://m.test/@berta", [("quoted_status_id", "invalid_format")]),
+        ("", [("quoted_status_id", "invalid_format")]),
+    ],
+)
+def test_quoted_post_is_named_by_id_or_address_at_the_server(named: str, problems: list[tuple[str, str]]) -> None:
+    assert problems_of({"quoted_status_id": named, "quote_approval_policy": "nobody"}, target=at()) == problems
+
+
+@pytest.mark.parametrize("version", ["4.4.9", "takahe/0.11.0", ""])
+def test_server_without_quotes_takes_none(version: str) -> None:
+    options = {"quoted_status_id": "1", "quote_approval_policy": "public"}
+
+    assert problems_of(options, target=at(version=version)) == [(name, "option_not_supported") for name in options]
+
+
 def test_poll_has_no_files() -> None:
     assert problems_of(POLL, PICTURE) == [("poll_options", "contradiction")]

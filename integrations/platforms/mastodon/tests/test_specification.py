@@ -57,6 +57,7 @@ def requests_of(content: Content, *said: bytes) -> list[bytes]:
         {},
         {"visibility": "direct", "spoiler_text": "CW", "sensitive": True, "language": "de"},
         {"visibility": "private"},
+        {"quoted_status_id": "https://m.test/@a/1", "quote_approval_policy": "followers"},
     ],
 )
 def test_new_status_is_as_described(options: dict[str, Any]) -> None:
