@@ -46,6 +46,8 @@ class PictureLimitsSerializer(StrictSerializer):
     min_height = serializers.IntegerField(allow_null=True)
     min_aspect = serializers.FloatField(allow_null=True, help_text="Width ÷ height.")
     max_aspect = serializers.FloatField(allow_null=True)
+    max_frames = serializers.IntegerField(allow_null=True, help_text="Of an animation.")
+    max_pixels_in_all = serializers.IntegerField(allow_null=True, help_text="Of all frames of an animation together.")
 
 
 class VideoLimitsSerializer(StrictSerializer):

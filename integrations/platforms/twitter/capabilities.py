@@ -31,7 +31,14 @@ POST_MEDIA = MediaRule(
         min_width=4,
         min_height=4,
     ),
-    animations=ImageRule(("image/gif",), max_bytes=15_000_000, max_width=1280, max_height=1080),
+    animations=ImageRule(
+        ("image/gif",),
+        max_bytes=15_000_000,
+        max_width=1280,
+        max_height=1080,
+        max_frames=350,
+        max_pixels_in_all=300_000_000,
+    ),
     videos=VideoRule(
         ("video/mp4",),
         max_bytes=512_000_000,
