@@ -99,6 +99,7 @@ PLATFORM: dict[str, Any] = {
             },
         },
         "media": {"standard": MEDIA_LIMITS},
+        "cost": None,
     },
     "options": {
         "type": "object",

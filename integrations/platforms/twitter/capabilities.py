@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from integrations.capabilities import LONGEST_HOLD_S, Capabilities, MetricsRule, RateRule, Source, TextLimit
+from decimal import Decimal
+
+from integrations.capabilities import LONGEST_HOLD_S, Capabilities, MetricsRule, Prices, RateRule, Source, TextLimit
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
@@ -18,6 +20,8 @@ MAX_WEIGHTED = 280
 MAX_SUBSCRIBED = 25_000
 DEFAULT_POLL_MINUTES = 1_440
 MAX_CASHTAGS = 1  # but for Enterprise
+
+PRICES = Prices(Decimal("0.015"), Decimal("0.200"), Decimal("0.005"), PRICING)  # of 2026-08-13
 
 POST_MEDIA = MediaRule(
     url=MEDIA.url,
@@ -129,5 +133,6 @@ CAPABILITIES = Capabilities(
         source=METRICS,
         is_paid=True,
     ),
+    prices=PRICES,
     sources=(COUNTING, LONG_POSTS, CREATE, MEDIA, RATES, METRICS, PRICING),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -32,6 +33,7 @@ from integrations.platforms.twitter.capabilities import (
     DEFAULT_POLL_MINUTES,
     MAX_SUBSCRIBED,
     MAX_WEIGHTED,
+    PRICES,
 )
 from integrations.platforms.twitter.errors import (
     DUPLICATE,
@@ -42,6 +44,7 @@ from integrations.platforms.twitter.errors import (
     problems_in,
     rests_until,
 )
+from integrations.platforms.twitter.links import find_links
 from integrations.platforms.twitter.reading import (
     QUERIES,
     first_id_of,
@@ -89,6 +92,13 @@ class TwitterConnector(Connector):
         subscription = str(target.facts.get("subscription_type") or "None") if target else "None"
         limit = MAX_WEIGHTED if subscription == "None" else MAX_SUBSCRIBED
         return Measure(weighted_length(content.parts[index].text), limit)
+
+    @classmethod
+    def estimated_cost(cls, content: Content) -> Decimal:
+        """A post for each part, dearer with a link, and the alt texts."""
+        prices = (PRICES.post_with_link if find_links(part.text) else PRICES.post for part in content.parts)
+        described = sum(bool(use.alt_text) for part in content.parts for use in part.media)
+        return sum(prices, Decimal()) + PRICES.alt_text * described
 
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
         """Post one part, as a reply to its parent if it has one, once its media are uploaded.

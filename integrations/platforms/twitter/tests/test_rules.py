@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -50,3 +51,10 @@ def test_options_that_do_not_go_together_are_named(
     assert [(one.field, one.code) for one in found] == [
         (f"post_options.twitter.{name}", code) for name, code in problems
     ]
+
+
+def test_cost_is_that_of_all_parts_their_links_and_alt_texts() -> None:
+    described = MediaUse("1", "", "image/png", 1, alt_text="A cat")
+    parts = (Part("One", media=(described, PICTURE, described)), Part("See example.com", kind="reply"), Part("Three"))
+
+    assert TwitterConnector.estimated_cost(Content(parts)) == Decimal("0.240")
