@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -14,9 +14,11 @@ from django.utils.html import format_html
 from accounts.forms import NewPasswordForm, NewPersonForm, PersonForm, WorkspaceForm
 from accounts.models import ApiKey, Invitation, Membership, Session, User, Workspace
 from accounts.services.api_keys import revoke_api_key
+from accounts.services.invitations import withdraw
 from accounts.services.members import end_membership
 from accounts.services.sign_in import end_session
-from mastablasta.core.admin_base import Page, ReadOnlyPage
+from mastablasta.core.admin_base import MANAGE, Page, ReadOnlyPage
+from mastablasta.core.errors import Conflict
 
 
 class MembershipRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
@@ -31,14 +33,14 @@ class MembershipRows(admin.TabularInline):  # type: ignore[type-arg]  # generic 
 
 
 @admin.register(User)
-class UserPage(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class UserPage(Page, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """A person: role on this site, whether they may sign in, which workspaces they are in."""
 
     form = PersonForm
     add_form = NewPersonForm
     change_password_form = NewPasswordForm
-    list_display = ("email", "name", "site_role", "is_active", "last_login", "created_at")
-    list_filter = ("site_role", "is_active")
+    list_display = ("email", "name", "site_role", "has_staff_access", "is_active", "last_login", "created_at")
+    list_filter = ("site_role", "has_staff_access", "is_active")
     search_fields = ("email", "name")
     ordering = ("email",)
     date_hierarchy = "created_at"
@@ -46,13 +48,12 @@ class UserPage(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs onl
     autocomplete_fields = ("default_workspace",)
     readonly_fields = ("password_set", "last_login", "created_at", "updated_at")
     fieldsets = (
-        (None, {"fields": ("email", "name", "site_role", "is_active", "password_set")}),
+        (None, {"fields": ("email", "name", "site_role", "has_staff_access", "is_active", "password_set")}),
         ("At home", {"fields": ("default_workspace", "timezone")}),
         ("Times", {"fields": ("last_login", "created_at", "updated_at")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "site_role", "password1", "password2")}),)
     inlines = (MembershipRows,)
-    show_full_result_count = False
 
     def get_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.inlines if obj else ()
@@ -70,10 +71,13 @@ class UserPage(UserAdmin):  # type: ignore[type-arg]  # generic in the stubs onl
 class WorkspacePage(Page):
     """Made and deleted by their members."""
 
+    workspace_path = "id"
+    writing = MANAGE
     form = WorkspaceForm
     list_display = ("name", "is_personal", "missed_post_policy", "missed_post_hours", "created_at", "deleted_at")
     list_filter = ("is_personal", "missed_post_policy", ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "=id")
+    ordering = ("name", "id")
     date_hierarchy = "created_at"
     readonly_fields = ("id", "is_personal", "deleted_at", "created_at", "updated_at")
     inlines = (MembershipRows,)
@@ -89,6 +93,8 @@ class WorkspacePage(Page):
 class MembershipPage(Page):
     """Deleting one ends the person's API keys for the workspace and the invitations that they sent."""
 
+    workspace_path = "workspace"
+    writing = None
     list_display = ("user", "workspace", "role", "created_at")
     list_filter = ("role",)
     search_fields = ("user__email", "workspace__name")
@@ -122,18 +128,33 @@ class StandingFilter(admin.SimpleListFilter):
 class InvitationPage(ReadOnlyPage):
     """Sent and withdrawn by owners and admins of the workspace. The tokens are nowhere stored."""
 
+    workspace_path = "workspace"
+    reading = writing = MANAGE
     hidden = ("sha256",)
     list_display = ("email", "workspace", "role", "invited_by", "expires_at", "accepted_at", "withdrawn_at")
     list_filter = ("role", ("accepted_at", admin.EmptyFieldListFilter))
     search_fields = ("email", "workspace__name")
     date_hierarchy = "created_at"
     list_select_related = ("workspace", "invited_by")
+    actions = ("withdraw",)
+
+    @admin.action(description="Withdraw: these let nobody in any more, at once")
+    def withdraw(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
+        ended = 0
+        for invitation in rows.filter(withdrawn_at=None):
+            try:
+                withdraw(invitation, at=timezone.now())
+                ended += 1
+            except Conflict as used:
+                self.message_user(request, f"{invitation.email}: {used.detail}", messages.WARNING)
+        self.message_user(request, f"{ended} withdrawn.")
 
 
 @admin.register(Session)
 class SessionPage(ReadOnlyPage):
     """Sign-ins. Their tokens are nowhere stored."""
 
+    title = "Sign-ins"
     hidden = ("current_jti",)
     list_display = ("user", "created_at", "last_used_at", "expires_at", "revoked_at", "user_agent")
     list_filter = (StandingFilter,)
@@ -154,6 +175,7 @@ class SessionPage(ReadOnlyPage):
 class ApiKeyPage(ReadOnlyPage):
     """Keys are made by their owners and shown to them once."""
 
+    title = "API keys"
     hidden = ("sha256",)
     list_display = ("name", "prefix", "user", "workspace", "role", "last_used_at", "expires_at", "revoked_at")
     list_filter = ("role", StandingFilter)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.models import PermissionsMixin
+from django.contrib.auth.models import Permission, PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from accounts.emails import one_form, to_look_for
 from accounts.querysets import InvitationQuerySet, SessionQuerySet, WorkspaceQuerySet, WorkspaceScopedQuerySet
-from accounts.roles import Role, SiteRole
+from accounts.roles import Action, Role, SiteRole, effective_role, may
 from accounts.spelling import prepared
 from mastablasta.core.models import Row
 
@@ -36,12 +38,18 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(Row, AbstractBaseUser, PermissionsMixin):
-    """A person. The e-mail, in its one form, is the user name. `timezone` "": that of the workspace."""
+    """A person. The e-mail, in its one form, is the user name. `timezone` "": that of the workspace.
+
+    `has_staff_access`: a site admin lets them into Django admin, where they see their own workspaces.
+    """
 
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=150, blank=True)
     site_role = models.CharField(max_length=10, choices=SiteRole.choices, default=SiteRole.EDITOR)
     is_active = models.BooleanField(default=True)
+    has_staff_access = models.BooleanField(
+        "staff access", default=False, help_text="Lets them in here, to their own workspaces. Site admins need none."
+    )
     default_workspace = models.ForeignKey(
         "Workspace", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -86,14 +94,46 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     @property
     def is_staff(self) -> bool:
         """Whether Django admin lets them in."""
-        return self.site_role == SiteRole.ADMIN
+        return self.site_role == SiteRole.ADMIN or self.has_staff_access
 
-    def has_perm(self, perm: str, obj: Any = None) -> bool:  # noqa: ARG002  Django asks so
-        """A site admin may everything in Django admin, others nothing; the pages themselves say what cannot be done."""
-        return self.is_active and self.is_staff
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """Whether their role may do `perm` in Django admin at all; its pages say with which rows, and what nobody can.
+
+        A site admin may everything, people with staff access what the group of their role holds, others nothing.
+        """
+        if not (self.is_active and self.is_staff):
+            return False
+        return self.site_role == SiteRole.ADMIN or perm in self.get_group_permissions(obj)
 
     def has_module_perms(self, app_label: str) -> bool:
-        return self.has_perm(app_label)
+        if self.site_role == SiteRole.ADMIN:
+            return self.has_perm(app_label)
+        return any(perm.startswith(f"{app_label}.") and self.has_perm(perm) for perm in self.get_group_permissions())
+
+    def get_group_permissions(self, obj: Any = None) -> set[str]:  # noqa: ARG002  Django asks so
+        """Those of their role's group, as "app.codename". Nobody is put into a group, so that none can disagree."""
+        return self._role_permissions
+
+    @cached_property
+    def _role_permissions(self) -> set[str]:
+        held = Permission.objects.filter(group__name=SiteRole(self.site_role).group_name)
+        return {f"{app}.{codename}" for app, codename in held.values_list("content_type__app_label", "codename")}
+
+    def workspaces_allowing(self, action: str) -> frozenset[UUID] | None:
+        """The workspaces, without deleted ones, where they may do `action` (an `accounts.roles.Action`); None = in all.
+
+        One query, however often it is asked of this object.
+        """
+        return None if self.site_role == SiteRole.ADMIN else self._workspaces_by_action[Action(action)]
+
+    @cached_property
+    def _workspaces_by_action(self) -> dict[Action, frozenset[UUID]]:
+        site_role = SiteRole(self.site_role)
+        kept = self.memberships.filter(workspace__deleted_at=None).values_list("workspace", "role")
+        roles = {workspace: effective_role(Role(role), site_role=site_role) for workspace, role in kept}
+        return {
+            action: frozenset(workspace for workspace, role in roles.items() if may(role, action)) for action in Action
+        }
 
 
 class Workspace(Row):
@@ -138,7 +178,7 @@ class Membership(Row):
         indexes = [models.Index(fields=["workspace", "role"], name="membership_workspace_role")]
 
     def __str__(self) -> str:
-        return f"{self.user_id} {self.role} of {self.workspace_id}"
+        return f"membership as {self.role}"
 
 
 class Invitation(Row):

@@ -14,6 +14,11 @@ class SiteRole(models.TextChoices):
     EDITOR = "editor", "Editor"
     VIEWER = "viewer", "Viewer"
 
+    @property
+    def group_name(self) -> str:
+        """The name of its group in Django (accounts/groups.py)."""
+        return f"Site {self.label.lower()}s"
+
 
 class Role(models.TextChoices):
     OWNER = "owner", "Owner"

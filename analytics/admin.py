@@ -27,6 +27,8 @@ SHOWN = ("views", "likes", "shares", "comments", "reach", "clicks")
 
 @admin.register(LatestMetrics)
 class LatestMetricsPage(ReadOnlyPage):
+    title = "Figures of posts"
+    workspace_path = "account__workspace"
     list_display = ("delivery", "part", "account", *SHOWN, "collected_at")
     list_filter = ("account__platform",)
     search_fields = ("account__handle", "=delivery__id", "=delivery__post__id")
@@ -56,6 +58,7 @@ class LatestMetricsPage(ReadOnlyPage):
 
 @admin.register(MetricSample)
 class MetricSamplePage(ReadOnlyPage):
+    workspace_path = "delivery__workspace"
     list_display = ("delivery", "part", "collected_at", *SHOWN, "has_fallen")
     list_filter = ("has_fallen",)
     search_fields = ("=delivery__id", "=delivery__post__id")
@@ -75,14 +78,17 @@ class CollectionPlanPage(ReadOnlyPage):
 @admin.register(CollectionLane)
 class CollectionLanePage(ReadOnlyPage):
     hidden = ("lease_token",)
-    list_display = ("account", "next_at", "blocked_until", "failures", "lease_expires_at")
+    list_display = ("account", "ready_at", "next_at", "blocked_until", "is_parked", "failures", "lease_expires_at")
+    list_filter = ("is_parked",)
     search_fields = ("account__handle",)
-    date_hierarchy = "next_at"
+    date_hierarchy = "ready_at"
     list_select_related = ("account",)
 
 
 @admin.register(Rollup)
 class RollupPage(ReadOnlyPage):
+    title = "Gains by the quarter of an hour"
+    workspace_path = "account__workspace"
     list_display = ("account", "starts_at", *SHOWN)
     search_fields = ("account__handle",)
     date_hierarchy = "starts_at"
@@ -91,6 +97,8 @@ class RollupPage(ReadOnlyPage):
 
 @admin.register(AccountSample)
 class AccountSamplePage(ReadOnlyPage):
+    title = "Followers"
+    workspace_path = "account__workspace"
     list_display = ("account", "collected_at", "followers", "following", "posts")
     search_fields = ("account__handle",)
     date_hierarchy = "collected_at"
@@ -99,6 +107,8 @@ class AccountSamplePage(ReadOnlyPage):
 
 @admin.register(MetricAlert)
 class MetricAlertPage(ReadOnlyPage):
+    title = "Alerts"
+    workspace_path = "workspace"
     list_display = ("figure", "threshold", "platform", "account", "workspace", "created_by", "created_at")
     list_filter = ("figure",)
     search_fields = ("workspace__name", "created_by__email", "=id")
@@ -108,6 +118,8 @@ class MetricAlertPage(ReadOnlyPage):
 
 @admin.register(MetricAlertHit)
 class MetricAlertHitPage(ReadOnlyPage):
+    title = "Alerts that went off"
+    workspace_path = "alert__workspace"
     list_display = ("alert", "delivery", "value", "at")
     search_fields = ("=alert__id", "=delivery__id")
     date_hierarchy = "at"

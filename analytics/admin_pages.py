@@ -12,7 +12,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -23,6 +23,7 @@ from analytics.figures import FIGURES, engagement_rate
 from analytics.models import LatestMetrics, MetricSample
 from analytics.services.overview import Overview, overview_of
 from analytics.services.spans import Chosen, Days
+from mastablasta.core.admin_base import may_read, workspaces_of
 from posts.models import Post
 
 SPANS = (7, 30, 90)
@@ -37,10 +38,19 @@ class OverviewForm(forms.Form):
     )
     days = forms.TypedChoiceField(coerce=int, choices=[(count, f"the last {count} days") for count in SPANS])
 
+    def __init__(self, workspaces: frozenset[UUID] | None, *args: Any, **kwargs: Any) -> None:
+        """`workspaces`: those to choose from, None = all."""
+        super().__init__(*args, **kwargs)
+        if workspaces is not None:
+            own = Workspace.objects.kept().filter(pk__in=workspaces)
+            self.fields["workspace"].queryset = own  # type: ignore[attr-defined]
+
 
 def overview_page(request: HttpRequest, page: admin.ModelAdmin[Any]) -> HttpResponse:
     """What a workspace gained in the last days of its zone, up to today."""
-    form = OverviewForm(request.GET if "workspace" in request.GET else None, initial={"days": 30})
+    form = OverviewForm(
+        workspaces_of(request), request.GET if "workspace" in request.GET else None, initial={"days": 30}
+    )
     shown: dict[str, Any] = {"form": form}
     if form.is_valid():
         workspace: Workspace = form.cleaned_data["workspace"]
@@ -60,6 +70,8 @@ def overview_page(request: HttpRequest, page: admin.ModelAdmin[Any]) -> HttpResp
 def post_page(request: HttpRequest, page: admin.ModelAdmin[Any], post_id: UUID) -> HttpResponse:
     """All that was collected of a post, by account."""
     post = get_object_or_404(Post, id=post_id)
+    if not may_read(request, post.workspace_id):
+        raise Http404
     shown = {"post": post, "accounts": figures_of(post), "names": NAMES}
     return _answer(request, page, "Figures of a post", "post", shown)
 

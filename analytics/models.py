@@ -95,14 +95,17 @@ class CollectionPlan(models.Model):
 class CollectionLane(models.Model):
     """The collection of one account's figures: who holds it, and until when it rests.
 
-    `next_at`: when its own figures (followers) are due. `failures`: looks in a row that failed. What is due of its
-    posts stands in their plans.
+    `next_at`: when its own figures (followers) are due. What is due of its posts stands in their plans. `ready_at`:
+    when the first of all these is due, or earlier; null = nothing is (analytics/collection/lanes.py). `is_parked`: it
+    is due and waits until the account or its host is usable again. `failures`: looks in a row that failed.
     """
 
     account = models.OneToOneField(
         SocialAccount, primary_key=True, on_delete=models.CASCADE, related_name="collection_lane"
     )
     next_at = models.DateTimeField(null=True, blank=True)
+    ready_at = models.DateTimeField(null=True, blank=True)
+    is_parked = models.BooleanField(default=False, db_default=False)
     blocked_until = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
     lease_token = models.UUIDField(null=True, blank=True)
@@ -119,6 +122,12 @@ class CollectionLane(models.Model):
             ),
         ]
         indexes = [
+            models.Index(
+                fields=["ready_at", "account"],
+                condition=Q(is_parked=False, ready_at__isnull=False),
+                name="collection_lane_ready",
+            ),
+            models.Index(fields=["account"], condition=Q(is_parked=True), name="collection_lane_parked"),
             models.Index(fields=["lease_token"], condition=Q(lease_token__isnull=False), name="collection_lane_lease"),
         ]
 

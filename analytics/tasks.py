@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from analytics.collection import collector, queue
+from analytics.collection import collector, lanes, queue
 from mastablasta.core import jobs
 
 
@@ -16,8 +16,10 @@ def plan() -> None:
     at = timezone.now()
     queue.plan_lately_published(at=at)
     queue.plan_accounts(at=at)
+    lanes.park_lanes(at=at)
 
 
 def plan_all() -> None:
     """For what was published while nobody planned: before an upgrade, or during a long outage."""
     queue.plan_published(at=timezone.now())
+    lanes.repair_lanes()

@@ -15,6 +15,7 @@ BENCHES = (
     "upload_500mb",
     "thumbnail_10mb_jpeg",
     "media_list",
+    "triage",
     "search",
     "import_posts",
     "bulk_create_1000",

@@ -89,8 +89,10 @@ def parked_ahead() -> str:
     return "50k_parked"
 
 
-def populate(*, accounts: int, each: int, older_s: int = 0, is_parked: bool = False) -> None:
-    """Rows as scheduling would have left them, written by the database itself."""
+def populate(
+    *, accounts: int, each: int, older_s: int = 0, is_parked: bool = False, changes: Mapping[str, str] | None = None
+) -> None:
+    """Rows as scheduling would have left them, written by the database itself; `changes`: of deliveries, for `copy`."""
     from django.db import connection
     from django.utils import timezone
 
@@ -124,6 +126,7 @@ def populate(*, accounts: int, each: int, older_s: int = 0, is_parked: bool = Fa
         due = "t.due_at + s.n * interval '1 microsecond'"
         copy(cursor, "posts_delivery", values, "d", {
             "id": "s.id", "post_id": "s.post_id", "account_id": "s.account_id", "due_at": due, "next_attempt_at": due,
+            **(changes or {}),
         })  # fmt: skip
         cursor.execute("DROP TABLE a, d")
         cursor.execute("ANALYZE")

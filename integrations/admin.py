@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any
 
-from integrations.models import Credential, OAuthState, PlatformHost, RateBudget, SocialAccount
-from mastablasta.core.admin_base import ReadOnlyPage
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from integrations.models import Credential, GlobalPause, OAuthState, PlatformHost, RateBudget, SocialAccount
+from integrations.services.forecast import forecast_of
+from mastablasta.core.admin_base import ReadOnlyPage, badge
 
 
 @admin.register(PlatformHost)
 class PlatformHostPage(ReadOnlyPage):
+    title = "Platforms"
     hidden = ("client_secret_enc",)
     list_display = ("host", "platform", "base_url", "info_at", "paused_at", "paused_reason", "circuit_opened_at")
     list_filter = (
@@ -21,8 +28,18 @@ class PlatformHostPage(ReadOnlyPage):
     date_hierarchy = "created_at"
 
 
+@admin.register(GlobalPause)
+class GlobalPausePage(ReadOnlyPage):
+    """Begun and ended in the triage."""
+
+    list_display = ("reason", "paused_at", "paused_by")
+    search_fields = ("reason",)
+    list_select_related = ("paused_by",)
+
+
 @admin.register(Credential)
 class CredentialPage(ReadOnlyPage):
+    workspace_path = "workspace"
     hidden = ("access_enc", "refresh_enc", "refresh_lease")
     list_display = ("subject", "platform_host", "workspace", "state", "expires_at", "refreshed_at", "error")
     list_filter = ("state", "platform_host__platform")
@@ -35,18 +52,36 @@ class CredentialPage(ReadOnlyPage):
 class SocialAccountPage(ReadOnlyPage):
     """Connected, paused and disconnected in the API, where the platform is told."""
 
+    title = "Connected accounts"
+    workspace_path = "workspace"
     hidden = ("target_token_enc", "facts")  # facts: as the platform gave them; what is in there is not ours to show
-    list_display = ("handle", "platform", "workspace", "kind", "state", "is_default", "checked_at", "state_reason")
+    list_display = (
+        "handle", "platform", "workspace", "state_badge", "state_reason", "sign_in_ends", "is_default", "checked_at",
+    )  # fmt: skip
     list_filter = ("platform", "state", "kind", "is_default")
     search_fields = ("handle", "display_name", "remote_id", "workspace__name")
     date_hierarchy = "connected_at"
     list_select_related = ("workspace",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SocialAccount]:
+        rows: Any = super().get_queryset(request)
+        return rows.with_forecast()  # type: ignore[no-any-return]
+
+    @admin.display(description="Sign-in ends", ordering="sign_in_ends_at")
+    def sign_in_ends(self, account: SocialAccount) -> Any:
+        forecast = forecast_of(account)
+        return forecast and forecast.ends_at
+
+    @admin.display(description="State", ordering="state")
+    def state_badge(self, account: SocialAccount) -> SafeString:
+        return badge(account.state, account.get_state_display())
 
 
 @admin.register(OAuthState)
 class OAuthStatePage(ReadOnlyPage):
     """Sign-ins under way."""
 
+    title = "Sign-ins at platforms"
     hidden = ("sha256", "verifier_enc", "held_enc", "confirm_sha256")
     list_display = ("user", "workspace", "platform_host", "created_at", "expires_at", "used_at")
     list_filter = ("platform_host__platform", ("used_at", admin.EmptyFieldListFilter))

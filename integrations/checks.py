@@ -18,7 +18,7 @@ WARNED_AHEAD = timedelta(days=60)
 
 @register(SETUP, deploy=True)
 def files_can_be_fetched(**_: Any) -> list[CheckMessage]:
-    """W004: platforms that fetch what they publish call this server, and only over https; of those that are set up."""
+    """W006: platforms that fetch what they publish call this server, and only over https; of those that are set up."""
     if settings.IS_DEVELOPMENT or settings.IS_HTTPS:
         return []
     slugs = [slug for slug in registry.built() if registry.fetches_media(slug) and is_configured(slug)]
@@ -29,7 +29,7 @@ def files_can_be_fetched(**_: Any) -> list[CheckMessage]:
         f"PUBLIC_URL: media for {' and '.join(fetching)} is fetched from this server, and over https only; set "
         "PUBLIC_URL to an https address that the world can reach"
     )
-    return [checks.Warning(sentence, id="mastablasta.W004")]
+    return [checks.Warning(sentence, id="mastablasta.W006")]
 
 
 @register(SETUP, deploy=True)

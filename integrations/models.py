@@ -23,7 +23,7 @@ class PlatformHost(Row):
     `circuit_opened_at` is set nobody sends there but `probe_account`, the next one at `probe_at`. `answers_again_at`:
     when it began to answer, until what waited for it has been woken: who hears the first answer holds this row, which
     is locked last, and the lanes to be woken are locked first (the price: up to 2 s). `limited_until`: until then it
-    takes no call of our app, whosever account.
+    takes no call of our app, whosever account. `is_paused_globally`: it is paused because everything is (GlobalPause).
     """
 
     platform = models.CharField(max_length=20)
@@ -38,6 +38,7 @@ class PlatformHost(Row):
     info_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_reason = models.CharField(max_length=500, blank=True)
+    is_paused_globally = models.BooleanField(default=False, db_default=False)
     failures = models.PositiveIntegerField(default=0)
     failed_sends = models.PositiveIntegerField(default=0, db_default=0)
     circuit_opened_at = models.DateTimeField(null=True, blank=True)
@@ -56,6 +57,24 @@ class PlatformHost(Row):
 
     def __str__(self) -> str:
         return f"{self.platform} at {self.host}"
+
+
+class GlobalPause(models.Model):
+    """While there is a row, nothing is published anywhere: every host is paused, and so is each that is added.
+
+    At most one. The hosts carry the pause, so that whatever asks whether a host may be called asks one row.
+    """
+
+    number = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    paused_at = models.DateTimeField()
+    paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    reason = models.CharField(max_length=500)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(number=1), name="global_pause_only_one")]
+
+    def __str__(self) -> str:
+        return f"everything is paused: {self.reason}"
 
 
 class RateBudget(models.Model):

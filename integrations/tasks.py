@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from integrations.services import disconnection, tokens
+from mastablasta.core import holds
 
 
 def refresh_tokens() -> None:
@@ -12,8 +13,10 @@ def refresh_tokens() -> None:
 
 
 def disconnect_deleted() -> None:
-    disconnection.disconnect_deleted(at=timezone.now())
+    if not holds.is_held():
+        disconnection.disconnect_deleted(at=timezone.now())
 
 
 def end_unused_grants() -> None:
-    disconnection.end_unused_grants()
+    if not holds.is_held():
+        disconnection.end_unused_grants()

@@ -1,13 +1,88 @@
-"""Django admin as a whole."""
+"""The pages of Django admin for tables of the packages that this stands on: roles, lock-outs, and django-q2's queue."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
-admin.site.site_header = "MastaBlasta"
-admin.site.site_title = "MastaBlasta"
-admin.site.index_title = "What is going on"
-admin.site.site_url = "/api/v2/docs"
-admin.site.enable_nav_sidebar = False
-admin.site.unregister(Group)  # roles say who may do what; nobody is in a group
+from accounts.roles import SiteRole
+from mastablasta.core.admin_base import ReadOnlyPage
+
+QUEUED, SCHEDULE, SUCCESS, FAILURE = (
+    apps.get_model("django_q", name) for name in ("OrmQ", "Schedule", "Success", "Failure")
+)
+for model in (Group, AccessAttempt, QUEUED, SCHEDULE, SUCCESS, FAILURE):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+admin.site.unregister([AccessLog, AccessFailureLog])  # nothing is written there
+
+
+@admin.register(Group)
+class RolePage(ReadOnlyPage):
+    """What each role may do here; written by `migrate` (accounts/groups.py)."""
+
+    title = "Roles"
+    list_display = ("name",)
+    search_fields = ("name",)
+    ordering = ("name",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("name", "may")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.get_fields(request, obj)
+
+    @admin.display(description="May")
+    def may(self, group: Group) -> str:
+        if group.name == SiteRole.ADMIN.group_name:
+            return "Everything that can be done here, in every workspace."
+        held = group.permissions.order_by("content_type__app_label", "codename")
+        return ", ".join(held.values_list("name", flat=True))
+
+
+@admin.register(AccessAttempt)
+class LockOutPage(ReadOnlyPage):
+    """Wrong passwords by name and address, which lock the pair out; without what was typed."""
+
+    title = "Wrong passwords"
+    hidden = ("get_data", "post_data", "http_accept")
+    list_display = ("username", "ip_address", "failures_since_start", "attempt_time", "path_info")
+    search_fields = ("=username", "=ip_address")
+    date_hierarchy = "attempt_time"
+    ordering = ("-attempt_time",)
+    actions = ("unlock",)
+
+    @admin.action(description="Unlock: these may try again at once")
+    def unlock(self, request: HttpRequest, rows: QuerySet[AccessAttempt]) -> None:
+        count, _ = rows.delete()
+        self.message_user(request, f"{count} unlocked.")
+
+
+@admin.register(QUEUED)
+class QueuedTaskPage(ReadOnlyPage):
+    hidden = ("payload",)
+    list_display = ("id", "key", "lock")
+    list_filter = ("key",)
+    ordering = ("-id",)
+
+
+@admin.register(SCHEDULE)
+class ScheduledTaskPage(ReadOnlyPage):
+    hidden = ("args", "kwargs")
+    list_display = ("name", "func", "schedule_type", "next_run", "repeats")
+    search_fields = ("name", "func")
+
+
+@admin.register(SUCCESS, FAILURE)
+class EndedTaskPage(ReadOnlyPage):
+    hidden = ("args", "kwargs", "result")
+    list_display = ("name", "func", "started", "stopped", "attempt_count")
+    search_fields = ("=name", "func")
+    date_hierarchy = "started"
+    ordering = ("-started",)

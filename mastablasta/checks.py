@@ -13,7 +13,7 @@ SETUP = "setup"  # the tag by which long-running commands ask for these alone: t
 
 @register(SETUP)
 def setup_is_right(**_: Any) -> list[CheckMessage]:
-    """E001-E013: what settings.py found wrong with the environment."""
+    """E001-E014: what settings.py found wrong with the environment."""
     return [checks.Error(f"{fault.name}: {fault.sentence}", id=fault.id) for fault in settings.SETUP_FAULTS]
 
 

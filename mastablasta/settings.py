@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from integrations.registry import PLATFORMS, app_settings
 from mastablasta.core.logs import logging_config
 from mastablasta.environment import Environment, development_secrets, fernet_key, private_file
+from mastablasta.set_up import judge
 
 # A process makes some 300,000 objects as it starts, which stay: to look for garbage among them every 700 objects is a
 # seventh of its start, and to look through all of them at its end takes half a second more. Here, since this is read
@@ -40,6 +41,8 @@ MODE = env.choice("MASTABLASTA_MODE", ("development", "production"), "production
 IS_DEVELOPMENT = MODE == "development"
 DEBUG = False  # error pages with source code help an attacker, never a user; development reads the log instead
 HOME = env.home(BASE_DIR)
+INSTANCE_ID = env.text("INSTANCE_ID")
+BACKUP_DIR = Path(env.text("BACKUP_DIR") or HOME / "backups")
 PORT = env.number("PORT", 33766, at_least=1)
 SANDBOX_PORT = env.number("SANDBOX_PORT", 33767, at_least=1)
 PUBLIC_URL = (env.text("PUBLIC_URL") or f"http://127.0.0.1:{PORT}").rstrip("/")
@@ -61,7 +64,8 @@ else:
 
 def _secret(name: str) -> str:
     given = env.text(name) or _made.get(name, "")
-    if not given and not IS_DEVELOPMENT:
+    is_told = any(fault.name == f"{name}_FILE" for fault in env.faults)
+    if not given and not IS_DEVELOPMENT and not is_told:
         env.fault("E001", name, f"is not set; in production it comes from the environment ({name} or {name}_FILE)")
     return given
 
@@ -129,7 +133,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- applications ----------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "mastablasta.admin_config.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -412,6 +416,7 @@ LINKEDIN_SCOPES = env.text("LINKEDIN_SCOPES") or ("" if IS_DEVELOPMENT else "ope
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SECURE_SSL_REDIRECT = False  # the server in front redirects; loopback and the health probes stay on http
+SILENCED_SYSTEM_CHECKS = ["security.W008"]  # which asks for that redirect
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -428,4 +433,5 @@ LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), "console" if IS_DEVEL
 LOG_FILE = env.text("LOG_FILE") or (str(HOME / "app.log") if IS_DEVELOPMENT else "")
 LOGGING = logging_config(LOG_FORMAT, LOG_FILE, is_quiet=IS_DEVELOPMENT and bool(LOG_FILE))
 
+judge(env, globals(), platforms=PLATFORMS, is_development=IS_DEVELOPMENT)
 SETUP_FAULTS = env.faults

@@ -63,6 +63,8 @@ class RenditionRows(admin.TabularInline):  # type: ignore[type-arg]  # generic i
 class AssetPage(ReadOnlyPage):
     """The list is a grid by its style sheet alone: boxes, sorting and actions are the admin's own."""
 
+    title = "Media"
+    workspace_path = "workspace"
     list_display = ("picture", "filename", "state", "what", "facts_in_short", "whose", "created_at")
     list_display_links = ("picture", "filename")
     list_filter = ("kind", "status", UsedFilter, ("deleted_at", admin.EmptyFieldListFilter))
@@ -85,9 +87,6 @@ class AssetPage(ReadOnlyPage):
     def get_urls(self) -> list[URLPattern]:
         own = path("<uuid:id>/original", self.admin_site.admin_view(self.original), name="media_library_asset_original")
         return [own, *super().get_urls()]
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        return super().changelist_view(request, {"title": "Files of every workspace", **(extra_context or {})})
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fieldsets
@@ -168,6 +167,7 @@ class AssetPage(ReadOnlyPage):
 
 @admin.register(Rendition)
 class RenditionPage(ReadOnlyPage):
+    workspace_path = "asset__workspace"
     list_display = ("asset", "recipe_key", "status", "mime_type", "size", "created_at")
     list_filter = ("status", "mime_type")
     search_fields = ("asset__filename", "=id", "recipe_key")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.timezone import now
 
 from accounts.models import Workspace
 from integrations.models import SocialAccount
@@ -38,6 +39,7 @@ class Post(Row):
     as a draft may. `external_id`: its name in somebody else's system; null = none.
     """
 
+    created_at = models.DateTimeField(default=now, editable=False)  # many at once keep their order, however stored
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="posts")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     content = models.TextField(blank=True)

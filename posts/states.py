@@ -32,12 +32,23 @@ S = DeliveryState
 DELIVERY_MOVES = StateTable(
     {
         S.DRAFT: {S.QUEUED},
-        S.QUEUED: {S.SENDING, S.BLOCKED, S.HELD, S.DRAFT, S.CANCELLED},
-        S.BLOCKED: {S.QUEUED, S.HELD, S.DRAFT, S.CANCELLED},
+        # unconfirmed, from these, sending and processing: a backup was restored that shows it begun
+        S.QUEUED: {S.SENDING, S.BLOCKED, S.HELD, S.DRAFT, S.CANCELLED, S.UNCONFIRMED},
+        S.BLOCKED: {S.QUEUED, S.HELD, S.DRAFT, S.CANCELLED, S.UNCONFIRMED},
         S.HELD: {S.QUEUED, S.DRAFT, S.CANCELLED},
         # held, blocked: the claim found it so, before any call
-        S.SENDING: {S.PUBLISHED, S.PROCESSING, S.QUEUED, S.REJECTED, S.FAILED, S.BLOCKED, S.HELD, S.UNKNOWN},
-        S.PROCESSING: {S.PROCESSING, S.PUBLISHED, S.REJECTED, S.FAILED, S.UNKNOWN},
+        S.SENDING: {
+            S.PUBLISHED,
+            S.PROCESSING,
+            S.QUEUED,
+            S.REJECTED,
+            S.FAILED,
+            S.BLOCKED,
+            S.HELD,
+            S.UNKNOWN,
+            S.UNCONFIRMED,
+        },
+        S.PROCESSING: {S.PROCESSING, S.PUBLISHED, S.REJECTED, S.FAILED, S.UNKNOWN, S.UNCONFIRMED},
         # never blocked or cancelled: an account in trouble only keeps it from being claimed
         S.UNKNOWN: {S.UNKNOWN, S.PUBLISHED, S.QUEUED, S.UNCONFIRMED, S.FAILED},
         S.UNCONFIRMED: {S.PUBLISHED, S.FAILED},

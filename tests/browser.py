@@ -34,6 +34,35 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
+# The texts that stand out from what is behind them by less than WCAG 2.2 AA asks for (1.4.3: 4.5, of large letters 3).
+FAINT_TEXTS = """
+(() => {
+  const channels = (text) => { const found = text.match(/[\\d.]+/g).map(Number); return [...found, 1].slice(0, 4); };
+  const linear = (one) => (one / 255 <= 0.03928 ? one / 255 / 12.92 : ((one / 255 + 0.055) / 1.055) ** 2.4);
+  const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const over = (top, below) => [0, 1, 2].map((at) => top[at] * top[3] + below[at] * (1 - top[3]));
+  const behind = (element) => {
+    const layers = [];
+    for (let one = element; one; one = one.parentElement) layers.push(channels(getComputedStyle(one).backgroundColor));
+    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]);
+  };
+  const isSeen = (element) =>
+    element.getClientRects().length && getComputedStyle(element).visibility !== "hidden" &&
+    !element.closest("script, style, svg, option, .visually-hidden, .skip-to-content-link");
+  const faint = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const text = texts.currentNode.textContent.trim(), element = texts.currentNode.parentElement;
+    if (!text || !isSeen(element)) continue;
+    const style = getComputedStyle(element), paper = behind(element);
+    const pair = [luminance(paper), luminance(over(channels(style.color), paper))].sort((a, b) => b - a);
+    const size = parseFloat(style.fontSize), isLarge = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    if ((pair[0] + 0.05) / (pair[1] + 0.05) < (isLarge ? 3 : 4.5)) faint.push(text.slice(0, 40));
+  }
+  return faint;
+})()
+"""
+
 
 @dataclass
 class Page:
@@ -70,6 +99,16 @@ class Page:
     def run(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page."""
         return self.send("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def shown_as(self, *, width: int, scheme: str) -> None:
+        """From now on as somebody sees it whose window is so wide (a phone's below 500), in "light" or "dark"."""
+        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.send("Emulation.setDeviceMetricsOverride", **metrics)
+
+    def faint_texts(self) -> list[str]:
+        """The texts of the page that are too much like what is behind them to be read by everybody."""
+        return list(self.run(FAINT_TEXTS))
 
     def picture(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot")["data"]))

@@ -27,6 +27,7 @@ PRODUCTION = {
     "ENCRYPTION_KEY": base64.urlsafe_b64encode(b"of the check only, 32 bytes long").decode(),
     "PUBLIC_URL": "https://social.example.org",
     "REGISTRATION_OPEN": "false",
+    "V1_ENABLED": "false",
 }
 
 
@@ -65,7 +66,7 @@ STEPS: dict[str, Callable[[], str]] = {
     "types": python("-m", "mypy"),
     "import rules": lambda: run(os.path.join(os.path.dirname(sys.executable), "lint-imports"), "--no-logo"),
     "migrations": python("manage.py", "makemigrations", "--check", "--dry-run"),
-    "set-up for production": python("manage.py", "check", "--deploy", "--fail-level", "ERROR", **PRODUCTION),
+    "set-up for production": python("manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION),
     "API description": openapi_is_current,
     "lock files": python("-m", "pytest", "-p", "no:cacheprovider", "tests/test_requirements.py"),
 }

@@ -23,9 +23,15 @@ import psycopg
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / ".pytest_cache" / "databases"
 TEMPLATE_SUFFIX = "_template"
-# What `migrate` makes of the code: tables, the permissions and content types of models, triggers from tables of states.
-MADE_FROM = ("migrations/*.py", "models.py", "models/*.py", "states.py", "apps.py", "core/*.py", "search/*.py")
-STAYS = frozenset({"django_migrations", "django_content_type", "auth_permission"})
+# What `migrate` makes of the code: tables, the permissions and content types of models, the groups of roles with what
+# the pages of Django admin let them do, triggers from tables of states.
+MADE_FROM = (
+    "migrations/*.py", "models.py", "models/*.py", "states.py", "apps.py", "core/*.py", "search/*.py", "roles.py",
+    "groups.py", "admin.py", "admin/*.py",
+)  # fmt: skip
+STAYS = frozenset(
+    {"django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
+)
 KEPT_BY_TRIGGERS = "post_search_words"  # SQLite's words of posts, and the tables beneath them
 
 

@@ -41,7 +41,10 @@ ROLES = ("web", "web_worker", "simulator", "worker", "sentinel", "q2_worker", "p
 CLUSTER_WORKERS = 6  # of django-q2, as WORKERS is by default
 PATIENCE_S = 180  # for what is to happen within seconds; a busy machine may need many of them
 # What the migrations and django itself wrote, and signs of life of processes that live on.
-KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission", "core_heartbeat"}
+KEPT_TABLES = {
+    "django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions",
+    "core_heartbeat", "core_instancerecord",
+}  # fmt: skip
 # Who makes them says so by a heartbeat, and resigns; for one who was killed the next one does, within seconds.
 MEDIA_IN_WORK = """
 SELECT 1 FROM media_library_asset WHERE status = 'processing'

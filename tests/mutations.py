@@ -1,4 +1,4 @@
-"""Thirty-seven ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Forty-five ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -51,7 +51,39 @@ class Mutation:
 DIES_BETWEEN_PARTS = (
     "posts/tests/test_threads.py::test_a_worker_that_dies_between_parts_leaves_nothing_out_and_nothing_twice"
 )
+LEADS_TO_OWN = "tests/test_admin_permissions.py::test_addresses_of_rows_lead_to_those_of_ones_own_workspaces"
 MUTATIONS = (
+    Mutation(
+        "let an instance send that found the database of another one",
+        "mastablasta/core/holds.py",
+        "if identity in record.identities:",
+        "if identity:",
+        (
+            "mastablasta/tests/test_release.py::"
+            "test_copied_database_sends_nothing_until_it_is_released_and_nothing_twice",
+        ),
+    ),
+    Mutation(
+        "send after a release what was due before it",
+        "posts/services/restored.py",
+        "Q(due_at__lte=due_until) | Q(state=S.SENDING)",
+        "Q(state=S.SENDING)",
+        ("mastablasta/tests/test_backup.py::test_old_backup_brings_everything_back_and_publishes_nothing_again",),
+    ),
+    Mutation(
+        "show staff the rows of every workspace",
+        "mastablasta/core/admin_base.py",
+        'return rows.filter(**{f"{self.workspace_path}__in": workspaces_of(request, action)})',
+        "return rows",
+        (f"{LEADS_TO_OWN}[staff editor]",),
+    ),
+    Mutation(
+        "let an action of the admin take rows of workspaces where the person only reads",
+        "mastablasta/core/admin_base.py",
+        "return super().response_action(request, writable, *place)",
+        "return super().response_action(request, queryset, *place)",
+        ("tests/test_admin_permissions.py::test_an_action_of_a_staff_editor_leaves_others_rows_as_they_are",),
+    ),
     Mutation(
         "look up the session of whoever asks the demo",
         "mastablasta/v1_demo/views.py",
@@ -113,6 +145,21 @@ MUTATIONS = (
         "lane = CollectionLane.objects.filter(account=job.account_id, lease_token=job.token)",
         "lane = CollectionLane.objects.filter(account=job.account_id)",
         ("analytics/tests/test_collection.py::test_two_collectors_share_the_accounts",),
+    ),
+    Mutation(
+        "keep a total that has fallen without saying so",
+        "analytics/in_order.py",
+        'coalesce(least({_each("{0}_gain")}) < 0, false) FROM m),',
+        "false FROM m),",
+        ("analytics/tests/test_recording.py::test_samples_in_order_are_stored_by_the_same_rules_in_sql_and_in_python",),
+        database="postgresql",
+    ),
+    Mutation(
+        "forget figures that fall due before those that were due first",
+        "analytics/collection/lanes.py",
+        '"WHEN l.ready_at <= excluded.ready_at THEN l.ready_at "',
+        '"WHEN l.ready_at IS NOT NULL THEN l.ready_at "',
+        ("analytics/tests/test_lanes.py::test_fresh_figures_are_read_at_once_whatever_the_lane_waited_for",),
     ),
     Mutation(
         "let a sender of webhooks write that has lost its lane",
@@ -353,6 +400,20 @@ MUTATIONS = (
         "    if not is_ours or int(expires) <= at.timestamp():",
         "    if not is_ours:",
         ("media_library/tests/test_serving.py::test_link_lasts_an_hour_and_is_the_same_for_ten_minutes",),
+    ),
+    Mutation(
+        "a preview in Django admin that does what it only shows",
+        "posts/services/bulk_actions.py",
+        "        transaction.set_rollback(is_rehearsal)",
+        "        transaction.set_rollback(False)",
+        ("posts/tests/test_triage.py::test_retry_shows_first_what_it_does_and_does_just_that",),
+    ),
+    Mutation(
+        "a pause of everything that hosts slip through which are added meanwhile",
+        "integrations/services/global_pause.py",
+        "    if pause is not None:",
+        "    if pause is None:",
+        ("posts/tests/test_switches.py::test_while_everything_is_paused_nothing_goes_out_also_where_a_host_is_added",),
     ),
 )
 BROKEN_DATABASE = "postgres://nobody:nothing@127.0.0.1:1/nowhere"

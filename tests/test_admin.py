@@ -39,10 +39,10 @@ from analytics.models import (
 from analytics.recording import AccountFigures, Sample, record, record_accounts
 from analytics.services.alerts import create_alert
 from analytics.tests.factories import make_published
-from integrations.models import Credential, OAuthState, PlatformHost, RateBudget, SocialAccount
+from integrations.models import Credential, GlobalPause, OAuthState, PlatformHost, RateBudget, SocialAccount
 from integrations.tests.factories import make_account, make_credential, make_host, make_oauth_state
 from mastablasta.core.ids import new_id
-from mastablasta.core.models import Heartbeat, IdempotencyKey, Mail, RequestCount, Tally
+from mastablasta.core.models import Heartbeat, IdempotencyKey, InstanceRecord, Mail, RequestCount, Tally
 from media_library.models import Asset, Rendition
 from media_library.tests.factories import make_asset
 from posts.models import Attempt, BulkChunk, BulkJob, Delivery, Lane, Post, PostMedia, PostTag
@@ -133,6 +133,10 @@ def make_hit() -> MetricAlertHit:
     return MetricAlertHit.objects.create(alert=make_alert(), delivery=make_published(), value=11, at=timezone.now())
 
 
+def make_global_pause() -> GlobalPause:
+    return GlobalPause.objects.get_or_create(defaults={"reason": "Repairs", "paused_at": timezone.now()})[0]
+
+
 MAKE: dict[type[Model], Callable[[], Any]] = {
     User: lambda: make_user(password=PASSWORD),
     Workspace: make_workspace,
@@ -140,6 +144,9 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     Session: lambda: make_session(make_user(), user_agent="Firefox"),
     ApiKey: lambda: make_api_key(make_user(), make_workspace())[0],
     PlatformHost: lambda: make_host(host=f"{new_id().hex}.test", client_secret_enc=CANARY),
+    GlobalPause: lambda: GlobalPause.objects.get_or_create(defaults={"reason": "Repairs", "paused_at": timezone.now()})[
+        0
+    ],
     Credential: lambda: make_credential(access_enc=CANARY, refresh_enc=CANARY),
     SocialAccount: lambda: make_account(facts={"page_token": CANARY}),
     OAuthState: make_state,
@@ -165,6 +172,7 @@ MAKE: dict[type[Model], Callable[[], Any]] = {
     Mail: lambda: Mail.objects.create(
         recipient="ada@example.test", subject="Hello", text_enc=CANARY, expires_at=timezone.now()
     ),
+    InstanceRecord: lambda: InstanceRecord.objects.update_or_create(id=1)[0],
     RequestCount: lambda: RequestCount.objects.create(key=new_id().hex, count=1, ends_at=timezone.now()),
     Endpoint: lambda: make_endpoint(secret_enc=CANARY, old_secret_enc=CANARY),
     EndpointLane: lambda: make_endpoint().lane,

@@ -8,7 +8,7 @@ from pathlib import Path
 from integrations import registry
 
 ROOT = Path(__file__).resolve().parent.parent
-READ = re.compile(r'\b(?:env\.(?:text|number|fraction|flag|items|choice)|_secret)\(\s*f?"([A-Z{][^"]*)"')
+READ = re.compile(r'\b(?:(?:env|self)\.(?:text|number|fraction|flag|items|choice)|_secret)\(\s*f?"([A-Z{][^"]*)"')
 NAMED = re.compile(r"^#?([A-Z][A-Z0-9_]+)=")
 
 
@@ -17,7 +17,8 @@ def example() -> list[str]:
 
 
 def test_every_setting_is_named_once() -> None:
-    read = {*READ.findall((ROOT / "mastablasta/settings.py").read_text()), *registry.app_settings()}
+    sources = "".join((ROOT / "mastablasta" / name).read_text() for name in ("settings.py", "environment.py"))
+    read = {*READ.findall(sources), *registry.app_settings()}
 
     named = [match[1] for line in example() if (match := NAMED.match(line))]
 

@@ -40,7 +40,8 @@ def test_every_command_is_walked_on_both_databases_or_starts_processes() -> None
     walked = {Path(path).stem.removeprefix("test_") for path in VENDOR_PATHS}
     # by the name of its tests
     named = {"prune": "storage_audit", "rebuild_search": "search_index", "rebuild_rollups": "rollups"}
-    processes = {"up", "run_clock", "run_worker"}  # tests/e2e starts them
+    named |= {"restore": "backup"}
+    processes = {"up", "run_clock", "run_worker", "demo"}  # tests/e2e and tests/more start them
 
     assert {command for command in commands if named.get(command, command) not in walked} == processes
 

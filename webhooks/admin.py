@@ -6,8 +6,9 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from mastablasta.core.admin_base import ReadOnlyPage
+from mastablasta.core.admin_base import ReadOnlyPage, badge
 from mastablasta.core.errors import DomainError
 from webhooks.models import Endpoint, EndpointAttempt, EndpointDelivery, EndpointLane, Event
 from webhooks.services import deliveries, endpoints
@@ -17,13 +18,19 @@ from webhooks.services import deliveries, endpoints
 class EndpointPage(ReadOnlyPage):
     """Registered and changed in the API, where the address is checked and the secret shown once."""
 
+    title = "Webhooks"
+    workspace_path = "workspace"
     hidden = ("secret_enc", "old_secret_enc")
-    list_display = ("url", "workspace", "status", "disabled_reason", "disabled_at", "created_by", "created_at")
+    list_display = ("url", "workspace", "status_badge", "disabled_reason", "disabled_at", "created_by", "created_at")
     list_filter = ("status",)
     search_fields = ("url", "workspace__name", "created_by__email", "=id")
     date_hierarchy = "created_at"
     list_select_related = ("workspace", "created_by")
     actions = ("send_what_was_missed", "pause", "go_on")
+
+    @admin.display(description="Status", ordering="status")
+    def status_badge(self, endpoint: Endpoint) -> SafeString:
+        return badge(endpoint.status, endpoint.status)
 
     @admin.action(description="Switch on again and send what was missed or failed, in order")
     def send_what_was_missed(self, request: HttpRequest, rows: QuerySet[Endpoint]) -> None:
@@ -59,6 +66,7 @@ class EndpointLanePage(ReadOnlyPage):
 
 @admin.register(Event)
 class EventPage(ReadOnlyPage):
+    workspace_path = "workspace"
     list_display = ("type", "workspace", "created_at", "is_fanned_out", "id")
     list_filter = ("type", "is_fanned_out")
     search_fields = ("=id", "workspace__name")
@@ -68,12 +76,26 @@ class EventPage(ReadOnlyPage):
 
 @admin.register(EndpointDelivery)
 class EndpointDeliveryPage(ReadOnlyPage):
-    list_display = ("event", "endpoint", "state", "attempt_count", "http_status", "error_message", "next_attempt_at")
+    title = "Webhook deliveries"
+    workspace_path = "endpoint__workspace"
+    list_display = (
+        "event",
+        "endpoint",
+        "state_badge",
+        "attempt_count",
+        "http_status",
+        "error_message",
+        "next_attempt_at",
+    )
     list_filter = ("state", "event__type", "http_status", "error_code")
     search_fields = ("=id", "=event__id", "endpoint__url", "endpoint__workspace__name")
     date_hierarchy = "created_at"
     list_select_related = ("event", "endpoint")
     actions = ("send_again",)
+
+    @admin.display(description="State", ordering="state")
+    def state_badge(self, delivery: EndpointDelivery) -> SafeString:
+        return badge(delivery.state, delivery.state)
 
     @admin.action(description="Send again, with the same id and body")
     def send_again(self, request: HttpRequest, rows: QuerySet[EndpointDelivery]) -> None:
@@ -86,6 +108,8 @@ class EndpointDeliveryPage(ReadOnlyPage):
 
 @admin.register(EndpointAttempt)
 class EndpointAttemptPage(ReadOnlyPage):
+    title = "Webhook attempts"
+    workspace_path = "delivery__endpoint__workspace"
     list_display = ("delivery", "number", "started_at", "duration_ms", "http_status", "code", "message")
     list_filter = ("http_status", "code")
     search_fields = ("=delivery__id", "=delivery__event__id", "url")

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import BooleanField, F, Func
 
 from mastablasta.core.database_changes import DUE, notify
 from webhooks.event_types import CATALOGUE, body_of
@@ -21,9 +21,10 @@ from webhooks.models import Endpoint, Event
 HAS_ENDPOINT_SQL = "EXISTS (SELECT 1 FROM webhooks_endpoint w WHERE w.workspace_id = {workspace})"
 
 
-def has_endpoint(workspace: str) -> Exists:
-    """The same for querysets; `workspace` names the column of theirs."""
-    return Exists(Endpoint.objects.filter(workspace=OuterRef(workspace)))
+def has_endpoint(workspace: str) -> Func:
+    """HAS_ENDPOINT_SQL for querysets; `workspace` names the column of theirs."""
+    template = HAS_ENDPOINT_SQL.format(workspace="%(expressions)s")
+    return Func(F(workspace), template=template, output_field=BooleanField())
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from mastablasta.core import holds
 from mastablasta.core.models import Counted, Heartbeat, Tally
 from mastablasta.core.time_scale import scaled
 from webhooks import queue
@@ -66,8 +67,11 @@ def drain(
     """Send everything that is due, until nothing is due within a second; blocks.
 
     It takes nothing new after `at_most_s`, or once `should_stop` says so: then it waits for the calls in flight and
-    leaves the rest to be claimed again. Runs any number of times at once. `watch` is shown the report as it grows.
+    leaves the rest to be claimed again. Runs any number of times at once. `watch` is shown the report as it grows. An
+    instance that is held (core/holds.py) sends nothing.
     """
+    if holds.is_held():
+        return DrainReport()
     return _Drain(worker, should_stop, at_most_s, threads or settings.WEBHOOK_THREADS).run(watch)
 
 

@@ -83,7 +83,7 @@ def read_days(request: Request, *, usual: int, zone: str) -> Days:
         raise ValidationError({"timezone": [_fault(error)]}) from error
     days: dict[str, date] = {}
     for name in ("from", "to"):
-        if query.get(name):
+        if name in query:
             try:
                 days[name] = _day(query[name], zone)
             except ValidationError as error:

@@ -2,29 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from analytics.figures import engagement_rate
+from django.db.models import QuerySet
+
+from accounts.models import Workspace
+from analytics.figures import FIGURES, engagement_rate
 from analytics.models import AccountSample, LatestMetrics, MetricSample
 from analytics.services.overview import Overview
 from analytics.services.sums import Sums
 from mastablasta.core.api.fields import utc_text
+from mastablasta.core.compiled_queries import CompiledQuery
 
 
-def present_figures(row: LatestMetrics | MetricSample, *, gone_at: datetime | None) -> dict[str, Any]:
-    """What a platform said of one part of a delivery, and when."""
-    figures = row.figures()
-    delivery = row.delivery
+def _figures_query(model: Any, *, with_parts: bool) -> CompiledQuery:
+    columns = (*_COLUMNS, "untold") if model is LatestMetrics else _COLUMNS
+
+    def build(post: UUID, workspace: UUID) -> QuerySet[Any, Any]:
+        rows: QuerySet[Any, Any] = model.objects.filter(delivery__workspace=workspace, delivery__post=post)
+        rows = rows.filter(delivery__post__deleted_at=None, collected_at__isnull=False)
+        rows = rows if with_parts else rows.filter(part=0)
+        return rows.order_by("delivery__created_at", "delivery", "part", "collected_at").values_list(*columns)
+
+    return CompiledQuery(build, post=UUID, workspace=UUID)
+
+
+_COLUMNS = (
+    "delivery",
+    "delivery__platform",
+    "delivery__account",
+    "delivery__collection_plan__gone_at",
+    "part",
+    "collected_at",
+    "extra",
+    *FIGURES,
+)
+_FIGURES = {
+    (is_history, with_parts): _figures_query(MetricSample if is_history else LatestMetrics, with_parts=with_parts)
+    for is_history in (False, True)
+    for with_parts in (False, True)
+}
+
+
+def figures_of_post(post_id: UUID, workspace: Workspace, *, is_history: bool, with_parts: bool) -> list[dict[str, Any]]:
+    """What platforms said of a post's deliveries, the newest or all that was collected, and when: one statement.
+
+    [] where nothing was collected, as for a post that is not there.
+    """
+    rows = _FIGURES[is_history, with_parts].all(post=post_id, workspace=workspace.id)
+    return [_present_figures(*row) for row in rows]
+
+
+def _present_figures(
+    delivery_id: UUID,
+    platform: str,
+    account_id: UUID,
+    gone_at: datetime | None,
+    part: int,
+    collected_at: datetime,
+    extra: Mapping[str, int],
+    *told: Any,
+) -> dict[str, Any]:
+    figures = dict(zip(FIGURES, told, strict=False))
+    for name in told[len(FIGURES)] if len(told) > len(FIGURES) else ():  # the newest: those that it does not tell
+        figures[name] = None
     return {
-        "platform": delivery.platform,
-        "account_id": str(delivery.account_id),
-        "delivery_id": str(row.delivery_id),
-        "part": row.part,
+        "platform": platform,
+        "account_id": str(account_id),
+        "delivery_id": str(delivery_id),
+        "part": part,
         **figures,
-        "extra": row.extra,
+        "extra": extra,
         "engagement_rate": engagement_rate(figures),
-        "collected_at": utc_text(row.collected_at) if row.collected_at else None,
+        "collected_at": utc_text(collected_at),
         "gone_at": utc_text(gone_at) if gone_at else None,
     }
 

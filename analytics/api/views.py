@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from accounts.api.base import WorkspaceScopedViewSet
 from analytics.api.parameters import WHOSE, read_chosen, read_days, spans
-from analytics.api.presenting import present_account_figures, present_change, present_figures, present_overview
+from analytics.api.presenting import figures_of_post, present_account_figures, present_change, present_overview
 from analytics.api.serializers import (
     POST,
     AccountAnalyticsSerializer,
@@ -27,7 +27,7 @@ from analytics.api.serializers import (
     OverviewSerializer,
     PostAnalyticsSerializer,
 )
-from analytics.models import AccountSample, CollectionPlan, LatestMetrics, MetricSample
+from analytics.models import AccountSample
 from analytics.services.best_times import best_times_of
 from analytics.services.exporting import MEDIA_TYPE, export_figures
 from analytics.services.overview import overview_of, totals_of
@@ -63,15 +63,11 @@ class PostAnalyticsViewSet(WorkspaceScopedViewSet):
         parameters=CONDITIONAL,
     )
     def retrieve(self, request: Request, id: UUID) -> HttpResponseBase:
-        post = get_object_or_404(self.get_queryset(), id=id)
-        model: Any = MetricSample if is_asked(request, "history") else LatestMetrics
-        rows = model.objects.in_workspace(self.workspace).filter(delivery__post=post, collected_at__isnull=False)
-        if not is_asked(request, "parts"):
-            rows = rows.filter(part=0)
-        rows = rows.select_related("delivery").order_by("delivery__created_at", "delivery", "part", "collected_at")
-        plans = CollectionPlan.objects.in_workspace(self.workspace).filter(delivery__post=post)
-        gone = dict(plans.values_list("delivery", "gone_at"))
-        shown = [present_figures(row, gone_at=gone.get(row.delivery_id)) for row in rows]
+        shown = figures_of_post(
+            id, self.workspace, is_history=is_asked(request, "history"), with_parts=is_asked(request, "parts")
+        )
+        if not shown:
+            get_object_or_404(self.get_queryset(), id=id)
         return unless_known(request, {"analytics": shown})
 
 

@@ -24,6 +24,7 @@ from analytics.collection import queue
 from analytics.collection.reading import Job, Told, read
 from analytics.models import CollectionLane
 from integrations.services import circuits
+from mastablasta.core import holds
 from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
 from posts.queue import claims
@@ -58,8 +59,10 @@ def collect(
     """Read all figures that are due and store them, until none are; blocks. Runs any number of times at once.
 
     `at`: the moment that counts as now, for what is due and for what is stored. It takes nothing new after `at_most_s`,
-    once `should_stop` says so, or while posts wait for a worker.
+    once `should_stop` says so, or while posts wait for a worker. An instance that is held (core/holds.py) asks nobody.
     """
+    if holds.is_held():
+        return CollectReport()
     return _Collector(worker, at, should_stop, at_most_s, threads or settings.ANALYTICS_THREADS).run(watch)
 
 
@@ -77,6 +80,8 @@ class _Collector:
         self.silent: set[UUID] = set()
         self.is_stopping = False
         self.turns: dict[str, float] = {}
+        # The hosts without which a claim found less than there was room for, and until when that holds.
+        self.dry: tuple[frozenset[UUID], float] = frozenset(), 0.0
 
     @property
     def at(self) -> datetime:
@@ -118,13 +123,21 @@ class _Collector:
         at_hosts = Counter(job.host_id for job in self.in_flight.values())
         room, share = self.threads - len(self.in_flight), max(1, self.threads // 2)
         busy = {host for host, count in at_hosts.items() if count >= share} | self.silent
-        if room <= 0:
+        if room <= 0 or self._is_dry(busy):
             return 0
-        lanes = queue.claim(at=self.at, limit=min(room, share), token=uuid4(), busy_hosts=busy)
-        for lane in lanes:
+        limit = min(room, share)
+        claimed = queue.claim(at=self.at, limit=limit, token=uuid4(), busy_hosts=busy)
+        if len(claimed) < limit and self.in_flight:
+            self.dry = frozenset(busy), time.monotonic() + LOOK_S
+        for lane in claimed:
             if (job := self._job_of(lane)) is not None:
                 self.in_flight[pool.submit(read, job, should_stop=lambda: self.is_stopping)] = job
-        return len(lanes)
+        return len(claimed)
+
+    def _is_dry(self, busy: set[UUID]) -> bool:
+        """Whether a claim has just passed over all accounts that are due, since they are at these hosts."""
+        hosts, until = self.dry
+        return bool(self.in_flight) and busy >= hosts and time.monotonic() < until
 
     def _job_of(self, lane: CollectionLane) -> Job | None:
         """One account that cannot be read from the database as it should must not hold up the others."""

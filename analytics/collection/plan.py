@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -20,19 +21,27 @@ def next_look(account_id: UUID, published_at: datetime, *, after: datetime) -> d
     The first looks go by the post. All later ones go by its account's steps, so that its posts are due together: an
     account has its own minute of the hour, and the steps of six hours and of a day are some of those of an hour.
     """
-    for age in FIRST_LOOKS:
-        if published_at + age > after:
-            return published_at + age
+    return next_looks(account_id, after=after)(published_at)
+
+
+def next_looks(account_id: UUID, *, after: datetime) -> Callable[[datetime], datetime | None]:
+    """The same for many posts of an account, by when they were published."""
+    firsts = [(after - age, age) for age in FIRST_LOOKS]
     stages = (
         (HOUR, timedelta(hours=settings.ANALYTICS_HOURLY_HOURS)),
         (SIX_HOURS, timedelta(days=settings.ANALYTICS_SIX_HOURLY_DAYS)),
         (DAY, timedelta(days=settings.ANALYTICS_DAILY_DAYS)),
     )
-    for period, until in stages:
-        moment = next_step(account_id, period, after=after + NEAR)
-        if moment - published_at <= until:
-            return moment
-    return None
+    steps = [(next_step(account_id, period, after=after + NEAR), until) for period, until in stages]
+    oldest = [(moment - until, moment) for moment, until in steps]
+
+    def look(published_at: datetime) -> datetime | None:
+        for since, age in firsts:
+            if published_at > since:
+                return published_at + age
+        return next((moment for since, moment in oldest if published_at >= since), None)
+
+    return look
 
 
 def next_look_at_gone(

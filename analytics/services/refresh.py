@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Workspace
-from analytics.models import CollectionLane, CollectionPlan
+from analytics.collection.lanes import lock_lanes, wake_lanes
+from analytics.models import CollectionPlan
 from integrations.states import AccountState
 from mastablasta.core.database_changes import DUE, notify
 from posts.models import Delivery, Post
@@ -48,6 +49,7 @@ def refresh_posts(workspace: Workspace, post_ids: Sequence[UUID] | None, *, at: 
         known = set(Post.objects.in_workspace(workspace).kept().filter(id__in=wanted).values_list("id", flat=True))
         deliveries = Delivery.objects.filter(post__in=known, state=DeliveryState.PUBLISHED).exclude(remote_id="")
         rows = list(deliveries.order_by("id").values_list("id", "post_id", "account_id", "account__state"))
+        lock_lanes([row[2] for row in rows])
         plans = _lock_plans([row[0] for row in rows])
         why: dict[UUID, list[str]] = {post_id: [] for post_id in wanted}
         queued: dict[UUID, UUID] = {}
@@ -67,9 +69,12 @@ def _refresh_all(workspace: Workspace, *, at: datetime) -> Refreshed:
     )
     if not settings.IS_DEVELOPMENT:
         plans = plans.exclude(asked_at__gt=at - NOT_AGAIN_WITHIN).exclude(collected_at__gt=at - NOT_AGAIN_WITHIN)
-    ids = list(plans.select_for_update(of=("self",)).order_by("delivery").values_list("delivery", flat=True))
-    CollectionPlan.objects.filter(delivery__in=ids).update(asked_at=at, next_at=at)
+    lock_lanes(set(plans.order_by().values_list("account", flat=True)))
+    rows = list(plans.select_for_update(of=("self",)).order_by("delivery").values_list("delivery", "account"))
+    ids = [delivery_id for delivery_id, _ in rows]
     if ids:
+        wake_lanes(dict.fromkeys((account_id for _, account_id in rows), at), account_at=at)
+        CollectionPlan.objects.filter(delivery__in=ids).update(asked_at=at, next_at=at)
         notify(DUE)
     return Refreshed(len(ids), [])
 
@@ -99,13 +104,12 @@ def _first(reasons: Sequence[str], *, is_known: bool) -> str:
 def _queue(deliveries: Mapping[UUID, UUID], plans: Mapping[UUID, CollectionPlan], *, at: datetime) -> None:
     if not deliveries:
         return
+    wake_lanes(dict.fromkeys(deliveries.values(), at), account_at=at)
     new = [
         CollectionPlan(delivery_id=delivery_id, account_id=account_id)
         for delivery_id, account_id in deliveries.items()
         if delivery_id not in plans
     ]
     CollectionPlan.objects.bulk_create(new, ignore_conflicts=True)
-    lanes = [CollectionLane(account_id=account_id, next_at=at) for account_id in sorted({*deliveries.values()})]
-    CollectionLane.objects.bulk_create(lanes, ignore_conflicts=True)
     CollectionPlan.objects.filter(delivery__in=deliveries).update(asked_at=at, next_at=at)
     notify(DUE)

@@ -96,7 +96,7 @@ def test_three_days_are_stored_as_told_in_as_few_calls_as_can_be(
         )
         for place in range(3)
     ]
-    CollectionLane.objects.create(account=account, next_at=NOON)
+    CollectionLane.objects.create(account=account, next_at=NOON, ready_at=NOON)
     queue.plan_published(at=NOON + HOUR / 5)
     said: dict[tuple[UUID, int, datetime], int] = {}
     least = step = 0
@@ -369,7 +369,8 @@ def test_tasks_plan_what_is_out_and_collect_what_is_due(sandbox: Sandbox) -> Non
     tasks.plan()
     lately = set(CollectionPlan.objects.values_list("delivery", flat=True))
     tasks.plan_all()
-    CollectionLane.objects.filter(account=quiet, next_at__lte=timezone.now() + HOUR).update(next_at=timezone.now())
+    now = timezone.now()
+    CollectionLane.objects.filter(account=quiet, next_at__lte=now + HOUR).update(next_at=now, ready_at=now)
     tasks.collect()
 
     assert lately == {young.id}

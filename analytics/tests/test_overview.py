@@ -132,6 +132,7 @@ def test_deleted_posts_count_for_their_accounts_and_are_not_shown():
     [
         ("from=2026-11-31", ("from", "invalid")),
         ("to=2026-11-23T10:00:00Z", ("to", "invalid")),
+        ("from=2026-11-23&to=", ("to", "invalid")),
         ("from=0001-01-01", ("from", "overflow")),
         ("from=2026-11-02&to=2026-11-01", ("to", "before_from")),
         ("from=2025-01-01&to=2026-11-01", ("to", "too_long")),

@@ -11,9 +11,11 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from analytics.figures import LARGEST
-from analytics.models import LatestMetrics, MetricSample, Rollup
+from analytics import recording
+from analytics.figures import FIGURES, LARGEST
+from analytics.models import LatestMetrics, MetricAlertHit, MetricSample, Rollup
 from analytics.recording import AccountFigures, Sample, quarter_of, record, record_accounts
+from analytics.services.alerts import create_alert
 from analytics.tests.factories import NOON, make_published
 from posts.tests.factories import make_delivery
 from webhooks.models import Event
@@ -130,6 +132,49 @@ def test_recorders_at_once_lose_nothing_and_count_nothing_twice():
         assert stored(delivery, "views", "views_gain") == [(10, 10), *((total, 1) for total in range(11, 20))]
         rollups = Rollup.objects.filter(account=delivery.account).order_by("starts_at")
         assert list(rollups.values_list("views", flat=True)) == [10, *[1] * 9]
+
+
+def test_samples_in_order_are_stored_by_the_same_rules_in_sql_and_in_python(monkeypatch):
+    """What PostgreSQL does by itself beside what is done for SQLite, and for late samples."""
+    chance = random.Random(7)
+    alike = [make_published(), make_published()]
+    for one in alike:
+        make_endpoint(workspace=one.workspace, events=["analytics.updated", "analytics.threshold"])
+        create_alert(one.workspace, by=one.workspace.members.get(), figure="likes", threshold=1)
+
+    told = [{"views": 2**70}, {}]
+    for hour in range(25):
+        fresh = [{name: chance.choice([None, None, 0, 2, 3, -1]) for name in FIGURES} for _ in range(2)]
+        told = chance.choice([fresh, fresh, told or fresh])
+        extra = chance.choice([{}, {}, {"quotes": 1}])
+        for one in alike:
+            with monkeypatch.context() as patch:
+                if one == alike[1]:
+                    patch.setattr(recording, "record_in_order", lambda _: None)
+                samples = [
+                    Sample(one.id, NOON + hour * HOUR / 6, part, extra=extra, answer={"a": hour}, **figures)
+                    for part, figures in enumerate(told)
+                ]
+                assert record(samples, at=NOON) == 2
+
+    own = {"id", "delivery_id", "account_id", "alert_id"}
+    for model in (MetricSample, LatestMetrics, MetricAlertHit):
+        first, other = (list(model.objects.filter(delivery=one).order_by("id").values()) for one in alike)
+        assert strip(first, own) == strip(other, own) != []
+    first, other = (list(Rollup.objects.filter(account=one.account).order_by("id").values()) for one in alike)
+    assert strip(first, own) == strip(other, own) != []
+    first, other = (list(Event.objects.filter(workspace=one.workspace).order_by("id")) for one in alike)
+    assert [figures_in(event) for event in first] == [figures_in(event) for event in other] != []
+
+
+def strip(rows, names):
+    return [{name: value for name, value in row.items() if name not in names} for row in rows]
+
+
+def figures_in(event):
+    data = json.loads(event.body)["data"]
+    own = {"post_id", "alert_id", "account_id"}
+    return event.type, strip([data, *data.get("analytics", [])], {*own, "analytics"})
 
 
 def test_late_sample_moves_gains_and_rollups():

@@ -46,6 +46,18 @@ def test_rebuilt_rollups_are_what_recording_made_of_them():
     assert rollups() == before
 
 
+def test_a_quarter_without_samples_has_no_gains_and_is_still_told():
+    delivery = make_published()
+    Rollup.objects.create(account=delivery.account, starts_at=NOON, views=77)
+    record([Sample(delivery.id, NOON + 15 * MINUTE, likes=3)], at=NOON)
+    Rollup.objects.filter(starts_at__gt=NOON).update(views=77)
+
+    assert rebuild_rollups(NOON, NOON + 30 * MINUTE) == 1
+
+    account = delivery.account_id
+    assert rollups() == [(account, NOON, 0, None), (account, NOON + 15 * MINUTE, 0, 3)]
+
+
 def test_old_samples_are_forgotten_and_what_was_made_of_them_stays(settings):
     settings.ANALYTICS_KEEP_DAYS = 1
     delivery = make_published()

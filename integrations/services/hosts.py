@@ -10,12 +10,13 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Exists, Q
 
 from integrations import registry
 from integrations.contract import ClientApp, OAuthFlow, SignIn
 from integrations.errors import CallFailed, OperatorProblem
-from integrations.models import PlatformHost
+from integrations.models import GlobalPause, PlatformHost
+from integrations.services import global_pause
 from integrations.services.connectors import sign_in_for
 from integrations.services.operator_apps import operators_app
 from mastablasta.core.errors import DomainError, Invalid, NotThere, Unreachable
@@ -102,11 +103,13 @@ def reach(
         if known is not None and known.info:
             return known, sign_in_for(platform, base_url, known.info, name=sign_in)
         raise refused_instance(error, field=field) from error
-    host, _ = PlatformHost.objects.update_or_create(
+    host, is_new = PlatformHost.objects.update_or_create(
         platform=platform,
         host=host_name(base_url),
         defaults={"sign_in": sign_in, "base_url": base_url, "info": _with_learned(info, known), "info_at": at},
     )
+    if is_new:
+        global_pause.pause_new_host(host.id)
     return host, sign_in_for(platform, base_url, host.info, name=sign_in)
 
 
@@ -189,17 +192,18 @@ def pause_host(platform: str, host: str, *, reason: str, at: datetime) -> bool:
     """Stop all publishing to this host; False = it is paused already."""
     return bool(
         PlatformHost.objects.filter(platform=platform, host=host, paused_at=None).update(
-            paused_at=at, paused_reason=reason[:500], updated_at=at
+            paused_at=at, paused_reason=reason[:500], is_paused_globally=False, updated_at=at
         )
     )
 
 
 def resume_host(platform: str, host: str, *, at: datetime) -> bool:
-    """Publish to this host again; False = it was not paused."""
+    """Publish to this host again; False = it was not paused, or is paused with everything."""
     return bool(
         PlatformHost.objects.filter(platform=platform, host=host)
         .exclude(paused_at=None)
-        .update(paused_at=None, paused_reason="", updated_at=at)
+        .exclude(Exists(GlobalPause.objects.all()), is_paused_globally=True)
+        .update(paused_at=None, paused_reason="", is_paused_globally=False, updated_at=at)
     )
 
 

@@ -27,6 +27,7 @@ from integrations.services.connectors import sign_in_for
 from integrations.services.hosts import app_of
 from integrations.services.operator_apps import BY_PASSWORD
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
+from mastablasta.core import holds
 from mastablasta.core.errors import Conflict, Unreachable
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import Tally
@@ -259,8 +260,11 @@ def refresh_expiring(*, at: datetime, most: int = 200, for_s: float = 50) -> int
     """Renew the grants whose time has come (`renewed_from`), those not tried for longest first; returns how many.
 
     Ends after `most` grants or `for_s` seconds and one call. A grant that failed is left alone for RETRY_AFTER, a host
-    whose circuit is open until it closes; neither signs anybody out.
+    whose circuit is open until it closes; neither signs anybody out. An instance that is held (core/holds.py) renews
+    none: where a refresh ends the old token, it would take it from the instance that works.
     """
+    if holds.is_held():
+        return 0
     rows = _renewable(at=at).filter(expires_at__lte=at + 1.5 * LONGEST_AHEAD)
     rows = rows.exclude(~Q(error=""), updated_at__gt=at - RETRY_AFTER)
     times = rows.order_by("updated_at", "id").values_list("id", "expires_at", "refreshed_at")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from mastablasta.core.admin_base import ReadOnlyPage
-from mastablasta.core.models import Heartbeat, IdempotencyKey, Mail, RequestCount, Tally
+from mastablasta.core.models import Heartbeat, IdempotencyKey, InstanceRecord, Mail, RequestCount, Tally
 
 
 @admin.register(Heartbeat)
@@ -48,3 +48,8 @@ class RequestCountPage(ReadOnlyPage):
     list_display = ("key", "count", "ends_at")
     search_fields = ("key",)
     date_hierarchy = "ends_at"
+
+
+@admin.register(InstanceRecord)
+class InstanceRecordPage(ReadOnlyPage):
+    list_display = ("__str__", "restored_at", "backup_made_at")

@@ -1,24 +1,180 @@
-"""The bases of every page of Django admin: what an operator may see and do there."""
+"""The bases of every page of Django admin: whose rows a person sees there, and what they may do with them.
+
+The user model says who may do what in a workspace (`workspaces_allowing`), the group of a role what it may do with a
+kind of row at all (accounts/groups.py). A page says how its rows belong to a workspace, and the rest follows: lists,
+rows, what other pages find there (autocomplete) and actions.
+"""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from functools import reduce
+from typing import Any, ClassVar, cast
+from uuid import UUID
 
-from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+
+READ, WRITE, MANAGE = "read", "write", "manage"  # as accounts.roles.Action has them
+MOST_CHOICES = 50  # of a filter
+NOWHERE: frozenset[UUID] = frozenset()
+
+
+def workspaces_of(request: HttpRequest, action: str = READ) -> frozenset[UUID] | None:
+    """The workspaces where who asks may do `action` (READ, WRITE, MANAGE); None = in all, as site admins may.
+
+    One query for each request, however often it is asked.
+    """
+    allowing = getattr(request.user, "workspaces_allowing", None)  # who is not signed in has none
+    return NOWHERE if allowing is None else allowing(action)
+
+
+def may_read(request: HttpRequest, workspace_id: UUID) -> bool:
+    """Whether who asks may see the rows of that workspace."""
+    return _is_in(workspace_id, workspaces_of(request, READ))
+
+
+def may_write(request: HttpRequest, workspace_id: UUID) -> bool:
+    """Whether who asks may change what is in that workspace, and publish there."""
+    return _is_in(workspace_id, workspaces_of(request, WRITE))
+
+
+def is_site_admin(request: HttpRequest) -> bool:
+    """Whether who asks may do everything everywhere."""
+    return workspaces_of(request) is None
+
+
+def _is_in(workspace_id: UUID, allowed: frozenset[UUID] | None) -> bool:
+    return allowed is None or workspace_id in allowed
+
+
+class WorkspaceFilter(admin.SimpleListFilter):
+    """By workspace, of those that who asks may see; nothing to choose from where there is one or none."""
+
+    title = "workspace"
+    parameter_name = "workspace"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        self.path = model_admin.workspace_path
+        workspaces = _workspace_model(model_admin.model, self.path)._default_manager.filter(deleted_at=None)
+        if (seen := workspaces_of(request)) is not None:
+            workspaces = workspaces.filter(pk__in=seen)
+        found = workspaces.order_by("name", "pk").values_list("pk", "name")[:MOST_CHOICES]
+        choices = [(str(key), name) for key, name in found]
+        return choices if len(choices) > 1 else []
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return rows
+        is_known = self.value() in dict(self.lookup_choices)
+        return rows.filter(**{self.path: self.value()}) if is_known else rows.none()
+
+
+def badge(state: str, word: str) -> SafeString:
+    """A state as a column shows it: its word, on the colour that the style sheet has for `state`."""
+    return format_html('<span class="badge state-{}">{}</span>', state, word)
 
 
 class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """A page of rows. `hidden`: columns that no page shows or even reads, as secrets and what proves one."""
+    """A page of rows.
 
+    `title`: what the list is called; "" = as the model calls its rows.
+    `hidden`: columns that no page shows or even reads, as secrets and what proves one.
+    `workspace_path`: the way from a row to its workspace, as in a filter ("workspace", "delivery__workspace"); people
+    with staff access see the rows of their workspaces only. None = site admins only.
+    `reading`, `writing`: what a role has to allow in the workspace for its rows to be seen, and to be acted on; None =
+    site admins only.
+
+    An action that only looks says so by `@admin.action(permissions=["view"])`; each other one is offered to those alone
+    who may write somewhere, and gets only the chosen rows of workspaces where they may.
+    """
+
+    title: ClassVar[str] = ""
     hidden: ClassVar[tuple[str, ...]] = ()
+    workspace_path: ClassVar[str | None] = None
+    reading: ClassVar[str] = READ
+    writing: ClassVar[str | None] = WRITE
     show_full_result_count = False
     list_per_page = 50
     show_facets = admin.ShowFacets.NEVER
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {"title": self._list_title, **(extra_context or {})})
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().render_change_form(request, {**context, "list_title": self._list_title}, *args, **kwargs)
+
+    @property
+    def _list_title(self) -> str:
+        return self.title or capfirst(str(self.opts.verbose_name_plural))
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        own = super().get_list_filter(request)
+        return own if self.workspace_path in {None, "id"} else (WorkspaceFilter, *own)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer(*self.hidden)
+        """The rows that who asks may see, without what is hidden."""
+        return self.allowed(request, super().get_queryset(request).defer(*self.hidden), self.reading)
+
+    def allowed(self, request: HttpRequest, rows: QuerySet[Any], action: str | None) -> QuerySet[Any]:
+        """Those of `rows` in workspaces where who asks may do `action`; None = what site admins alone may."""
+        if is_site_admin(request):
+            return rows
+        if self.workspace_path is None or action is None:
+            return rows.none()
+        return rows.filter(**{f"{self.workspace_path}__in": workspaces_of(request, action)})
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_view_permission(request, obj) and self._reaches(request, obj, self.reading)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and self._reaches(request, None, self.writing)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and self._reaches(request, obj, self.writing)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._reaches(request, obj, self.writing)
+
+    def has_write_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether they may act on the row, without one on any: also where the form of a row changes nothing."""
+        return super().has_change_permission(request, obj) and self._reaches(request, obj, self.writing)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        may_act = self.has_write_permission(request)
+        offered = super().get_actions(request)
+        return {name: action for name, action in offered.items() if action and (may_act or _only_looks(action[0]))}
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *place: Any) -> Any:
+        """Django's own; what acts gets only those of the chosen rows that who asks may act on."""
+        offered = self.get_actions(request)
+        asked = [offered[name][0] for name in request.POST.getlist("action") if name in offered]
+        if all(_only_looks(function) for function in asked):
+            return super().response_action(request, queryset, *place)
+        writable = self.allowed(request, queryset, self.writing)
+        if not is_site_admin(request):
+            self._say_what_is_left_out(request, queryset, writable)
+        return super().response_action(request, writable, *place)
+
+    def _say_what_is_left_out(self, request: HttpRequest, rows: QuerySet[Any], writable: QuerySet[Any]) -> None:
+        if request.POST.get("select_across") != "1":
+            chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+            rows, writable = rows.filter(pk__in=chosen), writable.filter(pk__in=chosen)
+        if left_out := rows.count() - writable.count():
+            self.message_user(request, f"Left out, as your role there does not allow it: {left_out}.", messages.WARNING)
+
+    def _reaches(self, request: HttpRequest, row: Model | None, action: str | None) -> bool:
+        """Whether they may do `action` in the row's workspace; without a row, in any."""
+        if is_site_admin(request):
+            return True
+        if self.workspace_path is None or action is None:
+            return False
+        workspaces = workspaces_of(request, action) or NOWHERE
+        return bool(workspaces) if row is None else _workspace_of(row, self.workspace_path) in workspaces
 
 
 class ReadOnlyPage(Page):
@@ -38,3 +194,20 @@ class ReadOnlyPage(Page):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change, **{**kwargs, "fields": ()})
+
+
+def _only_looks(action: Any) -> bool:
+    return getattr(action, "allowed_permissions", None) == ["view"]
+
+
+def _workspace_model(model: type[Model], path: str) -> type[Model]:
+    for name in path.split("__"):
+        model = cast("type[Model]", model._meta.get_field(name).related_model)
+    return model
+
+
+def _workspace_of(row: Model, path: str) -> UUID:
+    """The id of the workspace at the end of `path`, without reading the workspace."""
+    *before, last = path.split("__")
+    owner: Any = reduce(getattr, before, row)
+    return getattr(owner, owner._meta.get_field(last).attname)  # type: ignore[no-any-return]

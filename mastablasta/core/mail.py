@@ -17,7 +17,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from mastablasta.core import jobs
+from mastablasta.core import holds, jobs
 from mastablasta.core.crypto import Undecryptable
 from mastablasta.core.models import Mail
 
@@ -65,7 +65,9 @@ def write(recipient: str, template: str, context: dict[str, Any], *, at: datetim
 
 
 def send_due() -> None:
-    """The task: send what is due. A server that does not answer ends the run."""
+    """The task: send what is due. A server that does not answer ends the run; a held instance sends nothing."""
+    if holds.is_held():
+        return
     at, ends_at = timezone.now(), time.monotonic() + LONGEST_RUN_S
     server = get_connection()
     try:

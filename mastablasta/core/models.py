@@ -1,5 +1,5 @@
 """What every table shares, heartbeats of processes, counts for metrics and limits, mail, keys of requests that do their
-work once.
+work once, which instances may send.
 """
 
 from __future__ import annotations
@@ -297,3 +297,22 @@ class Mail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} to {self.recipient or 'nobody'}"
+
+
+class InstanceRecord(models.Model):
+    """Which instances may send from this database: one row (core/holds.py).
+
+    `identities`: theirs, as hex; [] after a restore. `restored_at`: when a backup was restored here, null once somebody
+    released it; `backup_made_at`: the moment that the backup shows.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    identities = models.JSONField(default=list)
+    restored_at = models.DateTimeField(null=True, blank=True)
+    backup_made_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="instance_record_once")]
+
+    def __str__(self) -> str:
+        return f"{len(self.identities)} instances may send"

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, connections
 from django.utils import timezone
 
-from mastablasta.core import jobs
+from mastablasta.core import holds, jobs
 from mastablasta.core.database_changes import DatabaseChanges
 from mastablasta.core.models import Heartbeat
 from mastablasta.ops import periodic
@@ -33,6 +33,8 @@ HORIZON = timedelta(seconds=1)  # rung ahead: a drain is up when its second begi
 LEAD = timedelta(seconds=3)  # without a beat for so long somebody else rings; without a drain's, the clock drains
 GRACE_S = 2.0  # work may be due for so long before the clock helps itself
 BEAT_S = 1.0
+SHOW_S = 2.0  # how often it shows that its instance may send and is at work
+SHOWN_FOR = timedelta(seconds=10)
 STAND_BY_S = 0.5
 STOP_S = 13.0
 
@@ -60,6 +62,8 @@ class Clock:
         self.helper: threading.Thread | None = None
         self.helps_since: datetime | None = None
         self.is_lost = False
+        self.is_held = False
+        self.shown_at: float | None = None
 
     def run(self) -> None:
         """Tick until told to stop; never raises for a database or a queue that is away."""
@@ -88,6 +92,9 @@ class Clock:
     def tick(self, at: datetime) -> float:
         """Do what `at` asks for and return how many seconds may pass until the next tick."""
         self.changes.listen()
+        if self._is_held():
+            return self._tick_held(at)
+        self._show_at_work(at)
         if not self._lead(at):
             return STAND_BY_S
         due_at = periodic.next_work_at()
@@ -99,6 +106,29 @@ class Clock:
         self._ring_webhooks(at)
         self._ring_periodic_tasks(at)
         return self._until(due_at, at)
+
+    def _tick_held(self, at: datetime) -> float:
+        """Keep the queue moving where nobody else does; whoever may send leads."""
+        self.leads = not Heartbeat.objects.alive(holds.BEATS, at=at, within=SHOWN_FOR) and Heartbeat.objects.lead(
+            "clock", owner=self.owner, at=at, within=LEAD, yields=True
+        )
+        if self.leads:
+            self._ring_periodic_tasks(at)
+        return TICK_S
+
+    def _show_at_work(self, at: datetime) -> None:
+        now = self.monotonic()
+        if self.shown_at is None or now >= self.shown_at + SHOW_S:
+            self.shown_at = now
+            holds.beat(at=at)
+
+    def _is_held(self) -> bool:
+        was_held, self.is_held = self.is_held, holds.is_held()
+        if self.is_held and not was_held and (hold := holds.current_hold()):
+            log.error("instance_is_held", reason=hold.reason, remedy=holds.REMEDY)
+        elif was_held and not self.is_held:
+            log.info("instance_is_released")
+        return self.is_held
 
     def _lead(self, at: datetime) -> bool:
         now = self.monotonic()

@@ -16,13 +16,13 @@ from uuid import uuid4
 import structlog
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from analytics.collection import queue as collection
 from integrations.models import Credential, OAuthState
-from mastablasta.core import crypto, jobs
+from mastablasta.core import crypto, holds, jobs
 from mastablasta.core.models import PROGRESS, Heartbeat
 from mastablasta.core.time_scale import scaled
 from mastablasta.ops import periodic
@@ -171,6 +171,8 @@ def clock() -> Finding:
 
 def due_work() -> Finding:
     """Whether what can be done now is done. What waits for a person, an account, a platform or a window cannot."""
+    if holds.is_held():
+        return Finding(True, "This instance is held: nothing is sent until a person releases it.")
     at = timezone.now()
     due_at = periodic.next_work_at()
     if due_at is None or due_at > at:
@@ -186,7 +188,9 @@ def due_work() -> Finding:
 
 
 def publishing() -> Finding:
-    """Whether what falls due goes out: somebody watches the clock, somebody works, and what is due moves."""
+    """Whether what falls due goes out: it may, somebody watches the clock, somebody works, and what is due moves."""
+    if hold := holds.current_hold():
+        return Finding(False, hold.reason)
     found = [due_work(), clock(), worker()]
     return next((finding for finding in found if not finding.ok), found[0])
 
@@ -283,3 +287,12 @@ def flags() -> dict[str, bool]:
     """What /api/v2/status says: which parts of the program work now."""
     found = findings(STATUS)
     return {name: finding.ok for name, finding in found.items()}
+
+
+def hold_reason() -> str:
+    """Why this instance sends nothing, for everybody to read; "" = it is not held, or nobody can tell."""
+    try:
+        hold = holds.current_hold() if holds.is_held() else None
+    except (DatabaseError, InterfaceError):
+        return ""
+    return "" if hold is None else hold.reason

@@ -27,8 +27,11 @@ CHECKS = {
 def home(request: HttpRequest) -> HttpResponse:
     """The page. It says of the instance what /readyz says, and nothing of anybody who uses it."""
     found = health.findings(health.READY)
+    faults = [(CHECKS[name], finding.detail) for name, finding in found.items() if not finding.ok]
+    if found["database"].ok and found["migrations"].ok and (reason := health.hold_reason()):
+        faults.append(("Publishing", reason))
     shown = {
-        "faults": [(CHECKS[name], finding.detail) for name, finding in found.items() if not finding.ok],
+        "faults": faults,
         "simulator": f"http://127.0.0.1:{settings.SANDBOX_PORT}/" if settings.IS_DEVELOPMENT else "",
     }
     response = render(request, "home.html", shown)

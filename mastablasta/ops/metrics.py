@@ -26,6 +26,7 @@ from integrations.querysets import PROMISED
 from integrations.services.forecast import sign_ins_that_end
 from integrations.services.tokens import ends_by
 from integrations.states import CredentialState
+from mastablasta.core import holds
 from mastablasta.core.models import PROGRESS, Heartbeat, Mail, Tally
 from mastablasta.ops import periodic
 from media_library.models import Asset, AssetStatus, Rendition
@@ -87,6 +88,7 @@ def _capped(rows: QuerySet[Any, Any]) -> int:
 
 def _work() -> Iterator[Metric]:
     at = timezone.now()
+    yield _gauge("held", "1 while this instance sends nothing until a person releases it", {(): float(holds.is_held())})
     due_at = periodic.next_work_at()
     lag_s = max(0.0, (at - due_at).total_seconds()) if due_at else 0.0
     yield _gauge("due_lag_seconds", "How long the oldest work that could be done waits for a worker", {(): lag_s})

@@ -97,6 +97,7 @@ class StatusSerializer(serializers.Serializer[Any]):
     media = serializers.BooleanField(help_text="Files can be kept, and their previews and renditions are made.")
     analytics = serializers.BooleanField(help_text="Figures are collected.")
     webhooks = serializers.BooleanField(help_text="Events are delivered.")
+    held = serializers.CharField(required=False, help_text="Only while nothing is sent until a person says so: why.")
     timestamp = serializers.DateTimeField()
     mode = serializers.ChoiceField(["development", "production"])
 
@@ -117,6 +118,7 @@ class Status(ApiView):
     )
     def get(self, _: Request) -> Response:
         flags = health.flags()
-        answer = {**flags, "timestamp": timezone.now(), "mode": settings.MODE}
+        held = {"held": reason} if flags["database"] and (reason := health.hold_reason()) else {}
+        answer = {**flags, **held, "timestamp": timezone.now(), "mode": settings.MODE}
         status = 200 if flags["database"] else 503
         return Response(StatusSerializer(answer).data, status=status, headers={"Cache-Control": "no-store"})

@@ -25,6 +25,7 @@ from django.utils import timezone
 from integrations.contract import LeaseLost
 from integrations.models import PlatformHost
 from integrations.services.circuits import is_silence
+from mastablasta.core import holds
 from mastablasta.core.models import PROGRESS, Counted, Heartbeat, Tally
 from mastablasta.core.time_scale import scaled
 from posts.engine.blockers import Blocker
@@ -84,8 +85,11 @@ def drain(
 
     It takes nothing new after `at_most_s`, or once `should_stop` says so: then it hands back what it has not begun
     and waits for what is in flight, up to LAST_CALL_S or STOP_S. Runs any number of times at once, on any number of
-    machines. `watch` is shown the report as it grows.
+    machines. `watch` is shown the report as it grows. An instance that is held (core/holds.py) does nothing.
     """
+    if holds.is_held():
+        log.warning("drain_is_held")
+        return DrainReport()
     return _Drain(worker, should_stop, at_most_s, threads or settings.PUBLISH_THREADS).run(watch)
 
 
@@ -264,6 +268,9 @@ class _Drain:
         """Whether a claim would find something; reads only, so an idle drain takes no write lock."""
         if not self._free_slots():
             return False
+        if holds.is_held():
+            self.next_ready_at, self.more_may_be_due = None, False
+            return False
         if not self.more_may_be_due or not self.in_flight:
             self.next_ready_at = claims.next_ready_at()
             self.more_may_be_due = self.next_ready_at is not None and self.next_ready_at <= timezone.now()
@@ -271,7 +278,8 @@ class _Drain:
 
     def _commit(self, *, claims_more: bool = True) -> None:
         at = timezone.now()
-        free = self._free_slots() if claims_more and (self.more_may_be_due or self.done) else 0
+        may_claim = claims_more and (self.more_may_be_due or self.done) and not holds.is_held()
+        free = self._free_slots() if may_claim else 0
         if forgotten := {done.job.host_id for done in self.done} - self.hosts.keys():
             self.hosts |= PlatformHost.objects.in_bulk(list(forgotten))
         self.done, weights = assess_hosts(self.done, self.hosts)

@@ -173,8 +173,12 @@ def _promise(post: Post, deliveries: Iterable[Delivery], *, due_at: datetime) ->
 
 
 def _store(new: Sequence[Made], *, at: datetime) -> None:
-    """Nobody sees these rows before the transaction ends, and the lanes are woken last."""
-    Post.objects.bulk_create([one.post for one in new])
+    """Nobody sees these rows before the transaction ends, and the lanes are woken last.
+
+    Posts are stored in the order of their external ids: two requests with the same ones wait for each other at the
+    first of them, and never each for what the other has.
+    """
+    Post.objects.bulk_create(sorted((one.post for one in new), key=lambda post: post.external_id or ""))
     PostTag.objects.bulk_create(chain.from_iterable(drafts.tags_of(one.post, one.draft.tags) for one in new))
     PostMedia.objects.bulk_create(chain.from_iterable(media.uses_of(one.post, one.draft.media) for one in new))
     deliveries = list(chain.from_iterable(one.deliveries for one in new))

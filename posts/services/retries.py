@@ -42,14 +42,18 @@ class Chosen:
     platform: str = ""
     code: str = ""
     since: datetime | None = None
+    deliveries: frozenset[UUID] | None = None
 
     def covers(self, delivery: Delivery) -> bool:
         is_late_enough = self.since is None or delivery.updated_at >= self.since
-        return self.platform in {"", delivery.platform} and self.code in {"", delivery.error_code} and is_late_enough
+        is_named = self.deliveries is None or delivery.id in self.deliveries
+        is_such = self.platform in {"", delivery.platform} and self.code in {"", delivery.error_code}
+        return is_such and is_late_enough and is_named
 
     def among(self, deliveries: DeliveryQuerySet) -> DeliveryQuerySet:
         wanted = {"platform": self.platform, "error_code": self.code, "updated_at__gte": self.since}
-        return deliveries.filter(**{name: value for name, value in wanted.items() if value})
+        found = deliveries.filter(**{name: value for name, value in wanted.items() if value})
+        return found if self.deliveries is None else found.filter(id__in=self.deliveries)
 
 
 ANY = Chosen()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.db import connection, transaction
 from rest_framework.test import APIClient
 
 from accounts.models import Membership, Workspace
@@ -115,3 +118,53 @@ def test_who_comes_second_in_a_race_is_told_the_same(client: APIClient, workspac
         assert [one["content"] for one in answer.json()["successful"]] == done
         assert [(one["index"], one["code"]) for one in answer.json()["failed"]] == [(1, "external_id_taken")]
     assert Post.objects.in_workspace(workspace).count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time, who waits for nobody")
+def test_requests_with_the_same_ids_in_another_order_do_not_hang_each_other(
+    client: APIClient, workspace: Workspace
+) -> None:
+    """Who has stored `a` finds `b` free, though a request that waits for `a` named `b` first."""
+    posts = [{"content": name, "external_id": name} for name in "ba"]
+    answers: list[Any] = []
+
+    def create() -> None:
+        try:
+            answers.append(client.post("/api/v2/bulk/posts/create", {"posts": posts}))
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        make_post(workspace=workspace, external_id="a")
+        other = threading.Thread(target=create)
+        other.start()
+        while not _somebody_waits():
+            assert other.is_alive()
+            time.sleep(0.01)
+        make_post(workspace=workspace, external_id="b")
+    other.join()
+
+    assert [(one["index"], one["code"]) for one in answers[0].json()["failed"]] == [
+        (0, "external_id_taken"),
+        (1, "external_id_taken"),
+    ]
+    assert set(Post.objects.in_workspace(workspace).values_list("content", "external_id")) == {
+        ("Hello", "a"),
+        ("Hello", "b"),
+    }
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone() is not None
+
+
+def test_posts_of_a_bulk_keep_their_order_whatever_their_ids(client: APIClient) -> None:
+    posts = [{"content": str(number), "external_id": name} for number, name in enumerate("dbac")]
+
+    client.post("/api/v2/bulk/posts/create", {"posts": posts})
+
+    listed = client.get(POSTS).json()["posts"]
+    assert [one["content"] for one in listed] == ["3", "2", "1", "0"]

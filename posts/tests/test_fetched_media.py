@@ -89,7 +89,7 @@ def test_operator_is_told_that_such_a_platform_calls_https_only(settings: Settin
 
     [warning] = files_can_be_fetched()
 
-    assert (warning.id, "PUBLIC_URL: media for Instagram is fetched" in warning.msg) == ("mastablasta.W004", True)
+    assert (warning.id, "PUBLIC_URL: media for Instagram is fetched" in warning.msg) == ("mastablasta.W006", True)
     settings.IS_HTTPS = True
     assert files_can_be_fetched() == []
     settings.IS_HTTPS, settings.META_APP_ID, settings.INSTAGRAM_APP_ID = False, "", ""

@@ -20,6 +20,8 @@ from accounts.services.password_reset import token_of
 from accounts.tests.factories import make_invitation, make_membership, make_user, make_workspace
 from analytics.recording import Sample, record
 from analytics.tests.factories import NOON, make_published
+from integrations.models import SocialAccount
+from integrations.tests.factories import make_account
 from media_library.models import Asset
 from media_library.tests.factories import clip, make_asset, make_rendition, moving, photo, still
 from media_library.tests.test_admin import LIST as FILES
@@ -204,6 +206,72 @@ def test_admin_in_chromium_is_quiet_and_asks_nobody_else():
         assert foreign(page, base) == []
 
 
+def test_pages_of_the_admin_are_readable_by_day_and_night_and_on_a_phone():
+    person, workspace = make_user(site_role=SiteRole.ADMIN), make_workspace(name="Harbour Museum")
+    account = make_account(workspace=workspace, state="needs_reauth")
+    make_delivery(account, due_at=timezone.now() + timedelta(days=1), content="The lighthouse opens on Saturday")
+    failed = {"state": "failed", "next_attempt_at": None, "error_message": "The platform refused the picture."}
+    delivery = make_delivery(account, content="At dusk", **failed)
+    pages = {
+        "dashboard": "/admin/",
+        "triage": "/admin/triage/",
+        "cause": "/admin/triage/group/?state=failed&code=&platform=mastodon",
+        "pause": "/admin/triage/everything/pause/",
+        "delivery": address(Delivery, "change", delivery.pk),
+        "accounts": address(SocialAccount, "changelist"),
+        "person": address(User, "change", person.pk),
+    }
+
+    with served() as base, browser() as page:
+        page.open(f"{base}/admin/login/")
+        assert page.faint_texts() == []
+        page.run("document.querySelector('label').style.color = '#999'")
+        assert page.faint_texts() == ["Email:"]
+        page.sign_in(base, session_of(person))
+        for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)):
+            page.shown_as(width=width, scheme=scheme)
+            for name, path in pages.items():
+                page.open(f"{base}{path}")
+                page.wait("document.body.innerText.includes('MastaBlasta')")
+                keep_picture(page, f"admin-{name}-{scheme}-{width}.png")
+                assert page.faint_texts() == [], (name, scheme, width)
+                assert page.run("document.documentElement.scrollWidth") <= width, (name, scheme, width)
+
+        assert page.complaints == []
+        assert foreign(page, base) == []
+
+
+def test_triage_is_worked_through_by_keyboard():
+    """From the groups into one, two rows picked, retried once the preview is confirmed."""
+    failed = {"state": "failed", "next_attempt_at": None, "error_code": "timed_out", "error_retryable": True}
+    deliveries = [make_delivery(make_account(handle=f"@keeper{number}"), **failed) for number in range(3)]
+
+    with served() as base, browser() as page:
+        page.sign_in(base, session_of(make_user(site_role=SiteRole.ADMIN)))
+        page.open(f"{base}/admin/triage/")
+        press(page, "j")
+        page.run("document.activeElement.click()")  # as Enter does
+        page.wait("location.pathname.endsWith('/group/') && document.readyState === 'complete'")
+        for key in ("j", "x", "j", "x"):
+            press(page, key)
+        page.run("document.querySelector('button[value=retry]').click()")
+        page.wait("document.body.innerText.includes('Retries 2 that were not sent.')")
+        page.wait("document.readyState === 'complete'")
+        assert page.run("document.activeElement.textContent") == "Retry"
+        page.run("document.activeElement.click()")
+        page.wait("document.body.innerText.includes('Retried: 2.')")
+
+        assert page.complaints == []
+        assert foreign(page, base) == []
+    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["failed", "queued", "queued"]
+    assert Delivery.objects.get(state="failed").id == deliveries[0].id  # the newest come first
+
+
+def press(page: Page, key: str) -> None:
+    page.send("Input.dispatchKeyEvent", type="keyDown", key=key, text=key)
+    page.send("Input.dispatchKeyEvent", type="keyUp", key=key)
+
+
 def test_grid_and_page_in_chromium_are_quiet_in_light_and_dark():
     person, workspace = make_user(site_role=SiteRole.ADMIN), make_workspace(name="Harbour Museum")
     for number in range(7):
@@ -275,10 +343,7 @@ def assert_selecting_works(page: Page, base: str) -> None:
 @pytest.mark.parametrize("width", [1300, 360])
 def test_first_page_is_readable_by_day_and_night_and_on_a_phone(scheme: str, width: int) -> None:
     with served() as address, browser() as page:
-        page.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        page.send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500
-        )
+        page.shown_as(width=width, scheme=scheme)
         page.open(f"{address}/")
         page.wait("document.styleSheets.length === 1 && document.querySelector('h1').innerText === 'MastaBlasta'")
         keep_picture(page, f"first-page-{scheme}-{width}.png")

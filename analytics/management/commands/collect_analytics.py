@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from analytics.collection import queue
+from analytics.collection import lanes, queue
 from analytics.collection.collector import CollectReport, collect
 from analytics.models import CollectionPlan
 from mastablasta.core import jobs
@@ -36,6 +36,7 @@ class Command(ProgressCommand):
         stop = threading.Event()
         before = {signum: signal.signal(signum, lambda *_: stop.set()) for signum in (signal.SIGTERM, signal.SIGINT)}
         queue.plan_published(at=timezone.now())
+        lanes.park_lanes(at=timezone.now())
         if options["now"]:
             queue.make_all_due(at=timezone.now())
         due = CollectionPlan.objects.filter(next_at__lte=timezone.now()).order_by()

@@ -34,10 +34,14 @@ def fetch(http: Http, ids: Sequence[str]) -> dict[str, Metrics]:
     if not asked:
         return {}
     answer = _posts(http, asked, private=True)
-    found = _read(answer, may_have_private=True)
-    hidden = {text_in(error, "resource_id", "value") for error in _hidden_in(answer)}
+    fields = answer.fields()
+    found = _read(answer, fields, may_have_private=True)
+    hidden = {text_in(error, "resource_id", "value") for error in _hidden_in(fields)}
     left = [one for one in asked if one in hidden and one not in found]
-    return {**found, **(_read(_posts(http, left, private=False), may_have_private=False) if left else {})}
+    if not left:
+        return found
+    answer = _posts(http, left, private=False)
+    return {**found, **_read(answer, answer.fields(), may_have_private=False)}
 
 
 def fetch_account(http: Http) -> AccountMetrics:
@@ -76,8 +80,7 @@ def _is_young(remote_id: str) -> bool:
     return datetime.now(moment.tzinfo) - moment < PRIVATE_FOR + timedelta(days=1)
 
 
-def _read(answer: Response, *, may_have_private: bool) -> dict[str, Metrics]:
-    fields = answer.fields()
+def _read(answer: Response, fields: Mapping[str, Any], *, may_have_private: bool) -> dict[str, Metrics]:
     if not isinstance(fields.get("data"), list) and next(problems_in(fields), None) is None:
         raise error_in(answer)
     views = {
@@ -85,9 +88,9 @@ def _read(answer: Response, *, may_have_private: bool) -> dict[str, Metrics]:
         for item in objects_in(object_in(fields, "includes"), "media")
     }
     return {
-        text_in(post, "id"): _metrics(post, views, answer.received_at, may_have_private=may_have_private)
+        remote_id: _metrics(post, views, answer.received_at, may_have_private=may_have_private)
         for post in objects_in(fields, "data")
-        if text_in(post, "id")
+        if (remote_id := text_in(post, "id"))
     }
 
 
@@ -113,6 +116,6 @@ def _metrics(
     )
 
 
-def _hidden_in(answer: Response) -> list[Mapping[str, Any]]:
-    errors = objects_in(answer.fields(), "errors")
+def _hidden_in(fields: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    errors = objects_in(fields, "errors")
     return [error for error in errors if text_in(error, "type").rpartition("/")[2] == _HIDDEN]

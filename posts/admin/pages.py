@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from mastablasta.core.admin_base import ReadOnlyPage
+from mastablasta.core.admin_base import ReadOnlyPage, badge
 from mastablasta.core.errors import Conflict
+from posts.admin.acting import look_at
+from posts.admin.delivery_page import context_of
+from posts.admin.post_page import PostList, outcome_of, platforms_of, previews_of
 from posts.api.import_export_views import file_of_posts
 from posts.import_export.admin_page import import_page
 from posts.models import OPEN_BULK, Attempt, BulkChunk, BulkJob, Delivery, Lane, Post, PostMedia, PostTag
 from posts.services import bulk_jobs
+from posts.services.bulk_actions import BulkAction
 
 
 class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
@@ -44,7 +50,11 @@ class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in
 
 @admin.register(Post)
 class PostPage(ReadOnlyPage):
-    list_display = ("beginning", "status", "workspace", "author", "post_type", "scheduled_at", "created_at")
+    workspace_path = "workspace"
+    list_display = (
+        "beginning", "status_badge", "platforms", "outcome", "scheduled_at", "published_at", "author", "workspace",
+        "created_at",
+    )  # fmt: skip
     list_filter = ("status", "post_type", ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("content", "author__email", "workspace__name", "=id", "=external_id")
     actions = ("export_as_csv",)
@@ -52,16 +62,29 @@ class PostPage(ReadOnlyPage):
     list_select_related = ("workspace", "author")
     inlines = (DeliveryRows,)
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PostList
+
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("posts/triage.css",)}
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        post = self.get_object(request, object_id)
+        own = {} if post is None else {"previews": previews_of(post)}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **own})
+
     def get_urls(self) -> list[URLPattern]:
         own = path("import/", self.admin_site.admin_view(self.import_file), name="posts_post_import")
         return [own, *super().get_urls()]
 
     def import_file(self, request: HttpRequest) -> HttpResponse:
-        if not self.has_view_permission(request):
+        if not self.has_write_permission(request):
             raise PermissionDenied
         return import_page(request, self)
 
-    @admin.action(description="Export as CSV, as an import takes it; without the deleted ones")
+    @admin.action(permissions=["view"], description="Export as CSV, as an import takes it; without the deleted ones")
     def export_as_csv(self, request: HttpRequest, rows: QuerySet[Post]) -> StreamingHttpResponse:
         return file_of_posts(rows.filter(deleted_at=None).order_by("created_at", "id"), "csv")
 
@@ -69,9 +92,22 @@ class PostPage(ReadOnlyPage):
     def beginning(self, post: Post) -> str:
         return post.content[:80] or "(no text)"
 
+    @admin.display(description="Status", ordering="status")
+    def status_badge(self, post: Post) -> SafeString:
+        return badge(post.status, post.get_status_display())
+
+    @admin.display(description="Platforms")
+    def platforms(self, post: Post) -> str:
+        return platforms_of(post)
+
+    @admin.display(description="Deliveries")
+    def outcome(self, post: Post) -> str:
+        return outcome_of(post)
+
 
 @admin.register(PostTag)
 class PostTagPage(ReadOnlyPage):
+    workspace_path = "post__workspace"
     list_display = ("name", "post")
     search_fields = ("name",)
     list_select_related = ("post",)
@@ -79,6 +115,7 @@ class PostTagPage(ReadOnlyPage):
 
 @admin.register(PostMedia)
 class PostMediaPage(ReadOnlyPage):
+    workspace_path = "post__workspace"
     list_display = ("post", "asset", "scope", "part", "position", "fit", "role")
     search_fields = ("asset__filename", "=post__id")
     list_select_related = ("post", "asset")
@@ -86,20 +123,55 @@ class PostMediaPage(ReadOnlyPage):
 
 @admin.register(Delivery)
 class DeliveryPage(ReadOnlyPage):
+    workspace_path = "workspace"
     hidden = ("lease_token", "progress", "fingerprint")
-    list_display = ("account", "state_word", "error_code", "error_message", "due_at", "tries", "workspace")
-    list_filter = ("state", "platform", "error_kind")
+    list_display = (
+        "beginning", "platform", "handle", "state_word", "error_message", "due_at", "author", "visible_calls", "tries",
+        "workspace",
+    )  # fmt: skip
+    list_filter = ("state", "platform", "error_kind", "post__status")
     search_fields = ("account__handle", "remote_id", "error_code", "error_message", "post__content", "=id")
     date_hierarchy = "due_at"
-    list_select_related = ("account", "workspace")
+    list_select_related = ("account", "workspace", "post__author")
+
+    class Media:
+        css: ClassVar[dict[str, tuple[str, ...]]] = {"all": ("posts/triage.css",)}
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        delivery = self.get_object(request, object_id)
+        own = {} if delivery is None else context_of(request, delivery)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **own})
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """With those of the triage: each shows first what it would do."""
+        offered = super().get_actions(request)
+        if self.has_write_permission(request):
+            chosen = [one for one in BulkAction if one != BulkAction.RESCHEDULE]  # which needs a time
+            offered |= {one.value: (look_at(one), one.value, f"{one.label} …") for one in chosen}
+        return offered
+
+    @admin.display(description="Post", ordering="post")
+    def beginning(self, delivery: Delivery) -> str:
+        return delivery.post.content[:80] or "(no text)"
+
+    @admin.display(description="Account", ordering="account__handle")
+    def handle(self, delivery: Delivery) -> str:
+        return delivery.account.handle
+
+    @admin.display(description="Author", ordering="post__author__email")
+    def author(self, delivery: Delivery) -> str:
+        return str(delivery.post.author or "")
 
     @admin.display(description="State", ordering="state")
-    def state_word(self, delivery: Delivery) -> str:
-        return str(delivery.state)
+    def state_word(self, delivery: Delivery) -> SafeString:
+        return badge(delivery.state, str(delivery.state))
 
 
 @admin.register(Attempt)
 class AttemptPage(ReadOnlyPage):
+    workspace_path = "delivery__workspace"
     hidden = ("lease_token",)
     list_display = ("delivery", "number", "kind", "started_at", "ended_at", "outcome", "http_status", "code", "message")
     list_filter = ("kind", "outcome", "http_status")
@@ -120,6 +192,7 @@ class LanePage(ReadOnlyPage):
 
 @admin.register(BulkJob)
 class BulkJobPage(ReadOnlyPage):
+    workspace_path = "workspace"
     list_display = (
         "kind", "status", "progress", "successful", "failed", "workspace", "author", "created_at", "finished_at",
     )  # fmt: skip
