@@ -50,7 +50,7 @@ POLL_STATUS = fields(
     }
 )
 MEDIA_STATUS = fields(_STATUS | {"status": TEXT, "media_ids!": Items(TEXT)})
-UPLOAD = fields({"file!": FILE, "description": TEXT})
+UPLOAD = fields({"file!": FILE, "description": TEXT, "focus": TEXT})
 
 _APP = {"client_id!": TEXT, "client_secret!": TEXT}
 EXCHANGE = fields(

@@ -13,6 +13,8 @@ STATUSES = Source("https://docs.joinmastodon.org/methods/statuses/#create", READ
 MANY = Source("https://docs.joinmastodon.org/methods/statuses/#index", READ)
 RATES = Source("https://docs.joinmastodon.org/api/rate-limits/", READ)
 
+_SHARE = r"[+-]?(0(\.\d{1,6})?|1(\.0{1,6})?)"
+
 STOCK_MEDIA = media_rule_of({})
 assert STOCK_MEDIA is not None  # noqa: S101  stock servers take media
 
@@ -43,6 +45,16 @@ CAPABILITIES = Capabilities(
                 "type": "string",
                 "pattern": "^[a-z]{2,3}(-[A-Za-z]{2,4})?$",
                 "description": "ISO 639-1, as `en`; left out: the account's own default.",
+            },
+            "focus": {
+                "type": "array",
+                "items": {
+                    "type": "string",
+                    "pattern": f"^({_SHARE},{_SHARE})?$",
+                    "description": "two numbers from -1 to 1, right and up from the middle, as 0.5,-0.2; or nothing.",
+                },
+                "description": "For each file of the first post, in order, what previews that cut it keep in sight, "
+                "as `0.5,-0.2`: -1 to 1, right and up from the middle. An empty text stands for the middle.",
             },
             "quoted_status_id": {
                 "type": "string",

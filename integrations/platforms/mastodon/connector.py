@@ -85,7 +85,8 @@ class MastodonConnector(Connector):
         (Takahe 0.11 does not), so a doubt is settled by `reconcile`, never by sending again.
         Source: https://docs.joinmastodon.org/methods/statuses/#create (read 2026-11-23).
         """
-        media = StatusMedia(self.http, self.target, step.part.media, progress)
+        focus = () if step.sent else step.content.options.get("focus") or ()
+        media = StatusMedia(self.http, self.target, step.part.media, progress, focus=focus)
         if waits := media.go_on():
             return waits
         body = {"status": step.part.text, **self._options_of(step)}

@@ -39,6 +39,10 @@ def post_problems(content: Content, target: Target | None) -> Iterator[FieldProb
     yield from _of_answers(content, target, where)
     yield from _of_duration(content, target, where)
     yield from _of_quote(content, target, where)
+    focus, files = content.options.get("focus"), len(content.parts[0].media)
+    if isinstance(focus, list) and len(focus) > files:
+        message = f"There are more focus points than files in the first post ({files}); leave the rest out."
+        yield _option("focus", "too_many", message, limit=files, actual=len(focus))
 
 
 def _of_answers(content: Content, target: Target | None, where: str) -> Iterator[FieldProblem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -133,6 +134,14 @@ class TestMastodon(MediaContract):
         assert rule.animations is not None
         assert (rule.max_images, rule.alt_text_limit, rule.images.max_bytes) == (9, 700, 4_999_999)
         assert (rule.images.mime_types, rule.animations.mime_types) == (("image/png",), ("video/mp4",))
+
+    def test_focus_of_each_file_arrives(self, anna: SignedInAccount, folder: MediaFolder) -> None:
+        content = replace(with_media(*(folder.picture() for _ in range(3))), options={"focus": ["", "0.5,-0.25"]})
+
+        published = go_on(anna, step_of(content), InMemoryProgress())
+
+        shown = anna.connector.http.get(f"/api/v1/statuses/{published.remote_id}").json()["media_attachments"]
+        assert [one["meta"].get("focus") for one in shown] == [None, {"x": 0.5, "y": -0.25}, None]
 
     def test_file_that_is_just_small_enough_is_taken(self, sandbox: Sandbox, folder: MediaFolder) -> None:
         sandbox.instance("mastodon", image_size_limit=1_000)

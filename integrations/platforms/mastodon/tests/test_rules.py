@@ -78,5 +78,19 @@ def test_server_without_quotes_takes_none(version: str) -> None:
     assert problems_of(options, target=at(version=version)) == [(name, "option_not_supported") for name in options]
 
 
+@pytest.mark.parametrize(
+    ("focus", "problems"),
+    [
+        (["", "0.5,-0.25"], []),
+        (["-1,1.0"], []),
+        (["1.1,0"], [("focus", "invalid_format")]),
+        (["0.5"], [("focus", "invalid_format")]),
+        (["0,0", "0,0", "0,0"], [("focus", "too_many")]),
+    ],
+)
+def test_focus_is_a_point_in_each_file(focus: list[str], problems: list[tuple[str, str]]) -> None:
+    assert problems_of({"focus": focus}, PICTURE, PICTURE) == problems
+
+
 def test_poll_has_no_files() -> None:
     assert problems_of(POLL, PICTURE) == [("poll_options", "contradiction")]

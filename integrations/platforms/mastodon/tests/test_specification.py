@@ -111,7 +111,8 @@ def test_options_that_we_offer_are_described() -> None:
 
     polls = {name.removeprefix("poll_") for name in offered if name.startswith("poll_")}
     assert polls == POLL_STATUS.known["poll"].known.keys()  # type: ignore[attr-defined]
-    assert {name for name in offered if not name.startswith("poll_")} <= TEXT_STATUS.known.keys()
+    assert {name for name in offered if not name.startswith("poll_")} <= TEXT_STATUS.known.keys() | {"focus"}
+    assert "focus" in UPLOAD.known
     assert set(offered["visibility"]["enum"]) <= set(TEXT_STATUS.known["visibility"].options)
 
 
