@@ -58,7 +58,7 @@ CAPABILITIES = Capabilities(
             },
             "quoted_status_id": {
                 "type": "string",
-                "maxLength": 500,
+                "pattern": r"^([0-9]{1,20}|https?://\S{1,500})$",
                 "description": "The post that this one quotes: its id at the account's own server, or its address "
                 "there. From Mastodon 4.5. Of a thread it goes with the first post.",
             },

@@ -79,7 +79,7 @@ def _of_quote(content: Content, target: Target | None, where: str) -> Iterator[F
             message = f"{where} knows no quotes: Mastodon does from 4.5, and it runs {version or 'something else'}."
             yield _option(name, "option_not_supported", f"{message} Leave {name} out.")
     named = content.options.get("quoted_status_id")
-    if isinstance(named, str) and not status_id_of(named, target):
+    if isinstance(named, str) and named.startswith("http") and not status_id_of(named, target):
         message = (
             f"Name the quoted post by its id or its address at {where}: search for it there if it is from elsewhere."
         )

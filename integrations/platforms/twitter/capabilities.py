@@ -88,7 +88,7 @@ CAPABILITIES = Capabilities(
             },
             "quote_tweet_id": {
                 "type": "string",
-                "maxLength": 300,
+                "pattern": r"^([0-9]{1,19}|https?://\S{1,300})$",
                 "description": "The post that this one quotes: its id, or its address at X. X lets apps of Enterprise "
                 "plans quote only. Of a thread it goes with the first post.",
             },

@@ -48,7 +48,7 @@ def _of_quote(content: Content, target: Target | None) -> Iterator[FieldProblem]
     named = content.options.get("quote_tweet_id")
     if not isinstance(named, str):
         return
-    if not post_id_of(named, target.base_url if target else API):
+    if named.startswith("http") and not post_id_of(named, target.base_url if target else API):
         message = (
             "Name the quoted post by its id or its address, such as https://x.com/anna/status/1346889436626259968."
         )
