@@ -316,6 +316,19 @@ class Connector(ABC):
         return len(content.parts) == 1 and not content.parts[0].media
 
     @classmethod
+    def lacks_options(cls, options: Mapping[str, Any]) -> bool:  # noqa: ARG003
+        """Whether `read_options` is to be asked for these `post_options`; here it never is. Pure."""
+        return False
+
+    @classmethod
+    def read_options(cls, options: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003
+        """What these options leave out and the pages tell that they name, for people to see and change beforehand.
+
+        Through the door, in at most ten seconds; {} = nothing is told, which is no failure.
+        """
+        return {}
+
+    @classmethod
     def hold_s(cls, target: Target) -> int:
         """How many seconds longer an absence is not believed there after a time-out. Pure.
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import structlog
 
 from mastablasta.core import jobs
 from mastablasta.core.models import Tally
 from posts.engine import publisher
 from posts.queue import claims
-from posts.services import bulk_jobs
+from posts.services import bulk_jobs, option_reading
 
 log = structlog.get_logger(__name__)
 
@@ -31,3 +33,7 @@ def work_on_bulk_jobs() -> None:
     from posts.api.bulk_items import STEPS  # the API's serializers: drains need none of it
 
     bulk_jobs.work(STEPS, should_stop=jobs.stop_requested)
+
+
+def read_options(post_id: str) -> None:
+    option_reading.read_options(UUID(post_id))

@@ -15,7 +15,7 @@ from mastablasta.core.errors import Conflict, DomainError, FieldProblem
 from posts import events
 from posts.models import Delivery, Post, PostMedia, PostTag
 from posts.queue import claims
-from posts.services import drafts, external_ids, guard, media, post_content, post_renditions
+from posts.services import drafts, external_ids, guard, media, option_reading, post_content, post_renditions
 from posts.services.drafts import Composed, Draft, Surroundings
 from posts.services.guard import Planned
 from posts.services.media import RequiredRendition
@@ -188,6 +188,7 @@ def _store(new: Sequence[Made], *, at: datetime) -> None:
         if one.post.status == PostStatus.SCHEDULED and any(one.composed.files.values()):
             forms |= post_renditions.required_for(one.post, one.composed.accounts, one.composed.files)
     post_renditions.require_all(forms.values(), at=at)
+    option_reading.require_reading([one.post for one in new if one.post.status == PostStatus.SCHEDULED], at=at)
     events.record_scheduled(
         (
             (one.post, [d.platform for d in one.deliveries])

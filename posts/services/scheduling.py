@@ -20,7 +20,7 @@ from media_library.services import renditions
 from posts import events
 from posts.models import Delivery, Post
 from posts.queue import claims
-from posts.services import guard, media, post_content, post_renditions
+from posts.services import guard, media, option_reading, post_content, post_renditions
 from posts.services.locks import Outcome, PostWithDeliveries, is_stopped, lock_posts, not_there, one_of
 from posts.services.media import Files
 from posts.services.post_content import AccountChoice
@@ -132,6 +132,7 @@ def schedule_posts(promises: Sequence[Promise], *, at: datetime) -> None:
     from now on.
     """
     post_renditions.require_renditions([(one.post, one.accounts, one.files) for one in promises], at=at)
+    option_reading.require_reading([one.post for one in promises], at=at)
     times = {one.post.id: one.post.scheduled_at for one in promises}
     waiting = Delivery.objects.filter(post__in=list(times), state__in=WAITING)
     due: dict[UUID, datetime] = {}

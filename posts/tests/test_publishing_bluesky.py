@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 from django.utils import timezone
@@ -77,6 +80,25 @@ def test_a_lost_answer_is_looked_up_and_nothing_is_sent_again(
     assert (delivery.state, delivery.remote_id) == ("published", seen["id"])
     assert outcomes(delivery) == [("send", "unknown"), ("reconcile", "published")]
     assert [call["operation"] for call in calls(sandbox, "publish", "lookup")] == ["publish", "lookup"]
+
+
+@pytest.mark.parametrize("effect", ["reset_before", "accept_then_reset"])
+def test_gate_whose_answer_was_lost_is_there_when_the_post_is_published(
+    sandbox: Sandbox, anna: SocialAccount, effect: str
+) -> None:
+    delivery = publish(anna, is_one_step=False)
+    Post.objects.filter(id=delivery.post_id).update(post_options={"bluesky": {"threadgate": []}})
+    sandbox.fault("bluesky", "other", effect)
+
+    run_until_settled(delivery)
+
+    [seen] = sandbox.posts("bluesky")
+    assert (delivery.state, delivery.remote_id, len(calls(sandbox, "publish"))) == ("published", seen["id"], 1)
+    assert outcomes(delivery) == [("send", "unknown"), ("reconcile", "published")]
+    gate = seen["id"].replace("feed.post", "feed.threadgate").removeprefix("at://").split("/")
+    query = urlencode(dict(zip(("repo", "collection", "rkey"), gate, strict=True)))
+    with urlopen(f"{sandbox.url}/bluesky/xrpc/com.atproto.repo.getRecord?{query}", timeout=10) as answer:
+        assert json.load(answer)["value"]["allow"] == []
 
 
 @pytest.mark.parametrize("effect", ["reset_before", "status_503", "html_502", "publish_without_id"])

@@ -81,7 +81,7 @@ def test_rate_limited_closes_the_window_for_posts(control: Control, amy: Session
         assert (seen(answer), rates(answer.headers)) == (TOO_MANY, (5_000, 0, "5000;w=3600"))
     assert first.headers["Retry-After"] == "2"
     assert opens_at - 1.2 < int(first.headers["RateLimit-Reset"]) < opens_at + 1  # rounded up
-    gate = {"createdAt": "2026-11-23T10:00:00Z"}
+    gate = {"post": f"at://{amy.did}/app.bsky.feed.post/{next_tid()}", "createdAt": "2026-11-23T10:00:00Z"}
     assert amy.put(gate, next_tid(), collection="app.bsky.feed.threadgate").status_code == 200
     time.sleep(max(0.0, opens_at - time.time()))
     assert amy.put(post(), next_tid()).status_code == 200

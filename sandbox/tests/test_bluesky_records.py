@@ -19,7 +19,8 @@ from sandbox.tests.clients import Control
 
 RKEY = "3jzfcijpj2z2a"
 RECORD_PREFIX = "Invalid app.bsky.feed.post record: "
-GATE = "app.bsky.feed.threadgate"
+GATE, POSTGATE = "app.bsky.feed.threadgate", "app.bsky.feed.postgate"
+LIST = "app.bsky.graph.list"
 
 
 def test_put_publishes_and_the_world_sees_it(control: Control, bluesky: Service, amy: Session) -> None:
@@ -206,7 +207,7 @@ def test_good_posts_are_kept_as_they_came(amy: Session, changes: dict[str, Any])
         ),
         (
             {"embed": {"$type": "app.bsky.embed.record", "record": {}}},
-            "app.bsky.embed.record is not simulated at $.record.embed",
+            'Missing required key "uri" at $.record.embed.record',
         ),
     ],
 )
@@ -249,15 +250,48 @@ def test_type_is_filled_in_and_must_fit(amy: Session) -> None:
 
 
 def test_other_kinds_of_records_are_kept_but_are_no_posts(control: Control, bluesky: Service, amy: Session) -> None:
-    record = {"$type": GATE, "post": f"at://{amy.did}/{POSTS}/{RKEY}", "createdAt": CREATED_AT}
+    record = {"$type": LIST, "name": "Birds"}
 
-    answer = amy.put(record, RKEY, collection=GATE)
+    answer = amy.put(record, RKEY, collection=LIST)
 
     assert answer.json()["validationStatus"] == "unknown"
     assert control.posts() == []
-    read = bluesky.read("com.atproto.repo.getRecord", repo=amy.did, collection=GATE, rkey=RKEY)
+    read = bluesky.read("com.atproto.repo.getRecord", repo=amy.did, collection=LIST, rkey=RKEY)
     assert read["value"] == record
     assert control.requests(platform="bluesky")[1]["operation"] == "other"
+
+
+def rule(name: str, **more: str) -> dict[str, str]:
+    return {"$type": f"{GATE}#{name}Rule", **more}
+
+
+@pytest.mark.parametrize(
+    ("collection", "says", "problem"),
+    [
+        (GATE, {}, ""),
+        (GATE, {"allow": []}, ""),
+        (GATE, {"allow": [rule("mention"), rule("list", list=f"at://did:plc:a/{LIST}/3k")]}, ""),
+        (GATE, {"allow": [rule("follower")] * 6}, "array too big (maximum 5, got 6) at $.record.allow"),
+        (GATE, {"allow": [rule("list")]}, 'Missing required key "list" at $.record.allow[0]'),
+        (GATE, {"allow": [rule("list", list="birds")]}, "Invalid AT URI at $.record.allow[0].list"),
+        (POSTGATE, {"embeddingRules": [{"$type": f"{POSTGATE}#disableRule"}]}, ""),
+        (POSTGATE, {"embeddingRules": ["x"]}, "Expected object value type (got string) at $.record.embeddingRules[0]"),
+        (POSTGATE, {"post": "x"}, "Invalid AT URI at $.record.post"),
+    ],
+)
+def test_gates_are_as_their_lexicons_have_them(
+    amy: Session, collection: str, says: dict[str, Any], problem: str
+) -> None:
+    record = {"$type": collection, "post": f"at://{amy.did}/{POSTS}/{RKEY}", "createdAt": CREATED_AT, **says}
+
+    answer = amy.put(record, RKEY, collection=collection)
+
+    if problem:
+        assert seen(answer) == (400, "InvalidRequest", f"Invalid {collection} record: {problem}")
+    else:
+        assert answer.json()["validationStatus"] == "valid"
+    named = amy.put(record, "gate", collection=collection)
+    assert seen(named)[2] == f"Invalid record key for {collection}: Invalid TID string"
 
 
 def test_get_record(bluesky: Service, amy: Session) -> None:

@@ -110,3 +110,22 @@ def test_profile(bluesky: Service, amy: Session) -> None:
     shown = bluesky.read(PROFILE, actor=amy.handle)
 
     assert (shown["did"], shown["handle"], shown["postsCount"]) == (amy.did, amy.handle, 1)
+
+
+def test_quoted_posts_are_shown_as_long_as_they_are_there(bluesky: Service, amy: Session) -> None:
+    quoted = amy.posted("Quoted")
+    quote = {"record": ref(quoted)}
+    card = {"$type": "app.bsky.embed.external", "external": {"uri": "https://a.b", "title": "", "description": ""}}
+    plain = amy.posted("Plain", embed={"$type": "app.bsky.embed.record", **quote})
+    both = {"$type": "app.bsky.embed.recordWithMedia", "record": quote, "media": card}
+    uris = [plain["uri"], amy.posted("Both", embed=both)["uri"]]
+
+    first, second = (view["embed"] for view in bluesky.read(GET_POSTS, uris=uris)["posts"])
+    amy.call(
+        "POST", "com.atproto.repo.deleteRecord", json={"repo": amy.did, "collection": POSTS, "rkey": rkey_of(quoted)}
+    )
+    gone = bluesky.read(GET_POSTS, uris=uris[:1])["posts"][0]["embed"]
+
+    assert first["record"]["value"] == second["record"]["record"]["value"] == post("Quoted")
+    assert second["media"]["$type"] == "app.bsky.embed.external#view"
+    assert gone["record"] == {"$type": "app.bsky.embed.record#viewNotFound", "uri": quoted["uri"], "notFound": True}

@@ -61,6 +61,13 @@ VIDEO = fields(
         "presentation": one_of("default", "gif"),
     }
 )
+LINK_CARD = fields(
+    {
+        "external!": fields(
+            {"uri!": URI, "title!": TEXT, "description!": TEXT, "thumb": Blob(("image/*",), most=1_000_000)}
+        )
+    }
+)
 FACET = fields(
     {
         "index!": fields({"byteStart!": OFFSET, "byteEnd!": OFFSET}),
@@ -75,6 +82,17 @@ FACET = fields(
         ),
     }
 )
+SHOWN: Mapping[str, Shape] = {
+    "app.bsky.embed.images": IMAGES,
+    "app.bsky.embed.gallery": GALLERY,
+    "app.bsky.embed.video": VIDEO,
+    "app.bsky.embed.external": LINK_CARD,
+}
+QUOTE = fields({"record!": STRONG_REF})
+EMBEDS: Mapping[str, Shape] = SHOWN | {
+    "app.bsky.embed.record": QUOTE,
+    "app.bsky.embed.recordWithMedia": fields({"record!": QUOTE, "media!": Union(SHOWN)}),
+}
 SELF_LABELS = fields({"values!": Items(fields({"val!": Text(most=128)}), most=10)})
 POST = fields(
     {
@@ -84,12 +102,25 @@ POST = fields(
         "langs": Items(LANGUAGE, most=3),
         "labels": Union({"com.atproto.label.defs#selfLabels": SELF_LABELS}),
         "reply": fields({"root!": STRONG_REF, "parent!": STRONG_REF}),
-        "embed": Union(
-            {"app.bsky.embed.images": IMAGES, "app.bsky.embed.gallery": GALLERY, "app.bsky.embed.video": VIDEO}
-        ),
+        "embed": Union(EMBEDS),
     }
 )
-RECORDS = Union({"app.bsky.feed.post": POST})
+_GATE: Mapping[str, Shape] = {"post!": AT_URI, "createdAt!": MOMENT}
+_THREADGATE = "app.bsky.feed.threadgate"
+REPLY_RULE = Union(
+    {
+        **{f"{_THREADGATE}#{name}Rule": fields() for name in ("mention", "follower", "following")},
+        f"{_THREADGATE}#listRule": fields({"list!": AT_URI}),
+    }
+)
+QUOTE_RULE = Union({"app.bsky.feed.postgate#disableRule": fields()})
+RECORDS = Union(
+    {
+        "app.bsky.feed.post": POST,
+        _THREADGATE: fields({**_GATE, "allow": Items(REPLY_RULE, most=5)}),
+        "app.bsky.feed.postgate": fields({**_GATE, "embeddingRules": Items(QUOTE_RULE, most=5)}),
+    }
+)
 
 # --- answers ---------------------------------------------------------------------------------------------------------
 COMMIT = fields({"cid!": CID, "rev!": TID})
@@ -149,6 +180,41 @@ def picture_view(thumbnail: str, aspect: str) -> Fields:
     return fields({f"{thumbnail}!": URI, "fullsize!": URI, "alt!": TEXT, aspect: ASPECT})
 
 
+SHOWN_VIEWS: Mapping[str, Shape] = {
+    "app.bsky.embed.images#view": fields({"images!": Items(picture_view("thumb", "aspectRatio"), most=4)}),
+    "app.bsky.embed.gallery#view": fields(
+        {"items!": Items(Union({"app.bsky.embed.gallery#viewImage": picture_view("thumbnail", "aspectRatio!")}))}
+    ),
+    "app.bsky.embed.video#view": fields(
+        {
+            "cid!": CID,
+            "playlist!": URI,
+            "thumbnail": URI,
+            "alt": TEXT,
+            "aspectRatio": ASPECT,
+            "presentation": one_of("default", "gif"),
+        }
+    ),
+    "app.bsky.embed.external#view": fields(
+        {"external!": fields({"uri!": URI, "title!": TEXT, "description!": TEXT, "thumb": URI})}
+    ),
+}
+QUOTE_VIEW = fields(
+    {
+        "record!": Union(
+            {
+                "app.bsky.embed.record#viewRecord": fields(
+                    {"uri!": AT_URI, "cid!": CID, "author!": AUTHOR, "value!": ANYTHING, "indexedAt!": MOMENT}
+                ),
+                "app.bsky.embed.record#viewNotFound": fields({"uri!": AT_URI, "notFound!": FLAG}),
+            }
+        )
+    }
+)
+EMBED_VIEWS: Mapping[str, Shape] = SHOWN_VIEWS | {
+    "app.bsky.embed.record#view": QUOTE_VIEW,
+    "app.bsky.embed.recordWithMedia#view": fields({"record!": QUOTE_VIEW, "media!": Union(SHOWN_VIEWS)}),
+}
 VIEW = fields(
     {
         "uri!": AT_URI,
@@ -157,31 +223,8 @@ VIEW = fields(
         "record!": ANYTHING,
         "indexedAt!": MOMENT,
         "labels": Items(LABEL),
-        "embed": Union(
-            {
-                "app.bsky.embed.images#view": fields({"images!": Items(picture_view("thumb", "aspectRatio"), most=4)}),
-                "app.bsky.embed.gallery#view": fields(
-                    {
-                        "items!": Items(
-                            Union({"app.bsky.embed.gallery#viewImage": picture_view("thumbnail", "aspectRatio!")})
-                        )
-                    }
-                ),
-                "app.bsky.embed.video#view": fields(
-                    {
-                        "cid!": CID,
-                        "playlist!": URI,
-                        "thumbnail": URI,
-                        "alt": TEXT,
-                        "aspectRatio": ASPECT,
-                        "presentation": one_of("default", "gif"),
-                    }
-                ),
-                "app.bsky.embed.external#view": fields(
-                    {"external!": fields({"uri!": URI, "title!": TEXT, "description!": TEXT, "thumb": URI})}
-                ),
-            }
-        ),
+        "embed": Union(EMBED_VIEWS),
+        "viewer": fields({"embeddingDisabled": FLAG, "replyDisabled": FLAG}),
         **{f"{name}Count": WHOLE for name in ("bookmark", "reply", "repost", "like", "quote")},
     }
 )

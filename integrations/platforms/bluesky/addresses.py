@@ -5,6 +5,7 @@ A post's address names the DID, which outlives every change of handle.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote, urlsplit
 
 PAGES = "https://bsky.app"
@@ -12,6 +13,26 @@ _HOSTS_OF_PAGES = {"bsky.app", "www.bsky.app"}
 SERVICE = "https://bsky.social"
 VIDEO_SERVICE = "https://video.bsky.app"
 VIDEO_SERVICE_DID = "did:web:video.bsky.app"
+_WHOSE = r"(did:[a-z]+:[A-Za-z0-9._:%-]{1,2048}|(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z][A-Za-z0-9-]{0,62})"
+_KEY = r"([A-Za-z0-9._:~-]{1,512})"
+
+
+def _addresses_of(collection: str, page: str) -> str:
+    """The pattern of a record's addresses: its URI, https://atproto.com/specs/at-uri-scheme (read 2026-11-23), or its
+    page at bsky.app."""
+    return rf"^(?:at://{_WHOSE}/{re.escape(collection)}/{_KEY}|https://(?:www\.)?bsky\.app/profile/{_WHOSE}/{page}/{_KEY})$"
+
+
+POST_ADDRESS = _addresses_of("app.bsky.feed.post", "post")
+LIST_ADDRESS = _addresses_of("app.bsky.graph.list", "lists")
+
+
+def place_of(address: str, pattern: str) -> tuple[str, str]:
+    """Whose record an address names, by DID or handle, and its key; `pattern`: which of
+    POST_ADDRESS and LIST_ADDRESS it fits."""
+    found = re.fullmatch(pattern, address)
+    whose, key = [part for part in found.groups() if part] if found else ("", "")
+    return whose, key
 
 
 def identifier_of(handle: str, base_url: str) -> str:

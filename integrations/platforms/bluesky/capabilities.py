@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from integrations.capabilities import Capabilities, MetricsRule, RateRule, Source, TextLimit
+from integrations.platforms.bluesky.addresses import LIST_ADDRESS, POST_ADDRESS
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
@@ -14,6 +15,10 @@ LABELS = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/co
 IMAGES = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/images.json", READ)
 GALLERY = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/gallery.json", READ)
 VIDEO = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/video.json", READ)
+EXTERNAL = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/external.json", READ)
+THREADGATE = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/threadgate.json", READ)
+POSTGATE = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/postgate.json", READ)
+QUOTE = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/embed/record.json", READ)
 CLIENT = Source("https://github.com/bluesky-social/social-app/blob/main/src/lib/constants.ts", READ)
 
 MAX_GRAPHEMES = 300
@@ -21,6 +26,7 @@ MAX_BYTES = 3_000
 MAX_TAG_GRAPHEMES = 64
 MAX_TAG_BYTES = 640
 MAX_LANGS = 3
+MAX_GATE_RULES = 5
 
 MAX_IN_IMAGES = 4  # as app.bsky.embed.images, which every client shows; more go as app.bsky.embed.gallery
 MAX_IN_GALLERY = 10  # the lexicon takes 20 and asks clients to stop here
@@ -30,6 +36,10 @@ IMAGE_SIDE = 4_000  # of the official client
 VIDEO_BYTES = 100_000_000  # the lexicon's is 300,000,000; so much goes up in one call
 VIDEO_S = 180.0  # what the video service has taken since 2025; it may take more by now
 MP4 = ("video/mp4",)
+
+# Of cards the lexicon bounds the picture alone; clients cut longer words off.
+MAX_LINK, MAX_LINK_TITLE, MAX_LINK_DESCRIPTION = 2_000, 300, 1_000
+THUMB_BYTES = 1_000_000
 
 MEDIA = MediaRule(
     url=IMAGES.url,
@@ -69,6 +79,47 @@ CAPABILITIES = Capabilities(
                 "items": {"type": "string", "enum": ["porn", "sexual", "nudity", "graphic-media"]},
                 "description": "Content warnings.",
             },
+            "link": {
+                "type": "string",
+                "format": "uri",
+                "maxLength": MAX_LINK,
+                "description": "The page that is shown as a card. One picture among the media is the card's. Without "
+                "link_title, title, description and picture are read from the page when the post is scheduled.",
+            },
+            "link_title": {"type": "string", "maxLength": MAX_LINK_TITLE, "description": "The title of the card."},
+            "link_description": {
+                "type": "string",
+                "maxLength": MAX_LINK_DESCRIPTION,
+                "description": "The words below the title.",
+            },
+            "link_image": {
+                "type": "string",
+                "format": "uri",
+                "maxLength": MAX_LINK,
+                "description": "The address of the card's picture, where none is among the media.",
+            },
+            "threadgate": {
+                "type": "array",
+                "maxItems": MAX_GATE_RULES,
+                "items": {
+                    "type": "string",
+                    "pattern": f"^(?:mentionRule|followerRule|followingRule)$|{LIST_ADDRESS}",
+                    "description": "mentionRule (whom the post mentions), followerRule (who follows you), "
+                    "followingRule (whom you follow), or a list's at:// URI or address at https://bsky.app.",
+                },
+                "description": "Who may reply; [] = nobody, left out = everybody.",
+            },
+            "postgate": {
+                "type": "array",
+                "maxItems": 1,
+                "items": {"type": "string", "enum": ["disableRule"]},
+                "description": "disableRule: nobody may quote the post.",
+            },
+            "quote": {
+                "type": "string",
+                "pattern": POST_ADDRESS,
+                "description": "The post that is quoted: its at:// URI, or its address at https://bsky.app.",
+            },
         },
     },
     rates=(
@@ -84,5 +135,19 @@ CAPABILITIES = Capabilities(
         budget=RateRule("metrics", limit=300, window_s=300, scope="account", source=RATES),  # of 3,000 of an address
         source=GET_POSTS,
     ),
-    sources=(POST, PUT_RECORD, RATES, GET_POSTS, LABELS, IMAGES, GALLERY, VIDEO, CLIENT),
+    sources=(
+        POST,
+        PUT_RECORD,
+        RATES,
+        GET_POSTS,
+        LABELS,
+        IMAGES,
+        GALLERY,
+        VIDEO,
+        EXTERNAL,
+        QUOTE,
+        THREADGATE,
+        POSTGATE,
+        CLIENT,
+    ),
 )

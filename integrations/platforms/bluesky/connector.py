@@ -31,10 +31,15 @@ from integrations.errors import CallFailed, OutcomeUnknown, Rejected
 from integrations.platforms.bluesky import metrics
 from integrations.platforms.bluesky.addresses import post_url
 from integrations.platforms.bluesky.capabilities import CAPABILITIES, MAX_BYTES, MAX_GRAPHEMES
+from integrations.platforms.bluesky.cards import card_embed, has_card, lacks_words, without_picture, words_of_page
 from integrations.platforms.bluesky.errors import BLOB_GONE, error_from, error_name, rests_until
+from integrations.platforms.bluesky.gates import Rules, gates_of
 from integrations.platforms.bluesky.keys import record_key
 from integrations.platforms.bluesky.media import PostMedia, embed_of, within
+from integrations.platforms.bluesky.quotes import has_quote, with_quote
+from integrations.platforms.bluesky.rules import post_problems
 from integrations.platforms.bluesky.text import facets, graphemes, has_mentions
+from integrations.protocols.uploads import Kept
 from integrations.protocols.values import object_in, text_in
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
@@ -45,6 +50,8 @@ POSTS = "app.bsky.feed.post"
 PUT = "/xrpc/com.atproto.repo.putRecord"
 GET = "/xrpc/com.atproto.repo.getRecord"
 DELETE = "/xrpc/com.atproto.repo.deleteRecord"
+GATE_MISSING = "gate_missing"
+NEED_FURTHER_CALLS = ("link", "quote", "threadgate", "postgate")
 RESOLVE = "/xrpc/com.atproto.identity.resolveHandle"
 
 
@@ -65,7 +72,7 @@ class BlueskyConnector(Connector):
                 message = f"Bluesky takes at most {MAX_BYTES} bytes of text; this has {size}."
                 params = {"limit": MAX_BYTES, "actual": size}
                 problems.append(FieldProblem(part.field, "too_many_bytes", message, params))
-        return problems + too_long
+        return [*problems, *too_long, *post_problems(content)]
 
     @classmethod
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:  # noqa: ARG003  the same everywhere
@@ -74,8 +81,20 @@ class BlueskyConnector(Connector):
 
     @classmethod
     def is_one_step(cls, content: Content) -> bool:
-        """Whoever is mentioned has to be looked up before."""
-        return super().is_one_step(content) and not has_mentions(content.parts[0].text)
+        """Whoever is mentioned has to be looked up before, as what is quoted; pages are read, and gates written."""
+        return super().is_one_step(content) and not (
+            has_mentions(content.parts[0].text)
+            or any(content.options.get(name) is not None for name in NEED_FURTHER_CALLS)
+        )
+
+    @classmethod
+    def lacks_options(cls, options: Mapping[str, Any]) -> bool:
+        return lacks_words(options)
+
+    @classmethod
+    def read_options(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What the page of a link says, for its card."""
+        return words_of_page(options)
 
     @classmethod
     def media_rule(cls, post_type: str, target: Target | None) -> MediaRule | None:
@@ -87,24 +106,64 @@ class BlueskyConnector(Connector):
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
         """Write the part's record where nothing is; what is there already under its key is this part.
 
-        Its files are uploaded before. Once the record is to be written it stands in `progress`, so that it is the same
-        whoever writes it again.
+        Its files are uploaded before. A record that shows more than text stands in `progress` before it is written,
+        so that it is the same whoever writes it again.
         """
-        if not step.part.media:
-            return self._put(step, self._record(step))
         media = PostMedia(self.http, self.target, step.part.media, progress)
         if waits := media.go_on():
             return waits
-        kept = progress.data.get("record")
-        record = {**(kept or self._record(step)), "embed": embed_of(step.part.media, list(media.kept.values()))}
-        if record != kept:
-            progress.save(record=record)
+        record = self._whole_record(step, list(media.kept.values()), progress)
+        gates = gates_of(step, did_of=self._did_of)
         try:
-            return self._put(step, record)
+            published = self._put(step, record)
         except Rejected as refused:
             if refused.code != BLOB_GONE:
                 raise
+            if not step.part.media and without_picture(progress):
+                return Pending(datetime.now(UTC))
+            if not step.part.media:
+                raise
             return media.upload_again(refused)
+        try:
+            self._close(step, gates)
+        except CallFailed as failure:
+            # The post is out, which no other failure may deny; whoever looks it up closes its gates.
+            sentence = f"The post is out, but not yet who may reply to it or quote it: {failure.message}"
+            raise OutcomeUnknown(sentence, code=GATE_MISSING, http_status=failure.http_status) from failure
+        return published
+
+    def _close(self, step: Step, gates: Mapping[str, Rules]) -> None:
+        """Write the gates of a part that is out, where they are not there yet."""
+        for collection, rules in gates.items():
+            place = {"repo": self.target.remote_id, "collection": collection, "rkey": record_key(step.key)}
+            post = f"at://{self.target.remote_id}/{POSTS}/{record_key(step.key)}"
+            record = {"$type": collection, "post": post, "createdAt": _now(), **rules}
+            answer = self.http.post(PUT, json={**place, "record": record, "swapRecord": None})
+            if answer.is_ok and not _reference(answer.fields())[0]:
+                raise answer.in_doubt("names no record", code="no_id")
+            if not answer.is_ok and error_name(answer) != "InvalidSwap":
+                raise error_from(answer)
+
+    def _whole_record(self, step: Step, blobs: Sequence[Kept], progress: Progress) -> Mapping[str, Any]:
+        kept = progress.data.get("record")
+        record = dict(kept or self._record(step))
+        if embed := self._embed(step, blobs, progress):
+            record["embed"] = embed
+            if record != kept:
+                progress.save(record=record)
+        return record
+
+    def _embed(self, step: Step, blobs: Sequence[Kept], progress: Progress) -> dict[str, Any] | None:
+        """What the record shows beside its text, if anything."""
+        shown = self._shown(step, blobs, progress)
+        return with_quote(self.http, step, progress, shown, did_of=self._did_of) if has_quote(step) else shown
+
+    def _shown(self, step: Step, blobs: Sequence[Kept], progress: Progress) -> dict[str, Any] | None:
+        """Its card, or its files."""
+        card = card_embed(self.http, step, progress, blobs[0] if blobs else None) if has_card(step) else None
+        if card:
+            return card
+        return embed_of(step.part.media, blobs) if blobs else None
 
     def _put(self, step: Step, record: Mapping[str, Any]) -> Published:
         key = record_key(step.key)
@@ -131,14 +190,20 @@ class BlueskyConnector(Connector):
         since: datetime,  # noqa: ARG002
         known: frozenset[str],  # noqa: ARG002
     ) -> Found | Absent | CannotTell:
-        """Ask the repository for the part's own key; it is never late.
+        """Ask the repository for the part's own key; it is never late. What is found gets the gates that it lacks.
 
         Source: https://docs.bsky.app/docs/api/com-atproto-repo-get-record (read 2026-11-23).
         """
         try:
-            return self._look_up(step)
+            looked = self._look_up(step)
         except _SomethingElse:
             return CannotTell("something else is under its key")
+        if isinstance(looked, Found):
+            try:
+                self._close(step, gates_of(step, did_of=self._did_of))
+            except Rejected as refused:
+                return CannotTell(f"the post is out, but not who may reply to it or quote it ({refused.message})")
+        return looked
 
     def delete(self, remote_id: str) -> None:
         """Source: https://docs.bsky.app/docs/api/com-atproto-repo-delete-record (read 2026-11-23)."""
@@ -177,7 +242,7 @@ class BlueskyConnector(Connector):
         record: dict[str, Any] = {
             "$type": POSTS,
             "text": step.part.text,
-            "createdAt": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "createdAt": _now(),
         }
         if marks := facets(step.part.text, did_of=self._did_of):
             record["facets"] = marks
@@ -207,6 +272,10 @@ class _SomethingElse(Rejected):
 
     def __init__(self) -> None:
         super().__init__("Something else is in this post's place in the repository.", code="key_taken")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _reference(read: Any) -> tuple[str, str]:

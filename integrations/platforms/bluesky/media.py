@@ -73,7 +73,7 @@ class PostMedia(Uploads):
         answer = self.transfer(use.size, f"/xrpc/{UPLOAD_BLOB}", data=file_of(use))
         if not answer.is_ok:
             raise error_from(answer)
-        blob = _blob_in(answer.fields())
+        blob = blob_in(answer.fields())
         if blob is None:
             raise answer.in_doubt("names no file", code="unreadable")
         return blob
@@ -103,7 +103,7 @@ class PostMedia(Uploads):
         answer = self.http.elsewhere(self.video_address).get(f"/xrpc/{JOB_STATUS}", params={"jobId": job["id"]})
         if answer.is_ok:
             status = _job_in(answer)
-            if not status.get("state") and _blob_in(status) is None:
+            if not status.get("state") and blob_in(status) is None:
                 raise answer.in_doubt("says nothing of the video", code="unreadable")
             return self._outcome(job, status)
         if answer.server_trouble or answer.status in {408, 429}:
@@ -115,7 +115,7 @@ class PostMedia(Uploads):
 
     def _outcome(self, job: Mapping[str, Any], status: Mapping[str, Any]) -> Kept | Pending:
         """A file that is named counts, whatever else is said: what exists already comes with an error."""
-        if (blob := _blob_in(status)) is not None:
+        if (blob := blob_in(status)) is not None:
             return blob
         if status.get("state") == "JOB_STATE_FAILED":
             code = text_in(status, "failureCode") or "processing_failed"
@@ -204,7 +204,7 @@ def _aspect(use: MediaUse) -> dict[str, Any]:
     return {"aspectRatio": {"width": use.width, "height": use.height}} if use.width and use.height else {}
 
 
-def _blob_in(fields: Mapping[str, Any]) -> Kept | None:
+def blob_in(fields: Mapping[str, Any]) -> Kept | None:
     """The reference under `blob`, which goes into records unchanged; None where there is none."""
     blob = object_in(fields, "blob")
     return dict(blob) if text_in(blob.get("ref"), "$link") else None

@@ -171,4 +171,6 @@ def shown_in(embed: Any) -> list[tuple[dict[str, Any], str | None]]:
             return [(item["image"], item.get("alt")) for item in pictures_in(items)]
         case {"$type": "app.bsky.embed.video", "video": ref} if is_blob(ref):
             return [(ref, embed.get("alt"))]
+        case {"$type": "app.bsky.embed.recordWithMedia", "media": media}:
+            return shown_in(media)
     return []

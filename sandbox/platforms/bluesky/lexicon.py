@@ -1,4 +1,4 @@
-"""What a post may be: app.bsky.feed.post and what it refers to, as of 2026-08-20.
+"""What a post and its gates may be: app.bsky.feed.post and what it refers to, threadgate and postgate, of 2026-08-20.
 
 Source: https://github.com/bluesky-social/atproto/tree/main/lexicons (read 2026-11-23). As on the real service, names
 that a lexicon does not know pass, and nobody checks that a facet lies inside the text.
@@ -13,7 +13,9 @@ from typing import Any
 import regex
 
 from sandbox.platforms.bluesky.syntax import (
+    POSTGATES,
     POSTS,
+    THREADGATES,
     is_at_uri,
     is_cid,
     is_datetime,
@@ -144,13 +146,10 @@ def blobs_in(value: Any) -> Iterator[dict[str, Any]]:
         yield from blobs_in(item)
 
 
-def not_simulated(value: Any, at: str) -> None:
-    raise Unfit(f"{value['$type']} is not simulated at {at}")
-
-
 STRONG_REF = fields(
     {"uri": string(form=is_at_uri, called="AT URI"), "cid": string(form=is_cid, called="CID")},
 )
+QUOTE = fields({"record": STRONG_REF})
 FACET = fields(
     {
         "index": fields({"byteStart": integer(0), "byteEnd": integer(0)}),
@@ -190,14 +189,14 @@ def post(image_max_bytes: int) -> Check:
     picture = blob("image/*", image_max_bytes)
     image = fields({"image": picture, "alt": string()}, {"aspectRatio": ASPECT_RATIO})
     shown = fields({"image": picture, "alt": string(), "aspectRatio": ASPECT_RATIO})
-    embeds = {
+    shown_beside = {
         "app.bsky.embed.external": LINK_CARD,
         "app.bsky.embed.images": fields({"images": array(image, 4)}),
         "app.bsky.embed.gallery": fields({"items": array(union({"app.bsky.embed.gallery#image": shown}), 20)}),
         "app.bsky.embed.video": VIDEO,
-        "app.bsky.embed.record": not_simulated,
-        "app.bsky.embed.recordWithMedia": not_simulated,
     }
+    with_media = fields({"record": QUOTE, "media": union(shown_beside)})
+    embeds = {**shown_beside, "app.bsky.embed.record": QUOTE, "app.bsky.embed.recordWithMedia": with_media}
     return fields(
         {"text": string(3_000, 300), "createdAt": string(form=is_datetime, called="datetime")},
         {
@@ -211,9 +210,26 @@ def post(image_max_bytes: int) -> Check:
     )
 
 
-def check_post(record: dict[str, Any], *, image_max_bytes: int) -> None:
-    """Raise Unfit unless the record is a post as the lexicon has it."""
+AT_URI = string(form=is_at_uri, called="AT URI")
+GATE = {"post": AT_URI, "createdAt": string(form=is_datetime, called="datetime")}
+REPLY_RULES = {
+    **{f"{THREADGATES}#{name}Rule": fields({}) for name in ("mention", "follower", "following")},
+    f"{THREADGATES}#listRule": fields({"list": AT_URI}),
+}
+QUOTE_RULES = {f"{POSTGATES}#disableRule": fields({})}
+GATES = {
+    THREADGATES: fields(GATE, {"allow": array(union(REPLY_RULES), 5), "hiddenReplies": array(AT_URI, 300)}),
+    POSTGATES: fields(
+        GATE, {"embeddingRules": array(union(QUOTE_RULES), 5), "detachedEmbeddingUris": array(AT_URI, 50)}
+    ),
+}
+KNOWN = frozenset({POSTS, *GATES})
+
+
+def check_record(collection: str, record: dict[str, Any], *, image_max_bytes: int) -> None:
+    """Raise Unfit unless the record is as the lexicon of its collection, one of KNOWN, has it."""
+    check = GATES.get(collection) or post(image_max_bytes)
     try:
-        post(image_max_bytes)(record, "$.record")
+        check(record, "$.record")
     except Unfit as unfit:
-        raise Unfit(f"Invalid {POSTS} record: {unfit}") from None
+        raise Unfit(f"Invalid {collection} record: {unfit}") from None

@@ -10,7 +10,7 @@ from sandbox.platforms.bluesky import errors
 from sandbox.platforms.bluesky.accounts import Account, Blob, Collection, Record
 from sandbox.platforms.bluesky.blobs import hold, media_of, release, wanted_blobs
 from sandbox.platforms.bluesky.cids import cid_of
-from sandbox.platforms.bluesky.lexicon import Unfit, check_post
+from sandbox.platforms.bluesky.lexicon import KNOWN, Unfit, check_record
 from sandbox.platforms.bluesky.limits import CREATE_POINTS, DELETE_POINTS, PUT_POINTS, WRITES
 from sandbox.platforms.bluesky.queries import json_input, limit_in, params
 from sandbox.platforms.bluesky.server import ROUTES, Bluesky
@@ -129,8 +129,8 @@ def prepare(server: Bluesky, account: Account, body: dict[str, Any], rkey: str, 
     value = {"$type": collection, **value}
     if value["$type"] != collection:
         raise errors.invalid(f"Invalid $type: expected {collection}, got {value['$type']}")
-    if collection == POSTS and not is_tid(rkey):
-        raise errors.invalid(f"Invalid record key for {POSTS}: Invalid TID string")
+    if collection in KNOWN and not is_tid(rkey):
+        raise errors.invalid(f"Invalid record key for {collection}: Invalid TID string")
     try:
         validation = validated(server, collection, value, validate)
         return Write(account, collection, rkey, value, cid_of(value), validation)
@@ -144,8 +144,8 @@ def validated(server: Bluesky, collection: str, value: dict[str, Any], validate:
     """Return `valid`, or `unknown` for a record of a kind that is not simulated. Raises Unfit."""
     if validate is False:
         return None
-    if collection == POSTS:
-        check_post(value, image_max_bytes=server.options.image_max_bytes)
+    if collection in KNOWN:
+        check_record(collection, value, image_max_bytes=server.options.image_max_bytes)
         return "valid"
     if validate:
         raise Unfit(f"Unknown lexicon type: {collection}")

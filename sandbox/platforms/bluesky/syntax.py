@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 
 POSTS = "app.bsky.feed.post"
+THREADGATES, POSTGATES = "app.bsky.feed.threadgate", "app.bsky.feed.postgate"
 TID_ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

@@ -13,8 +13,8 @@ from sandbox.platforms.bluesky.accounts import Account, Record
 from sandbox.platforms.bluesky.lexicon import is_blob, pictures_in
 from sandbox.platforms.bluesky.queries import limit_in, listed, params
 from sandbox.platforms.bluesky.server import ROUTES, Bluesky
-from sandbox.platforms.bluesky.syntax import POSTS, is_at_uri, ms_of
-from sandbox.records import Post
+from sandbox.platforms.bluesky.syntax import POSTGATES, POSTS, is_at_uri, ms_of
+from sandbox.records import Post, Token
 from sandbox.routing import Operation
 from sandbox.wire import Answer, Request, html_answer, json_answer
 
@@ -34,8 +34,19 @@ def posts(server: Bluesky, request: Request) -> Answer:
     uris = listed(request, "uris", MAX_POSTS)
     if not all(is_at_uri(uri) for uri in uris):
         raise errors.invalid("Error: uris must be a valid at-uri")
+    viewer = server.site.tokens.get(request.bearer() or "")
     found = (visible(server, with_did(server, uri), request.at_ms) for uri in dict.fromkeys(uris))
-    return json_answer(200, {"posts": [post_view(server, post) for post in found if post]})
+    views = [{**post_view(server, post), **viewer_view(server, post, viewer)} for post in found if post]
+    return json_answer(200, {"posts": views})
+
+
+def viewer_view(server: Bluesky, post: Post, viewer: Token | None) -> dict[str, Any]:
+    """Return what is said to whoever is signed in: whether somebody else's post lets itself be quoted."""
+    if viewer is None or viewer.grant.person in (None, post.person):
+        return {}
+    gate = server.account(post.person).record(POSTGATES, record_of(post).rkey)
+    rules = gate.value.get("embeddingRules") if gate else None
+    return {"viewer": {"embeddingDisabled": bool(rules)}}
 
 
 # https://docs.bsky.app/docs/api/app-bsky-feed-get-author-feed
@@ -172,7 +183,24 @@ def embed_view(server: Bluesky, did: str, embed: Any) -> dict[str, Any]:
             }
             address = f"{server.site.url}/watch/{quote(did, safe='')}/{cid}/playlist.m3u8"
             return {"embed": {"$type": "app.bsky.embed.video#view", "cid": cid, "playlist": address, **said}}
+        case {"$type": "app.bsky.embed.record", "record": {"uri": str(uri)}}:
+            return {"embed": {"$type": "app.bsky.embed.record#view", **quote_view(server, uri)}}
+        case {"$type": "app.bsky.embed.recordWithMedia", "record": {"record": {"uri": str(uri)}}, "media": media}:
+            beside = embed_view(server, did, media).get("embed")
+            both = {"record": quote_view(server, uri), "media": beside}
+            return {"embed": {"$type": "app.bsky.embed.recordWithMedia#view", **both}} if beside else {}
     return {}
+
+
+def quote_view(server: Bluesky, uri: str) -> dict[str, Any]:
+    """Return a quoted post as views show it; only one that was deleted or hidden is not found."""
+    post = server.site.posts.get(with_did(server, uri))
+    if post is None or server.status(server.account(post.person)) is not None:
+        return {"record": {"$type": "app.bsky.embed.record#viewNotFound", "uri": uri, "notFound": True}}
+    record = record_of(post)
+    shown = {"uri": record.uri, "cid": record.cid, "author": author(server.account(post.person)), "value": record.value}
+    kind = "app.bsky.embed.record#viewRecord"
+    return {"record": {"$type": kind, **shown, "indexedAt": rfc3339(post.created_ms)}}
 
 
 def picture_view(server: Bluesky, did: str, item: dict[str, Any], small: str) -> dict[str, Any]:
