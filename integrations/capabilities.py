@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -75,6 +76,17 @@ class MetricsRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """What the platform charges our app for publishing, in US dollars. `post`: for each visible post without a link;
+    `post_with_link`: for one with; `alt_text`: for each on top."""
+
+    post: Decimal
+    post_with_link: Decimal
+    alt_text: Decimal
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
 class ApiVersion:
     """The version of the platform's API that our calls are written for, and the last day (YYYY-MM-DD) on which the
     platform takes it."""
@@ -111,7 +123,8 @@ class Capabilities:
     `reconcile`: how surely we can find out whether a post is out. `way`: by what. `settle_s`: how long after a call
     the platform's "I do not have it" may still be wrong. `hold_s`: how much longer after a time-out, since a front may
     hand the request on late; 0 where two requests under a key of ours make one post. `metrics`: None = it counts
-    nothing. `api_version`: where the platform switches versions off on a day that it names.
+    nothing. `api_version`: where the platform switches versions off on a day that it names. `prices`: None = calls are
+    free.
     """
 
     slug: str
@@ -129,5 +142,6 @@ class Capabilities:
     needs_media: bool = False
     metrics: MetricsRule | None = None
     api_version: ApiVersion | None = None
+    prices: Prices | None = None
     proof: str = "simulator-proven"
     sources: tuple[Source, ...] = field(default_factory=tuple)

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar, Literal, Protocol
 
 from integrations.capabilities import Capabilities
@@ -276,6 +277,14 @@ class Connector(ABC):
         This one counts code points; a platform that counts otherwise says so here, and its `validate` asks here.
         """
         return Measure(len(content.parts[index].text), cls.capabilities_at(target).text.limit)
+
+    @classmethod
+    def estimated_cost(cls, content: Content) -> Decimal | None:  # noqa: ARG003
+        """What the platform charges our app for publishing this, in US dollars, by its `prices`; None = nothing. Pure.
+
+        An estimate: prices change, and what is sent again is charged again.
+        """
+        return None
 
     @classmethod
     def length_problems(cls, content: Content, target: Target | None, *, where: str) -> list[FieldProblem]:

@@ -155,6 +155,9 @@ def _fault(given: Any, schema: Mapping[str, Any]) -> tuple[str, str, dict[str, A
     if "maxLength" in schema and len(value) > schema["maxLength"]:
         limit = schema["maxLength"]
         return "too_long", f"At most {limit} characters.", {"limit": limit, "actual": len(value)}
+    if "minItems" in schema and len(value) < schema["minItems"]:
+        limit = schema["minItems"]
+        return "too_few", f"At least {limit}.", {"limit": limit, "actual": len(value)}
     if "maxItems" in schema and len(value) > schema["maxItems"]:
         limit = schema["maxItems"]
         return "too_many", f"At most {limit}.", {"limit": limit, "actual": len(value)}

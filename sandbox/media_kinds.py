@@ -72,3 +72,32 @@ def _webp_size(data: bytes) -> tuple[int | None, int | None]:
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     width, height = struct.unpack("<HH", head[6:10])
     return width & 0x3FFF, height & 0x3FFF
+
+
+def gif_frames(data: bytes) -> int:
+    """Return how many pictures a GIF holds, up to where it can be read.
+
+    Source: https://www.w3.org/Graphics/GIF/spec-gif89a.txt (read 2026-11-29).
+    """
+    frames, at = 0, 13 + _colours(data, 10)
+    while at < len(data):
+        if data[at] == 0x2C:
+            frames += 1
+            at = _after_blocks(data, at + 11 + _colours(data, at + 9))
+        elif data[at] == 0x21:
+            at = _after_blocks(data, at + 2)
+        else:
+            break
+    return frames
+
+
+def _colours(data: bytes, at: int) -> int:
+    """Return the size of the table of colours that the flags at this place announce."""
+    flags = data[at] if at < len(data) else 0
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _after_blocks(data: bytes, at: int) -> int:
+    while at < len(data) and data[at]:
+        at += 1 + data[at]
+    return at + 1

@@ -50,7 +50,7 @@ PAUSED = {**ACCOUNT, "status": "paused", "error": "Paused by a person; set its s
 _NO_BOUND: dict[str, Any] = dict.fromkeys(
     ["max_width", "max_height", "max_pixels", "min_width", "min_height", "min_aspect", "max_aspect"]
 )
-_PICTURE: dict[str, Any] = {**_NO_BOUND, "at_most": 4}
+_PICTURE: dict[str, Any] = {**_NO_BOUND, "at_most": 4, "max_frames": None, "max_pixels_in_all": None}
 MEDIA_LIMITS: dict[str, Any] = {
     "images": {
         **_PICTURE,
@@ -99,6 +99,7 @@ PLATFORM: dict[str, Any] = {
             },
         },
         "media": {"standard": MEDIA_LIMITS},
+        "cost": None,
     },
     "options": {
         "type": "object",

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from accounts.api.base import PersonalViewSet
 from integrations import registry
 from integrations.api.examples import PLATFORM, answer
-from integrations.capabilities import Capabilities, RateRule, Source, TextLimit
+from integrations.capabilities import Capabilities, Prices, RateRule, Source, TextLimit
 from integrations.services import operator_apps
 from mastablasta.core.api.conditional import CONDITIONAL, NOT_MODIFIED, SAYS, unless_known
 from mastablasta.core.api.serializers import StrictSerializer
@@ -46,6 +46,8 @@ class PictureLimitsSerializer(StrictSerializer):
     min_height = serializers.IntegerField(allow_null=True)
     min_aspect = serializers.FloatField(allow_null=True, help_text="Width ÷ height.")
     max_aspect = serializers.FloatField(allow_null=True)
+    max_frames = serializers.IntegerField(allow_null=True, help_text="Of an animation.")
+    max_pixels_in_all = serializers.IntegerField(allow_null=True, help_text="Of all frames of an animation together.")
 
 
 class VideoLimitsSerializer(StrictSerializer):
@@ -79,11 +81,21 @@ class MediaLimitsSerializer(StrictSerializer):
     source = SourceSerializer()  # type: ignore[assignment]  # the metaclass takes fields out of the class
 
 
+class CostSerializer(StrictSerializer):
+    """What the platform charges the operator's app, in US dollars."""
+
+    post = serializers.CharField(help_text="Each visible post: a thread is one for each part.")
+    post_with_link = serializers.CharField(help_text="Each visible post with a link in its text.")
+    alt_text = serializers.CharField(help_text="Each alt text, on top.")
+    source = SourceSerializer()  # type: ignore[assignment]  # the metaclass takes fields out of the class
+
+
 class LimitsSerializer(StrictSerializer):
     text = TextLimitSerializer(allow_null=True)
     media = serializers.DictField(
         child=MediaLimitsSerializer(), help_text="By post type; each part of a thread carries what `standard` does."
     )
+    cost = CostSerializer(allow_null=True, help_text="null = calls are free.")
 
 
 class RateSerializer(StrictSerializer):
@@ -134,7 +146,7 @@ def platforms() -> Iterator[dict[str, Any]]:
 _NOTHING: dict[str, Any] = {
     "proof": None,
     "post_types": [],
-    "limits": {"text": None, "media": {}},
+    "limits": {"text": None, "media": {}, "cost": None},
     "options": {},
     "reconcile": None,
     "can_delete": None,
@@ -150,6 +162,7 @@ def _abilities(can: Capabilities) -> dict[str, Any]:
         "limits": {
             "text": _text_limit(can.text),
             "media": {post_type: _media_limits(rule) for post_type, rule in can.media.items()},
+            "cost": can.prices and _cost(can.prices),
         },
         "options": can.options,
         "reconcile": can.reconcile,
@@ -161,6 +174,15 @@ def _abilities(can: Capabilities) -> dict[str, Any]:
 
 def _text_limit(text: TextLimit) -> dict[str, Any]:
     return {"limit": text.limit, "unit": text.unit, "is_stock": text.is_stock, "source": _source(text.source)}
+
+
+def _cost(prices: Prices) -> dict[str, Any]:
+    return {
+        "post": str(prices.post),
+        "post_with_link": str(prices.post_with_link),
+        "alt_text": str(prices.alt_text),
+        "source": _source(prices.source),
+    }
 
 
 def _media_limits(rule: MediaRule) -> dict[str, Any]:

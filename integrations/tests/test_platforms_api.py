@@ -52,6 +52,7 @@ def test_platform_says_what_it_takes_and_where_that_stands(client_of: APIClient)
                 },
             },
             "media": {"standard": MEDIA_LIMITS},
+            "cost": None,
         },
         "options": CAPABILITIES.options,
         "reconcile": "exact",
@@ -67,6 +68,15 @@ def test_platform_says_what_it_takes_and_where_that_stands(client_of: APIClient)
             }
             for rule in CAPABILITIES.rates
         ],
+    }
+
+
+def test_platform_says_what_it_charges(client_of: APIClient) -> None:
+    assert shown(client_of, "twitter")["limits"]["cost"] == {  # type: ignore[index]
+        "post": "0.015",
+        "post_with_link": "0.200",
+        "alt_text": "0.005",
+        "source": {"url": "https://docs.x.com/x-api/getting-started/pricing", "read": "2026-11-23"},
     }
 
 
@@ -94,7 +104,7 @@ def test_platform_that_is_not_built_promises_nothing(client_of: APIClient, monke
         "built": False,
         "proof": None,
         "post_types": [],
-        "limits": {"text": None, "media": {}},
+        "limits": {"text": None, "media": {}, "cost": None},
         "options": {},
         "reconcile": None,
         "can_delete": None,

@@ -31,6 +31,7 @@ CAPABILITIES = Capabilities(
             "loud": {"type": "boolean"},
             "count": {"type": "integer", "minimum": 1, "maximum": 3},
             "tags": {"type": "array", "maxLength": 2},
+            "pair": {"type": "array", "minItems": 2},
             "poll": {"type": "object"},
         },
     },
@@ -41,7 +42,16 @@ CAPABILITIES = Capabilities(
     "options",
     [
         {},
-        {"mood": "glad", "code": "de", "title": "abcde", "loud": False, "count": 3, "tags": [1], "poll": {}},
+        {
+            "mood": "glad",
+            "code": "de",
+            "title": "abcde",
+            "loud": False,
+            "count": 3,
+            "tags": [1],
+            "pair": [1, 2],
+            "poll": {},
+        },
     ],
 )
 def test_options_that_fit_are_fine(options: dict[str, Any]) -> None:
@@ -65,6 +75,7 @@ def test_options_that_fit_are_fine(options: dict[str, Any]) -> None:
         ("count", 4, "too_large", {"limit": 3, "actual": 4}),
         ("tags", {}, "invalid_type", {"type": "array"}),
         ("tags", [1, 2, 3], "too_long", {"limit": 2, "actual": 3}),
+        ("pair", [1], "too_few", {"limit": 2, "actual": 1}),
         ("poll", [], "invalid_type", {"type": "object"}),
         ("colour", "red", "unknown_option", {"valid": list(CAPABILITIES.options["properties"])}),
     ],

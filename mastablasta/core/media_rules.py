@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ImageRule:
-    """Still images, or animated ones where a MediaRule says so. The first of `mime_types` is what is made."""
+    """Still images, or animated ones where a MediaRule says so. The first of `mime_types` is what is made.
+
+    `max_frames`, `max_pixels_in_all`: of an animation, the pixels of all its frames together.
+    """
 
     mime_types: tuple[str, ...]
     max_bytes: int
@@ -21,6 +24,8 @@ class ImageRule:
     min_height: int | None = None
     min_aspect: float | None = None
     max_aspect: float | None = None
+    max_frames: int | None = None
+    max_pixels_in_all: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

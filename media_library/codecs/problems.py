@@ -50,6 +50,11 @@ def not_taken(what: str, instead: str) -> FieldProblem:
     return FieldProblem("", "media_kind_not_supported", f"No {what} are taken here. Use {instead}.", {})
 
 
+def too_many_frames(frames: int, limit: int) -> FieldProblem:
+    text = f"This animation has {frames:,} frames; at most {limit:,} are taken. Shorten it, or upload it as a video."
+    return FieldProblem("", "media_cannot_fit", text, {"frames": frames, "limit": limit})
+
+
 def no_type(mime_types: tuple[str, ...]) -> FieldProblem:
     taken = ", ".join(mime_types)
     return FieldProblem(

@@ -210,7 +210,11 @@ def _plan_animation(original: Original, rule: ImageRule, fit: Fit) -> Recipe:
     if rule.mime_types[:1] == (MP4,):
         width, height = _canvas(original, Bounds.of(rule, step=2, most_pixels=MOST_PIXELS), fit)
         return Recipe("animation", MP4, width, height, rule.max_bytes, fit=fit, **_kept_to(rule))
-    width, height = _canvas(original, Bounds.of(rule), fit)
+    frames = max(1, int(original.facts.get("frames", 1)))
+    if rule.max_frames is not None and frames > rule.max_frames:
+        raise CannotFit(problems.too_many_frames(frames, rule.max_frames))
+    most_pixels = rule.max_pixels_in_all and rule.max_pixels_in_all // frames
+    width, height = _canvas(original, Bounds.of(rule, most_pixels=most_pixels), fit)
     if (
         original.mime_type in rule.mime_types
         and original.size <= rule.max_bytes

@@ -163,6 +163,20 @@ def test_animation_stays_what_it_is() -> None:
     assert plan(MOVING, moving_rule(GIF)) == Recipe("animation", GIF, 320, 240, 400_000, keeps=("pixels",))
 
 
+def test_animation_of_many_frames_is_made_smaller_or_refused() -> None:
+    rule = moving_rule(GIF, max_frames=350, max_pixels_in_all=300_000_000)
+    long = replace(MOVING, width=1280, height=1080)
+
+    assert plan(with_facts(long, frames=217), rule).keeps == ("pixels",)  # 217 x 1280 x 1080 are 299,980,800
+    made = plan(with_facts(long, frames=218), rule)
+    assert (made.keeps, made.width * made.height * 218 <= 300_000_000) == ((), True)
+    assert plan(with_facts(MOVING, frames=350), rule).keeps == ("pixels",)
+    with pytest.raises(CannotFit) as caught:
+        plan(with_facts(MOVING, frames=351), rule)
+    [problem] = caught.value.problems
+    assert (problem.code, dict(problem.params)) == ("media_cannot_fit", {"frames": 351, "limit": 350})
+
+
 def test_animation_becomes_a_video_where_that_comes_first() -> None:
     recipe = plan(replace(MOVING, width=321), moving_rule(MP4, GIF))
 

@@ -21,8 +21,10 @@ from mastablasta.core.api.fields import OffsetDateTimeField, ZoneNameField, utc_
 from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import StrictSerializer
 from mastablasta.core.zones import zone_names
+from posts.api.filters import is_asked
 from posts.models import PostType
 from posts.services.calendar import EXCERPT, MOST_A_DAY, MOST_CONFLICTS, MOST_DAYS, days_of, find_conflicts
+from posts.services.costs import MOST_ESTIMATED, cost_to_come
 from posts.states import PostStatus
 
 POST = "01932f5e-7a10-7cc3-9d5e-2f1f6f0a4b10"
@@ -60,6 +62,11 @@ class CalendarSerializer(serializers.Serializer[Any]):
     days = CalendarDaySerializer(many=True)
     total = serializers.IntegerField()
     counts = serializers.DictField(child=serializers.IntegerField())
+    cost = serializers.CharField(
+        allow_null=True,
+        help_text="What platforms charge the operator for all that is still to go out, in US dollars, estimated; null "
+        "unless asked for.",
+    )
 
     def get_fields(self) -> dict[str, Any]:
         """`from` is a word of Python's."""
@@ -138,6 +145,7 @@ CALENDAR = {
     ],
     "total": 1,
     "counts": {"scheduled": 1},
+    "cost": None,
 }
 WANTED = {"scheduled_time": "2030-01-31T09:00:00", "timezone": "Europe/Berlin", "platforms": ["mastodon"]}
 CONFLICTS = {
@@ -173,6 +181,11 @@ class CalendarViewSet(WorkspaceScopedViewSet):
             OpenApiParameter(
                 "timezone", str, description="Whose days: an IANA name; left out: one's own zone, else the workspace's."
             ),
+            OpenApiParameter(
+                "cost",
+                bool,
+                description=f"Estimate what platforms charge; of at most {MOST_ESTIMATED:,} posts where they do.",
+            ),
         ]
     }
 
@@ -184,6 +197,7 @@ class CalendarViewSet(WorkspaceScopedViewSet):
     )
     def list(self, request: Request) -> Response:
         begin, end, zone = self._span()
+        wants_cost = is_asked(request, "cost")
         days = days_of(self.workspace, begin=begin.at, end=end.at, zone=zone)
         counts: Counter[str] = Counter()
         for day in days:
@@ -204,6 +218,7 @@ class CalendarViewSet(WorkspaceScopedViewSet):
                 ],
                 "total": counts.total(),
                 "counts": {status: counts[status] for status in PostStatus.values if status in counts},
+                "cost": str(cost_to_come(self.workspace, begin=begin.at, end=end.at)) if wants_cost else None,
             }
         )
 

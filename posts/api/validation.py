@@ -43,6 +43,9 @@ class PreviewSerializer(serializers.Serializer[Any]):
     problems = PostWarningSerializer(many=True)
     parts = SentTextSerializer(many=True)
     options = serializers.DictField(help_text="By the vendor's names.")
+    cost = serializers.CharField(
+        allow_null=True, help_text="What the platform charges the operator, in US dollars, estimated; null = nothing."
+    )
 
 
 class VerdictSerializer(serializers.Serializer[Any]):
@@ -76,6 +79,7 @@ REFUSED = {
                     {"index": 0, "kind": "post", "text": LONG["content"], "length": 503, "limit": 500, "media": []}
                 ],
                 "options": {},
+                "cost": None,
             }
         ]
     },
@@ -127,6 +131,7 @@ def _shown(preview: Preview) -> dict[str, Any]:
             for part in preview.parts
         ],
         "options": preview.options,
+        "cost": None if preview.cost is None else str(preview.cost),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -46,13 +47,17 @@ class SentText:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What one account would get, or for `account_id` None the platform with its stock limits; parts in order."""
+    """What one account would get, or for `account_id` None the platform with its stock limits; parts in order.
+
+    `cost`: what the platform charges for it, in US dollars, as an estimate; None = nothing.
+    """
 
     platform: str
     account_id: UUID | None
     parts: tuple[SentText, ...]
     options: Mapping[str, Any]
     problems: tuple[FieldProblem, ...]
+    cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +149,5 @@ def _preview(
         for index, part in enumerate(content.parts)
     )  # fmt: skip
     found = post_content.problems_at(platform, content, target) if connector else []
-    return Preview(platform, account_id, parts, content.options, (*own, *found))
+    cost = connector.estimated_cost(content) if connector else None
+    return Preview(platform, account_id, parts, content.options, (*own, *found), cost)

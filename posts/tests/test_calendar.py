@@ -13,6 +13,7 @@ from accounts.tests.factories import signed_in
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from posts.models import Post
+from posts.services import costs
 from posts.services.calendar import MOST_A_DAY
 from posts.tests.factories import make_delivery, make_post
 
@@ -34,6 +35,12 @@ def days(client: APIClient, query: str) -> dict[str, list[str]]:
     answer = client.get(f"/api/v2/calendar?{query}")
     assert answer.status_code == 200, answer.content
     return {day["date"]: [post["content"] for post in day["posts"]] for day in answer.json()["days"]}
+
+
+def refused_fields(client: APIClient, url: str) -> list[str]:
+    answer = client.get(url)
+    assert answer.status_code == 400
+    return [one["field"] for one in answer.json()["errors"]]
 
 
 def plan(account: SocialAccount, *times: str) -> None:
@@ -77,6 +84,7 @@ def test_the_whole_answer(client: APIClient, account: SocialAccount) -> None:
         ],
         "total": 2,
         "counts": {"scheduled": 1, "cancelled": 1},
+        "cost": None,
     }
 
 
@@ -163,6 +171,25 @@ def test_a_full_day_shows_its_first_posts_and_counts_all(client: APIClient, acco
 
     assert [post["content"] for post in day["posts"]] == [str(n) for n in range(MOST_A_DAY)]
     assert (day["total"], day["counts"]) == (MOST_A_DAY + 5, {"scheduled": MOST_A_DAY + 5})
+
+
+def test_the_month_says_what_is_still_to_be_paid(
+    client: APIClient, account: SocialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid = make_account(workspace=account.workspace, platform="twitter")
+    month = "/api/v2/calendar?from=2030-07-01&to=2030-07-31&timezone=UTC&cost="
+    for day, content in [(1, "Hello"), (31, "See example.com")]:
+        make_delivery(paid, due_at=datetime(2030, 7, day, 23, tzinfo=UTC), content=content)
+    due = datetime(2030, 7, 2, tzinfo=UTC)
+    make_delivery(paid, due_at=due, state="published", remote_id="5", next_attempt_at=None, published_at=due)
+    make_delivery(paid, due_at=datetime(2030, 8, 1, tzinfo=UTC))
+    make_delivery(account, due_at=datetime(2030, 7, 1, tzinfo=UTC))
+    make_delivery(make_account(platform="twitter"), due_at=datetime(2030, 7, 1, tzinfo=UTC))
+
+    assert client.get(f"{month}true").json()["cost"] == "0.215"
+    assert refused_fields(client, f"{month}yes") == ["cost"]
+    monkeypatch.setattr(costs, "MOST_ESTIMATED", 1)
+    assert refused_fields(client, f"{month}true") == ["to"]
 
 
 @pytest.mark.parametrize("rows", [1, 50])

@@ -70,10 +70,17 @@ def test_what_is_fine_shows_what_would_be_sent(client: APIClient, account: Socia
                         {"index": 2, "kind": "comment", "text": "Less", "length": 4, "limit": 500, "media": []},
                     ],
                     "options": {"visibility": "unlisted"},
+                    "cost": None,
                 }
             ]
         },
     }
+
+
+def test_post_says_what_it_costs(client: APIClient) -> None:
+    verdict = validate(client, thread=["See example.com", "Two"], platforms=["twitter"])
+
+    assert [shown["cost"] for shown in verdict["platforms"]["twitter"]] == ["0.215"]
 
 
 def test_a_fault_is_named_as_a_whole_and_for_its_account(client: APIClient, account: SocialAccount) -> None:

@@ -52,7 +52,22 @@ def test_publish_takes_a_form_as_well(control: Control, alice: Client) -> None:
             "Validation failed: Media 5 not found or already attached to another post",
         ),
         ({"status": "x", "media_ids": list("12345")}, "Validation failed: Cannot attach more than 4 files"),
-        ({"status": "x", "poll": {"options": ["a", "b"]}}, "poll is not simulated"),
+        ({"status": "x", "poll": {"options": ["a", "b"]}}, "Validation failed: Deadline is too far into the future"),
+        *(
+            ({"status": "x", "poll": {"options": options, "expires_in": seconds}}, f"Validation failed: {said}")
+            for options, seconds, said in [
+                (["a"], 300, "Choices must have more than one item"),
+                (list("abcde"), 300, "Choices can't contain more than 4 items"),
+                (["a", "b" * 51], 300, "Choices cannot be longer than 50 characters each"),
+                (["a", "a"], 300, "Choices contain duplicate items"),
+                (["a", "b"], 299, "Deadline is too soon"),
+                (["a", "b"], 2_629_747, "Deadline is too far into the future"),
+            ]
+        ),
+        (
+            {"status": "x", "media_ids": ["5"], "poll": {"options": ["a", "b"], "expires_in": 300}},
+            "Validation failed: Cannot attach more than 4 files",
+        ),
     ],
 )
 def test_publish_refuses(control: Control, alice: Client, fields: dict[str, Any], error: str) -> None:
@@ -60,6 +75,22 @@ def test_publish_refuses(control: Control, alice: Client, fields: dict[str, Any]
 
     assert (answer.status_code, answer.json()) == (422, {"error": error})
     assert control.posts() == []
+
+
+@pytest.mark.parametrize(
+    ("version", "policy", "status", "shown"),
+    [("4.5.2", "public", 200, True), ("4.5.2", "nobody", 404, False), ("4.4.0", "nobody", 200, False)],
+)
+def test_quotes_are_known_from_45_on_and_go_by_policy(
+    control: Control, server: Server, alice: Client, version: str, policy: str, status: int, shown: bool
+) -> None:
+    control.put("instance", platform="mastodon", version=version)
+    quoted = alice.publish("One", quote_approval_policy=policy).json()["id"]
+
+    answer = server.sign_in("bob").publish("Look", quoted_status_id=quoted)
+
+    assert (answer.status_code, bool(answer.json().get("quote"))) == (status, shown)
+    assert alice.publish("Own", quoted_status_id=quoted).status_code == 200
 
 
 def test_publish_of_exactly_the_limit_is_taken(control: Control, alice: Client) -> None:

@@ -20,6 +20,14 @@ FIELDS = {
 }
 
 
+def moving(frames: int, width: int, height: int) -> bytes:
+    """A GIF of so many pictures, each of one pixel, on a canvas with a table of two colours."""
+    canvas = struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
+    delay = b"!\xf9\x04\x00\x05\x00\x00\x00"
+    picture = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02D\x01\x00"
+    return b"GIF89a" + canvas + (delay + picture) * frames + b";"
+
+
 def box(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data) + 8) + name + data
 
@@ -174,6 +182,8 @@ def test_picture_may_have_8192_pixels_a_side(ann: Session) -> None:
         (b"no film", "tweet_video", {"code": 1, "name": "InvalidMedia", "message": "Unsupported video format"}),
         (PNG, "tweet_gif", {"code": 1, "name": "InvalidMedia", "message": "Unsupported video format"}),
         (b"GIF89a\x01\x05\x01\x00\x00\x00\x00;", "tweet_gif", {"code": 1, "name": "InvalidMedia"}),
+        (moving(351, 1, 1), "tweet_gif", {"code": 1, "name": "InvalidMedia"}),
+        (moving(218, 1280, 1080), "tweet_gif", {"code": 1, "name": "InvalidMedia"}),
         (
             film(140_001),
             "tweet_video",
@@ -209,6 +219,15 @@ def test_film_of_a_length_that_fits_or_is_not_told_is_taken(control: Control, an
     info = ann.in_segments(data).json()["data"]["processing_info"]
 
     assert info == {"state": "succeeded", "progress_percent": 100}
+
+
+@pytest.mark.parametrize("size", [(350, 1, 1), (217, 1280, 1080)])
+def test_gif_of_just_so_many_frames_is_taken(control: Control, ann: Session, size: tuple[int, int, int]) -> None:
+    at_once(control)
+
+    answer = ann.in_segments(moving(*size), category="tweet_gif")
+
+    assert answer.json()["data"]["processing_info"]["state"] == "succeeded"
 
 
 def test_work_can_be_told_to_fail(control: Control, ann: Session) -> None:

@@ -196,6 +196,23 @@ def test_quotes_are_not_permitted(ann: Session) -> None:
     assert (answer.status_code, problem(answer)) == (403, forbidden("You are not permitted to perform this action."))
 
 
+def test_enterprise_quotes_what_is_there(control: Control, ann: Session) -> None:
+    control.put("instance", platform="twitter", self_serve=False)
+    quoted = ann.posted("One")["id"]
+
+    post = ann.posted("Look", quote_tweet_id=quoted)
+
+    params = {"post.fields": "entities", "expansions": "referenced_posts"}
+    read = ann.call("GET", f"/2/tweets/{post['id']}", params=params).json()
+    assert read["data"]["referenced_posts"] == [{"type": "quoted", "id": quoted}]
+    assert read["data"]["entities"]["urls"][0]["expanded_url"] == f"{control.origin}/twitter/ann/status/{quoted}"
+    assert [one["text"] for one in read["includes"]["posts"]] == ["One"]
+    poll = {"options": ["A", "B"], "duration_minutes": 5}
+    assert ann.post("Which?", quote_tweet_id=quoted, poll=poll).status_code == 400
+    ann.delete(quoted)
+    assert ann.post("Again", quote_tweet_id=quoted).status_code == 403
+
+
 def test_poll_is_taken(ann: Session) -> None:
     post = ann.posted("Which?", poll={"options": ["A", "B"], "duration_minutes": 5})
 

@@ -35,13 +35,22 @@ VISIBILITY = one_of("public", "unlisted", "private", "direct")
 _STATUS = {
     "in_reply_to_id": TEXT,
     "language": TEXT,
+    "quoted_status_id": TEXT,
+    "quote_approval_policy": TEXT,
     "sensitive": FLAG,
     "spoiler_text": TEXT,
     "visibility": VISIBILITY,
 }
 TEXT_STATUS = fields(_STATUS | {"status!": TEXT})
+POLL_STATUS = fields(
+    _STATUS
+    | {
+        "status": TEXT,
+        "poll!": fields({"options": Items(TEXT), "expires_in": WHOLE, "multiple": FLAG, "hide_totals": FLAG}),
+    }
+)
 MEDIA_STATUS = fields(_STATUS | {"status": TEXT, "media_ids!": Items(TEXT)})
-UPLOAD = fields({"file!": FILE, "description": TEXT})
+UPLOAD = fields({"file!": FILE, "description": TEXT, "focus": TEXT})
 
 _APP = {"client_id!": TEXT, "client_secret!": TEXT}
 EXCHANGE = fields(
@@ -64,6 +73,8 @@ STATUS = fields(
         "spoiler_text!": TEXT,
         "in_reply_to_id?": TEXT,
         "media_attachments!": Items(ATTACHMENT),
+        "poll?": fields({"id!": TEXT}, is_part=True),
+        "quote?": fields(is_part=True),
         "favourites_count!": WHOLE,
         "reblogs_count!": WHOLE,
         "replies_count!": WHOLE,
@@ -102,8 +113,21 @@ _MEDIA_LIMITS = {
 MEDIA_LIMITS = fields(_MEDIA_LIMITS | {"description_limit?": WHOLE}, is_part=True)
 
 
+POLL_LIMITS = fields(
+    {
+        "max_options!": WHOLE,
+        "max_characters_per_option!": WHOLE,
+        "min_expiration!": WHOLE,
+        "max_expiration!": WHOLE,
+    },
+    is_part=True,
+)
+
+
 def instance(media_limits: Fields, domain: str) -> Fields:
-    configuration = fields({"statuses!": STATUS_LIMITS, "media_attachments!": media_limits}, is_part=True)
+    configuration = fields(
+        {"statuses!": STATUS_LIMITS, "media_attachments!": media_limits, "polls!": POLL_LIMITS}, is_part=True
+    )
     return fields({"version!": TEXT, "title!": TEXT, domain: TEXT, "configuration!": configuration}, is_part=True)
 
 
@@ -115,7 +139,7 @@ REFUSALS = frozenset({401, 404, 410, 422, 429, 503})
 CALLS = {
     "POST /api/v1/statuses": Call(
         headers={"Idempotency-Key": TEXT},
-        body={JSON: Either((TEXT_STATUS, MEDIA_STATUS))},
+        body={JSON: Either((TEXT_STATUS, MEDIA_STATUS, POLL_STATUS))},
         answers={200: STATUS},
         refusals=REFUSALS,
         scopes=WRITING,

@@ -46,7 +46,13 @@ NEW_POST = fields(
         "made_with_ai": FLAG,
         "paid_partnership": FLAG,
         "reply_settings": one_of("following", "mentionedUsers", "subscribers", "verified"),
+        "quote_tweet_id": ID,
+        "community_id": ID,
+        "share_with_followers": FLAG,
         "reply": fields({"in_reply_to_tweet_id!": ID}),
+        "poll": fields(
+            {"options!": Items(Text(least=1, most=25), least=2, most=4), "duration_minutes!": Whole(5, 10_080)}
+        ),
         "media": fields({"media_ids!": Items(ID, least=1, most=4)}),
     }
 )
@@ -129,6 +135,7 @@ POST = fields(
         "lang": TEXT,
         "paid_partnership": FLAG,
         "possibly_sensitive": FLAG,
+        "community_id": TEXT,
         "reply_settings": TEXT,
         "source": TEXT,
         "public_metrics": fields(

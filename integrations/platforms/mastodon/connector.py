@@ -27,11 +27,12 @@ from integrations.platforms.mastodon import metrics
 from integrations.platforms.mastodon.capabilities import CAPABILITIES
 from integrations.platforms.mastodon.errors import error_from, rests_until
 from integrations.platforms.mastodon.limits import limit_at, mastodon_version, media_rule_of
+from integrations.platforms.mastodon.rules import post_problems, status_id_of
 from integrations.platforms.mastodon.text import comparable, comparable_shown, counted_length, words_of
 from integrations.platforms.mastodon.uploads import MAYBE_OUT, StatusMedia
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
 from integrations.protocols.uploads import ids_in
-from integrations.protocols.values import id_in, moment_of, objects_in, text_in
+from integrations.protocols.values import id_in, moment_of, object_in, objects_in, text_in
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
@@ -39,6 +40,8 @@ from mastablasta.core.media_rules import MediaRule
 PAGE = 40
 MOST_PAGES = 25
 MOST_SOURCES = 60
+DEFAULT_POLL_S = 86_400
+OF_EVERY_PART = ("visibility", "spoiler_text", "sensitive", "language", "quote_approval_policy")
 URL = ("url", "uri")  # the first may be null at odd servers
 
 
@@ -51,7 +54,8 @@ class MastodonConnector(Connector):
     def validate(cls, content: Content, target: Target | None) -> list[FieldProblem]:
         rule = cls.media_rule(content.post_type, target)
         problems = general_problems(content, cls.capabilities_at(target), rule)
-        return problems + cls.length_problems(content, target, where=target.host if target else cls.capabilities.label)
+        problems += cls.length_problems(content, target, where=target.host if target else cls.capabilities.label)
+        return [*problems, *post_problems(content, target)]
 
     @classmethod
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:
@@ -81,10 +85,11 @@ class MastodonConnector(Connector):
         (Takahe 0.11 does not), so a doubt is settled by `reconcile`, never by sending again.
         Source: https://docs.joinmastodon.org/methods/statuses/#create (read 2026-11-23).
         """
-        media = StatusMedia(self.http, self.target, step.part.media, progress)
+        focus = () if step.sent else step.content.options.get("focus") or ()
+        media = StatusMedia(self.http, self.target, step.part.media, progress, focus=focus)
         if waits := media.go_on():
             return waits
-        body: dict[str, Any] = {"status": step.part.text, **step.content.options}
+        body = {"status": step.part.text, **self._options_of(step)}
         if step.part.media:
             body["media_ids"] = ids_in(progress.data)
         if step.parent is not None:
@@ -131,9 +136,28 @@ class MastodonConnector(Connector):
     def fetch_account_metrics(self) -> AccountMetrics:
         return metrics.fetch_account(self.http)
 
+    def _options_of(self, step: Step) -> dict[str, Any]:
+        """What of the post's options goes with this part, as the server names it."""
+        options = step.content.options
+        body = {name: options[name] for name in OF_EVERY_PART if name in options}
+        if quoted := self._quoted(step):
+            body["quoted_status_id"] = quoted
+        if _has_poll(step):
+            shortest, longest = (limit_at(self.target, f"{end}_expiration") for end in ("min", "max"))
+            lasts = options.get("poll_expires_in") or min(max(DEFAULT_POLL_S, shortest), longest)
+            also = {name: options[f"poll_{name}"] for name in ("multiple", "hide_totals") if f"poll_{name}" in options}
+            body["poll"] = {"options": options["poll_options"], "expires_in": lasts, **also}
+        return body
+
+    def _quoted(self, step: Step) -> str:
+        """The id of the status that this part quotes; "" = none."""
+        named = "" if step.sent else text_in(step.content.options, "quoted_status_id")
+        return status_id_of(named, self.target)
+
     def _look_for(self, step: Step, media_ids: Sequence[str], posts: Sequence[OwnPost]) -> Found | Absent | CannotTell:
         """A status with our very files is ours; else the oldest with our text, and as many files, in this place."""
-        alike = [post for post in posts if _is_alike(post.shown, step)]
+        quoted = self._quoted(step)
+        alike = [post for post in posts if _is_alike(post.shown, step) and _quotes(post.shown, quoted)]
         if ours := first_match(alike, lambda post: bool(media_ids) and _files_of(post.shown) == sorted(media_ids)):
             return ours.found
         words = words_of(step.part.text)
@@ -173,15 +197,30 @@ def _own_post(status: Any) -> OwnPost | None:
     return OwnPost(id_in(status), text_in(status, *URL), made_at, status) if made_at else None
 
 
+def _has_poll(step: Step) -> bool:
+    return not step.sent and bool(step.content.options.get("poll_options"))
+
+
 def _is_alike(status: Mapping[str, Any], step: Step) -> bool:
-    """Whether it answers what this part answers, with the same warning, and as many files as far as it shows any."""
+    """Whether it answers what this part answers, with the same warning, and as many files as far as it shows any; and
+    whether it asks something, too."""
     files = _files_of(status)
     warnings = {comparable(text_in(said, "spoiler_text")) for said in (status, step.content.options)}
     return (
         id_in(status, "in_reply_to_id") == (step.parent.remote_id if step.parent else "")
         and len(warnings) == 1
+        and ("poll" not in status or bool(status["poll"]) == _has_poll(step))
         and (files is None or len(files) == len(step.part.media))
     )
+
+
+def _quotes(status: Mapping[str, Any], quoted: str) -> bool:
+    """Whether it quotes this status ("" = none), as far as the server shows what it quotes."""
+    if "quote" not in status:
+        return True
+    shown = object_in(status, "quote")
+    shown_id = id_in(object_in(shown, "quoted_status")) or id_in(shown, "quoted_status_id")
+    return bool(shown) == bool(quoted) and shown_id in {"", quoted}
 
 
 def _files_of(status: Mapping[str, Any]) -> list[str] | None:

@@ -26,6 +26,10 @@ STOCK: Mapping[str, int] = {
     "video_size_limit": 103_809_024,
     "video_matrix_limit": 8_294_400,
     "video_frame_rate_limit": 120,
+    "max_options": 4,
+    "max_characters_per_option": 50,
+    "min_expiration": 300,
+    "max_expiration": 2_629_746,
 }
 GIF_MATRIX_LIMIT = 921_600  # 1280 x 720; of the source, no document says it
 PICTURES = ("image/jpeg", "image/png", "image/webp")
@@ -43,12 +47,16 @@ def limits_of(instance: Mapping[str, Any]) -> dict[str, Any]:
     """
     configuration = object_in(instance, "configuration")
     media = object_in(configuration, "media_attachments")
+    polls = object_in(instance, "poll_limits")
     said = {
         "max_characters": instance.get("max_toot_chars"),
         "max_media_attachments": instance.get("max_media_attachments"),
         "description_limit": instance.get("description_limit"),
         "image_size_limit": instance.get("upload_limit"),
         "video_size_limit": instance.get("upload_limit"),
+        "max_characters_per_option": polls.get("max_option_chars"),
+        **polls,
+        **object_in(configuration, "polls"),
         **object_in(configuration, "statuses"),
         **media,
     }

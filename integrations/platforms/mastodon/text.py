@@ -59,7 +59,12 @@ def counted_length(text: str, *, spoiler_text: str = "", characters_per_url: int
     whole = "".join([*pieces, text[at:]])
     if whole.isascii():
         return len(whole) - whole.count("\r\n")
-    return sum(1 for _ in _GRAPHEME.finditer(whole))
+    return graphemes(whole)
+
+
+def graphemes(text: str) -> int:
+    """Return how many characters people see in a text, as the server counts them."""
+    return sum(1 for _ in _GRAPHEME.finditer(text))
 
 
 def _counted_differently(text: str, link: str) -> Iterator[tuple[int, int, str]]:

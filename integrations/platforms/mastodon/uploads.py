@@ -5,16 +5,16 @@ Source: https://docs.joinmastodon.org/methods/media/ (read 2026-11-28).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from integrations.contract import MediaUse, Pending
+from integrations.contract import MediaUse, Pending, Progress, Target
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected
 from integrations.platforms.mastodon.errors import MEDIA_NOT_READY, error_from, error_text
 from integrations.protocols.uploads import Uploads, file_of
 from integrations.protocols.values import id_in
-from mastablasta.core.outbound import Response
+from mastablasta.core.outbound import Http, Response
 
 V2, V1 = "/api/v2/media", "/api/v1/media"
 UNKNOWN_CALL = {404, 405, 501}
@@ -31,15 +31,23 @@ class StatusMedia(Uploads):
     """Each file is kept as {id, at (when it was uploaded), is_ready}. Nothing is visible before a status has it; what
     no status gets, the server throws away."""
 
+    def __init__(
+        self, http: Http, target: Target, media: Sequence[MediaUse], progress: Progress, *, focus: Sequence[str] = ()
+    ) -> None:
+        """`focus`: the point of each file that stays in sight, "x,y" as the server takes it; "" = the middle."""
+        super().__init__(http, target, media, progress)
+        self.focus = focus
+
     def is_uploaded(self, position: int, use: MediaUse) -> bool:  # noqa: ARG002
         """Whether the server has the file, and will for a while."""
         kept = self.kept.get(position)
         return kept is not None and datetime.now(UTC) - datetime.fromisoformat(kept["at"]) < KEPT_FOR
 
     def send(self, position: int, use: MediaUse) -> Pending | None:
-        """Upload one file with its alt text."""
+        """Upload one file with its alt text and focus."""
         path = V1 if self.progress.data.get(ONLY_V1) else V2
-        fields = {"description": use.alt_text} if use.alt_text else {}
+        focus = self.focus[position] if position < len(self.focus) else ""
+        fields = {name: value for name, value in (("description", use.alt_text), ("focus", focus)) if value}
         answer = self.transfer(use.size, path, data=fields, files={"file": file_of(use)})
         if answer.status in UNKNOWN_CALL and path == V2:
             self.progress.save(**{ONLY_V1: True})

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 API = "https://api.x.com"
 PAGES = "https://x.com"
+_POST_ID = re.compile(r"[0-9]{1,19}")
+_POST_URL = re.compile(r"/[^/?#]+(?:/web)?/status/(?P<id>[0-9]{1,19})(?![0-9])")
+_HOST = re.compile(r"https?://(?:www\.|mobile\.)?(?:x|twitter)\.com(?=/)", re.IGNORECASE)
 
 
 def pages_of(base_url: str) -> str:
@@ -18,3 +23,17 @@ def profile_url(base_url: str, handle: str) -> str:
 def post_url(base_url: str, handle: str, remote_id: str) -> str:
     """X redirects it should the person be called otherwise by now."""
     return f"{profile_url(base_url, handle)}/status/{remote_id}"
+
+
+def post_id_of(given: str, base_url: str = API) -> str:
+    """The id of the post that somebody names by its id or its address; "" = that is neither.
+
+    `base_url`: where the account's API is; addresses below its pages count beside those at X.
+    """
+    named = given.strip()
+    if _POST_ID.fullmatch(named):
+        return named
+    pages = pages_of(base_url)
+    host = len(pages) if named.startswith(f"{pages}/") else (found.end() if (found := _HOST.match(named)) else 0)
+    address = _POST_URL.match(named, host) if host else None
+    return address["id"] if address else ""

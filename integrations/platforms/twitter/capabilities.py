@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from integrations.capabilities import LONGEST_HOLD_S, Capabilities, MetricsRule, RateRule, Source, TextLimit
+from decimal import Decimal
+
+from integrations.capabilities import LONGEST_HOLD_S, Capabilities, MetricsRule, Prices, RateRule, Source, TextLimit
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
@@ -16,7 +18,10 @@ PRICING = Source("https://docs.x.com/x-api/getting-started/pricing", READ)
 
 MAX_WEIGHTED = 280
 MAX_SUBSCRIBED = 25_000
+DEFAULT_POLL_MINUTES = 1_440
 MAX_CASHTAGS = 1  # but for Enterprise
+
+PRICES = Prices(Decimal("0.015"), Decimal("0.200"), Decimal("0.005"), PRICING)  # of 2026-08-13
 
 POST_MEDIA = MediaRule(
     url=MEDIA.url,
@@ -30,7 +35,14 @@ POST_MEDIA = MediaRule(
         min_width=4,
         min_height=4,
     ),
-    animations=ImageRule(("image/gif",), max_bytes=15_000_000, max_width=1280, max_height=1080),
+    animations=ImageRule(
+        ("image/gif",),
+        max_bytes=15_000_000,
+        max_width=1280,
+        max_height=1080,
+        max_frames=350,
+        max_pixels_in_all=300_000_000,
+    ),
     videos=VideoRule(
         ("video/mp4",),
         max_bytes=512_000_000,
@@ -74,6 +86,36 @@ CAPABILITIES = Capabilities(
                 "type": "boolean",
                 "description": "Tells readers that the post is paid promotion.",
             },
+            "quote_tweet_id": {
+                "type": "string",
+                "pattern": r"^([0-9]{1,19}|https?://\S{1,300})$",
+                "description": "The post that this one quotes: its id, or its address at X. X lets apps of Enterprise "
+                "plans quote only. Of a thread it goes with the first post.",
+            },
+            "community_id": {
+                "type": "string",
+                "pattern": "^[0-9]{1,19}$",
+                "description": "The id of the community that is posted to, in digits. Of a thread it goes with the "
+                "first post.",
+            },
+            "share_with_followers": {
+                "type": "boolean",
+                "description": "Whether the account's followers see the post of a community, too.",
+            },
+            "poll_options": {
+                "type": "array",
+                "items": {"type": "string", "maxLength": 25},
+                "minItems": 2,
+                "maxItems": 4,
+                "description": "Two to four answers to what the text asks; without media. Of a thread it goes with "
+                "the first post.",
+            },
+            "poll_duration_minutes": {
+                "type": "integer",
+                "minimum": 5,
+                "maximum": 10_080,
+                "description": "How long it may be answered; left out: a day.",
+            },
         },
     },
     rates=(
@@ -91,5 +133,6 @@ CAPABILITIES = Capabilities(
         source=METRICS,
         is_paid=True,
     ),
+    prices=PRICES,
     sources=(COUNTING, LONG_POSTS, CREATE, MEDIA, RATES, METRICS, PRICING),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -26,9 +27,24 @@ from integrations.contract import (
 )
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.twitter import metrics
-from integrations.platforms.twitter.addresses import post_url
-from integrations.platforms.twitter.capabilities import CAPABILITIES, MAX_CASHTAGS, MAX_SUBSCRIBED, MAX_WEIGHTED
-from integrations.platforms.twitter.errors import DUPLICATE, MEDIA_IDS, error_from, error_in, problems_in, rests_until
+from integrations.platforms.twitter.addresses import post_id_of, post_url
+from integrations.platforms.twitter.capabilities import (
+    CAPABILITIES,
+    DEFAULT_POLL_MINUTES,
+    MAX_SUBSCRIBED,
+    MAX_WEIGHTED,
+    PRICES,
+)
+from integrations.platforms.twitter.errors import (
+    DUPLICATE,
+    MEDIA_IDS,
+    NOT_PERMITTED,
+    error_from,
+    error_in,
+    problems_in,
+    rests_until,
+)
+from integrations.platforms.twitter.links import find_links
 from integrations.platforms.twitter.reading import (
     QUERIES,
     first_id_of,
@@ -38,7 +54,8 @@ from integrations.platforms.twitter.reading import (
     media_types,
     own_post,
 )
-from integrations.platforms.twitter.text import cashtags, comparable, has_invalid_characters, weighted_length
+from integrations.platforms.twitter.rules import post_problems
+from integrations.platforms.twitter.text import comparable, weighted_length
 from integrations.platforms.twitter.uploads import PostMedia
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
 from integrations.protocols.uploads import ids_in
@@ -49,7 +66,8 @@ from mastablasta.core.outbound import Response
 
 PAGE = 100
 MOST_PAGES = 32  # what a timeline shows: 3,200 posts
-ROOT_ONLY = frozenset({"reply_settings"})
+OF_EVERY_PART = ("made_with_ai", "paid_partnership")
+OF_THE_ROOT = ("reply_settings", "community_id", "share_with_followers")
 
 # What is kept of a step in `progress`: since when it may be out, and that X has refused it as its own duplicate.
 MAYBE_OUT_SINCE = "maybe_out_since"
@@ -66,16 +84,7 @@ class TwitterConnector(Connector):
         rule = cls.media_rule(content.post_type, target)
         problems = general_problems(content, cls.capabilities_at(target), rule)
         problems += cls.length_problems(content, target, where="X")
-        for part in content.parts:
-            if has_invalid_characters(part.text):
-                message = "X takes no text with the code points U+FFFE, U+FEFF or U+FFFF; remove them."
-                problems.append(FieldProblem(part.field, "invalid_characters", message))
-            tags = len(cashtags(part.text))
-            if tags > MAX_CASHTAGS:
-                message = f"X takes at most {MAX_CASHTAGS} cashtag in a post; this has {tags}."
-                params = {"limit": MAX_CASHTAGS, "actual": tags}
-                problems.append(FieldProblem(part.field, "too_many_cashtags", message, params))
-        return problems + _equal_parts(content)
+        return [*problems, *post_problems(content, target)]
 
     @classmethod
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:
@@ -83,6 +92,13 @@ class TwitterConnector(Connector):
         subscription = str(target.facts.get("subscription_type") or "None") if target else "None"
         limit = MAX_WEIGHTED if subscription == "None" else MAX_SUBSCRIBED
         return Measure(weighted_length(content.parts[index].text), limit)
+
+    @classmethod
+    def estimated_cost(cls, content: Content) -> Decimal:
+        """A post for each part, dearer with a link, and the alt texts."""
+        prices = (PRICES.post_with_link if find_links(part.text) else PRICES.post for part in content.parts)
+        described = sum(bool(use.alt_text) for part in content.parts for use in part.media)
+        return sum(prices, Decimal()) + PRICES.alt_text * described
 
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
         """Post one part, as a reply to its parent if it has one, once its media are uploaded.
@@ -94,11 +110,17 @@ class TwitterConnector(Connector):
         media = PostMedia(self.http, self.target, step.part.media, progress)
         if waits := media.go_on():
             return waits
-        answer = self.http.post("/2/tweets", json=_body(step, ids_in(progress.data)), visible=True)
+        body = _body(step, ids_in(progress.data))
+        if quoted := self._quoted(step):
+            body["quote_tweet_id"] = quoted
+        answer = self.http.post("/2/tweets", json=body, visible=True)
         remote_id = text_in(object_in(answer.json(), "data"), "id") if answer.is_ok else ""
         if remote_id:
             return Published(remote_id, self._url(remote_id), rests_until=rests_until(answer))
         failure = self._in_view_of_doubt(error_in(answer) if answer.is_ok else error_from(answer), progress)
+        if quoted and failure.code == NOT_PERMITTED:
+            sentence = f"{failure.message} X lets apps of Enterprise plans quote only; leave quote_tweet_id out."
+            raise Rejected(sentence, code=NOT_PERMITTED, http_status=failure.http_status)
         if failure.code == MEDIA_IDS and isinstance(failure, Rejected):
             return media.upload_again(failure)
         raise failure
@@ -158,8 +180,11 @@ class TwitterConnector(Connector):
         Raises Unavailable when one without text has others: X keeps the ids of uploads, but does not promise it, and
         no text tells them apart.
         """
+        quoted = self._quoted(step)
         in_place = [post for post in posts if is_in_place(post, step)]
-        found = first_match(in_place, lambda post: has_upload(post, uploaded), lambda post: is_made_of(post, step.part))
+        found = first_match(
+            in_place, lambda post: has_upload(post, uploaded), lambda post: is_made_of(post, step.part, quoted)
+        )
         if found and uploaded and not comparable(step.part.text) and not has_upload(found, uploaded):
             raise Unavailable("The account has a post like this one, with other files.", code="not_told_apart")
         return found.found if found else Absent()
@@ -190,32 +215,27 @@ class TwitterConnector(Connector):
                 break
         return answer
 
+    def _quoted(self, step: Step) -> str:
+        """The id of the post that this part quotes; "" = none."""
+        named = "" if step.sent else step.content.options.get("quote_tweet_id") or ""
+        return post_id_of(named, self.target.base_url)
+
     def _url(self, remote_id: str) -> str:
         return post_url(self.target.base_url, self.target.handle, remote_id)
 
 
-def _equal_parts(content: Content) -> list[FieldProblem]:
-    """Parts with the text of an earlier one: X would refuse them once that is out."""
-    problems = []
-    first: dict[str, str] = {}
-    for part in content.parts:
-        text = comparable(part.text)
-        twin = first.setdefault(text, part.field) if text else part.field
-        if twin != part.field:
-            message = f"X refuses the same text twice; {part.field} equals {twin}. Change one of them."
-            problems.append(FieldProblem(part.field, "duplicate_text", message, {"same_as": twin}))
-    return problems
-
-
 def _body(step: Step, media_ids: Sequence[str]) -> dict[str, Any]:
     """What X is sent: only keys that it knows, and none that is null, since it refuses both."""
-    offered: Mapping[str, Any] = CAPABILITIES.options["properties"]
+    options = step.content.options
     body: dict[str, Any] = {"text": step.part.text}
     if media_ids:
         body["media"] = {"media_ids": list(media_ids)}
-    for name, value in step.content.options.items():
-        if name in offered and value is not None and not (step.sent and name in ROOT_ONLY):
-            body[name] = value
+    for name in OF_EVERY_PART if step.sent else OF_EVERY_PART + OF_THE_ROOT:
+        if options.get(name) is not None:
+            body[name] = options[name]
     if step.parent is not None:
         body["reply"] = {"in_reply_to_tweet_id": step.parent.remote_id}
+    elif answers := options.get("poll_options"):
+        minutes = options.get("poll_duration_minutes") or DEFAULT_POLL_MINUTES
+        body["poll"] = {"options": answers, "duration_minutes": minutes}
     return body

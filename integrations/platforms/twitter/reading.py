@@ -78,11 +78,16 @@ def has_upload(post: OwnPost, ids: Collection[str]) -> bool:
     return any(key.rpartition("_")[2] in ids for key in post.shown["media"])
 
 
-def is_made_of(post: OwnPost, part: Part) -> bool:
-    """Whether it has the part's text, and as many media of the same types, as far as X tells them."""
+def is_made_of(post: OwnPost, part: Part, quoted: str = "") -> bool:
+    """Whether it has the part's text, and as many media of the same types, as far as X tells them.
+
+    `quoted`: the id of the post that it is to quote, "" = none. X adds a link to that to the text.
+    """
     wanted, shown = [type_of(use) for use in part.media], post.shown["media"].values()
     is_alike = len(wanted) == len(shown) and all(seen in {None, ours} for ours, seen in zip(wanted, shown, strict=True))
-    return is_alike and _text_of(post.shown) == comparable(part.text)
+    if not is_alike or (quoted and _quoted_by(post.shown) not in {"", quoted}):
+        return False
+    return comparable(part.text) in {_text_of(post.shown), _text_of(post.shown, without_link_to=quoted)}
 
 
 def media_types(read: Mapping[str, Any]) -> dict[str, str]:
@@ -91,15 +96,25 @@ def media_types(read: Mapping[str, Any]) -> dict[str, str]:
     return {str(item.get("media_key")): str(item.get("type")) for item in media}
 
 
-def _text_of(post: Mapping[str, Any]) -> str:
-    """The whole text, to be compared with `comparable(…)` of ours; without the link to its media."""
+def _quoted_by(post: Mapping[str, Any]) -> str:
+    """The id of the post that it quotes, "" where X names none."""
+    references = objects_in(post, "referenced_posts" if "referenced_posts" in post else "referenced_tweets")
+    return next((id_in(one) for one in references if one.get("type") == "quoted"), "")
+
+
+def _text_of(post: Mapping[str, Any], *, without_link_to: str = "") -> str:
+    """The whole text, to be compared with `comparable(…)` of ours; without the link to its media.
+
+    `without_link_to`: the id of a post to which a link is left out as well, "" = none.
+    """
     note = post.get("note_post") or object_in(post, "note_tweet")
     whole = note if text_in(note, "text") else post
     links: dict[str, str] = {}
     for url in (*_urls(post), *_urls(whole)):
         leads_to = str(url.get("expanded_url") or url["url"])
         is_of_media = url.get("media_key") or f"/status/{post['id']}/" in leads_to
-        links[url["url"]] = "" if is_of_media else leads_to
+        is_of_quoted = bool(without_link_to) and leads_to.partition("?")[0].endswith(f"/status/{without_link_to}")
+        links[url["url"]] = "" if is_of_media or is_of_quoted else leads_to
     return comparable_shown(whole["text"], links)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import regex
 
 from sandbox.platforms.mastodon.links import ACCENTS, find_links
@@ -56,6 +58,7 @@ _MENTION = regex.compile(
 _NO_MENTION_BEFORE = regex.compile(rf"[@\uff20]|[{ACCENTS}]|://")
 LONGEST_DOMAIN = 253
 
+FALSE_WORDS = frozenset({"", "0", "f", "F", "false", "FALSE", "off", "OFF"})
 STRIPPED = "\x00\t\n\v\f\r "  # by Ruby's String#strip
 _GRAPHEME = regex.compile(r"\X")
 # String#each_grapheme_cluster of Ruby 3.4 does not know GB9c yet, and begins anew at a consonant behind a virama.
@@ -89,6 +92,11 @@ def countable_text(text: str, placeholder: str) -> str:
     return counted + text[last:]
 
 
+def graphemes(text: str) -> int:
+    """Return how many characters people see in a text."""
+    return sum(1 for _ in _GRAPHEME.finditer(text))
+
+
 def covers(granted: tuple[str, ...], *sufficient: str) -> bool:
     """Return whether one of the sufficient scopes was granted."""
     return any(scope in granted for scope in sufficient)
@@ -102,3 +110,8 @@ EXTRA_QUOTAS = {
     ("POST", Operation.UPLOAD): Quota("media", 30, 1_800),
     ("DELETE", Operation.DELETE): Quota("deletes", 30, 1_800),
 }
+
+
+def is_true(value: Any) -> bool:
+    """Return what Rails makes of a flag: everything is true but the words for false."""
+    return value is not None and value is not False and str(value) not in FALSE_WORDS

@@ -50,6 +50,10 @@ class Settings:
     video_size_limit: int = 103_809_024
     video_matrix_limit: int = 8_294_400
     video_frame_rate_limit: int = 120
+    poll_max_options: int = 4
+    poll_max_characters: int = 50
+    poll_min_expiration: int = 300
+    poll_max_expiration: int = 2_629_746
     supported_mime_types: list[str] = field(default_factory=lambda: list(MIME_TYPES))
     video_processing_ms: int = 250
     processing_fails: bool = False
@@ -92,6 +96,10 @@ SETTING_CHECKS: Mapping[str, Check] = {
     "video_size_limit": whole(1, MAX),
     "video_matrix_limit": whole(1, MAX),
     "video_frame_rate_limit": whole(1, MAX),
+    "poll_max_options": whole(2, 100),
+    "poll_max_characters": whole(1, MAX),
+    "poll_min_expiration": whole(1, MAX),
+    "poll_max_expiration": whole(1, MAX),
     "supported_mime_types": mime_types,
     "video_processing_ms": whole(0, 86_400_000),
     "processing_fails": flag,

@@ -94,7 +94,7 @@ def status(post: Post, site: Site) -> dict[str, Any]:
         "muted": False,
         "bookmarked": False,
         "pinned": False,
-        "content": content(post.text),
+        "content": content_of(post, site),
         "filtered": [],
         "reblog": None,
         "application": {"name": post.app.name, "website": post.app.website} if post.app else None,
@@ -104,7 +104,45 @@ def status(post: Post, site: Site) -> dict[str, Any]:
         "tags": [],
         "emojis": [],
         "card": None,
-        "poll": None,
+        "poll": poll(post),
+        "quote": quote(post, site),
+    }
+
+
+# https://docs.joinmastodon.org/entities/Quote/
+def quote(post: Post, site: Site) -> dict[str, Any] | None:
+    quoted = site.posts.get((post.extra or {}).get("quoted", ""))
+    if quoted is None:
+        return {"state": "deleted", "quoted_status": None} if (post.extra or {}).get("quoted") else None
+    return {"state": "accepted", "quoted_status": {**status(quoted, site), "quote": None}}
+
+
+def content_of(post: Post, site: Site) -> str:
+    """Return the text as HTML, with the link to what it quotes in front."""
+    quoted = site.posts.get((post.extra or {}).get("quoted", ""))
+    if quoted is None:
+        return content(post.text)
+    url = status_url(quoted, site)
+    return f'<p class="quote-inline">RE: <a href="{url}">{url}</a></p>{content(post.text)}'
+
+
+# https://docs.joinmastodon.org/entities/Poll/
+def poll(post: Post) -> dict[str, Any] | None:
+    asked = (post.extra or {}).get("poll")
+    if asked is None:
+        return None
+    counted = None if asked["hide_totals"] else 0
+    return {
+        "id": asked["id"],
+        "expires_at": rfc3339(post.created_ms + asked["expires_in"] * 1000),
+        "expired": False,
+        "multiple": asked["multiple"],
+        "votes_count": 0,
+        "voters_count": 0,
+        "options": [{"title": title, "votes_count": counted} for title in asked["options"]],
+        "emojis": [],
+        "voted": True,
+        "own_votes": [],
     }
 
 
@@ -187,10 +225,10 @@ def configuration(settings: Settings) -> dict[str, Any]:
             "video_matrix_limit": settings.video_matrix_limit,
         },
         "polls": {
-            "max_options": 4,
-            "max_characters_per_option": 50,
-            "min_expiration": 300,
-            "max_expiration": 2_629_746,
+            "max_options": settings.poll_max_options,
+            "max_characters_per_option": settings.poll_max_characters,
+            "min_expiration": settings.poll_min_expiration,
+            "max_expiration": settings.poll_max_expiration,
         },
         "accounts": {"max_featured_tags": 10, "max_pinned_statuses": 5},
     }

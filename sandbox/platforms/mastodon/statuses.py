@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Any
 
 from sandbox.platforms.mastodon import shapes
 from sandbox.platforms.mastodon.attachments import to_attach
-from sandbox.platforms.mastodon.rules import counted_length
+from sandbox.platforms.mastodon.polls import read_poll
+from sandbox.platforms.mastodon.rules import counted_length, is_true
 from sandbox.platforms.mastodon.server import ROUTES, Mastodon
 from sandbox.records import Person, Post
 from sandbox.routing import Operation
@@ -18,9 +20,11 @@ VISIBILITIES = frozenset({"public", "unlisted", "private", "direct"})
 KEY_TTL_MS = 3_600_000
 MAX_BATCH = 20
 DEFAULT_PAGE, MAX_PAGE = 20, 40
-NOT_SIMULATED = ("poll", "scheduled_at", "quoted_status_id")
+NOT_SIMULATED = ("scheduled_at",)
+QUOTE_GONE = "The post you are trying to quote does not appear to exist."
+VERSION = re.compile(r"(\d+)\.(\d+)")
+QUOTES_SINCE = (4, 5)
 REPLY_GONE = "The post you are trying to reply to does not appear to exist."
-FALSE_WORDS = frozenset({"", "0", "f", "F", "false", "FALSE", "off", "OFF"})
 
 
 # https://docs.joinmastodon.org/methods/statuses/#create
@@ -66,8 +70,12 @@ def compose(server: Mastodon, person: Person, fields: dict[str, Any], at_ms: int
     reply_to = words(fields, "in_reply_to_id") or None
     if reply_to is not None and not is_visible(server.site.posts.get(reply_to), person):
         raise Refused(json_answer(404, {"error": REPLY_GONE}))
+    quoting = quoting_of(server, person, fields)
+    if fields.get("poll") and media_ids(fields):
+        raise Refused(server.dialect.invalid(f"Cannot attach more than {server.options.max_media_attachments} files"))
     media = to_attach(server, person, media_ids(fields), at_ms)
     check_text(server, text, spoiler_text, has_media=bool(media))
+    poll = read_poll(server, fields.get("poll"), at_ms)
     return server.new_post(
         person,
         text,
@@ -78,7 +86,32 @@ def compose(server: Mastodon, person: Person, fields: dict[str, Any], at_ms: int
         spoiler_text=spoiler_text,
         is_sensitive=is_true(fields.get("sensitive")) or bool(spoiler_text),
         language=words(fields, "language") or "en",
+        extra={"poll": poll, **quoting} if poll or quoting else None,
     )
+
+
+def quoting_of(server: Mastodon, person: Person, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what a new status quotes and who may quote it; servers before 4.5 pass over both. Raises Refused."""
+    if not knows_quotes(server):
+        return {}
+    quoted_id, policy = words(fields, "quoted_status_id"), words(fields, "quote_approval_policy")
+    if policy not in {"", "public", "followers", "nobody"}:
+        raise Refused(server.dialect.refused("Invalid quote approval policy"))
+    quoted = server.site.posts.get(quoted_id) if quoted_id else None
+    if quoted_id and (quoted is None or not is_visible(quoted, person) or not may_quote(quoted, person)):
+        raise Refused(json_answer(404, {"error": QUOTE_GONE}))
+    return {name: value for name, value in (("quoted", quoted_id), ("quote_policy", policy)) if value}
+
+
+def knows_quotes(server: Mastodon) -> bool:
+    numbers = VERSION.match(server.options.version)
+    return numbers is not None and (int(numbers[1]), int(numbers[2])) >= QUOTES_SINCE
+
+
+def may_quote(quoted: Post, person: Person) -> bool:
+    """Return whether somebody may quote a status: nobody here follows anybody."""
+    is_open = (quoted.extra or {}).get("quote_policy", "public") == "public" and quoted.visibility != "private"
+    return quoted.visibility != "direct" and (is_open or quoted.person is person)
 
 
 def check_text(server: Mastodon, text: str, spoiler_text: str, *, has_media: bool) -> None:
@@ -92,11 +125,6 @@ def check_text(server: Mastodon, text: str, spoiler_text: str, *, has_media: boo
 def words(fields: dict[str, Any], name: str) -> str:
     value = fields.get(name)
     return "" if value is None else str(value)
-
-
-def is_true(value: Any) -> bool:
-    """Return what Rails makes of a flag: everything is true but the words for false."""
-    return value is not None and value is not False and str(value) not in FALSE_WORDS
 
 
 def media_ids(fields: dict[str, Any]) -> list[str]:

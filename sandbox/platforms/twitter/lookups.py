@@ -141,12 +141,14 @@ def included(server: Twitter, posts: list[Post], wanted: Wanted, at_ms: int) -> 
             people.append(post.person)
         if "in_reply_to_user_id" in wanted.expansions:
             people.append(server.site.people_by_id.get((post.extra or {}).get("in_reply_to_user_id", "")))
-        if "referenced_posts" in wanted.expansions and post.reply_to:
-            others.append(visible(server, post.reply_to, at_ms))
+        if "referenced_posts" in wanted.expansions:
+            others += [visible(server, one["id"], at_ms) for one in shapes.references(post) or ()]
         if "edit_history_post_ids" in wanted.expansions:
             others.append(post)
     media = [item for post in posts for item in post.media] if "attachments.media_keys" in wanted.expansions else []
+    polls = [post for post in posts if "attachments.poll_ids" in wanted.expansions]
     shown = {
+        "polls": [shapes.poll(post) for post in polls if post.extra and "poll_id" in post.extra],
         "media": [shapes.media(server.uploads[item.id], server, wanted.media_fields) for item in media],
         "users": [shapes.user(person, server, wanted.user_fields) for person in dict.fromkeys(people) if person],
         "posts": [

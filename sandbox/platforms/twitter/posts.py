@@ -23,19 +23,18 @@ from sandbox.routing import Operation
 from sandbox.wire import Answer, Refused, Request
 
 WRITING = ("tweet.read", "tweet.write", "users.read")
-KEPT = ("reply_settings", "paid_partnership", "made_with_ai")
+KEPT = ("reply_settings", "paid_partnership", "made_with_ai", "community_id", "share_with_followers")
 NOT_SIMULATED = (
     "card_uri",
-    "community_id",
     "direct_message_deep_link",
     "edit_options",
     "for_super_followers_only",
     "geo",
     "nullcast",
-    "share_with_followers",
 )
 NOT_PERMITTED = "You are not permitted to perform this action."
 PARENT_GONE = "You attempted to reply to a Tweet that is deleted or not visible to you."
+QUOTED_GONE = "You attempted to quote a Tweet that is deleted or not visible to you."
 NOT_ENGAGED = (
     "Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the author "
     "of the post you are replying to."
@@ -75,6 +74,7 @@ def read_body(request: Request) -> dict[str, Any]:
 def compose(server: Twitter, caller: Caller, body: dict[str, Any], at_ms: int) -> Post:
     """Return the post that the body describes, not yet visible. Raises Refused."""
     refuse_unfit(body)
+    quoted = quoted_by(server, body)
     text = body.get("text", "")
     check_text(server, caller.person, text)
     parent = parent_of(server, caller.person, body)
@@ -86,15 +86,13 @@ def compose(server: Twitter, caller: Caller, body: dict[str, Any], at_ms: int) -
         media=media,
         reply_to=parent.id if parent else None,
         app=caller.app,
-        extra=extra_of(server, body, parent, at_ms) if len(body) > 1 else None,
+        extra=extra_of(server, body, parent, quoted, at_ms) if len(body) > 1 else None,
     )
 
 
 def refuse_unfit(body: dict[str, Any]) -> None:
     if len(body) == 1 and body.get("text", "").strip():
         return
-    if "quote_tweet_id" in body:  # Enterprise only since 2026-04-20
-        raise Refused(problems.forbidden(NOT_PERMITTED))
     for name in NOT_SIMULATED:
         if body.get(name):
             raise problems.refuse_value(f"$.{name}: is not simulated", f"$.{name}", "")
@@ -131,14 +129,32 @@ def parent_of(server: Twitter, person: Person, body: dict[str, Any]) -> Post | N
     return parent
 
 
+def quoted_by(server: Twitter, body: dict[str, Any]) -> Post | None:
+    """Return the post that this one quotes, None when it quotes none. Raises Refused."""
+    if "quote_tweet_id" not in body:
+        return None
+    if server.options.self_serve:  # Enterprise only since 2026-04-20
+        raise Refused(problems.forbidden(NOT_PERMITTED))
+    if "poll" in body:
+        raise problems.refuse_value("$.poll: is not allowed together with a quote", "$.poll", "")
+    quoted = server.site.posts.get(body["quote_tweet_id"])
+    if quoted is None:
+        raise Refused(problems.forbidden(QUOTED_GONE))
+    return quoted
+
+
 def may_reply(server: Twitter, person: Person, parent: Post) -> bool:
     if parent.person is person:
         return server.options.self_replies
     return person.handle.lower() in {handle.lower() for handle in MENTION.findall(parent.text)}
 
 
-def extra_of(server: Twitter, body: dict[str, Any], parent: Post | None, at_ms: int) -> dict[str, Any]:
+def extra_of(
+    server: Twitter, body: dict[str, Any], parent: Post | None, quoted: Post | None, at_ms: int
+) -> dict[str, Any]:
     extra = {name: body[name] for name in KEPT if name in body}
+    if quoted is not None:
+        extra["quoted"], extra["quoted_url"] = quoted.id, server.post_url(quoted)
     if parent is not None:
         extra["in_reply_to_user_id"] = parent.person.id
         extra["conversation_id"] = (parent.extra or {}).get("conversation_id", parent.id)

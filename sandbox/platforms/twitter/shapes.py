@@ -97,7 +97,8 @@ def post(item: Post, server: Twitter, fields: frozenset[str]) -> dict[str, Any]:
             "created_at": to_the_second(item.created_ms),
             "conversation_id": extra.get("conversation_id", item.id),
             "in_reply_to_user_id": extra.get("in_reply_to_user_id"),
-            "referenced_posts": [{"type": "replied_to", "id": item.reply_to}] if item.reply_to else None,
+            "referenced_posts": references(item),
+            "community_id": extra.get("community_id"),
             "entities": entities,
             "note_post": note(item) if "note_post" in fields else None,
             "attachments": attachments(item, server),
@@ -112,6 +113,11 @@ def post(item: Post, server: Twitter, fields: frozenset[str]) -> dict[str, Any]:
         }
         shape.update({name: value for name, value in known.items() if name in fields and value is not None})
     return shape
+
+
+def references(item: Post) -> list[dict[str, str]] | None:
+    referred = {"quoted": (item.extra or {}).get("quoted"), "replied_to": item.reply_to}
+    return [{"type": kind, "id": post_id} for kind, post_id in referred.items() if post_id] or None
 
 
 def to_the_second(ms: int) -> str:
@@ -165,6 +171,20 @@ def attachments(item: Post, server: Twitter) -> dict[str, Any] | None:
     return attached or None
 
 
+def poll(item: Post) -> dict[str, Any]:
+    """Return what a post asks, as `includes.polls` has it."""
+    extra = item.extra or {}
+    return {
+        "id": extra["poll_id"],
+        "options": [
+            {"position": place, "label": label, "votes": 0} for place, label in enumerate(extra["poll"]["options"], 1)
+        ],
+        "duration_minutes": extra["poll"]["duration_minutes"],
+        "end_datetime": to_the_second(item.created_ms + extra["poll"]["duration_minutes"] * 60_000),
+        "voting_status": "open",
+    }
+
+
 def media(session: UploadSession, server: Twitter, fields: frozenset[str]) -> dict[str, Any]:
     """Return what a post carries, as `includes.media` has it."""
     item = session.media
@@ -185,9 +205,9 @@ def media(session: UploadSession, server: Twitter, fields: frozenset[str]) -> di
 def short_text(item: Post, server: Twitter) -> tuple[str, dict[str, Any] | None]:
     """Return the text that every answer has, cut off where it is a long one, and its entities.
 
-    One link stands behind it for all of its media, with an entity for each.
+    A link stands behind it for the post that it quotes, and one for all of its media, with an entity for each.
     """
-    text, entities = words(item)
+    text, entities = with_quoted(item, *words(item))
     if not item.media:
         return text, entities
     url, kind = short_url(item.id, "media"), "photo" if item.media[0].kind == "photo" else "video"
@@ -204,6 +224,16 @@ def short_text(item: Post, server: Twitter) -> tuple[str, dict[str, Any] | None]
         for place, one in enumerate(item.media, 1)
     ]
     return text, {**(entities or {}), "urls": [*(entities or {}).get("urls", ()), *links]}
+
+
+def with_quoted(item: Post, text: str, entities: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
+    address = (item.extra or {}).get("quoted_url")
+    if address is None:
+        return text, entities
+    url = short_url(item.id, "quoted")
+    text += f" {url}" if text else url
+    link = {"start": len(text) - len(url), "end": len(text), "url": url, **expanded(address)}
+    return text, {**(entities or {}), "urls": [*(entities or {}).get("urls", ()), link]}
 
 
 def words(item: Post) -> tuple[str, dict[str, Any] | None]:

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sandbox.media_kinds import Kind, kind_of
+from sandbox.media_kinds import Kind, gif_frames, kind_of
 from sandbox.platforms.twitter import problems
 from sandbox.platforms.twitter.films import duration_ms
 from sandbox.records import Media, Person
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MEGABYTE = 1 << 20
 MAX_SIDE = 8192
 MAX_GIF = (1280, 1080)
+MAX_GIF_FRAMES, MAX_GIF_PIXELS = 350, 300_000_000  # of all frames together
 MIN_MS, MAX_MS = 500, 140_000
 INVALID_IDS = "Your media IDs are invalid."
 MIXED = "Tweet with media must have exactly 1 gif or video or up to 4 photos."
@@ -121,7 +122,7 @@ def put_together(server: Twitter, session: UploadSession, request: Request) -> N
     kind = kind_of(data)
     judge_picture(session.category, kind)
     session.duration_ms = duration_ms(data)
-    session.failure = failure_of(server, session, kind)
+    session.failure = failure_of(server, session, kind, gif_frames(data))
     working_ms = max(server.options.video_processing_ms, request.processing_ms) if session.category.is_worked_on else 0
     session.finalized_ms = request.at_ms
     session.media = Media(
@@ -153,7 +154,7 @@ def judge_picture(category: Category, kind: Kind | None) -> None:
         raise problems.refuse(f"Image dimensions must be >= 4x4 and <= {MAX_SIDE}x{MAX_SIDE}")
 
 
-def failure_of(server: Twitter, session: UploadSession, kind: Kind | None) -> dict[str, Any] | None:
+def failure_of(server: Twitter, session: UploadSession, kind: Kind | None, frames: int) -> dict[str, Any] | None:
     """Return the error that working on it will end with, None when it will succeed."""
     if not session.category.is_worked_on:
         return None
@@ -162,8 +163,9 @@ def failure_of(server: Twitter, session: UploadSession, kind: Kind | None) -> di
     if kind is None or kind.mime_type not in session.category.mime_types:
         return {"code": 1, "name": "InvalidMedia", "message": "Unsupported video format"}
     if session.category.type == "animated_gif":
-        is_too_large = (kind.width or 0) > MAX_GIF[0] or (kind.height or 0) > MAX_GIF[1]
-        return {"code": 1, "name": "InvalidMedia"} if is_too_large else None
+        width, height = kind.width or 0, kind.height or 0
+        is_too_large = width > MAX_GIF[0] or height > MAX_GIF[1] or width * height * frames > MAX_GIF_PIXELS
+        return {"code": 1, "name": "InvalidMedia"} if is_too_large or frames > MAX_GIF_FRAMES else None
     length_ms = session.duration_ms
     if length_ms is None or MIN_MS <= length_ms <= MAX_MS:
         return None

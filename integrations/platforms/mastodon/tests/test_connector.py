@@ -379,7 +379,7 @@ def test_list_of_something_else_leaves_it_open(body: str) -> None:
                 (
                     "post_options.mastodon.poll",
                     "unknown_option",
-                    {"valid": ["visibility", "spoiler_text", "sensitive", "language"]},
+                    {"valid": list(MastodonConnector.capabilities.options["properties"])},
                 )
             ],
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -25,6 +26,53 @@ class TestMastodon(MediaContract):
 
         status = anna.connector.http.get(f"/api/v1/statuses/{published.remote_id}").json()  # type: ignore[union-attr]
         assert {name: status[name] for name in options} == options
+
+    def test_poll_within_the_limits_of_the_server_arrives_and_is_found_again(
+        self, sandbox: Sandbox, before: datetime
+    ) -> None:
+        sandbox.instance("mastodon", poll_max_options=5, poll_max_expiration=600)
+        berta = visit(sandbox, "mastodon", "berta")
+        options = {"poll_options": list("ABCDE"), "poll_multiple": True, "poll_hide_totals": True}
+        content = Content((Part("Which?"), Part("Both?", kind="reply")), options, "thread")
+        assert berta.connector.validate(content, berta.target) == []
+
+        published = berta.connector.publish(step_of(content, key="k"), progress=InMemoryProgress())
+        assert isinstance(published, Published)
+        berta.connector.publish(step_of(content, published, key="k"), progress=InMemoryProgress())
+
+        status = berta.connector.http.get(f"/api/v1/statuses/{published.remote_id}").json()
+        lasts = datetime.fromisoformat(status["poll"]["expires_at"]) - datetime.fromisoformat(status["created_at"])
+        titles = [(one["title"], one["votes_count"]) for one in status["poll"]["options"]]
+        assert (titles, status["poll"]["multiple"], lasts.seconds) == ([(one, None) for one in "ABCDE"], True, 600)
+        assert berta.texts() == ["Which?", "Both?"]
+        look = {"progress": InMemoryProgress(), "since": before, "known": frozenset[str]()}
+        assert berta.connector.reconcile(step_of(content), **look) == Found(published.remote_id, published.url)
+        assert isinstance(berta.connector.reconcile(step_of("Which?"), **look), Absent)
+
+    def test_quote_arrives_and_is_found_again(self, anna: SignedInAccount, before: datetime) -> None:
+        first = anna.connector.publish(step_of("First", key="1"), progress=InMemoryProgress())
+        assert isinstance(first, Published)
+        options = {"quoted_status_id": first.url, "quote_approval_policy": "nobody"}
+        content = Content((Part("Look"),), options)
+        assert anna.connector.validate(content, anna.target) == []
+
+        published = anna.connector.publish(step_of(content, key="2"), progress=InMemoryProgress())
+
+        assert isinstance(published, Published)
+        status = anna.connector.http.get(f"/api/v1/statuses/{published.remote_id}").json()
+        assert (status["quote"]["state"], status["quote"]["quoted_status"]["id"]) == ("accepted", first.remote_id)
+        look = {"progress": InMemoryProgress(), "since": before, "known": frozenset[str]()}
+        assert anna.connector.reconcile(step_of(content), **look) == Found(published.remote_id, published.url)
+        assert isinstance(anna.connector.reconcile(step_of("Look"), **look), Absent)
+
+    def test_quote_of_what_is_not_there_is_rejected_with_the_servers_words(self, anna: SignedInAccount) -> None:
+        with pytest.raises(Rejected) as caught:
+            anna.connector.publish(
+                step_of(Content((Part("Look"),), {"quoted_status_id": "5"})), progress=InMemoryProgress()
+            )
+
+        assert (caught.value.code, "quote" in caught.value.message) == ("not_found", True)
+        assert anna.texts() == []
 
     def test_part_in_doubt_is_found_among_many(self, anna: SignedInAccount, before: datetime) -> None:
         anna.sandbox.limits(quotas=False, idempotency=False)
@@ -86,6 +134,14 @@ class TestMastodon(MediaContract):
         assert rule.animations is not None
         assert (rule.max_images, rule.alt_text_limit, rule.images.max_bytes) == (9, 700, 4_999_999)
         assert (rule.images.mime_types, rule.animations.mime_types) == (("image/png",), ("video/mp4",))
+
+    def test_focus_of_each_file_arrives(self, anna: SignedInAccount, folder: MediaFolder) -> None:
+        content = replace(with_media(*(folder.picture() for _ in range(3))), options={"focus": ["", "0.5,-0.25"]})
+
+        published = go_on(anna, step_of(content), InMemoryProgress())
+
+        shown = anna.connector.http.get(f"/api/v1/statuses/{published.remote_id}").json()["media_attachments"]
+        assert [one["meta"].get("focus") for one in shown] == [None, {"x": 0.5, "y": -0.25}, None]
 
     def test_file_that_is_just_small_enough_is_taken(self, sandbox: Sandbox, folder: MediaFolder) -> None:
         sandbox.instance("mastodon", image_size_limit=1_000)

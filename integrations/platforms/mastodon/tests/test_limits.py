@@ -44,7 +44,10 @@ def test_limits_of_the_document_are_taken() -> None:
     media = {name: GLITCH[name] for name in list(GLITCH)[3:-1]}
     media["supported_mime_types"] = GLITCH["mime_types"]
 
-    assert limits_of({"configuration": {"statuses": statuses, "media_attachments": media}}) == GLITCH
+    polls = {"max_options": 20, "max_characters_per_option": 200, "min_expiration": 60, "max_expiration": 86_400}
+    configuration = {"statuses": statuses, "media_attachments": media, "polls": polls}
+
+    assert limits_of({"configuration": configuration}) == {**GLITCH, **polls}
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,12 @@ def test_limits_of_the_document_are_taken() -> None:
         ({}, {}),
         ({"max_toot_chars": 5000}, {"max_characters": 5000}),
         ({"configuration": None}, {}),
+        ({"configuration": {"polls": {"max_options": 0, "min_expiration": "300", "max_expiration": None}}}, {}),
+        # Pleroma and Akkoma, at the top
+        (
+            {"poll_limits": {"max_options": 20, "max_option_chars": 200, "min_expiration": 0, "max_expiration": 9999}},
+            {"max_options": 20, "max_characters_per_option": 200, "max_expiration": 9999},
+        ),
         ({"configuration": {"statuses": [], "media_attachments": "no"}}, {}),
         ({"configuration": {"statuses": {"max_characters": "500", "max_media_attachments": -1}}}, {}),
         ({"configuration": {"statuses": {"max_characters": True}}}, {}),

@@ -18,7 +18,16 @@ from mastablasta.core.outbound import Auth, Http, connections
 from tests.kit.connector_contract import InMemoryProgress, step_of
 from tests.kit.media_contract import MediaFolder, with_media
 from tests.kit.raw_server import answer, raw_server, says
-from tests.specifications.mastodon import CALLS, MEDIA_LIMITS, MEDIA_STATUS, STATUS_LIMITS, TEXT_STATUS, UPLOAD
+from tests.specifications.mastodon import (
+    CALLS,
+    MEDIA_LIMITS,
+    MEDIA_STATUS,
+    POLL_LIMITS,
+    POLL_STATUS,
+    STATUS_LIMITS,
+    TEXT_STATUS,
+    UPLOAD,
+)
 from tests.specifications.shapes import FORM
 from tests.specifications.tables import Request, form_of, problems_of
 
@@ -48,6 +57,7 @@ def requests_of(content: Content, *said: bytes) -> list[bytes]:
         {},
         {"visibility": "direct", "spoiler_text": "CW", "sensitive": True, "language": "de"},
         {"visibility": "private"},
+        {"quoted_status_id": "https://m.test/@a/1", "quote_approval_policy": "followers"},
     ],
 )
 def test_new_status_is_as_described(options: dict[str, Any]) -> None:
@@ -55,6 +65,14 @@ def test_new_status_is_as_described(options: dict[str, Any]) -> None:
 
     assert [list(TEXT_STATUS.problems(body)) for body in bodies] == [[], []]
     assert list(TEXT_STATUS.problems({**bodies[0], "nonsense": 1})) == ["$.nonsense: is unknown"]  # so the check checks
+
+
+def test_new_status_with_a_poll_is_as_described() -> None:
+    options = {"poll_options": ["A", "B"], "poll_expires_in": 300, "poll_multiple": True, "poll_hide_totals": False}
+    poll, reply = bodies_of(Content((Part("One"), Part("Two", kind="reply")), options))
+
+    assert poll["poll"] == {"options": ["A", "B"], "expires_in": 300, "multiple": True, "hide_totals": False}
+    assert (list(POLL_STATUS.problems(poll)), list(TEXT_STATUS.problems(reply))) == ([], [])
 
 
 def test_new_status_with_files_is_as_described(tmp_path: Path) -> None:
@@ -84,14 +102,17 @@ def test_answers_that_we_know_of_files_are_those_described() -> None:
 
 
 def test_limits_that_we_read_are_described() -> None:
-    assert STOCK.keys() <= MEDIA_LIMITS.known.keys() | STATUS_LIMITS.known.keys()
+    assert STOCK.keys() <= MEDIA_LIMITS.known.keys() | STATUS_LIMITS.known.keys() | POLL_LIMITS.known.keys()
     assert "supported_mime_types" in MEDIA_LIMITS.known
 
 
 def test_options_that_we_offer_are_described() -> None:
     offered = MastodonConnector.capabilities.options["properties"]
 
-    assert offered.keys() <= TEXT_STATUS.known.keys()
+    polls = {name.removeprefix("poll_") for name in offered if name.startswith("poll_")}
+    assert polls == POLL_STATUS.known["poll"].known.keys()  # type: ignore[attr-defined]
+    assert {name for name in offered if not name.startswith("poll_")} <= TEXT_STATUS.known.keys() | {"focus"}
+    assert "focus" in UPLOAD.known
     assert set(offered["visibility"]["enum"]) <= set(TEXT_STATUS.known["visibility"].options)
 
 

@@ -126,7 +126,7 @@ def test_reply_names_its_parent_and_says_nothing_of_who_may_reply() -> None:
 
 
 def test_body_has_no_key_that_x_does_not_know_and_no_null() -> None:
-    content = Content((Part("Hello"),), {"reply_settings": None, "quote_tweet_id": "1", "nonsense": 1})
+    content = Content((Part("Hello"),), {"reply_settings": None, "geo": "1", "nonsense": 1})
     with raw_server(says(created())) as server:
         connector_at(server).publish(step_of(content), progress=InMemoryProgress())
 
@@ -645,13 +645,13 @@ FILM = MediaUse("2", "", "video/mp4", 1, kind="video")
             [("post_options.twitter.made_with_ai", "invalid_type", {"type": "boolean"})],
         ),
         (
-            Content((Part("a"),), {"quote_tweet_id": "1"}),
+            Content((Part("a"),), {"geo": "1"}),
             None,
             [
                 (
-                    "post_options.twitter.quote_tweet_id",
+                    "post_options.twitter.geo",
                     "unknown_option",
-                    {"valid": ["reply_settings", "made_with_ai", "paid_partnership"]},
+                    {"valid": list(TwitterConnector.capabilities.options["properties"])},
                 )
             ],
         ),

@@ -48,6 +48,15 @@ def send(connector: Connector, content: str | Content, *sent: Published, **how: 
     return published
 
 
+def shown(anna: SignedInAccount, published: Published) -> Any:
+    """A post as X shows it to whoever asks for all that stands with it."""
+    params = {
+        "post.fields": "attachments,community_id,reply_settings",
+        "expansions": "attachments.poll_ids,referenced_posts",
+    }
+    return anna.connector.http.get(f"/2/tweets/{published.remote_id}", params=params).json()
+
+
 class TestTwitter(MediaContract):
     slug = "twitter"
 
@@ -61,6 +70,48 @@ class TestTwitter(MediaContract):
         fields = {"tweet.fields": "reply_settings,paid_partnership"}
         shown = anna.connector.http.get(f"/2/tweets/{published.remote_id}", params=fields).json()["data"]
         assert (shown["reply_settings"], shown["paid_partnership"]) == ("mentionedUsers", True)
+
+    def test_poll_arrives_and_is_found_again(self, anna: SignedInAccount, before: datetime) -> None:
+        options = {"poll_options": ["A" * 25, "b"], "poll_duration_minutes": 10_080}
+        content = Content((Part("Which?"), Part("Both?", kind="reply")), options, "thread")
+
+        published = send(anna.connector, content)
+        send(anna.connector, content, published)
+
+        [poll] = shown(anna, published)["includes"]["polls"]
+        assert ([one["label"] for one in poll["options"]], poll["duration_minutes"]) == (["A" * 25, "b"], 10_080)
+        assert anna.texts() == ["Which?", "Both?"]
+        found = anna.connector.reconcile(step_of(content), progress=InMemoryProgress(), since=before, known=NOTHING)
+        assert found == Found(published.remote_id, published.url)
+
+    @pytest.mark.parametrize("names", ["new", "old"])
+    def test_quote_in_a_community_arrives_and_is_found_again(
+        self, anna: SignedInAccount, before: datetime, names: str
+    ) -> None:
+        settings(anna.sandbox, self_serve=False, names=names)
+        first = send(anna.connector, "First")
+        options = {"quote_tweet_id": first.url, "community_id": "77", "share_with_followers": True}
+        content = Content((Part("Look at example.com"),), options)
+        assert anna.connector.validate(content, anna.target) == []
+
+        published = send(anna.connector, content)
+
+        assert shown(anna, published)["data"]["community_id"] == "77"
+        found = anna.connector.reconcile(step_of(content), progress=InMemoryProgress(), since=before, known=NOTHING)
+        assert found == Found(published.remote_id, published.url)
+        other = Content(content.parts, {"quote_tweet_id": "5"})
+        assert isinstance(
+            anna.connector.reconcile(step_of(other), progress=InMemoryProgress(), since=before, known=NOTHING), Absent
+        )
+
+    def test_quote_needs_enterprise_and_the_refusal_says_so(self, anna: SignedInAccount) -> None:
+        content = Content((Part("Look"),), {"quote_tweet_id": send(anna.connector, "First").remote_id})
+
+        with pytest.raises(Rejected) as caught:
+            send(anna.connector, content)
+
+        assert (caught.value.code, "Enterprise" in caught.value.message) == ("not_permitted", True)
+        assert anna.texts() == ["First"]
 
     def test_address_leads_to_the_post(self, anna: SignedInAccount) -> None:
         published = send(anna.connector, "Look here")
