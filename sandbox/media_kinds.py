@@ -77,7 +77,7 @@ def _webp_size(data: bytes) -> tuple[int | None, int | None]:
 def gif_frames(data: bytes) -> int:
     """Return how many pictures a GIF holds, up to where it can be read.
 
-    Source: https://www.w3.org/Graphics/GIF/spec-gif89a.txt (read 2026-11-29).
+    Source: https://www.w3.org/Graphics/GIF/spec-gif89a.txt.
     """
     frames, at = 0, 13 + _colours(data, 10)
     while at < len(data):

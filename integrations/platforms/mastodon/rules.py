@@ -12,7 +12,7 @@ from integrations.platforms.mastodon.text import graphemes
 from integrations.protocols.polls import poll_problems
 from mastablasta.core.errors import FieldProblem
 
-QUOTES_SINCE = (4, 5, 0)  # https://docs.joinmastodon.org/methods/statuses/#create (read 2026-11-29)
+QUOTES_SINCE = (4, 5, 0)  # https://docs.joinmastodon.org/methods/statuses/#create
 _STATUS_ID = re.compile(r"[0-9]{1,20}")
 
 

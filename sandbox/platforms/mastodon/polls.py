@@ -1,7 +1,7 @@
-"""Polls: what a server takes, and its words for what it does not.
+"""Polls: what a server takes, by https://docs.joinmastodon.org/methods/statuses/#create.
 
-Sources: https://docs.joinmastodon.org/methods/statuses/#create; PollOptionsValidator, PollExpirationValidator and the
-locale of https://github.com/mastodon/mastodon (read 2026-11-29).
+Its words for what it does not take are modelled on Mastodon's and not checked: a live server settles them. Nothing of
+ours reads them.
 """
 
 from __future__ import annotations
