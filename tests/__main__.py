@@ -1,4 +1,4 @@
-"""`python -m tests [--more | --faults | --all] [pytest options]`: the rings of tests/rings.py, one run after the other.
+"""`python -m tests [--more | --faults | --all] [pytest options]`: the rings of tests/rings.py, side by side.
 
     (nothing)    what every change must pass: pure and database tests on PostgreSQL, vendor tests on SQLite, core of
                  the whole processes
@@ -6,7 +6,7 @@
     --faults     tests/faults alone; with FAULTS=full in the environment as long as it takes
     --all        the first two
 
-It ends with the time of each run, its slowest tests and what was skipped. The last line is the sum: `N passed`, or
+It ends with the time of each run, what it computed, its slowest tests and what was skipped. The last line is the sum: `N passed`, or
 `N passed, M failed` and exit status 1. A test outside the whole processes that takes over 2 s, among others and by
 itself, is named as SLOW; one that takes half as much again has failed.
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -45,31 +46,35 @@ MOST_RACED = 3  # more failures than that are no bad luck
 AGAIN = 2  # how often what took too long may show by itself that it need not
 LENIENCE = 1.5  # the clock of a shared machine is no judge of the last half second
 REFERENCE_S = 0.055  # what `a_piece_of_work` takes on the machine of docs/testing.md
+NICE = ("nice", "-n", "10")
 NOT_OF_ANY = {"PYTHONDONTWRITEBYTECODE"}  # each process that a test starts would compile all modules again
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One call of pytest: `marks` choose the rings, `processes` share them, `paths` spare it from looking elsewhere."""
+    """One call of pytest: `marks` choose the rings, `processes` share them, `paths` spare it from looking elsewhere.
+
+    `gives_way`: it takes the cores when nobody else does.
+    """
 
     title: str
     marks: str
     processes: int
     paths: tuple[str, ...] = ()
     on_sqlite: bool = False
+    gives_way: bool = False
 
 
-# Runs of one stage go side by side: together they keep two cores busy, while whole processes often wait.
+# All runs of a command go side by side. Whole processes often wait, and must not wait for the machine: they come first,
+# and what only computes gives way to them and fills two cores.
 TEST = (
-    (Run("Pure and database, on PostgreSQL", "pure or database", 3),),
-    (
-        Run("Vendor, on SQLite", "vendor", 2, VENDOR_PATHS, on_sqlite=True),
-        Run("Whole processes, core", "core", 2, (CORE,)),
-    ),
+    Run("Pure and database, on PostgreSQL", "pure or database", 3, gives_way=True),
+    Run("Vendor, on SQLite", "vendor", 1, VENDOR_PATHS, on_sqlite=True, gives_way=True),
+    Run("Whole processes, core", "core", 1, (CORE,)),
 )
 MORE = (
-    (Run("Database, on SQLite", "database and not vendor", 3, on_sqlite=True),),
-    (Run("Whole processes, the rest", "processes and not core", 3, PROCESSES[1:]),),
+    Run("Whole processes, the rest", "processes and not core", 3, PROCESSES[1:]),
+    Run("Database, on SQLite", "database and not vendor", 2, on_sqlite=True, gives_way=True),
 )
 FAULTS = Run("Faults", "processes", 0, ("tests/faults",))
 
@@ -110,25 +115,37 @@ def clean_environment(home: Path, **settings: str) -> dict[str, str]:
     return {**kept, **blank, "MASTABLASTA_TEST_HOME": str(home), "PYTHONPATH": str(ROOT), **settings}
 
 
-def side_by_side(stage: tuple[Run, ...], options: list[str], environments: list[dict[str, str]]) -> list[Outcome]:
-    """Call pytest for each run at once. Only the first one speaks meanwhile, the others when they have ended."""
+def side_by_side(runs: tuple[Run, ...], options: list[str], environments: list[dict[str, str]]) -> list[Outcome]:
+    """Call pytest for each run at once. Only the first one speaks meanwhile, the others when all have ended."""
     with ExitStack() as stack:
-        started = time.monotonic()
         calls = []
-        for run, environment in zip(stage, environments, strict=True):
+        for run, environment in zip(runs, environments, strict=True):
             print(f"\n=== {run.title}", flush=True)
             paths = () if any((ROOT / option.partition("::")[0]).exists() for option in options) else run.paths
             shared = ("-n", str(run.processes), "--dist", "worksteal") if run.processes else ("-v",)
             arguments = [*shared, "-m", run.marks, *options, *paths]
-            calls.append(stack.enter_context(called(arguments, environment, speaks=not calls)))
+            call = called(arguments, environment, speaks=not calls, gives_way=run.gives_way)
+            calls.append(stack.enter_context(call))
+        took = seconds_of([call.process for call in calls])
         outcomes = []
-        for run, call in zip(stage, calls, strict=True):
+        for run, call, seconds in zip(runs, calls, took, strict=True):
             outcome = call.outcome(run.title)
-            outcome.seconds[run.title] = time.monotonic() - started
+            outcome.seconds[run.title] = seconds
             outcomes.append(outcome)
             print(f"=== {run.title}: {outcome.count('passed')} passed, {outcome.failed} failed in ", end="")
-            print(f"{outcome.seconds[run.title]:.0f} s", flush=True)
+            print(f"{seconds:.0f} s", flush=True)
         return outcomes
+
+
+def seconds_of(processes: list[subprocess.Popen[bytes]]) -> list[float]:
+    """Wait until all have ended; returns how long each one took from now."""
+    began, took = time.monotonic(), dict[int, float]()
+    while len(took) < len(processes):
+        time.sleep(0.1)
+        for number, process in enumerate(processes):
+            if process.poll() is not None:
+                took.setdefault(number, time.monotonic() - began)
+    return [took[number] for number in range(len(processes))]
 
 
 @dataclass(slots=True)
@@ -152,12 +169,15 @@ class Call:
 
 
 @contextmanager
-def called(arguments: list[str], environment: dict[str, str], *, speaks: bool = True) -> Iterator[Call]:
+def called(
+    arguments: list[str], environment: dict[str, str], *, speaks: bool = True, gives_way: bool = False
+) -> Iterator[Call]:
     """pytest with these arguments; it does not outlast the block."""
     with tempfile.TemporaryDirectory(prefix="mb-report-") as folder, ExitStack() as stack:
         report, said = Path(folder) / "report", None if speaks else Path(folder) / "said"
         output = stack.enter_context(said.open("wb")) if said else None
-        command, variables = [sys.executable, "-m", "pytest", *arguments], environment | {REPORT: str(report)}
+        command = [*(NICE if gives_way else ()), sys.executable, "-m", "pytest", *arguments]
+        variables = environment | {REPORT: str(report)}
         process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=output)
         try:
             yield Call(process, report, said)
@@ -218,18 +238,18 @@ def home_folder() -> Iterator[Path]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def rings(stages: tuple[tuple[Run, ...], ...], options: list[str], *, durable: bool) -> Outcome:
-    """Run the stages one after the other, on one PostgreSQL."""
+def rings(commands: tuple[tuple[Run, ...], ...], options: list[str], *, durable: bool) -> Outcome:
+    """The runs of each command side by side, one command after the other, on one PostgreSQL."""
     outcome = Outcome()
     sqlite_template()  # once, not by each process of a run
     with home_folder() as home, postgresql(durable=durable) as url:
         on_postgresql = {"DATABASE_URL": url, "MASTABLASTA_MODE": "development"}
         homes = (home / str(number) for number in itertools.count())
-        for stage in stages:
-            environments = [clean_environment(next(homes), **({} if run.on_sqlite else on_postgresql)) for run in stage]
-            outcomes = side_by_side(stage, options, environments)
-            crowd = max(1.0, sum(run.processes for run in stage) / len(os.sched_getaffinity(0)))
-            for run, part, environment in zip(stage, outcomes, environments, strict=True):
+        for runs in commands:
+            environments = [clean_environment(next(homes), **({} if run.on_sqlite else on_postgresql)) for run in runs]
+            outcomes = side_by_side(runs, options, environments)
+            crowd = max(1.0, sum(run.processes for run in runs) / len(os.sched_getaffinity(0)))
+            for run, part, environment in zip(runs, outcomes, environments, strict=True):
                 second_look(run.title, part, environment, crowd)
                 outcome += part
     return outcome
@@ -259,6 +279,8 @@ def say(outcome: Outcome) -> None:
         seconds[row["ring"]] += row["all"]
     print("Tests: " + ", ".join(f"{ring} {tests[ring]} in {seconds[ring]:.0f} s of work" for ring in tests))
     print("Wall time: " + ", ".join(f"{title} {took:.0f} s" for title, took in outcome.seconds.items()))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"Computing: {used.ru_utime + used.ru_stime:.0f} s in all processes but PostgreSQL's")
     skipped: dict[str, list[str]] = {}
     for row in outcome.rows:
         if row["outcome"] == "skipped":
@@ -283,11 +305,11 @@ def main(arguments: list[str]) -> int:
         if "--faults" in arguments:
             outcome = faults(options)
         elif "--all" in arguments:
-            outcome = rings(TEST + MORE, options, durable=False)
+            outcome = rings((TEST, MORE), options, durable=False)
         elif "--more" in arguments:
-            outcome = rings(MORE, options, durable=True)
+            outcome = rings((MORE,), options, durable=True)
         else:
-            outcome = rings(TEST, options, durable=False)
+            outcome = rings((TEST,), options, durable=False)
     except NoPostgreSQL as error:
         print(error, file=sys.stderr)
         return 1
