@@ -6,9 +6,9 @@
     --faults     tests/faults alone; with FAULTS=full in the environment as long as it takes
     --all        the first two
 
-It ends with the time of each run, what it computed, its slowest tests and what was skipped. The last line is the sum: `N passed`, or
-`N passed, M failed` and exit status 1. A test outside the whole processes that takes over 2 s, among others and by
-itself, is named as SLOW; one that takes half as much again has failed.
+It ends with the time of each run, what it computed, its slowest tests and what was skipped. The last line is the sum:
+`N passed`, or `N passed, M failed` and exit status 1. A test outside the whole processes that takes over 2 s, among
+others and by itself, is named as SLOW; one that takes half as much again has failed.
 """
 
 # ruff: noqa: T201  it speaks to the terminal

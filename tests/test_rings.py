@@ -66,7 +66,7 @@ def item(path: str, *fixtures: str, marks: tuple[str, ...] = (), name: str = "te
         (item("posts/tests/test_claims.py", marks=("django_db",)), ("database", "vendor")),
         (item("posts/tests/test_claims.py"), ("pure",)),
         (item("tests/test_tenancy.py", "db", name="test_owner_is_let_through"), ("database", "vendor")),
-        (item("tests/test_tenancy.py", "db", name="test_anonymous_is_401"), ("database",)),
+        (item("tests/test_tenancy.py", "db", name="test_viewer_writes_nothing"), ("database",)),
         (item("tests/e2e/test_running.py", "db"), ("processes", "core")),
         (item("tests/faults/test_kills.py"), ("processes",)),
         (item("tests/more/test_fuzzing.py"), ("processes",)),
