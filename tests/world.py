@@ -27,7 +27,7 @@ class Sandbox:
         self.url = url
         self._people: dict[tuple[str, str], dict[str, Any]] = {}
         self._is_new = False  # nothing was changed since it was reset
-        self._begun: dict[str, Any] = {}
+        self._begun: dict[str, tuple[Any, dict[tuple[str, str], dict[str, Any]]]] = {}
 
     def posts(self, platform: str = "", account: str = "") -> Rows:
         """What the world can see, oldest first."""
@@ -93,12 +93,13 @@ class Sandbox:
             return make()
         found = self._call("POST", "restore", {"name": name})
         if found["restored"]:
-            begun: T = self._begun[name]
-            return begun
+            begun, people = self._begun[name]
+            self._people |= people
+            return cast("T", begun)
         made = make()
         if found["untouched"]:
             self._call("POST", "keep", {"name": name})
-            self._begun[name] = made
+            self._begun[name] = made, dict(self._people)
         return made
 
     def _call(self, method: str, path: str, body: Any = None, **query: str) -> Any:
