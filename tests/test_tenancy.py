@@ -257,24 +257,6 @@ def test_viewer_reads_everything(ask, name):
         assert is_2xx(response)
 
 
-@pytest.mark.parametrize("name", names(kinds=(Kind.PERSONAL, Kind.WORKSPACE), write=False))
-def test_browsable_page_opens_for_owner_and_viewer(ask, name):
-    workspace = make_workspace()
-    thing = thing_of(name, workspace)
-
-    for person in (owner_of(workspace), make_member(workspace, role=Role.VIEWER)):
-        client = APIClient(raise_request_exception=False)
-        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
-        response = ask(name, client, thing=thing, workspace=workspace, Accept="text/html")
-
-        if OPERATIONS[name].gives_bytes:
-            assert (response.status_code, response.headers["Content-Type"]) == (200, OPERATIONS[name].media_type)
-            continue
-        assert response.headers["Content-Type"].startswith("text/html")
-        assert response.status_code in {200, 403}
-        assert b"<html" in response.content
-
-
 @pytest.mark.parametrize("name", names(kinds=(Kind.WORKSPACE,)))
 def test_editor_is_let_through_but_where_it_takes_an_admin(ask, name):
     workspace = make_workspace()
