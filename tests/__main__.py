@@ -46,35 +46,33 @@ MOST_RACED = 3  # more failures than that are no bad luck
 AGAIN = 2  # how often what took too long may show by itself that it need not
 LENIENCE = 1.5  # the clock of a shared machine is no judge of the last half second
 REFERENCE_S = 0.055  # what `a_piece_of_work` takes on the machine of docs/testing.md
-NICE = ("nice", "-n", "10")
 NOT_OF_ANY = {"PYTHONDONTWRITEBYTECODE"}  # each process that a test starts would compile all modules again
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One call of pytest: `marks` choose the rings, `processes` share them, `paths` spare it from looking elsewhere.
-
-    `gives_way`: it takes the cores when nobody else does.
-    """
+    """One call of pytest: `marks` choose the rings, `processes` share them, `paths` spare it from looking elsewhere."""
 
     title: str
     marks: str
     processes: int
     paths: tuple[str, ...] = ()
     on_sqlite: bool = False
-    gives_way: bool = False
 
 
-# All runs of a command go side by side. Whole processes often wait, and must not wait for the machine: they come first,
-# and what only computes gives way to them and fills two cores.
+# Runs of one stage go side by side: whole processes wait more often than they compute, and what only computes fills in.
 TEST = (
-    Run("Pure and database, on PostgreSQL", "pure or database", 3, gives_way=True),
-    Run("Vendor, on SQLite", "vendor", 1, VENDOR_PATHS, on_sqlite=True, gives_way=True),
-    Run("Whole processes, core", "core", 1, (CORE,)),
+    (
+        Run("Pure and database, on PostgreSQL", "pure or database", 3),
+        Run("Whole processes, core", "core", 1, (CORE,)),
+    ),
+    (Run("Vendor, on SQLite", "vendor", 3, VENDOR_PATHS, on_sqlite=True),),
 )
 MORE = (
-    Run("Whole processes, the rest", "processes and not core", 3, PROCESSES[1:]),
-    Run("Database, on SQLite", "database and not vendor", 2, on_sqlite=True, gives_way=True),
+    (
+        Run("Whole processes, the rest", "processes and not core", 3, PROCESSES[1:]),
+        Run("Database, on SQLite", "database and not vendor", 1, on_sqlite=True),
+    ),
 )
 FAULTS = Run("Faults", "processes", 0, ("tests/faults",))
 
@@ -115,20 +113,19 @@ def clean_environment(home: Path, **settings: str) -> dict[str, str]:
     return {**kept, **blank, "MASTABLASTA_TEST_HOME": str(home), "PYTHONPATH": str(ROOT), **settings}
 
 
-def side_by_side(runs: tuple[Run, ...], options: list[str], environments: list[dict[str, str]]) -> list[Outcome]:
+def side_by_side(stage: tuple[Run, ...], options: list[str], environments: list[dict[str, str]]) -> list[Outcome]:
     """Call pytest for each run at once. Only the first one speaks meanwhile, the others when all have ended."""
     with ExitStack() as stack:
         calls = []
-        for run, environment in zip(runs, environments, strict=True):
+        for run, environment in zip(stage, environments, strict=True):
             print(f"\n=== {run.title}", flush=True)
             paths = () if any((ROOT / option.partition("::")[0]).exists() for option in options) else run.paths
             shared = ("-n", str(run.processes), "--dist", "worksteal") if run.processes else ("-v",)
             arguments = [*shared, "-m", run.marks, *options, *paths]
-            call = called(arguments, environment, speaks=not calls, gives_way=run.gives_way)
-            calls.append(stack.enter_context(call))
+            calls.append(stack.enter_context(called(arguments, environment, speaks=not calls)))
         took = seconds_of([call.process for call in calls])
         outcomes = []
-        for run, call, seconds in zip(runs, calls, took, strict=True):
+        for run, call, seconds in zip(stage, calls, took, strict=True):
             outcome = call.outcome(run.title)
             outcome.seconds[run.title] = seconds
             outcomes.append(outcome)
@@ -169,15 +166,12 @@ class Call:
 
 
 @contextmanager
-def called(
-    arguments: list[str], environment: dict[str, str], *, speaks: bool = True, gives_way: bool = False
-) -> Iterator[Call]:
+def called(arguments: list[str], environment: dict[str, str], *, speaks: bool = True) -> Iterator[Call]:
     """pytest with these arguments; it does not outlast the block."""
     with tempfile.TemporaryDirectory(prefix="mb-report-") as folder, ExitStack() as stack:
         report, said = Path(folder) / "report", None if speaks else Path(folder) / "said"
         output = stack.enter_context(said.open("wb")) if said else None
-        command = [*(NICE if gives_way else ()), sys.executable, "-m", "pytest", *arguments]
-        variables = environment | {REPORT: str(report)}
+        command, variables = [sys.executable, "-m", "pytest", *arguments], environment | {REPORT: str(report)}
         process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=output)
         try:
             yield Call(process, report, said)
@@ -238,18 +232,18 @@ def home_folder() -> Iterator[Path]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def rings(commands: tuple[tuple[Run, ...], ...], options: list[str], *, durable: bool) -> Outcome:
-    """The runs of each command side by side, one command after the other, on one PostgreSQL."""
+def rings(stages: tuple[tuple[Run, ...], ...], options: list[str], *, durable: bool) -> Outcome:
+    """Run the stages one after the other, on one PostgreSQL."""
     outcome = Outcome()
     sqlite_template()  # once, not by each process of a run
     with home_folder() as home, postgresql(durable=durable) as url:
         on_postgresql = {"DATABASE_URL": url, "MASTABLASTA_MODE": "development"}
         homes = (home / str(number) for number in itertools.count())
-        for runs in commands:
-            environments = [clean_environment(next(homes), **({} if run.on_sqlite else on_postgresql)) for run in runs]
-            outcomes = side_by_side(runs, options, environments)
-            crowd = max(1.0, sum(run.processes for run in runs) / len(os.sched_getaffinity(0)))
-            for run, part, environment in zip(runs, outcomes, environments, strict=True):
+        for stage in stages:
+            environments = [clean_environment(next(homes), **({} if run.on_sqlite else on_postgresql)) for run in stage]
+            outcomes = side_by_side(stage, options, environments)
+            crowd = max(1.0, sum(run.processes for run in stage) / len(os.sched_getaffinity(0)))
+            for run, part, environment in zip(stage, outcomes, environments, strict=True):
                 second_look(run.title, part, environment, crowd)
                 outcome += part
     return outcome
@@ -305,11 +299,11 @@ def main(arguments: list[str]) -> int:
         if "--faults" in arguments:
             outcome = faults(options)
         elif "--all" in arguments:
-            outcome = rings((TEST, MORE), options, durable=False)
+            outcome = rings(TEST + MORE, options, durable=False)
         elif "--more" in arguments:
-            outcome = rings((MORE,), options, durable=True)
+            outcome = rings(MORE, options, durable=True)
         else:
-            outcome = rings((TEST,), options, durable=False)
+            outcome = rings(TEST, options, durable=False)
     except NoPostgreSQL as error:
         print(error, file=sys.stderr)
         return 1

@@ -85,13 +85,13 @@ def chosen(run: Run) -> set[str]:
 
 def test_every_ring_runs_where_it_should() -> None:
     """Each ring once in the two commands, what uses a database on both."""
-    runs = [*TEST, *MORE]
+    runs = [run for stage in TEST + MORE for run in stage]
     on_postgresql = [ring for run in runs if not run.on_sqlite for ring in chosen(run)]
     on_sqlite = [ring for run in runs if run.on_sqlite for ring in chosen(run)]
 
     assert sorted(on_postgresql) == ["core processes", "database", "database vendor", "processes", "pure"]
     assert sorted(on_sqlite) == ["database", "database vendor"]
-    assert "database vendor" in {ring for run in TEST if run.on_sqlite for ring in chosen(run)}
+    assert "database vendor" in {ring for stage in TEST for run in stage if run.on_sqlite for ring in chosen(run)}
     assert chosen(FAULTS) == {"core processes", "processes"}
 
 
