@@ -28,9 +28,13 @@ hypothesis.settings.register_profile("patient", deadline=None, suppress_health_c
 hypothesis.settings.load_profile("patient")
 
 
+gc.disable()  # until all is imported and collected, which stays
+
+
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays: nobody need look through it again for garbage."""
+    """Nobody need look through that again for garbage."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from sandbox.json_api import answer, json_body, long_answer, read_body, read_que
 from sandbox.platform import Platform
 from sandbox.routing import Operation
 from sandbox.rows import is_account, person_row, post_row
+from sandbox.snapshot import dumps, loads
 from sandbox.store import Store
 from sandbox.world import World
 
@@ -53,6 +54,8 @@ def control_routes(world: World, store: Store) -> Mount:
             Route("/faults", control.add_fault, methods=["POST"]),
             Route("/faults", control.clear_faults, methods=["DELETE"]),
             Route("/reset", control.reset, methods=["POST"]),
+            Route("/keep", control.keep, methods=["POST"]),
+            Route("/restore", control.restore, methods=["POST"]),
             Route("/latency", control.set_latency, methods=["PUT"]),
             Route("/limits", control.set_limits, methods=["PUT"]),
             Route("/metrics", control.set_metrics, methods=["PUT"]),
@@ -67,6 +70,7 @@ class Control:
         self.world = world
         self.store = store
         self.platform_check = one_of(world.platforms.keys())
+        self.worlds: dict[str, bytes] = {}
 
     async def state(self, request: Request) -> Response:
         read_query(request, {})
@@ -153,6 +157,21 @@ class Control:
         self.world.forget_everything()
         self.store.forget()
         return answer({"reset": True})
+
+    async def keep(self, request: Request) -> Response:
+        """Keep a copy of the world under a name for as long as the process lives, whatever is forgotten meanwhile."""
+        wanted = await read_body(request, {"name": text(300)}, required=("name",))
+        self.worlds[wanted["name"]] = dumps(self.world.kept())
+        return answer({"name": wanted["name"], "kept": True})
+
+    async def restore(self, request: Request) -> Response:
+        """Begin with the world of that name, if there is one and no platform was called since the last reset."""
+        wanted = await read_body(request, {"name": text(300)}, required=("name",))
+        is_untouched = next(self.world.journal.calls(), None) is None
+        world = self.worlds.get(wanted["name"]) if is_untouched else None
+        if world is not None:
+            self.world.restore(loads(world))
+        return answer({"name": wanted["name"], "untouched": is_untouched, "restored": world is not None})
 
     async def set_latency(self, request: Request) -> Response:
         change = await read_body(request, {"ms": whole(0, DAY_MS)}, required=("ms",))

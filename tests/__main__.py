@@ -1,4 +1,4 @@
-"""`python -m tests [--more | --faults | --all] [pytest options]`: the rings of tests/rings.py, one run after the other.
+"""`python -m tests [--more | --faults | --all] [pytest options]`: the rings of tests/rings.py, side by side.
 
     (nothing)    what every change must pass: pure and database tests on PostgreSQL, vendor tests on SQLite, core of
                  the whole processes
@@ -6,9 +6,9 @@
     --faults     tests/faults alone; with FAULTS=full in the environment as long as it takes
     --all        the first two
 
-It ends with the time of each run, its slowest tests and what was skipped. The last line is the sum: `N passed`, or
-`N passed, M failed` and exit status 1. A test outside the whole processes that takes over 2 s, among others and by
-itself, is named as SLOW; one that takes half as much again has failed.
+It ends with the time of each run, what it computed, its slowest tests and what was skipped. The last line is the sum:
+`N passed`, or `N passed, M failed` and exit status 1. A test outside the whole processes that takes over 2 s, among
+others and by itself, is named as SLOW; one that takes half as much again has failed.
 """
 
 # ruff: noqa: T201  it speaks to the terminal
@@ -18,6 +18,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -59,17 +60,19 @@ class Run:
     on_sqlite: bool = False
 
 
-# Runs of one stage go side by side: together they keep two cores busy, while whole processes often wait.
+# Runs of one stage go side by side: whole processes wait more often than they compute, and what only computes fills in.
 TEST = (
-    (Run("Pure and database, on PostgreSQL", "pure or database", 3),),
     (
-        Run("Vendor, on SQLite", "vendor", 2, VENDOR_PATHS, on_sqlite=True),
-        Run("Whole processes, core", "core", 2, (CORE,)),
+        Run("Pure and database, on PostgreSQL", "pure or database", 3),
+        Run("Whole processes, core", "core", 1, (CORE,)),
     ),
+    (Run("Vendor, on SQLite", "vendor", 3, VENDOR_PATHS, on_sqlite=True),),
 )
 MORE = (
-    (Run("Database, on SQLite", "database and not vendor", 3, on_sqlite=True),),
-    (Run("Whole processes, the rest", "processes and not core", 3, PROCESSES[1:]),),
+    (
+        Run("Whole processes, the rest", "processes and not core", 3, PROCESSES[1:]),
+        Run("Database, on SQLite", "database and not vendor", 1, on_sqlite=True),
+    ),
 )
 FAULTS = Run("Faults", "processes", 0, ("tests/faults",))
 
@@ -111,9 +114,8 @@ def clean_environment(home: Path, **settings: str) -> dict[str, str]:
 
 
 def side_by_side(stage: tuple[Run, ...], options: list[str], environments: list[dict[str, str]]) -> list[Outcome]:
-    """Call pytest for each run at once. Only the first one speaks meanwhile, the others when they have ended."""
+    """Call pytest for each run at once. Only the first one speaks meanwhile, the others when all have ended."""
     with ExitStack() as stack:
-        started = time.monotonic()
         calls = []
         for run, environment in zip(stage, environments, strict=True):
             print(f"\n=== {run.title}", flush=True)
@@ -121,14 +123,26 @@ def side_by_side(stage: tuple[Run, ...], options: list[str], environments: list[
             shared = ("-n", str(run.processes), "--dist", "worksteal") if run.processes else ("-v",)
             arguments = [*shared, "-m", run.marks, *options, *paths]
             calls.append(stack.enter_context(called(arguments, environment, speaks=not calls)))
+        took = seconds_of([call.process for call in calls])
         outcomes = []
-        for run, call in zip(stage, calls, strict=True):
+        for run, call, seconds in zip(stage, calls, took, strict=True):
             outcome = call.outcome(run.title)
-            outcome.seconds[run.title] = time.monotonic() - started
+            outcome.seconds[run.title] = seconds
             outcomes.append(outcome)
             print(f"=== {run.title}: {outcome.count('passed')} passed, {outcome.failed} failed in ", end="")
-            print(f"{outcome.seconds[run.title]:.0f} s", flush=True)
+            print(f"{seconds:.0f} s", flush=True)
         return outcomes
+
+
+def seconds_of(processes: list[subprocess.Popen[bytes]]) -> list[float]:
+    """Wait until all have ended; returns how long each one took from now."""
+    began, took = time.monotonic(), dict[int, float]()
+    while len(took) < len(processes):
+        time.sleep(0.1)
+        for number, process in enumerate(processes):
+            if process.poll() is not None:
+                took.setdefault(number, time.monotonic() - began)
+    return [took[number] for number in range(len(processes))]
 
 
 @dataclass(slots=True)
@@ -259,6 +273,8 @@ def say(outcome: Outcome) -> None:
         seconds[row["ring"]] += row["all"]
     print("Tests: " + ", ".join(f"{ring} {tests[ring]} in {seconds[ring]:.0f} s of work" for ring in tests))
     print("Wall time: " + ", ".join(f"{title} {took:.0f} s" for title, took in outcome.seconds.items()))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"Computing: {used.ru_utime + used.ru_stime:.0f} s in all processes but PostgreSQL's")
     skipped: dict[str, list[str]] = {}
     for row in outcome.rows:
         if row["outcome"] == "skipped":

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ DATABASE_FIXTURES = frozenset({"db", "transactional_db", "admin_client", "admin_
 CORE = "tests/e2e"
 PROCESSES = (CORE, "tests/faults", "tests/more")
 REPORT = "MASTABLASTA_TEST_REPORT"  # names the file that a run writes what came of each test to
+# Of the whole processes, what takes more than half a minute; a test here begins before the others.
+LONG = ("tests/more/test_fuzzing.py", "tests/more/test_bulk_jobs.py", "tests/faults/test_kills.py")
 MOST_SECONDS = 2.0  # what a test outside whole processes may take
 
 # Code that speaks SQL of its own, locks rows or asks which database it is on, and the tests that hold it on both.
@@ -149,11 +153,33 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Report(Path(path)))
 
 
-@pytest.hookimpl(tryfirst=True)  # before `-m` looks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # marks before `-m` looks, and order after it
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, Any, Any]:
     for item in items:
         for ring in rings_of(item):
             item.add_marker(ring)
+    result = yield
+    if processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+        is_long = [item.path.relative_to(ROOT).as_posix() in LONG for item in items]
+        items[:] = [items[number] for number in spread(is_long, processes)]
+    return result
+
+
+def spread(is_long: Sequence[bool], processes: int) -> list[int]:
+    """An order of tests in which each process begins with its share of the long ones; the others stay side by side.
+
+    xdist (`worksteal`) gives each process a stretch of equal length, and later takes from the end of the longest:
+    a long test there would begin last, and everybody else wait for it.
+    """
+    long = [number for number, is_one in enumerate(is_long) if is_one]
+    others = deque(number for number, is_one in enumerate(is_long) if not is_one)
+    order: list[int] = []
+    for process in range(processes):
+        length = (len(is_long) - len(order)) // (processes - process)
+        stretch = long[process::processes]
+        stretch += [others.popleft() for _ in range(min(length - len(stretch), len(others)))]
+        order += stretch
+    return order
 
 
 class Report:

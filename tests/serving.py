@@ -11,7 +11,8 @@ from wsgiref.simple_server import WSGIServer
 
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.servers.basehttp import WSGIRequestHandler
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class _Server(WSGIServer):
@@ -22,6 +23,7 @@ class _Server(WSGIServer):
     def __init__(self, *, threads: int) -> None:
         super().__init__(("127.0.0.1", 0), _Quiet)
         self.pool = ThreadPoolExecutor(threads)
+        self.connections: set[BaseDatabaseWrapper] = set()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.pool.submit(self._serve, request, client_address)
@@ -33,7 +35,20 @@ class _Server(WSGIServer):
             pass  # the client left
         finally:
             self.shutdown_request(request)
-            connections.close_all()
+            self._keep_connection()
+
+    def _keep_connection(self) -> None:
+        """A thread's connection serves all its requests, as in production; `server_close` closes it."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        if connection not in self.connections:
+            connection.inc_thread_sharing()
+            self.connections.add(connection)
+
+    def server_close(self) -> None:
+        super().server_close()
+        self.pool.shutdown()
+        for connection in self.connections:
+            connection.close()
 
 
 class _Quiet(WSGIRequestHandler):
@@ -52,5 +67,4 @@ def served(*, threads: int = 16) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
-        server.pool.shutdown()
         server.server_close()

@@ -28,7 +28,7 @@ from accounts.tests.factories import (
 from mastablasta.core.api.schema import description
 from media_library.tests.factories import photo
 from posts.tests.factories import make_post
-from tests.tenancy import OPERATIONS, Operation
+from tests.tenancy import OPERATIONS, Kind, Operation
 from tests.test_description import BACKEND, HTML, browser_of
 from tests.test_tenancy import named_in, owner_of
 
@@ -75,6 +75,7 @@ def everybody(workspace: Workspace) -> dict[str, Client]:
     superuser = User.objects.create_superuser(f"{uuid4().hex}@example.org")
     people = {
         "somebody without a workspace": make_user(),
+        "an owner": owner_of(workspace),
         "a viewer": make_member(workspace, role=Role.VIEWER),
         "an editor": make_member(workspace),
         "a superuser without a workspace": superuser,
@@ -100,6 +101,12 @@ def test_no_page_breaks_for_anybody(request, route):
         if name != "nobody" and is_browsable(route):
             assert response.headers["Content-Type"].startswith("text/html"), name
             assert "Sign out" in response.content.decode(), name
+        read = operations_at(route).get("GET")
+        if name in {"an owner", "a viewer"} and read is not None and read.kind is not Kind.PUBLIC:
+            if read.gives_bytes:
+                assert (response.status_code, response.headers["Content-Type"]) == (200, read.media_type), name
+            else:
+                assert response.status_code == (403 if read.begins_a_write and name == "a viewer" else 200), name
 
 
 def is_browsable(route: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.__main__ import FAULTS, MORE, ROOT, TEST, Run
-from tests.rings import SQL_OF_OUR_OWN, VENDOR, VENDOR_PATHS, rings_of
+from tests.rings import LONG, SQL_OF_OUR_OWN, VENDOR, VENDOR_PATHS, rings_of, spread
 
 PACKAGES = ("accounts", "analytics", "integrations", "mastablasta", "media_library", "posts", "webhooks")
 OWN_SQL = re.compile(
@@ -30,7 +30,7 @@ def test_code_with_sql_of_its_own_is_named_with_its_tests() -> None:
 
 
 def test_what_is_named_is_there() -> None:
-    assert [path for path in VENDOR_PATHS if not (ROOT / path).is_file()] == []
+    assert [path for path in (*VENDOR_PATHS, *LONG) if not (ROOT / path).is_file()] == []
     functions = [one.split("::") for one in VENDOR if "::" in one]
     assert [(path, name) for path, name in functions if f"def {name}(" not in (ROOT / path).read_text()] == []
 
@@ -66,7 +66,7 @@ def item(path: str, *fixtures: str, marks: tuple[str, ...] = (), name: str = "te
         (item("posts/tests/test_claims.py", marks=("django_db",)), ("database", "vendor")),
         (item("posts/tests/test_claims.py"), ("pure",)),
         (item("tests/test_tenancy.py", "db", name="test_owner_is_let_through"), ("database", "vendor")),
-        (item("tests/test_tenancy.py", "db", name="test_anonymous_is_401"), ("database",)),
+        (item("tests/test_tenancy.py", "db", name="test_viewer_writes_nothing"), ("database",)),
         (item("tests/e2e/test_running.py", "db"), ("processes", "core")),
         (item("tests/faults/test_kills.py"), ("processes",)),
         (item("tests/more/test_fuzzing.py"), ("processes",)),
@@ -93,3 +93,19 @@ def test_every_ring_runs_where_it_should() -> None:
     assert sorted(on_sqlite) == ["database", "database vendor"]
     assert "database vendor" in {ring for stage in TEST for run in stage if run.on_sqlite for ring in chosen(run)}
     assert chosen(FAULTS) == {"core processes", "processes"}
+
+
+@pytest.mark.parametrize(
+    ("tests", "processes", "order"),
+    [
+        ("s s s s s s s", 3, [0, 1, 2, 3, 4, 5, 6]),
+        ("s s L s s L L s", 2, [2, 6, 0, 1, 5, 3, 4, 7]),
+        ("s L L L s s s s s s", 3, [1, 0, 4, 2, 5, 6, 3, 7, 8, 9]),
+        ("L L L s", 2, [0, 2, 1, 3]),
+        ("L", 3, [0]),
+        ("", 2, []),
+    ],
+)
+def test_each_process_begins_with_its_share_of_the_long_ones(tests: str, processes: int, order: list[int]) -> None:
+    """xdist cuts the order into stretches of equal length."""
+    assert spread([one == "L" for one in tests.split()], processes) == order

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Membership, User, Workspace
@@ -13,6 +18,7 @@ from accounts.tests.factories import make_workspace
 from integrations import registry
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
 from integrations.services import app_password, oauth_connect
+from integrations.services.authorisations import Authorisation, save_accounts
 from integrations.services.operator_apps import BY_PASSWORD
 from integrations.states import AccountState
 from tests.kit.connector_contract import consent
@@ -25,6 +31,7 @@ ROTATING: dict[str, dict[str, Any]] = {
     for slug, settings in {"mastodon": {"rotating_tokens": True}, "twitter": {}}.items()
     if registry.is_built(slug)
 }
+OF_HOST = ("platform", "sign_in", "host", "base_url", "client_id", "client_redirect_uri", "client_scopes", "info")
 CONNECTED_AT = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 
 
@@ -114,24 +121,67 @@ def connect(
     user: User | None = None,
     instance: str | None = None,
 ) -> SocialAccount:
-    """Sign `handle` (a new person, if need be) in at the simulator, as a browser would, and return the account."""
+    """Sign `handle` in at the simulator, as a browser would, and return the account; a new person, if need be.
+
+    Who is signed in first, in a world where nothing has happened yet, has been there before (Sandbox.begin): what the
+    platform answered then is stored, and nobody is asked.
+    """
     workspace = workspace or make_workspace()
     user = user or Membership.objects.filter(workspace=workspace).select_related("user").earliest("created_at").user
+    service = instance or f"{sandbox.url}/{platform}"
+    accounts: list[SocialAccount] = []
+
+    def sign_in() -> Authorisation:
+        with heard() as authorisations:
+            accounts.append(_signed_in(sandbox, handle, platform, workspace, user, service))
+        return authorisations[0]
+
+    if PlatformHost.objects.filter(platform=platform).exists():
+        sign_in()
+    else:
+        authorisation = sandbox.begin(f"connected: {handle} at {service}", sign_in)
+    return accounts[0] if accounts else _stored(authorisation, workspace, user)
+
+
+@contextmanager
+def heard() -> Iterator[list[Authorisation]]:
+    """What platforms confirm within the block, besides being stored."""
+    authorisations: list[Authorisation] = []
+
+    def note(authorisation: Authorisation, *, at: datetime) -> list[SocialAccount]:
+        authorisations.append(authorisation)
+        return save_accounts(authorisation, at=at)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (oauth_connect, app_password):
+            patch.setattr(module, "save_accounts", note)
+        yield authorisations
+
+
+def _signed_in(
+    sandbox: Sandbox, handle: str, platform: str, workspace: Workspace, user: User, service: str
+) -> SocialAccount:
     if platform in BY_PASSWORD:
         person = sandbox.person(platform, handle)
         return app_password.sign_in(
             workspace=workspace, user=user, platform=platform, handle=person["handle"],
-            app_password=person["app_password"], service=instance or f"{sandbox.url}/{platform}", at=timezone.now(),
+            app_password=person["app_password"], service=service, at=timezone.now(),
         )  # fmt: skip
     started = oauth_connect.start_connect(
-        workspace=workspace,
-        user=user,
-        platform=platform,
-        instance=instance or f"{sandbox.url}/{platform}",
-        at=timezone.now(),
+        workspace=workspace, user=user, platform=platform, instance=service, at=timezone.now()
     )
     query = consent(started.url, handle)
     accounts = oauth_connect.finish_connect(
         platform=platform, code=query["code"], state=query["state"], at=timezone.now()
     )
     return accounts[0]
+
+
+def _stored(authorisation: Authorisation, workspace: Workspace, user: User) -> SocialAccount:
+    """An account of what a platform confirmed earlier, at a host that is in this database for the first time."""
+    at, seen = timezone.now(), authorisation.context.platform_host
+    fields = {name: getattr(seen, name) for name in OF_HOST}
+    host = PlatformHost.objects.create(**fields, client_secret_enc=seen.client_secret_enc, info_at=at)
+    context = replace(authorisation.context, workspace_id=workspace.id, user_id=user.id, platform_host=host)
+    with transaction.atomic():
+        return save_accounts(replace(authorisation, context=context), at=at)[0]

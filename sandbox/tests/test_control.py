@@ -54,6 +54,29 @@ def test_posts_rows_show_what_the_world_sees_oldest_first(control: Control, alic
     ]
 
 
+def test_a_world_that_was_kept_is_begun_with_after_a_reset_and_never_in_the_middle(
+    control: Control, alice: Client
+) -> None:
+    alice.published("Before")
+    control.post("keep", name="Alice's")
+    alice.published("After")
+
+    in_the_middle = control.post("restore", name="Alice's")
+    still_there = control.texts()
+    control.post("reset")
+    unknown = control.post("restore", name="Bob's")
+    anew = control.post("restore", name="Alice's")
+    restored, calls = control.texts(), control.requests()
+    alice.published("Again")
+
+    assert in_the_middle == {"name": "Alice's", "untouched": False, "restored": False}
+    assert still_there == ["Before", "After"]
+    assert unknown == {"name": "Bob's", "untouched": True, "restored": False}
+    assert anew == {"name": "Alice's", "untouched": True, "restored": True}
+    assert (restored, calls) == (["Before"], [])
+    assert control.texts() == ["Before", "Again"]
+
+
 def test_posts_filters_by_platform_and_account(control: Control, server: Server, alice: Client) -> None:
     alice.published("From Alice")
     server.sign_in("Bob").published("From Bob")

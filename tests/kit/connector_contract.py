@@ -119,10 +119,17 @@ class SignedInAccount:
 
 
 def visit(sandbox: Sandbox, slug: str, handle: str = "anna", *, sign_in: str = "") -> SignedInAccount:
-    """Sign `handle` in at the simulator through the platform's own OAuth flow, or through its further one `sign_in`."""
+    """Sign `handle` in at the simulator through the platform's own OAuth flow, or through its further one `sign_in`.
+
+    In a world where nothing has happened yet, everybody who is signed in first has been here before (Sandbox.begin).
+    """
     base_url = f"{sandbox.url}/{slug}" + (f"/{sign_in}" if sign_in else "")
-    if slug in BY_PASSWORD:
-        return _visit_by_password(sandbox, slug, handle, base_url)
+    go = _visit_by_password if slug in BY_PASSWORD else _visit_by_consent
+    visited = sandbox.begin(f"{base_url} {handle}", lambda: go(sandbox, slug, handle, base_url, sign_in))
+    return SignedInAccount(sandbox, slug, *visited)
+
+
+def _visit_by_consent(_: Sandbox, slug: str, handle: str, base_url: str, sign_in: str) -> tuple[Target, str, ClientApp]:
     flow_class = registry.oauth_flow(slug, sign_in)
     info = flow_class(Http(base_url), {}).host_info()
     flow = flow_class(Http(base_url), info)
@@ -132,18 +139,20 @@ def visit(sandbox: Sandbox, slug: str, handle: str = "anna", *, sign_in: str = "
     tokens = flow.exchange(app, code=query["code"], redirect_uri=CALLBACK, verifier=VERIFIER)
     own = flow.who_am_i(app, access_token=tokens.access_token).targets[0]
     target = Target(base_url, urlsplit(base_url).netloc, own.remote_id, own.handle, info, own.facts)
-    return SignedInAccount(sandbox, slug, target, own.token or tokens.access_token, app)
+    return target, own.token or tokens.access_token, app
 
 
-def _visit_by_password(sandbox: Sandbox, slug: str, handle: str, base_url: str) -> SignedInAccount:
+def _visit_by_password(
+    sandbox: Sandbox, slug: str, handle: str, base_url: str, __: str
+) -> tuple[Target, str, ClientApp]:
     flow_class = registry.password_sign_in(slug)
     info = flow_class(Http(base_url), {}).host_info()
     flow = flow_class(Http(base_url), info)
     person = sandbox.accounts(slug, handle)
-    tokens, _ = flow.sign_in(identifier=person["handle"], password=person["app_password"])
+    tokens, *_ = flow.sign_in(identifier=person["handle"], password=person["app_password"])
     own = flow.who_am_i(NO_APP, access_token=tokens.access_token).targets[0]
     target = Target(base_url, urlsplit(base_url).netloc, own.remote_id, own.handle, info, own.facts)
-    return SignedInAccount(sandbox, slug, target, tokens.access_token)
+    return target, tokens.access_token, NO_APP
 
 
 def text_of(text: str) -> Content:

@@ -13,13 +13,15 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 APP_ID, APP_SECRET = "example-app", "example-secret"
+T = TypeVar("T")
 
 
 def proof_of(token: str) -> str:
@@ -54,6 +56,10 @@ class ExampleServer:
             server.server_close()
 
     # --- the control ---
+    def begin(self, _: str, make: Callable[[], T]) -> T:
+        """As the simulator's, which keeps what `make` leaves; here it is made anew, which costs nothing."""
+        return make()
+
     def posts(self, platform: str = "", account: str = "") -> list[dict[str, Any]]:
         return list(self.rows)
 

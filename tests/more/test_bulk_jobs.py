@@ -1,4 +1,4 @@
-"""10,000 posts in one request while the worker that stores them is killed: each is there once."""
+"""10,000 items in one request while the worker that does them is killed: each is answered once, and is there once."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tests.instance import Instance
 
 pytestmark = pytest.mark.timeout(600)
 
-POSTS = 10_000
-BAD = range(13, POSTS, 977)  # items that are refused
+ITEMS = 10_000
+# Refused, four in five of each chunk: what is stored takes many times as long.
+BAD = [number for number in range(ITEMS) if number % 5]
 KILLS = (0, 2_000, 5_000)  # once so many items are done
 HOLDER = "SELECT detail ->> 'owner' FROM core_heartbeat WHERE name = 'bulk_jobs' AND detail ->> 'owner' <> ''"
 
 
-def test_each_of_10000_is_there_once_though_the_worker_is_killed(instance: Instance) -> None:
+def test_each_of_10000_is_done_once_though_the_worker_is_killed(instance: Instance) -> None:
     client = instance.client()
     client.connect_mastodon("ada")
     when = "2030-01-31T09:00:00Z"
     posts = [
-        {"content": "" if n in BAD else f"p{n}", "platforms": ["mastodon"], "scheduled_time": when}
-        for n in range(POSTS)
+        {"content": "" if n % 5 else f"p{n}", "platforms": ["mastodon"], "scheduled_time": when} for n in range(ITEMS)
     ]
 
     job = client.post("bulk/posts/create", {"posts": posts})
@@ -37,11 +37,11 @@ def test_each_of_10000_is_there_once_though_the_worker_is_killed(instance: Insta
 
     assert any(killed)
     assert {name: finished[name] for name in ("status", "total", "done", "successful", "failed")} == {
-        "status": "done", "total": POSTS, "done": POSTS, "successful": POSTS - len(BAD), "failed": len(BAD),
+        "status": "done", "total": ITEMS, "done": ITEMS, "successful": ITEMS - len(BAD), "failed": len(BAD),
     }  # fmt: skip
     result = client.get(f"bulk/jobs/{job['id']}/result")
-    assert [row["index"] for row in result["failed"]] == list(BAD)
-    wanted = {f"p{n}": 1 for n in range(POSTS) if n not in BAD}
+    assert [row["index"] for row in result["failed"]] == BAD
+    wanted = {f"p{n}": 1 for n in range(0, ITEMS, 5)}
     stored = instance.rows("SELECT id, content FROM posts_post")
     assert Counter(content for _, content in stored) == wanted
     ids = {content: str(UUID(str(post_id))) for post_id, content in stored}
