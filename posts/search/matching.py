@@ -7,10 +7,13 @@ from operator import or_
 from uuid import UUID
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Case, IntegerField, Q, When
 from django.db.models.expressions import RawSQL
+from django.db.models.sql.compiler import SQLCompiler
 
 from posts.querysets import PostQuerySet
+from posts.search.common_words import is_common
 from posts.search.index import workspace_token
 from posts.search.queries import Query, as_match, as_tsquery
 
@@ -24,13 +27,32 @@ _SQLITE = (
 )
 
 
+class _InIndex(RawSQL):
+    """The posts that a tsquery finds.
+
+    `for_pages`: what finds the same within a workspace where a query asks for its first few in order.
+    """
+
+    def __init__(self, tsquery: str) -> None:
+        super().__init__(_POSTGRESQL, (tsquery,))
+        self.for_pages = tsquery
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[str, ...]]:  # noqa: ARG002  as Django calls it
+        is_page = compiler.query.order_by and compiler.query.high_mark is not None
+        return f"({_POSTGRESQL})", (self.for_pages,) if is_page else self.params
+
+
 def matching(posts: PostQuerySet, query: Query, *, workspace: UUID) -> PostQuerySet:
     """Narrow the posts of a workspace to those that the query finds, in their order."""
     if not query.groups:
         return posts.none()
     token = workspace_token(workspace)
     if connections[posts.db].vendor == "postgresql":
-        return posts.filter(pk__in=RawSQL(_POSTGRESQL, [as_tsquery(query, within=token)]))
+        found_in_index = _InIndex(as_tsquery(query, within=token))
+        if is_common(query, using=posts.db):
+            posts = posts.filter(workspace=workspace)  # what the token says; whoever asks has said so too
+            found_in_index.for_pages = as_tsquery(query)
+        return posts.filter(pk__in=found_in_index)
     match = as_match(query)
     found = [Q(pk__in=_matches(token, match.wanted))] if match.wanted else []
     found += [~Q(pk__in=_matches(token, without)) for without in match.without]

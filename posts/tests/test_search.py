@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import Membership, Workspace
@@ -17,6 +19,8 @@ from accounts.tests.factories import make_workspace, signed_in
 from integrations.tests.factories import make_account
 from media_library.tests.factories import make_asset
 from posts.models import Post, PostMedia, PostTag
+from posts.search import common_words
+from posts.search.index import workspace_token
 from posts.search.matching import matching
 from posts.search.queries import Unreadable, parse
 from posts.tests.factories import make_post
@@ -142,6 +146,43 @@ def test_corpus(workspace: Workspace) -> None:
     }
 
     assert found == FOUND
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite finds a page in its index")
+def test_corpus_by_pages_where_every_word_is_common(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_corpus(workspace)
+    write_corpus(make_workspace())
+    monkeypatch.setattr("posts.search.matching.is_common", lambda *_, **__: True)
+
+    for query, wanted in FOUND.items():
+        rows = matching(Post.objects.all(), parse(query), workspace=workspace.id).order_by("-created_at", "-id")
+        assert {options["name"] for options in rows.values_list("post_options", flat=True)[:100]} == wanted, query
+        assert rows.count() == len(wanted), query
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite finds a page in its index")
+def test_a_word_is_common_when_postgresql_has_counted_it_often(workspace: Workspace) -> None:
+    for number in range(40):
+        make_post(workspace=workspace, content=f"coffee w{number} {'tea' if number % 2 else ''}")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE posts_postsearch")
+    common_words.forget()
+
+    found = {text: common_words.is_common(parse(text), using="default") for text in COMMON}
+    posts = matching(Post.objects.all(), parse("coffee"), workspace=workspace.id).order_by("-id")
+    token = workspace_token(workspace.id)
+    with CaptureQueriesContext(connection) as asked:
+        assert (len(posts[:5]), posts.count()) == (5, 40)
+    common_words.forget()
+
+    assert found == COMMON
+    assert [token in statement["sql"] for statement in asked.captured_queries] == [False, True]
+
+
+COMMON = {
+    "coffee": True, "coffee tea": True, "coffee or w7": True, "COFFEE": True, "w7": False, "coffee w7": False,
+    "unheard": False, '"coffee tea"': False, "coffee -tea": False,
+}  # fmt: skip
 
 
 def test_answer_is_a_list_of_posts_newest_first(client: APIClient, workspace: Workspace) -> None:
