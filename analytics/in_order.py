@@ -19,6 +19,8 @@ from analytics.models import LatestMetrics
 from webhooks.outbox import HAS_ENDPOINT_SQL
 
 if TYPE_CHECKING:
+    from psycopg.types.json import Jsonb
+
     from analytics.recording import Sample
 
 _KEYS = "jsonb_to_recordset(%(keys)s) AS i(delivery_id uuid, part int, collected_at timestamptz)"
@@ -96,7 +98,7 @@ def record_in_order(samples: Sequence[Sample]) -> tuple[int, list[Rise]] | None:
     until it ends.
     """
     keys = [{"delivery_id": one.delivery_id, "part": one.part, "collected_at": one.collected_at} for one in samples]
-    values = {"keys": orjson.dumps(keys).decode()}
+    values = {"keys": _json(keys)}
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, values)
         count, is_late = cursor.fetchone()
@@ -106,16 +108,23 @@ def record_in_order(samples: Sequence[Sample]) -> tuple[int, list[Rise]] | None:
             count, is_late = cursor.fetchone()
         if is_late:
             return None
-        cursor.execute(_RECORD, {"samples": _text(samples), "largest": LARGEST})
+        cursor.execute(_RECORD, {"samples": _json_of(samples), "largest": LARGEST})
         return count, [_rise(row) for row in cursor.fetchall()]
 
 
-def _text(samples: Sequence[Sample]) -> str:
+def _json_of(samples: Sequence[Sample]) -> Jsonb:
     try:
-        return orjson.dumps(samples, default=dict).decode()
+        return _json(samples)
     except orjson.JSONEncodeError:  # a number of more than 64 bits
-        rows = [{**one.figures(), **{name: getattr(one, name) for name in _OTHERS}} for one in samples]
-        return orjson.dumps(rows, default=dict).decode()
+        return _json([{**one.figures(), **{name: getattr(one, name) for name in _OTHERS}} for one in samples])
+
+
+def _json(values: Sequence[Any]) -> Jsonb:
+    """One value, as Python quotes each of many."""
+    from psycopg.types.json import Jsonb  # where SQLite serves, psycopg is not loaded
+
+    data = orjson.dumps(values, default=dict)
+    return Jsonb(data, dumps=bytes)
 
 
 def _rise(row: Sequence[Any]) -> Rise:

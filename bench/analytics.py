@@ -5,17 +5,12 @@ The limits are SQL by hand that reads, or writes, the same in the same run: no H
 
 from __future__ import annotations
 
-import logging
-import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from statistics import median
 from typing import Any
 
-from bench.claim import set_up, tear_down
 from bench.figures import say
-from tests.pg import database, postgresql
+from bench.in_process import client_of_owner, median_ms, on_postgresql
 
 ACCOUNTS, A_ACCOUNT, SAMPLES = 100, 1_000, 30
 DAYS = 30
@@ -76,17 +71,7 @@ SELECT d.account_id, date_bin('15 minutes', s.collected_at, 'epoch'), sum(s.view
 
 
 def run() -> None:
-    logging.disable(logging.WARNING)
-    with (
-        postgresql(durable=True) as server,
-        database(server) as url,
-        tempfile.TemporaryDirectory(prefix="mb-bench-") as home,
-    ):
-        set_up(url, home)
-        try:
-            measure()
-        finally:
-            tear_down()
+    on_postgresql(measure)
 
 
 def ask(sql: str, values: Mapping[str, Any]) -> list[Any]:
@@ -110,7 +95,7 @@ def copies_of(model: Any, count: int, source: str, **changed: str) -> None:
 
 def fill(end: datetime) -> tuple[Any, Any, Any]:
     """A workspace with its accounts, posts and figures until `end`; a client of its owner; one of the posts."""
-    from accounts.tests.factories import make_workspace, signed_in
+    from accounts.tests.factories import make_workspace
     from analytics.services.rollups import rebuild_rollups
     from analytics.tests.factories import make_published
     from integrations.tests.factories import make_account
@@ -139,8 +124,7 @@ def fill(end: datetime) -> tuple[Any, Any, Any]:
     ask("VACUUM ANALYZE", {})
     rebuild_rollups(end - timedelta(days=DAYS + 1), end + timedelta(days=1))
     ask("VACUUM ANALYZE", {})
-    client = signed_in(workspace.members.get())
-    client.credentials(**client._credentials, HTTP_HOST="127.0.0.1")
+    client = client_of_owner(workspace)
     return workspace, client, first.post_id
 
 
@@ -159,14 +143,14 @@ def overview(workspace: Any, client: Any, end: datetime) -> None:
     starts = [begin + timedelta(days=number) for number in range(DAYS)]
     query = f"from={begin.date()}&to={end.date()}&timezone=UTC"
     values = {"workspace": workspace.id, "begin": begin, "end": end + timedelta(days=1), "starts": starts}
-    asked = timed(lambda: page(client, f"overview?{query}"))
-    bare = timed(lambda: [ask(sql, values) for sql in OVERVIEW_SQL])
+    asked = median_ms(lambda: page(client, f"overview?{query}"), rounds=ROUNDS)
+    bare = median_ms(lambda: [ask(sql, values) for sql in OVERVIEW_SQL], rounds=ROUNDS)
     say("overview_30d", asked, "ms", limit=bare, ratio=min(1.0, bare / asked))
 
 
 def history(client: Any, post: Any) -> None:
-    asked = timed(lambda: page(client, f"posts/{post}?history=true"))
-    bare = timed(lambda: ask(HISTORY_SQL, {"post": post}))
+    asked = median_ms(lambda: page(client, f"posts/{post}?history=true"), rounds=ROUNDS)
+    bare = median_ms(lambda: ask(HISTORY_SQL, {"post": post}), rounds=ROUNDS)
     say("post_history", asked, "ms", limit=bare, ratio=min(1.0, bare / asked))
 
 
@@ -184,7 +168,7 @@ def rollup_day(end: datetime) -> None:
         ask("TRUNCATE bare_rollup", {})
         ask(ROLLUP_SQL, {"begin": begin, "end": until})
 
-    asked, limit = timed(lambda: rebuild_rollups(begin, until)), timed(bare)
+    asked, limit = median_ms(lambda: rebuild_rollups(begin, until), rounds=ROUNDS), median_ms(bare, rounds=ROUNDS)
     say("rollup_day", asked, "ms", limit=limit, ratio=min(1.0, limit / asked))
 
 
@@ -192,13 +176,3 @@ def page(client: Any, path: str) -> None:
     response = client.get(f"/api/v2/analytics/{path}")
     if response.status_code != 200:
         raise RuntimeError(f"{path} answered {response.status_code}")
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Milliseconds, the median of some."""
-    took = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        work()
-        took.append((time.perf_counter() - began) * 1000)
-    return median(took)

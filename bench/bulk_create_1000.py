@@ -7,17 +7,14 @@ SINGLE of them. POSTS=100 asks for fewer.
 
 from __future__ import annotations
 
-import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-from bench.claim import set_up, tear_down
 from bench.figures import say
-from tests.pg import database, postgresql
+from bench.in_process import client_of_owner, on_postgresql
 
 POSTS = int(os.environ.get("POSTS", "1000"))
 SINGLE = 50
@@ -27,26 +24,14 @@ TIMES_SINGLE = 15  # the bar: so many times faster than one by one
 
 
 def run() -> None:
-    logging.disable(logging.WARNING)
-    with (
-        postgresql(durable=True) as server,
-        database(server) as url,
-        tempfile.TemporaryDirectory(prefix="mb-bench-") as home,
-    ):
-        set_up(url, home)
-        try:
-            measure()
-        finally:
-            tear_down()
+    on_postgresql(measure)
 
 
 def measure() -> None:
-    from accounts.tests.factories import signed_in
     from integrations.tests.factories import make_account
 
     account = make_account()
-    client = signed_in(account.workspace.members.get())
-    client.credentials(**client._credentials, HTTP_HOST="127.0.0.1")
+    client = client_of_owner(account.workspace)
     ask(client, "bulk/posts/create", {"posts": bodies(10)})  # imports and caches
     # In turns: what else the machine does meets all three alike.
     ours, bare, single = [], [], []

@@ -7,7 +7,6 @@ lanes or Attempts.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from bench.figures import say
+from bench.in_process import set_up, tear_down
 from tests.pg import database, postgresql
 
 BAR = 10_000
@@ -39,27 +39,6 @@ def run() -> None:
                     measure(shape)
                 finally:
                     tear_down()
-
-
-def set_up(url: str, home: str) -> None:
-    """Django over this database, with its tables; set up once in a process, pointed elsewhere after that."""
-    import django
-    from django.conf import settings
-    from django.core.management import call_command
-    from django.db import connection
-
-    os.environ |= {"DATABASE_URL": url, "MASTABLASTA_MODE": "development", "MASTABLASTA_HOME": home}
-    if not settings.configured:
-        os.environ["DJANGO_SETTINGS_MODULE"] = "mastablasta.settings"
-    django.setup()
-    connection.settings_dict["NAME"] = url.partition("?")[0].rpartition("/")[2]
-    call_command("migrate", verbosity=0)
-
-
-def tear_down() -> None:
-    from django.db import connections
-
-    connections.close_all()
 
 
 # --- what the backlog looks like ---

@@ -5,31 +5,18 @@ The limit is `bulk_create` of the same posts, deliveries and tags, of which noth
 
 from __future__ import annotations
 
-import logging
-import tempfile
 import time
 from typing import Any
 
-from bench.claim import set_up, tear_down
 from bench.figures import say
-from tests.pg import database, postgresql
+from bench.in_process import client_of_owner, on_postgresql
 
 ROWS, BAD = 10_000, 37
 WHEN = "2030-01-31T09:00:00Z"
 
 
 def run() -> None:
-    logging.disable(logging.WARNING)
-    with (
-        postgresql(durable=True) as server,
-        database(server) as url,
-        tempfile.TemporaryDirectory(prefix="mb-bench-") as home,
-    ):
-        set_up(url, home)
-        try:
-            measure()
-        finally:
-            tear_down()
+    on_postgresql(measure)
 
 
 def file_of(rows: int, bad: int) -> bytes:
@@ -41,14 +28,13 @@ def file_of(rows: int, bad: int) -> bytes:
 
 
 def measure() -> None:
-    from accounts.tests.factories import make_workspace, signed_in
+    from accounts.tests.factories import make_workspace
     from integrations.tests.factories import make_account
     from posts.models import Post
 
     workspace = make_workspace()
     make_account(workspace=workspace)
-    client = signed_in(workspace.members.get())
-    client.credentials(**client._credentials, HTTP_HOST="127.0.0.1")
+    client = client_of_owner(workspace)
     bare_s = bare(ROWS - BAD)
     data = file_of(ROWS, BAD)
     other = data.replace(b"every day", b"every night")

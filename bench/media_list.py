@@ -5,16 +5,10 @@ The limit is a bare SELECT of the same page: its rows fetched as the database gi
 
 from __future__ import annotations
 
-import logging
-import tempfile
-import time
-from collections.abc import Callable
-from statistics import median
 from typing import Any
 
-from bench.claim import set_up, tear_down
 from bench.figures import say
-from tests.pg import database, postgresql
+from bench.in_process import client_of_owner, median_ms, on_postgresql
 
 SMALL, LARGE = 10, 10_000
 PAGE, SHORT = 50, 5
@@ -33,22 +27,12 @@ WAYS = {
 
 
 def run() -> None:
-    logging.disable(logging.WARNING)
-    with (
-        postgresql(durable=True) as server,
-        database(server) as url,
-        tempfile.TemporaryDirectory(prefix="mb-bench-") as home,
-    ):
-        set_up(url, home)
-        try:
-            measure()
-        finally:
-            tear_down()
+    on_postgresql(measure)
 
 
 def library_of(count: int) -> tuple[Any, Any]:
     """A workspace with so many files, every third of them in a post; and a client of its owner."""
-    from accounts.tests.factories import make_workspace, signed_in
+    from accounts.tests.factories import make_workspace
     from media_library.models import Asset
     from media_library.tests.factories import make_asset
     from posts.models import PostMedia
@@ -65,8 +49,7 @@ def library_of(count: int) -> tuple[Any, Any]:
     post = make_post(workspace=workspace)
     uses = [PostMedia(post=post, asset=asset, position=n) for n, asset in enumerate(assets[::3])]
     PostMedia.objects.bulk_create(uses, batch_size=1_000)
-    client = signed_in(workspace.members.get())
-    client.credentials(**client._credentials, HTTP_HOST="127.0.0.1")
+    client = client_of_owner(workspace)
     return workspace, client
 
 
@@ -82,8 +65,8 @@ def measure() -> None:
         ratio = min(1.0, counts[SMALL] / counts[LARGE])
         say(f"media_list{way}_queries", counts[LARGE], "queries", limit=counts[SMALL], ratio=ratio)
         for count, (workspace, client) in libraries.items():
-            asked = timed(lambda client=client, query=query: page(client, query))
-            bare = timed(lambda workspace=workspace: bare_page(workspace))
+            asked = median_ms(lambda client=client, query=query: page(client, query), rounds=ROUNDS)
+            bare = median_ms(lambda workspace=workspace: bare_page(workspace), rounds=ROUNDS)
             say(f"media_list{way}_{count}", asked, "ms", limit=bare, ratio=min(1.0, bare / asked))
 
 
@@ -108,13 +91,3 @@ def queries(client: Any, query: str) -> int:
     with CaptureQueriesContext(connection) as found:
         page(client, query)
     return len(found)
-
-
-def timed(work: Callable[[], None], *, rounds: int = ROUNDS) -> float:
-    """Milliseconds, the median of many."""
-    took = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        work()
-        took.append((time.perf_counter() - began) * 1000)
-    return median(took)

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench.claim import set_up, tear_down
 from bench.figures import percentile, say
+from bench.in_process import client_of_owner, set_up, tear_down
 from tests.pg import database, postgresql
 
 ON_SQLITE = os.environ.get("DATABASE") == "sqlite"
@@ -176,10 +176,7 @@ def by_hand(workspace: Any, word: str, filters: dict[str, str]) -> None:
 
 def over_http(workspace: Any) -> None:
     """A page of what is found beside a page of the plain list, and a deep page by cursor beside the first one."""
-    from accounts.tests.factories import signed_in
-
-    client = signed_in(workspace.members.get())
-    client.credentials(**client._credentials, HTTP_HOST="127.0.0.1")
+    client = client_of_owner(workspace)
     listed = percentile(timed(lambda _: page(client, "posts?cursor="), [""]), 0.5)
     for name, ranks in CLASSES.items():
         words = [f"w{rank}" for rank in ranks]

@@ -6,14 +6,11 @@ Django costs comes on top. A page of one cause and the preview of a retry stand 
 
 from __future__ import annotations
 
-import logging
-import tempfile
 from typing import Any
 
-from bench.claim import populate, set_up, tear_down
+from bench.claim import populate
 from bench.figures import say
-from bench.media_list import timed
-from tests.pg import database, postgresql
+from bench.in_process import median_ms, on_postgresql
 
 ACCOUNTS, EACH = 100, 100
 GOAL_MS = 300
@@ -50,29 +47,19 @@ BARE = (
 
 
 def run() -> None:
-    logging.disable(logging.WARNING)
-    with (
-        postgresql(durable=True) as server,
-        database(server) as url,
-        tempfile.TemporaryDirectory(prefix="mb-bench-") as home,
-    ):
-        set_up(url, home)
-        try:
-            measure()
-        finally:
-            tear_down()
+    on_postgresql(measure)
 
 
 def measure() -> None:
     populate(accounts=ACCOUNTS, each=EACH, changes=FAILED)
     client = operator()
-    shown = timed(lambda: opened(client, "/admin/triage/"), rounds=ROUNDS)
-    bare = timed(counted, rounds=ROUNDS)
+    shown = median_ms(lambda: opened(client, "/admin/triage/"), rounds=ROUNDS)
+    bare = median_ms(counted, rounds=ROUNDS)
     say("triage_10000", shown, "ms", limit=bare * MOST_RATIO, ratio=min(1.0, bare * MOST_RATIO / shown))
     say("triage_10000_goal", shown, "ms", limit=GOAL_MS, ratio=min(1.0, GOAL_MS / shown))
     group = "/admin/triage/group/?state=failed&code=timed_out&platform=mastodon"
-    say("triage_group", timed(lambda: opened(client, group), rounds=ROUNDS), "ms")
-    say(f"triage_preview_{PICKED}", timed(lambda: previewed(client), rounds=3), "ms")
+    say("triage_group", median_ms(lambda: opened(client, group), rounds=ROUNDS), "ms")
+    say(f"triage_preview_{PICKED}", median_ms(lambda: previewed(client), rounds=3), "ms")
 
 
 def operator() -> Any:

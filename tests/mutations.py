@@ -127,7 +127,7 @@ MUTATIONS = (
     ),
     Mutation(
         "pay for figures without an end",
-        "analytics/collection/queue.py",
+        "analytics/collection/jobs.py",
         "    if rule is None or not rule.is_paid:\n",
         "    if rule is None or rule.is_paid:\n",
         ("analytics/tests/test_collection.py::test_paid_reads_have_a_cap_for_workspace_and_day",),
@@ -142,8 +142,8 @@ MUTATIONS = (
     Mutation(
         "let a collector of figures write that has lost its account",
         "analytics/collection/queue.py",
-        "lane = CollectionLane.objects.filter(account=job.account_id, lease_token=job.token)",
-        "lane = CollectionLane.objects.filter(account=job.account_id)",
+        "held = _HELD.first(account=job.account_id, token=job.token)",
+        "held = _HELD.first(account=job.account_id, token=job.token) or (None, None)",
         ("analytics/tests/test_collection.py::test_two_collectors_share_the_accounts",),
     ),
     Mutation(

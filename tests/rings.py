@@ -38,6 +38,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
         "accounts/tests/test_workspaces.py::test_utc_that_nobody_chose_is_no_zone_of_ones_own",
     ),
     "accounts/services/members.py": ("accounts/tests/test_members.py::test_of_two_owners_who_leave_at_once_one_stays",),
+    "analytics/collection/jobs.py": ("analytics/tests/test_collection.py",),
     "analytics/collection/lanes.py": ("analytics/tests/test_lanes.py",),
     "analytics/collection/queue.py": ("analytics/tests/test_collection.py",),
     "analytics/migrations/0002_lane_ready_at.py": ("analytics/tests/test_lanes.py",),

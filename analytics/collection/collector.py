@@ -20,12 +20,12 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from analytics.collection import queue
+from analytics.collection import jobs, queue
 from analytics.collection.reading import Job, Told, read
 from analytics.models import CollectionLane
 from integrations.services import circuits
 from mastablasta.core import holds
-from mastablasta.core.models import Heartbeat
+from mastablasta.core.models import Counted, Heartbeat, Tally
 from mastablasta.core.time_scale import scaled
 from posts.queue import claims
 
@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 RENEW_S = scaled(15)
 LOOK_S = 1.0
+TALLY = "collected_posts"
 WAITING = timedelta(seconds=2)  # how long a post that is due may wait for a drain before the collector gives way
 
 
@@ -76,6 +77,7 @@ class _Collector:
         self.ends_at = time.monotonic() + at_most_s
         self.threads = threads
         self.report = CollectReport()
+        self.uncounted: Counter[Counted] = Counter()
         self.in_flight: dict[Future[Told], Job] = {}
         self.silent: set[UUID] = set()
         self.is_stopping = False
@@ -95,6 +97,7 @@ class _Collector:
                     watch(self.report)
             finally:
                 self.is_stopping = True
+                self._count()
                 Heartbeat.objects.filter(name=f"{queue.BEATS}{self.worker}").delete()
         watch(self.report)
         return self.report
@@ -142,7 +145,7 @@ class _Collector:
     def _job_of(self, lane: CollectionLane) -> Job | None:
         """One account that cannot be read from the database as it should must not hold up the others."""
         try:
-            return queue.job_of(lane, at=self.at)
+            return jobs.job_of(lane, at=self.at)
         except (OperationalError, InterfaceError):
             raise
         except Exception:
@@ -166,12 +169,18 @@ class _Collector:
             self.report.lost += 1
         for outcome, count in (outcomes or {}).items():
             self.report.posts[outcome] = self.report.posts.get(outcome, 0) + count
+            self.uncounted[Counted(TALLY, job.platform, "", outcome)] += count
 
     def _keep(self) -> None:
         if self._is_turn("beat", LOOK_S):
+            self._count()
             Heartbeat.objects.beat(f"{queue.BEATS}{self.worker}", at=timezone.now(), in_flight=len(self.in_flight))
         if self.in_flight and self._is_turn("renew", RENEW_S):
             queue.renew({job.token for job in self.in_flight.values()})
+
+    def _count(self) -> None:
+        counts, self.uncounted = self.uncounted, Counter()
+        Tally.objects.add(counts)
 
     def _is_turn(self, name: str, period_s: float) -> bool:
         now = time.monotonic()

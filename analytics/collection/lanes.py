@@ -14,11 +14,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Case, F, Min, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce, Greatest, Least
 
 from analytics.models import CollectionLane, CollectionPlan
 from integrations.states import AccountState, CredentialState
+from mastablasta.core.compiled_queries import CompiledQuery
 
 AT_ONCE = 500  # rows that one statement names
 
@@ -78,11 +79,17 @@ def lock_lanes(accounts: Collection[UUID]) -> None:
     list(lanes.select_for_update().values_list("account"))
 
 
+def _first_plan(account: UUID) -> QuerySet[Any, Any]:
+    plans = CollectionPlan.objects.filter(account=account, next_at__isnull=False)
+    return plans.order_by("next_at").values_list("next_at")[:1]
+
+
+_FIRST_PLAN = CompiledQuery(_first_plan, account=UUID)
+
+
 def ready_at(account_id: UUID, *, next_at: datetime | None, blocked_until: datetime | None) -> datetime | None:
     """When there is something to do for an account whose lane says this; the caller has locked the lane."""
-    plans = CollectionPlan.objects.filter(account=account_id, next_at__isnull=False)
-    first: datetime | None = plans.aggregate(first=Min("next_at"))["first"]
-    due = [moment for moment in (first, next_at) if moment is not None]
+    due = [moment for moment in (*(_FIRST_PLAN.first(account=account_id) or ()), next_at) if moment is not None]
     if not due:
         return None
     return max(min(due), blocked_until) if blocked_until else min(due)

@@ -39,7 +39,10 @@ def next_looks(account_id: UUID, *, after: datetime) -> Callable[[datetime], dat
         for since, age in firsts:
             if published_at > since:
                 return published_at + age
-        return next((moment for since, moment in oldest if published_at >= since), None)
+        for since, moment in oldest:
+            if published_at >= since:
+                return moment
+        return None
 
     return look
 

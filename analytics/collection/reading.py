@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -24,8 +25,7 @@ REFRESH_AHEAD = timedelta(seconds=60)
 MOST_HALVINGS = 16  # two bad ids in a hundred are found with 14
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(NamedTuple):
     """A delivery whose figures are due. `refs`: the remote ids of its parts, the root's first."""
 
     delivery_id: UUID
@@ -33,6 +33,7 @@ class Post:
     published_at: datetime
     gone_at: datetime | None = None
     failures: int = 0
+    collected_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from analytics import tasks
-from analytics.collection import collector, queue, reading
+from analytics.collection import collector, jobs, queue, reading
 from analytics.collection.collector import CollectReport, collect
 from analytics.collection.reading import Job, Told
 from analytics.models import AccountSample, CollectionLane, CollectionPlan, MetricSample
@@ -269,7 +269,7 @@ def test_two_collectors_share_the_accounts(sandbox: Sandbox) -> None:
 
     assert (len(held), report.accounts) == (2, 1)
     CollectionLane.objects.filter(lease_token=token).update(lease_expires_at=timezone.now() - MINUTE)
-    job = queue.job_of(held[0], at=NOON + HOUR)
+    job = jobs.job_of(held[0], at=NOON + HOUR)
     told = reading.read(job, should_stop=lambda: False)
     assert run(NOON + HOUR).posts == {"collected": 2}
     assert queue.finish(told, at=NOON + HOUR) is None  # killed between answer and writing, and back too late

@@ -19,7 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from analytics import tasks
-from analytics.collection import lanes, queue
+from analytics.collection import jobs, lanes, queue
 from analytics.collection.reading import Told
 from analytics.models import CollectionLane, CollectionPlan
 from analytics.services.refresh import refresh_posts
@@ -72,7 +72,7 @@ class Life:
 
     def collect(self) -> None:
         for lane in queue.claim(at=self.at, limit=2, token=uuid4()):
-            told = Told(queue.job_of(lane, at=self.at))
+            told = Told(jobs.job_of(lane, at=self.at))
             for ref in [ref for post in told.job.posts for ref in post.refs]:
                 self.random.choice([told.answered.add, told.refused.add, lambda _: None])(ref)
                 if ref in told.answered and self.random.random() < 0.7:
@@ -132,7 +132,7 @@ def test_nothing_is_lost_when_it_falls_due_while_others_are_written() -> None:
     def collect() -> None:
         at = NOON + next(moments) * MINUTE
         for lane in queue.claim(at=at, limit=2, token=uuid4()):
-            told = Told(queue.job_of(lane, at=at))
+            told = Told(jobs.job_of(lane, at=at))
             told.answered.update(ref for post in told.job.posts for ref in post.refs)
             queue.finish(told, at=at)
 

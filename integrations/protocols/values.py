@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 LARGEST_COUNT = 2**63 - 1
@@ -60,20 +61,17 @@ def numbers_in(holder: Any, *, depth: int = 3) -> dict[str, Any]:
     No text, so no names, links and tokens; at most MOST_NUMBERS of each object, under names of at most 40 characters.
     """
     found: dict[str, Any] = {}
-    told: Any
-    for name, value in holder.items() if isinstance(holder, dict) and depth > 0 else ():
+    if depth <= 0 or not isinstance(holder, dict):
+        return found
+    for name, value in holder.items():
         if type(value) is int:
-            is_told, told = 0 <= value <= LARGEST_COUNT, value
-        elif isinstance(value, dict):
-            told = numbers_in(value, depth=depth - 1)
-            is_told = bool(told)
-        else:
+            if not 0 <= value <= LARGEST_COUNT:
+                continue
+        elif type(value) is not dict or not (value := numbers_in(value, depth=depth - 1)):
             continue
-        if is_told and len(name) <= LONGEST_NAME:
-            found[name] = told
-            if len(found) == MOST_NUMBERS:
-                break
-    return found
+        if len(name) <= LONGEST_NAME:
+            found[name] = value
+    return found if len(found) <= MOST_NUMBERS else dict(islice(found.items(), MOST_NUMBERS))
 
 
 def sum_of(*counts: int | None) -> int | None:

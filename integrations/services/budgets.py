@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
 from integrations.capabilities import RateRule
@@ -61,12 +61,23 @@ def _counted(row: RateBudget | None, key: str, rule: RateRule, calls: int, *, at
     return row
 
 
+_TAKE = (
+    f"UPDATE {RateBudget._meta.db_table} SET remaining = remaining - %s "  # noqa: S608  a constant
+    "WHERE key = %s AND resets_at > %s AND remaining >= %s"
+)
+
+
+def _take(key: str, calls: int, *, at: datetime) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [calls, key, connection.ops.adapt_datetimefield_value(at), calls])
+        return bool(cursor.rowcount)
+
+
 def _reserve(key: str, rule: RateRule, *, calls: int, at: datetime) -> tuple[int, datetime]:
-    """One UPDATE where there is enough; returns how many were left to take, and when the window ends."""
+    """One UPDATE where there is enough; returns how many were left to take, and when there are more: then at once."""
+    if _take(key, calls, at=at):
+        return calls, at
     row = RateBudget.objects.filter(key=key)
-    enough = row.filter(resets_at__gt=at, remaining__gte=calls)
-    if enough.update(remaining=F("remaining") - calls):
-        return calls, row.values_list("resets_at", flat=True).get()
     with transaction.atomic():
         fresh = {"limit": rule.limit, "remaining": rule.limit, "resets_at": rule.window_end(at)}
         RateBudget.objects.bulk_create([RateBudget(key=key, **fresh)], ignore_conflicts=True)

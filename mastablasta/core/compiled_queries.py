@@ -9,14 +9,16 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import BooleanField, Func, QuerySet
+from django.db.models import BooleanField, Func, Model, QuerySet
+from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql.compiler import SQLCompiler
 
 Converter = Callable[[Any, Any, Any], Any]
-Slot = type[uuid.UUID] | type[str] | type[list[uuid.UUID]]
+Slot = type[uuid.UUID] | type[str] | type[datetime] | type[list[uuid.UUID]]
 
 
 class IsOneOf(Func):
@@ -36,11 +38,35 @@ class IsOneOf(Func):
 
 
 @dataclass(frozen=True, slots=True)
+class _Models:
+    """How rows become instances: which, of which columns, and what was selected with them."""
+
+    model: type[Model]
+    names: tuple[str, ...]
+    columns: slice
+    populators: tuple[Any, ...]
+
+    def made_of(self, row: tuple[Any, ...]) -> Model:
+        one = self.model.from_db(connection.alias, self.names, row[self.columns])
+        for populator in self.populators:
+            populator.populate(row, one)
+        return one
+
+
+@dataclass(frozen=True, slots=True)
 class _Plan:
     sql: str
     params: tuple[Any, ...]
     places: tuple[tuple[int, str], ...]
     converters: tuple[tuple[int, tuple[Converter, ...], Any], ...]
+    models: _Models | None
+
+    def filled(self, values: Mapping[str, Any]) -> list[Any]:
+        """The parameters with these values in their places."""
+        params = list(self.params)
+        for index, name in self.places:
+            params[index] = _adapted(values[name])
+        return params
 
 
 class CompiledQuery:
@@ -51,6 +77,8 @@ class CompiledQuery:
 
         by_name = CompiledQuery(lambda name: Post.objects.filter(content=name).values_list("id", "status"), name=str)
         row = by_name.first(name="Hello")
+
+    Likewise one of models, which gives instances, with what `select_related` names; and a slot may be a `datetime`.
     """
 
     def __init__(self, build: Callable[..., QuerySet[Any, Any]], **slots: Slot) -> None:
@@ -58,30 +86,33 @@ class CompiledQuery:
         self._slots = slots
         self._plans: dict[str, _Plan] = {}
 
-    def first(self, **values: uuid.UUID | str | Sequence[uuid.UUID]) -> tuple[Any, ...] | None:
+    def first(self, **values: uuid.UUID | str | datetime | Sequence[uuid.UUID]) -> Any:
         """Return the first row, its values as the queryset would give them; None without one."""
         rows = self._rows(values, at_most=1)
         return rows[0] if rows else None
 
-    def all(self, **values: uuid.UUID | str | Sequence[uuid.UUID]) -> list[tuple[Any, ...]]:
+    def all(self, **values: uuid.UUID | str | datetime | Sequence[uuid.UUID]) -> list[Any]:
         """Return all rows, their values as the queryset would give them."""
         return self._rows(values)
 
-    def _rows(self, values: Mapping[str, Any], at_most: int | None = None) -> list[tuple[Any, ...]]:
+    def statement(self, **values: uuid.UUID | str | datetime | Sequence[uuid.UUID]) -> tuple[str, list[Any]]:
+        """Return the SQL and its parameters, for a statement around it."""
         plan = self._plans.get(connection.vendor) or self._prepare()
-        params = list(plan.params)
-        for index, name in plan.places:
-            params[index] = _adapted(values[name])
+        return plan.sql, plan.filled(values)
+
+    def _rows(self, values: Mapping[str, Any], at_most: int | None = None) -> list[Any]:
+        plan = self._plans.get(connection.vendor) or self._prepare()
+        params = plan.filled(values)
         with connection.cursor() as cursor:
             cursor.execute(plan.sql, params)
             found = cursor.fetchall() if at_most is None else cursor.fetchmany(at_most)
-        return [_converted(row, plan.converters) for row in found] if plan.converters else found
+        rows = [_converted(row, plan.converters) for row in found] if plan.converters else found
+        return rows if plan.models is None else [plan.models.made_of(row) for row in rows]
 
     def _prepare(self) -> _Plan:
-        markers: Mapping[str, Any] = {
-            name: uuid.uuid4() if kind is uuid.UUID else uuid.uuid4().hex for name, kind in self._slots.items()
-        }
-        compiler = self._build(**markers).query.get_compiler(connection=connection)
+        markers: Mapping[str, Any] = {name: _marker(kind) for name, kind in self._slots.items()}
+        queryset = self._build(**markers)
+        compiler = queryset.query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
         names = {_adapted(marker): name for name, marker in markers.items()}
         places = tuple((index, names[param]) for index, param in enumerate(params) if param in names)
@@ -93,6 +124,7 @@ class CompiledQuery:
             tuple(params),
             places,
             tuple((index, tuple(found), column) for index, (found, column) in converters.items()),
+            _models_of(compiler) if issubclass(queryset._iterable_class, ModelIterable) else None,
         )
         self._plans[connection.vendor] = plan
         return plan
@@ -106,8 +138,28 @@ def _converted(row: tuple[Any, ...], converters: Sequence[tuple[int, tuple[Conve
     return tuple(values)
 
 
+def _models_of(compiler: SQLCompiler) -> _Models:
+    """As Django's ModelIterable has it."""
+    about: Any = compiler.klass_info
+    columns = slice(about["select_fields"][0], about["select_fields"][-1] + 1)
+    fields: Any = [column for column, _, _ in compiler.select[columns]]
+    names = tuple(field.target.attname for field in fields)
+    populators = tuple(get_related_populators(about, compiler.select, connection.alias))
+    return _Models(about["model"], names, columns, populators)
+
+
+def _marker(kind: Any) -> Any:
+    """A value that no query holds otherwise."""
+    one = uuid.uuid4()
+    if kind is datetime:
+        return datetime(1, 1, 2, tzinfo=UTC) + timedelta(microseconds=one.int % 10**16)
+    return one if kind is uuid.UUID else one.hex
+
+
 def _adapted(value: Any) -> Any:
     """As the database takes it: SQLite has no type for UUIDs, and none for lists."""
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
     if connection.features.has_native_uuid_field:
         return value
     if isinstance(value, uuid.UUID):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -133,7 +133,7 @@ def _metrics(remote_id: str, kind: Kind, asked: Asked) -> Metrics:
     in_its_words = numbers_in({**row, "insights": dict(_insights(row))})
     if kind == "post" and "shares" in asked.names:
         row.setdefault("shares", {"count": 0})  # left out where nobody has shared the post
-    return replace(_READERS[kind](row, answer.received_at), answer=in_its_words)
+    return _READERS[kind](row, answer.received_at)._replace(answer=in_its_words)
 
 
 def _of_post(row: Mapping[str, Any], at: datetime) -> Metrics:

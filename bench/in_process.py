@@ -1,0 +1,68 @@
+"""What benches share that ask the code in their own process, over a PostgreSQL of its own and with no instance."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from tests.pg import database, postgresql
+
+
+def on_postgresql(measure: Callable[[], None]) -> None:
+    """Run `measure` with Django set up over a durable PostgreSQL of its own, with its tables; nothing is logged."""
+    logging.disable(logging.WARNING)
+    with (
+        postgresql(durable=True) as server,
+        database(server) as url,
+        tempfile.TemporaryDirectory(prefix="mb-bench-") as home,
+    ):
+        set_up(url, home)
+        try:
+            measure()
+        finally:
+            tear_down()
+
+
+def set_up(url: str, home: str) -> None:
+    """Django over this database, with its tables; set up once in a process, pointed elsewhere after that."""
+    import django
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.db import connection
+
+    os.environ |= {"DATABASE_URL": url, "MASTABLASTA_MODE": "development", "MASTABLASTA_HOME": home}
+    if not settings.configured:
+        os.environ["DJANGO_SETTINGS_MODULE"] = "mastablasta.settings"
+    django.setup()
+    connection.settings_dict["NAME"] = url.partition("?")[0].rpartition("/")[2]
+    call_command("migrate", verbosity=0)
+
+
+def tear_down() -> None:
+    from django.db import connections
+
+    connections.close_all()
+
+
+def client_of_owner(workspace: Any) -> Any:
+    """An API client that is signed in as the workspace's only member."""
+    from accounts.tests.factories import signed_in
+
+    client = signed_in(workspace.members.get())
+    client.credentials(**client._credentials, HTTP_HOST="127.0.0.1")
+    return client
+
+
+def median_ms(work: Callable[[], object], *, rounds: int) -> float:
+    """Milliseconds that it takes, the median of some."""
+    took = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        work()
+        took.append((time.perf_counter() - began) * 1000)
+    return median(took)
