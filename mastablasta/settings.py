@@ -128,6 +128,8 @@ else:
     _default["CONN_HEALTH_CHECKS"] = True
     _options = _default.setdefault("OPTIONS", {})
     _options.setdefault("connect_timeout", 5)
+    # Only for cursors that bind on the server (core/compiled_queries.py); Django's own never prepare.
+    _options.setdefault("prepare_threshold", 0)
     _default["CONN_MAX_AGE"] = 600
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -298,7 +300,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "mastablasta.core.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "mastablasta.core.api.errors.exception_handler",
     "DEFAULT_RENDERER_CLASSES": [
-        "rest_framework.renderers.JSONRenderer",
+        "mastablasta.core.api.renderers.JsonRenderer",
         "accounts.api.renderers.WorkspacePage",
     ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mastablasta.core.api.pages.Negotiation",

@@ -23,7 +23,7 @@ from posts.models import Attempt, Delivery, Post, PostMedia, PostTag
 from posts.services.creation import Made
 from posts.services.drafts import tags_of
 from posts.services.media import NAMES_MEDIA, Place
-from posts.services.post_content import CONTENT_FIELDS, content_for
+from posts.services.post_content import CONTENT_FIELDS, kinds_of_parts
 from posts.states import API_STATUS, CLAIMABLE, DeliveryState
 
 DELIVERY_COLUMNS = (
@@ -230,10 +230,10 @@ def present_delivery(row: Mapping[str, Any], post: Mapping[str, Any]) -> dict[st
 
 def _parts(row: Mapping[str, Any], post: Mapping[str, Any], error: dict[str, Any] | None) -> list[dict[str, Any]]:
     """Each visible post: what is out by its name, the one under work as the delivery stands, the rest waiting."""
-    content = content_for(post, platform=row["platform"], account_id=row["account_id"])
+    kinds = kinds_of_parts(post, platform=row["platform"], account_id=row["account_id"])
     out = row["parts"] or ([{"remote_id": row["remote_id"], "url": row["url"]}] if row["url"] else [])
     shown = []
-    for index, part in enumerate(content.parts):
+    for index, kind in enumerate(kinds):
         is_next = index == len(out)
         status = "published" if index < len(out) else API_STATUS[row["state"]] if is_next else "pending"
         if is_next and out and status == "published":  # all that matters is out; this comment could not be made
@@ -241,7 +241,7 @@ def _parts(row: Mapping[str, Any], post: Mapping[str, Any], error: dict[str, Any
         shown.append(
             {
                 "index": index,
-                "kind": part.kind,
+                "kind": kind,
                 "status": status,
                 "platform_post_id": (out[index]["remote_id"] or None) if index < len(out) else None,
                 "url": (out[index]["url"] or None) if index < len(out) else None,
