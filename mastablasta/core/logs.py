@@ -230,6 +230,7 @@ def logging_config(format: str, file: str, *, is_quiet: bool = False) -> dict[st
             "django-q": {"level": "WARNING"},
             "django_structlog": {"level": "INFO"},
             "axes": {"level": "WARNING"},
+            "psycopg": {"level": "WARNING"},  # its pool says two sentences a request
         },
     }
 
