@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from mastablasta.core import jobs
 from mastablasta.core.database_changes import DatabaseChanges, notify
+from mastablasta.core.jobs import broker as queue
 from mastablasta.core.jobs import get_broker
 from mastablasta.core.models import Tally
 
@@ -84,3 +86,30 @@ def test_queue_hands_out_what_is_rung_while_it_waits() -> None:
 
     assert [jobs._unpack(payload)["func"] for _, payload in taken] == [jobs.BEAT]  # type: ignore[index]
     assert not broker.dequeue()
+
+
+def looks(of: queue.DatabaseBroker, slices: int) -> int:
+    """How often it asks for tasks while it hands out nothing so many times."""
+    with CaptureQueriesContext(connection) as captured:
+        for _ in range(slices):
+            assert not of.dequeue()
+    return sum("django_q_ormq" in one["sql"] for one in captured)
+
+
+def test_queue_is_not_looked_at_while_nobody_rings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "SLICE_S", 0.01)
+    broker = queue.DatabaseBroker("a queue without tasks")
+
+    assert looks(broker, 4) == 1  # when it begins
+    monkeypatch.setattr(queue, "LOOK_S", 0.0)
+    assert looks(broker, 4) == 4
+
+
+def test_queue_is_looked_at_again_and_again_once_somebody_has_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host whose clock is ahead has rung for what is due a moment later here."""
+    monkeypatch.setattr(queue, "SLICE_S", 0.01)
+    broker = queue.DatabaseBroker("a queue without tasks")
+    broker.dequeue()
+    beside(lambda: jobs.ring(jobs.BEAT)).join()  # another queue's, which wakes this one too
+
+    assert looks(broker, 4) == 4
