@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -48,12 +49,14 @@ class Hold:
 class Answer:
     """The last answer of `is_held` in this process. `good_until`: on the monotonic clock.
 
-    `beat_seen`: the last beat of an instance that may send, as this process last saw it.
+    `beat_seen`: the last beat of an instance that may send, as this process last saw it. `named`: a connection of the
+    driver's and the name of its database, which no database changes under it.
     """
 
     value: bool = False
     good_until: float = 0.0
     beat_seen: datetime | None = None
+    named: tuple[Any, str] | None = None
 
 
 _last = Answer()
@@ -153,6 +156,14 @@ def _database_name() -> str:
     """What the server calls this database: another one after a dump was loaded elsewhere."""
     if connection.vendor != "postgresql":
         return str(Path(connection.settings_dict["NAME"]).resolve())
+    connection.ensure_connection()
+    named = _last.named
+    if named is None or named[0] is not connection.connection:
+        named = _last.named = (connection.connection, _ask_for_name())
+    return named[1]
+
+
+def _ask_for_name() -> str:
     with connection.cursor() as cursor:
         cursor.execute(DATABASE)
         (number,) = cursor.fetchone()
