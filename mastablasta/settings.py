@@ -159,17 +159,18 @@ INSTALLED_APPS = [
 ]
 # What came of a request is told by its status; failures of the program have a line of their own (request_failed).
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # it believes any X-Forwarded-For; ProblemMiddleware says who asked
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request, at its end
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = DJANGO_STRUCTLOG_STATUS_5XX_LOG_LEVEL = logging.INFO
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "mastablasta.core.api.error_pages.ProblemMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "mastablasta.core.api.programs.BrowserSession",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "mastablasta.core.api.programs.BrowserUser",
+    "mastablasta.core.api.programs.BrowserMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
