@@ -25,6 +25,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
+from mastablasta.core.compiled_queries import CompiledQuery
 from mastablasta.core.models import Heartbeat, InstanceRecord
 
 log = structlog.get_logger(__name__)
@@ -84,6 +85,8 @@ def current_hold() -> Hold | None:
             f"MASTABLASTA_HOME: {settings.HOME} cannot keep the identity of this instance ({error.strerror}); "
             "make it writable, or set INSTANCE_ID"
         )
+    if (row := _IDENTITIES.first()) and identity in row[0]:
+        return None
     record = InstanceRecord.objects.first()
     if record is None:
         InstanceRecord.objects.bulk_create([InstanceRecord(identities=[identity])], ignore_conflicts=True)
@@ -99,6 +102,9 @@ def current_hold() -> Hold | None:
         reason = f"The database was restored from the backup of {_minute(record.backup_made_at)}."
         return Hold(reason, record.restored_at)
     return Hold("The database belongs to another instance: it was copied or moved, or this host is new to it.")
+
+
+_IDENTITIES = CompiledQuery(lambda: InstanceRecord.objects.order_by("pk").values_list("identities")[:1])
 
 
 def _sees_another_at_work(identity: str, record: InstanceRecord) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ ME, POSTS = "/api/v2/auth/me", "/api/v2/posts"
 
 
 @pytest.fixture
-def sessions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def sessions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of requests whose session was made ready."""
     seen: list[str] = []
     process_request = SessionMiddleware.process_request
@@ -27,7 +26,7 @@ def sessions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         process_request(self, request)
 
     monkeypatch.setattr(SessionMiddleware, "process_request", watched)
-    yield seen
+    return seen
 
 
 @pytest.fixture
