@@ -12,6 +12,8 @@ BENCHES = (
     "publish_burst",
     "instagram_burst",
     "instance",
+    "requests",
+    "door",
     "upload_500mb",
     "thumbnail_10mb_jpeg",
     "media_list",

@@ -128,6 +128,8 @@ else:
     _default["CONN_HEALTH_CHECKS"] = True
     _options = _default.setdefault("OPTIONS", {})
     _options.setdefault("connect_timeout", 5)
+    # Only for cursors that bind on the server (core/compiled_queries.py); Django's own never prepare.
+    _options.setdefault("prepare_threshold", 0)
     _default["CONN_MAX_AGE"] = 600
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -157,17 +159,18 @@ INSTALLED_APPS = [
 ]
 # What came of a request is told by its status; failures of the program have a line of their own (request_failed).
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # it believes any X-Forwarded-For; ProblemMiddleware says who asked
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request, at its end
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = DJANGO_STRUCTLOG_STATUS_5XX_LOG_LEVEL = logging.INFO
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "mastablasta.core.api.error_pages.ProblemMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "mastablasta.core.api.programs.BrowserSession",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "mastablasta.core.api.programs.BrowserUser",
+    "mastablasta.core.api.programs.BrowserMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -298,7 +301,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "mastablasta.core.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "mastablasta.core.api.errors.exception_handler",
     "DEFAULT_RENDERER_CLASSES": [
-        "rest_framework.renderers.JSONRenderer",
+        "mastablasta.core.api.renderers.JsonRenderer",
         "accounts.api.renderers.WorkspacePage",
     ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mastablasta.core.api.pages.Negotiation",

@@ -19,6 +19,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce, Greatest
 from psycopg.types.json import Jsonb
 
+from mastablasta.core.compiled_queries import prepared_cursor
 from mastablasta.core.database_changes import DUE, notify
 from mastablasta.core.ids import new_id
 from mastablasta.core.time_scale import scaled
@@ -356,7 +357,7 @@ def take_over(*, at: datetime) -> int:
 
 def next_due_at() -> datetime | None:
     """When there is work next, maybe in the past; None = never. What is in hand is due when its lease ends."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(NEXT_DUE)
         (found,) = cursor.fetchone()
     if isinstance(found, str):  # SQLite has no type for times

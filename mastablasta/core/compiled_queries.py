@@ -1,6 +1,7 @@
-"""Queries of the hot path whose SQL is made once.
+"""Queries of the hot path whose SQL is made once, and which PostgreSQL plans once.
 
-Measured on every request's authentication: Django's query builder takes ten times the CPU of the query itself.
+Measured on every request's authentication: Django's query builder takes ten times the CPU of the query itself, and
+planning several times that of running it.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql.compiler import SQLCompiler
 
 Converter = Callable[[Any, Any, Any], Any]
-Slot = type[uuid.UUID] | type[str] | type[datetime] | type[list[uuid.UUID]]
+Slot = type[uuid.UUID] | type[str] | type[datetime] | type[list[Any]]
+Value = uuid.UUID | str | datetime | Sequence[uuid.UUID] | Sequence[str]
 
 
 class IsOneOf(Func):
-    """A condition: the column `name` is one of the UUIDs that a slot of type `list` is given."""
+    """A condition: the column `name` is one of the values, UUIDs or texts, that a slot of type `list` is given."""
 
     output_field = BooleanField()
 
@@ -32,8 +34,9 @@ class IsOneOf(Func):
 
     def as_sql(self, compiler: SQLCompiler, connection: Any, **_: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
         column, params = compiler.compile(self.source_expressions[0])
+        kind = self.source_expressions[0].output_field.db_type(connection)
         is_native = connection.features.has_native_uuid_field
-        among = "= ANY(%s::uuid[])" if is_native else "IN (SELECT value FROM json_each(%s))"
+        among = f"= ANY(%s::{kind}[])" if is_native else "IN (SELECT value FROM json_each(%s))"
         return f"{column} {among}", [*params, self.ids]
 
 
@@ -69,11 +72,27 @@ class _Plan:
         return params
 
 
+def prepared_cursor() -> Any:
+    """Like `connection.cursor()`, but PostgreSQL gets the values beside the text, and keeps the plan of that text.
+
+    For statements whose text is the same each time and whose values have types by where they stand. settings.DATABASES
+    sets the `prepare_threshold` that it takes. Where statements are logged, they are logged with their values.
+    """
+    if connection.vendor != "postgresql" or connection.queries_logged:
+        return connection.cursor()
+    from psycopg import Cursor
+
+    with connection.wrap_database_errors:
+        connection.close_if_health_check_failed()
+        connection.ensure_connection()
+        return connection._prepare_cursor(Cursor(connection.connection))
+
+
 class CompiledQuery:
     """A `values_list` queryset, to be run with other values for its slots.
 
-    `build` is called once, with a marker for each slot; a slot's type is `uuid.UUID`, `str`, or `list` of UUIDs (for
-    IsOneOf), and each must reach the SQL as a parameter of its own.
+    `build` is called once, with a marker for each slot; a slot's type is `uuid.UUID`, `str`, or `list` of UUIDs or
+    texts (for IsOneOf), and each must reach the SQL as a parameter of its own.
 
         by_name = CompiledQuery(lambda name: Post.objects.filter(content=name).values_list("id", "status"), name=str)
         row = by_name.first(name="Hello")
@@ -86,16 +105,16 @@ class CompiledQuery:
         self._slots = slots
         self._plans: dict[str, _Plan] = {}
 
-    def first(self, **values: uuid.UUID | str | datetime | Sequence[uuid.UUID]) -> Any:
+    def first(self, **values: Value) -> Any:
         """Return the first row, its values as the queryset would give them; None without one."""
         rows = self._rows(values, at_most=1)
         return rows[0] if rows else None
 
-    def all(self, **values: uuid.UUID | str | datetime | Sequence[uuid.UUID]) -> list[Any]:
+    def all(self, **values: Value) -> list[Any]:
         """Return all rows, their values as the queryset would give them."""
         return self._rows(values)
 
-    def statement(self, **values: uuid.UUID | str | datetime | Sequence[uuid.UUID]) -> tuple[str, list[Any]]:
+    def statement(self, **values: Value) -> tuple[str, list[Any]]:
         """Return the SQL and its parameters, for a statement around it."""
         plan = self._plans.get(connection.vendor) or self._prepare()
         return plan.sql, plan.filled(values)
@@ -103,7 +122,7 @@ class CompiledQuery:
     def _rows(self, values: Mapping[str, Any], at_most: int | None = None) -> list[Any]:
         plan = self._plans.get(connection.vendor) or self._prepare()
         params = plan.filled(values)
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(plan.sql, params)
             found = cursor.fetchall() if at_most is None else cursor.fetchmany(at_most)
         rows = [_converted(row, plan.converters) for row in found] if plan.converters else found
@@ -164,4 +183,6 @@ def _adapted(value: Any) -> Any:
         return value
     if isinstance(value, uuid.UUID):
         return value.hex
-    return value if isinstance(value, str) else json.dumps([each.hex for each in value])
+    if isinstance(value, str):
+        return value
+    return json.dumps([each.hex if isinstance(each, uuid.UUID) else each for each in value])

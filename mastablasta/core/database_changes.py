@@ -61,6 +61,7 @@ class DatabaseChanges:
 
 
 def _version() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA data_version")
-        return int(cursor.fetchone()[0])
+    """On the driver's own connection, since it is asked ten times a second."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        return int(connection.connection.execute("PRAGMA data_version").fetchone()[0])

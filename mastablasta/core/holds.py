@@ -19,11 +19,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
+from mastablasta.core.compiled_queries import CompiledQuery
 from mastablasta.core.models import Heartbeat, InstanceRecord
 
 log = structlog.get_logger(__name__)
@@ -48,12 +50,14 @@ class Hold:
 class Answer:
     """The last answer of `is_held` in this process. `good_until`: on the monotonic clock.
 
-    `beat_seen`: the last beat of an instance that may send, as this process last saw it.
+    `beat_seen`: the last beat of an instance that may send, as this process last saw it. `named`: a connection of the
+    driver's and the name of its database, which no database changes under it.
     """
 
     value: bool = False
     good_until: float = 0.0
     beat_seen: datetime | None = None
+    named: tuple[Any, str] | None = None
 
 
 _last = Answer()
@@ -81,6 +85,8 @@ def current_hold() -> Hold | None:
             f"MASTABLASTA_HOME: {settings.HOME} cannot keep the identity of this instance ({error.strerror}); "
             "make it writable, or set INSTANCE_ID"
         )
+    if (row := _IDENTITIES.first()) and identity in row[0]:
+        return None
     record = InstanceRecord.objects.first()
     if record is None:
         InstanceRecord.objects.bulk_create([InstanceRecord(identities=[identity])], ignore_conflicts=True)
@@ -96,6 +102,9 @@ def current_hold() -> Hold | None:
         reason = f"The database was restored from the backup of {_minute(record.backup_made_at)}."
         return Hold(reason, record.restored_at)
     return Hold("The database belongs to another instance: it was copied or moved, or this host is new to it.")
+
+
+_IDENTITIES = CompiledQuery(lambda: InstanceRecord.objects.order_by("pk").values_list("identities")[:1])
 
 
 def _sees_another_at_work(identity: str, record: InstanceRecord) -> bool:
@@ -153,6 +162,14 @@ def _database_name() -> str:
     """What the server calls this database: another one after a dump was loaded elsewhere."""
     if connection.vendor != "postgresql":
         return str(Path(connection.settings_dict["NAME"]).resolve())
+    connection.ensure_connection()
+    named = _last.named
+    if named is None or named[0] is not connection.connection:
+        named = _last.named = (connection.connection, _ask_for_name())
+    return named[1]
+
+
+def _ask_for_name() -> str:
     with connection.cursor() as cursor:
         cursor.execute(DATABASE)
         (number,) = cursor.fetchone()

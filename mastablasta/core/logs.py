@@ -10,6 +10,7 @@ import functools
 import logging
 import os
 import re
+import time
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ import structlog
 
 SCRUBBED = "[scrubbed]"
 MAX_BYTES, KEPT_FILES = 20_000_000, 5
+LOOK_S = 1.0
 
 _SECRET_WORDS = (
     "authorization", "cookie", "password", "passwd", "passphrase", "secret", "token", "api key", "private key",
@@ -121,26 +123,35 @@ class SharedFileHandler(logging.Handler):
     """Appends to one file from any number of processes, and rotates it: `app.log`, `app.log.1` … `app.log.5`.
 
     A line is one write to a file opened for appending, so lines never mix. Who finds the file too big renames it
-    under a lock on the file itself; the others notice that the name leads elsewhere, and open that.
+    under a lock on the file itself; the others notice that the name leads elsewhere, and open that: when theirs is full
+    too, and every LOOK_S, since whoever else may have moved it away.
     """
 
     def __init__(self, path: str, max_bytes: int = MAX_BYTES, kept: int = KEPT_FILES) -> None:
         super().__init__()
         self.path, self.max_bytes, self.kept = Path(path), max_bytes, kept
         self.descriptor = -1
+        self.looked_at = float("-inf")
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = (self.format(record) + "\n").encode(errors="backslashreplace")
-            self._open_current()
-            if os.fstat(self.descriptor).st_size + len(line) > self.max_bytes:
-                self._rotate()
+            if self.descriptor < 0 or time.monotonic() >= self.looked_at + LOOK_S:
                 self._open_current()
+            if self._has_no_room(line):
+                self._open_current()
+                if self._has_no_room(line):
+                    self._rotate()
+                    self._open_current()
             os.write(self.descriptor, line)
         except Exception:  # noqa: BLE001  logging's own rule: a log that fails stops nobody
             self.handleError(record)
 
+    def _has_no_room(self, line: bytes) -> bool:
+        return os.fstat(self.descriptor).st_size + len(line) > self.max_bytes
+
     def _open_current(self) -> None:
+        self.looked_at = time.monotonic()
         with suppress(FileNotFoundError):
             if self.descriptor >= 0 and os.path.samestat(os.fstat(self.descriptor), self.path.stat()):
                 return
@@ -230,6 +241,7 @@ def logging_config(format: str, file: str, *, is_quiet: bool = False) -> dict[st
             "django-q": {"level": "WARNING"},
             "django_structlog": {"level": "INFO"},
             "axes": {"level": "WARNING"},
+            "psycopg": {"level": "WARNING"},  # its pool says two sentences a request
         },
     }
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 from django.db import connection, models, transaction
 from django.utils import timezone
 
+from mastablasta.core.compiled_queries import CompiledQuery, prepared_cursor
 from mastablasta.core.fields import EncryptedTextField
 from mastablasta.core.ids import new_id
 
@@ -30,13 +31,13 @@ class Row(models.Model):
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
     def beat(self, name: str, *, at: datetime, **detail: Any) -> None:
-        """Say that `name` is alive at `at`."""
-        self.bulk_create(
-            [Heartbeat(name=name, at=at, detail=detail)],
-            update_conflicts=True,
-            unique_fields=["name"],
-            update_fields=["at", "detail"],
-        )
+        """Say that `name` is alive at `at`. Around the ORM: every process does this all the time."""
+        fields = [self.model._meta.get_field(column) for column in ("name", "at", "detail")]
+        values = [
+            field.get_db_prep_save(one, connection) for field, one in zip(fields, (name, at, detail), strict=True)
+        ]
+        with prepared_cursor() as cursor:
+            cursor.execute(BEAT, values)
 
     def claim_turn(self, name: str, *, at: datetime, period: timedelta) -> bool:
         """Take the turn of a periodic thing; True for exactly one caller a period, however many ask."""
@@ -54,6 +55,12 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
         One who `yields` (a stand-by) gives way at once to one who does not. Ask again well within `within`.
         """
+        found = _BEAT_OF.first(name=name)
+        if found is not None:
+            last, beating = found
+            is_taken = beating.get("owner") not in {owner, ""} and last >= at - within
+            if is_taken and (yields or not beating.get("yields")):
+                return False
         is_free = models.Q(detail__owner=owner) | models.Q(detail__owner="") | models.Q(at__lt=at - within)
         if not yields:
             is_free |= models.Q(detail__yields=True)
@@ -85,6 +92,12 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         return self.filter(name__startswith=prefix, at__gt=at - within).count()
 
 
+BEAT = """
+INSERT INTO core_heartbeat (name, at, detail) VALUES (%s, %s, %s)
+ON CONFLICT (name) DO UPDATE SET at = excluded.at, detail = excluded.detail
+"""
+
+
 class Heartbeat(models.Model):
     """The last sign of life of a process or a periodic thing: 'clock', 'q2', 'drain:<worker>', PROGRESS, 'chore:…'."""
 
@@ -96,6 +109,9 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.at.isoformat()}"
+
+
+_BEAT_OF = CompiledQuery(lambda name: Heartbeat.objects.filter(name=name).values_list("at", "detail"), name=str)
 
 
 class TallyQuerySet(models.QuerySet["Tally"]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -99,7 +100,7 @@ class Clock:
             return STAND_BY_S
         due_at = periodic.next_work_at()
         is_near = due_at is not None and due_at <= at + HORIZON
-        drains = Heartbeat.objects.through_queue().alive("drain:", at=at, within=LEAD)
+        drains = Heartbeat.objects.through_queue().alive("drain:", at=at, within=LEAD) if is_near else 0
         self._help_if_needed(at, is_due=due_at is not None and due_at <= at, drains=drains)
         if is_near:
             self._ring_drains(at, drains)
@@ -166,15 +167,15 @@ class Clock:
         ready = [periodic_task for periodic_task in periodic.PERIODIC_TASKS if now >= self.turns[periodic_task.name]]
         if not ready:
             return
-        rung = jobs.waiting()
+        rung: Counter[str] | None = None
         for periodic_task in ready:
             self.turns[periodic_task.name] = now + periodic_task.period_s
             period = timedelta(seconds=periodic_task.period_s - SHORTEST_TICK_S)
-            if (
-                periodic_task.is_needed(at)
-                and Heartbeat.objects.claim_turn(f"chore:{periodic_task.name}", at=at, period=period)
-                and not rung[periodic_task.task]
-            ):
+            if not periodic_task.is_needed(at):
+                continue
+            rung = jobs.waiting() if rung is None else rung
+            is_ours = Heartbeat.objects.claim_turn(f"chore:{periodic_task.name}", at=at, period=period)
+            if is_ours and not rung[periodic_task.task]:
                 jobs.ring(periodic_task.task, timeout_s=periodic_task.timeout_s)
 
     def _until(self, due_at: datetime | None, at: datetime) -> float:

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -138,3 +140,16 @@ def test_instance_that_cannot_keep_its_identity_is_held_and_says_so(settings: Se
 
     assert hold is not None
     assert hold.reason.startswith("MASTABLASTA_HOME: /dev/null/home cannot keep the identity of this instance (")
+
+
+def test_database_is_asked_its_name_once_a_connection() -> None:
+    def statements() -> int:
+        holds.forget()
+        with CaptureQueriesContext(connection) as captured:
+            assert not holds.is_held()
+        return len(captured)
+
+    holds.is_held()
+    assert statements() == 1  # the record of who may send
+    connection.close()
+    assert statements() == (1 if connection.vendor == "sqlite" else 1 + 4)  # and the name, in a transaction

@@ -207,7 +207,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             del self.held_by[conn.counts_for]
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        super().wait_for_and_dispatch_events(min(timeout, LOOK_S))
+        """Where nobody is connected there is no deadline to keep."""
+        super().wait_for_and_dispatch_events(min(timeout, LOOK_S) if self.connections else timeout)
 
     def murder_pending(self) -> None:
         """Called in each turn of the loop: end what has not arrived in time."""

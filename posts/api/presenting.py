@@ -6,7 +6,7 @@ database to answer.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, namedtuple
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -23,7 +23,7 @@ from posts.models import Attempt, Delivery, Post, PostMedia, PostTag
 from posts.services.creation import Made
 from posts.services.drafts import tags_of
 from posts.services.media import NAMES_MEDIA, Place
-from posts.services.post_content import CONTENT_FIELDS, content_for
+from posts.services.post_content import CONTENT_FIELDS, kinds_of_parts
 from posts.states import API_STATUS, CLAIMABLE, DeliveryState
 
 DELIVERY_COLUMNS = (
@@ -38,6 +38,22 @@ POST_COLUMNS = (
     "id", *CONTENT_FIELDS, "wanted_platforms", "status", "scheduled_at", "timezone", "published_at", "external_id",
     "author_id", "warnings", "created_at", "updated_at",
 )  # fmt: skip
+
+
+PostRow = namedtuple("PostRow", POST_COLUMNS)  # type: ignore[misc]  # the names stand there
+
+
+def find_post(id: UUID, workspace: UUID) -> PostRow | None:
+    """A post of this workspace, unless it is deleted; one query."""
+    row = _POST.first(id=id, workspace=workspace)
+    return PostRow(*row) if row else None
+
+
+def _post_query(id: UUID, workspace: Any) -> QuerySet[Any, Any]:
+    return Post.objects.in_workspace(workspace).kept().filter(id=id).values_list(*POST_COLUMNS)
+
+
+_POST = CompiledQuery(_post_query, id=UUID, workspace=UUID)
 
 
 def present_posts(posts: Sequence[Any], *, expands_media: bool = False) -> list[dict[str, Any]]:
@@ -125,7 +141,7 @@ def _value(delivery: Delivery, column: str) -> Any:
     return reduce(getattr, column.split("__"), delivery)
 
 
-def present_post(post: Post, *, expands_media: bool = False) -> dict[str, Any]:
+def present_post(post: Post | PostRow, *, expands_media: bool = False) -> dict[str, Any]:
     return present_posts([post], expands_media=expands_media)[0]
 
 
@@ -230,10 +246,10 @@ def present_delivery(row: Mapping[str, Any], post: Mapping[str, Any]) -> dict[st
 
 def _parts(row: Mapping[str, Any], post: Mapping[str, Any], error: dict[str, Any] | None) -> list[dict[str, Any]]:
     """Each visible post: what is out by its name, the one under work as the delivery stands, the rest waiting."""
-    content = content_for(post, platform=row["platform"], account_id=row["account_id"])
+    kinds = kinds_of_parts(post, platform=row["platform"], account_id=row["account_id"])
     out = row["parts"] or ([{"remote_id": row["remote_id"], "url": row["url"]}] if row["url"] else [])
     shown = []
-    for index, part in enumerate(content.parts):
+    for index, kind in enumerate(kinds):
         is_next = index == len(out)
         status = "published" if index < len(out) else API_STATUS[row["state"]] if is_next else "pending"
         if is_next and out and status == "published":  # all that matters is out; this comment could not be made
@@ -241,7 +257,7 @@ def _parts(row: Mapping[str, Any], post: Mapping[str, Any], error: dict[str, Any
         shown.append(
             {
                 "index": index,
-                "kind": part.kind,
+                "kind": kind,
                 "status": status,
                 "platform_post_id": (out[index]["remote_id"] or None) if index < len(out) else None,
                 "url": (out[index]["url"] or None) if index < len(out) else None,

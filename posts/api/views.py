@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.http import HttpResponseBase
+from django.http import Http404, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
@@ -20,7 +20,14 @@ from posts.api import validation
 from posts.api.etags import created, tagged, unchanged_since, unless_known
 from posts.api.examples import OUTCOMES
 from posts.api.filters import EXPAND_PARAMETER, AttemptFilter, PostFilter, expands_media, is_asked
-from posts.api.presenting import POST_COLUMNS, present_attempt, present_made, present_post, present_posts
+from posts.api.presenting import (
+    POST_COLUMNS,
+    find_post,
+    present_attempt,
+    present_made,
+    present_post,
+    present_posts,
+)
 from posts.api.serializers import (
     AttemptSerializer,
     DeliverySerializer,
@@ -113,7 +120,9 @@ class PostViewSet(WorkspaceScopedViewSet):
         parameters=CONDITIONAL,
     )
     def retrieve(self, request: Request, id: UUID) -> HttpResponseBase:
-        post = self.get_object()
+        post = find_post(id, self.workspace.pk)
+        if post is None:
+            raise Http404
         shown = present_post(post)
         if not expands_media(request):
             return unless_known(request, shown)

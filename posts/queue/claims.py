@@ -13,14 +13,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.db.models.functions import Least
 from django.utils import timezone
 
 from integrations.services import circuits
+from mastablasta.core.compiled_queries import CompiledQuery
 from mastablasta.core.time_scale import scaled
 from posts.events import record_status_changes
 from posts.queue.types import Claimed, Dialect, Result, Save
@@ -104,14 +106,8 @@ def recompute_post_status(posts: Iterable[UUID], *, at: datetime) -> None:
 
 def next_ready_at() -> datetime | None:
     """When the next lane wants a look, maybe in the past; None = nothing waits anywhere."""
-    from posts.models import Lane
-
-    return (
-        Lane.objects.filter(lease_token=None, ready_at__isnull=False)
-        .order_by("ready_at", "account")
-        .values_list("ready_at", flat=True)
-        .first()
-    )
+    row = _NEXT_READY.first()
+    return row[0] if row else None
 
 
 def ready_lanes(*, at: datetime, most: int) -> int:
@@ -123,14 +119,25 @@ def ready_lanes(*, at: datetime, most: int) -> int:
 
 def next_lease_end() -> datetime | None:
     """When the earliest lease ends; None = nothing is in flight."""
+    row = _NEXT_LEASE_END.first()
+    return row[0] if row else None
+
+
+def _ready() -> QuerySet[Any, Any]:
     from posts.models import Lane
 
-    return (
-        Lane.objects.filter(lease_token__isnull=False)
-        .order_by("lease_expires_at")
-        .values_list("lease_expires_at", flat=True)
-        .first()
-    )
+    waiting = Lane.objects.filter(lease_token=None, ready_at__isnull=False)
+    return waiting.order_by("ready_at", "account").values_list("ready_at")[:1]
+
+
+def _held() -> QuerySet[Any, Any]:
+    from posts.models import Lane
+
+    held = Lane.objects.filter(lease_token__isnull=False)
+    return held.order_by("lease_expires_at").values_list("lease_expires_at")[:1]
+
+
+_NEXT_READY, _NEXT_LEASE_END = CompiledQuery(_ready), CompiledQuery(_held)
 
 
 def sweep_lanes(limit: int = 1000) -> int:

@@ -263,8 +263,7 @@ class PostgreSQL(Dialect):
 
     def wake_lanes(self, due: Mapping[UUID, datetime]) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(HINT, [list(due), list(due.values())])
-            cursor.execute(f"NOTIFY {NOTIFY_CHANNEL}")
+            cursor.execute(f"{HINT}; NOTIFY {NOTIFY_CHANNEL}", [list(due), list(due.values())])
 
     def recompute_lanes(self, accounts: list[UUID]) -> None:
         with connection.cursor() as cursor:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Q, QuerySet
 
 from accounts.models import Workspace
 from integrations import registry
 from integrations.contract import Content, Part, Target
-from integrations.models import SocialAccount
+from integrations.models import PlatformHost, SocialAccount
 from integrations.states import AccountState
+from mastablasta.core.compiled_queries import CompiledQuery, IsOneOf
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem, Invalid
+from mastablasta.core.fields import EncryptedTextField
 from posts.guard.fingerprints import fingerprint_of
 from posts.models import Delivery, Post, PostType
 from posts.services import external_ids, media
@@ -38,35 +41,56 @@ def content_for(post: Mapping[str, Any], *, platform: str, account_id: UUID, fil
     the place of the whole text, thread or not, and media that of the media of all parts. The first comment is the last
     part and has no media.
     """
-    text, where = {"content": post["content"], "thread": post["thread"]}, ""
-    comment, comment_where = post["first_comment"], ""
-    scope = ""
-    for key in (platform, str(account_id)):
-        override = post["overrides"].get(key, {})
-        if "content" in override or "thread" in override:
-            text = {"content": override.get("content", ""), "thread": override.get("thread", [])}
-            where = f"overrides.{key}."
-        if "first_comment" in override:
-            comment, comment_where = override["first_comment"], f"overrides.{key}."
-        if media.NAMES_MEDIA in override:
-            scope = key
-    if text["thread"]:
-        texts = [(part, f"{where}thread.{number}") for number, part in enumerate(text["thread"])]
+    said = _said_to(post, platform, account_id)
+    if said.thread:
+        texts = [(part, f"{said.where}thread.{number}") for number, part in enumerate(said.thread)]
     else:
-        texts = [(text["content"], f"{where}content")]
+        texts = [(said.content, f"{said.where}content")]
     parts = [
         Part(
-            part, files.get((scope, number), ()), kind="reply" if number else "post", field=name,
-            media_field=media.place_field((scope, number)),
+            part, files.get((said.media_scope, number), ()), kind="reply" if number else "post", field=name,
+            media_field=media.place_field((said.media_scope, number)),
         )
         for number, (part, name) in enumerate(texts)
     ]  # fmt: skip
-    if comment:
-        parts.append(Part(comment, kind="comment", field=f"{comment_where}first_comment"))
+    if said.comment:
+        parts.append(Part(said.comment, kind="comment", field=f"{said.comment_where}first_comment"))
     post_type = post["post_type"]
     if post_type in {PostType.STANDARD, PostType.THREAD}:
         post_type = PostType.THREAD if len(texts) > 1 else PostType.STANDARD
     return Content(tuple(parts), post["post_options"].get(platform, {}), post_type)
+
+
+def kinds_of_parts(post: Mapping[str, Any], *, platform: str, account_id: UUID) -> list[str]:
+    """The kind of each part that `content_for` gives: what has to be known of a post to say how far it is."""
+    said = _said_to(post, platform, account_id)
+    replies = ["reply"] * (len(said.thread) - 1)
+    return ["post", *replies, *(["comment"] if said.comment else [])]
+
+
+class _Said(NamedTuple):
+    """What a post says to one account, and under which names: `where` and `comment_where` begin those of the fields."""
+
+    content: str
+    thread: Sequence[str]
+    where: str
+    comment: str
+    comment_where: str
+    media_scope: str
+
+
+def _said_to(post: Mapping[str, Any], platform: str, account_id: UUID) -> _Said:
+    said = _Said(post["content"], post["thread"], "", post["first_comment"], "", "")
+    for key in (platform, str(account_id)) if post["overrides"] else ():
+        override, where = post["overrides"].get(key, {}), f"overrides.{key}."
+        if "content" in override or "thread" in override:
+            text = {"content": override.get("content", ""), "thread": override.get("thread", [])}
+            said = said._replace(**text, where=where)
+        if "first_comment" in override:
+            said = said._replace(comment=override["first_comment"], comment_where=where)
+        if media.NAMES_MEDIA in override:
+            said = said._replace(media_scope=key)
+    return said
 
 
 def target_of(account: SocialAccount) -> Target:
@@ -79,21 +103,46 @@ class AccountChoice:
 
     `platforms`: those whose default accounts may be meant; `accounts`: the ids that may be named. `has_endpoint`: an
     account was found and the workspace has an endpoint, so that a webhook may have to be told of what becomes of it.
+    Nobody here speaks to a platform: tokens and the apps' secrets stay where they are.
     """
 
     def __init__(self, workspace: Workspace, platforms: Iterable[str], accounts: Iterable[UUID]) -> None:
-        connected = SocialAccount.objects.in_workspace(workspace).connected()
-        # Nobody here speaks to a platform: the app's secret stays where it is.
-        self.connected = connected.select_related("platform_host", "workspace").defer(
-            "platform_host__client_secret_enc"
-        )
-        meant = Q(id__in=set(accounts)) | Q(platform__in=set(platforms), is_default=True)
-        found = self.connected.filter(meant).annotate(has_endpoint=outbox.has_endpoint("workspace"))
-        self.found: list[SocialAccount] = [*found.order_by("platform", "id")]
-        self.has_endpoint = any(vars(account)["has_endpoint"] for account in self.found)
+        rows = _MEANT.all(workspace=workspace.pk, platforms=sorted(set(platforms)), accounts=sorted(set(accounts)))
+        self.found: list[SocialAccount] = [_account(row) for row in rows]
+        self.has_endpoint = any(row[-1] for row in rows)
         self.ids = frozenset(str(account.id) for account in self.found)
-        self.nobody = cache(lambda platform: _nobody(platform, self.connected))
-        self.active = cache(lambda platform: _active(platform, self.connected))
+        self.nobody = cache(lambda platform: _nobody(platform, _connected(workspace)))
+        self.active = cache(lambda platform: _active(platform, _connected(workspace)))
+
+
+def _connected(workspace: Workspace) -> QuerySet[SocialAccount]:
+    return SocialAccount.objects.in_workspace(workspace).connected()
+
+
+_ACCOUNT, _HOST, _WORKSPACE = (
+    [field.attname for field in model._meta.concrete_fields if not isinstance(field, EncryptedTextField)]
+    for model in (SocialAccount, PlatformHost, Workspace)
+)
+
+
+def _meant(workspace: UUID, platforms: Any, accounts: Any) -> QuerySet[Any, Any]:
+    meant = Q(IsOneOf("id", accounts)) | Q(IsOneOf("platform", platforms), is_default=True)
+    columns = [*_ACCOUNT, *(f"platform_host__{name}" for name in _HOST), *(f"workspace__{name}" for name in _WORKSPACE)]
+    rows = SocialAccount.objects.filter(meant, workspace=workspace).connected().order_by("platform", "id")
+    return rows.values_list(*columns, outbox.has_endpoint("workspace"))
+
+
+_MEANT = CompiledQuery(_meant, workspace=UUID, platforms=list, accounts=list)
+
+
+def _account(row: Sequence[Any]) -> SocialAccount:
+    """With its host and workspace."""
+    of_host = len(_ACCOUNT)
+    of_workspace = of_host + len(_HOST)
+    account = SocialAccount.from_db(DEFAULT_DB_ALIAS, _ACCOUNT, row[:of_host])
+    account.platform_host = PlatformHost.from_db(DEFAULT_DB_ALIAS, _HOST, row[of_host:of_workspace])
+    account.workspace = Workspace.from_db(DEFAULT_DB_ALIAS, _WORKSPACE, row[of_workspace:-1])
+    return account
 
 
 def choose_accounts(

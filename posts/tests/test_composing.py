@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from posts.services.post_content import content_for
+from posts.services.post_content import content_for, kinds_of_parts
 
 ACCOUNT = UUID("01a206dc-28b9-7431-bf43-c8f15169286e")
 
@@ -17,6 +17,7 @@ def parts(platform: str = "mastodon", **post: Any) -> list[tuple[str, str, str]]
         "first_comment": "", **post,
     }  # fmt: skip
     content = content_for(fields, platform=platform, account_id=ACCOUNT)
+    assert kinds_of_parts(fields, platform=platform, account_id=ACCOUNT) == [part.kind for part in content.parts]
     return [(part.text, part.kind, part.field) for part in content.parts]
 
 

@@ -240,11 +240,22 @@ class ParameterSet(django_filters.FilterSet):  # type: ignore[misc]  # untyped
         return self._form
 
     def _given(self) -> set[str]:
-        return {name for name, one in self.base_filters.items() if name in self.data or one.extra["required"]}
+        return self.read_of(self.data)
+
+    @classmethod
+    def read_of(cls, data: Mapping[str, Any]) -> set[str]:
+        """The parameters that are read of these: those that are given, or have to be."""
+        return {name for name, one in cls.base_filters.items() if name in data or one.extra["required"]}
 
 
 class ParameterBackend(DjangoFilterBackend):  # type: ignore[misc]  # untyped
     """django-filter's; the form of the browsable API offers every parameter, requests are read by those they have."""
+
+    def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
+        filters = self.get_filterset_class(view, queryset)
+        if filters is None or not filters.read_of(request.query_params):
+            return queryset
+        return super().filter_queryset(request, queryset, view)
 
     def to_html(self, request: Any, queryset: Any, view: Any) -> Any:
         return _FormBackend().to_html(request, queryset, view)

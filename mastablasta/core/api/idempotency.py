@@ -32,10 +32,10 @@ from django.db import DatabaseError, transaction
 from django.http import QueryDict
 from django.utils import timezone
 from rest_framework import exceptions, status
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from mastablasta.core.api.renderers import JsonRenderer
 from mastablasta.core.errors import Conflict, FieldProblem, Invalid
 from mastablasta.core.models import IdempotencyKey
 
@@ -135,7 +135,7 @@ def _keep(claim: IdempotencyKey, response: Response, view: Guarded) -> Response:
     if view.answers_with_secret:
         claim.made_id = str(response.data.get("id", ""))
     elif response.data is not None:
-        claim.answer = JSONRenderer().render(response.data).decode()
+        claim.answer = JsonRenderer().render(response.data).decode()
     if not IdempotencyKey.objects.settle(claim) and view.is_one_transaction:
         raise ClaimLost
     return response

@@ -17,7 +17,7 @@ from mastablasta.core.api.idempotency import guarded
 from mastablasta.core.api.limits import RequestLimit
 from mastablasta.core.api.operations import operation_of
 from mastablasta.core.api.problems import fault
-from mastablasta.core.api.serializers import not_an_object
+from mastablasta.core.api.serializers import not_an_object, read_once
 from mastablasta.core.client_address import client_network
 
 
@@ -185,11 +185,7 @@ class ApiView(GenericAPIView[Any]):
         """Return what the request's body says, checked. Raises ValidationError."""
         if not isinstance(self.request.data, Mapping) and not options.get("many"):
             raise not_an_object()
-        context = self.get_serializer_context()
-        serializer = serializer_class(data=self.request.data, context=context, **options)
-        serializer.is_valid(raise_exception=True)
-        checked: dict[str, Any] = serializer.validated_data
-        return checked
+        return read_once(serializer_class, self.request.data, context=self.get_serializer_context(), **options)
 
     def list_rows(self) -> Response:
         """Answer with one page of `get_queryset()`, filtered, through `serializer_class`."""

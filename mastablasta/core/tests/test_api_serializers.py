@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import gc
 import uuid
+import weakref
 from typing import Any
 
 import pytest
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 
-from mastablasta.core.api.serializers import StrictSerializer
+from mastablasta.core.api.serializers import StrictSerializer, read_once
 from mastablasta.core.tests.answers import one
 
 
@@ -130,3 +133,36 @@ def test_unknown_names_are_many_but_the_answer_is_short():
 
 def test_one_is_how_tests_write_a_fault():
     assert one("a", "b", "c", limit=1) == {"field": "a", "code": "b", "message": "c", "params": {"limit": 1}}
+
+
+# --- one reader for many requests ---
+class Request:
+    """What a context holds."""
+
+
+def test_what_one_request_said_is_nothing_to_the_next() -> None:
+    request = Request()
+    gone = weakref.ref(request)
+    first = read_once(Everything, {"text": "abc", "tags": ["a"]}, context={"request": request})
+    with pytest.raises(ValidationError) as refused:
+        read_once(Everything, {"text": "abcd", "numbers": {"a": "x"}, "huh": 1}, context={})
+    second = read_once(Everything, {"flag": True}, context={})
+    first["tags"].append("b")
+    third = read_once(Everything, {"tags": []}, context={})
+    del request
+    gc.collect()
+
+    assert (first, second, third) == ({"text": "abc", "tags": ["a", "b"]}, {"flag": True}, {"tags": []})
+    assert sorted(refused.value.detail) == ["huh", "numbers", "text"]
+    assert gone() is None
+
+
+def test_partial_and_many_have_readers_of_their_own() -> None:
+    class Named(StrictSerializer):
+        name = serializers.CharField()
+
+    assert read_once(Named, {}, context={}, partial=True) == {}
+    assert read_once(Named, [{"name": "a"}, {"name": "b"}], context={}, many=True) == [{"name": "a"}, {"name": "b"}]
+    with pytest.raises(ValidationError):
+        read_once(Named, {}, context={})
+    assert read_once(Named, [{"name": "c"}], context={}, many=True) == [{"name": "c"}]

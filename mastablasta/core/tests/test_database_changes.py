@@ -5,12 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from mastablasta.core import jobs
 from mastablasta.core.database_changes import DatabaseChanges, notify
+from mastablasta.core.jobs import broker as queue
 from mastablasta.core.jobs import get_broker
 from mastablasta.core.models import Tally
 
@@ -84,3 +89,36 @@ def test_queue_hands_out_what_is_rung_while_it_waits() -> None:
 
     assert [jobs._unpack(payload)["func"] for _, payload in taken] == [jobs.BEAT]  # type: ignore[index]
     assert not broker.dequeue()
+
+
+def looks(of: queue.DatabaseBroker, slices: int) -> int:
+    """How often it asks for tasks while it hands out nothing so many times."""
+    with CaptureQueriesContext(connection) as captured:
+        for _ in range(slices):
+            assert not of.dequeue()
+    return sum("django_q_ormq" in one["sql"] for one in captured)
+
+
+def test_queue_is_not_looked_at_while_nobody_rings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "SLICE_S", 0.01)
+    broker = queue.DatabaseBroker("a queue without tasks")
+
+    assert looks(broker, 4) == 1  # when it begins
+    monkeypatch.setattr(queue, "LOOK_S", 0.0)
+    assert looks(broker, 4) == 4
+
+
+def test_queue_hands_out_at_once_what_a_host_rings_whose_clock_is_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "SLICE_S", 10.0)
+    broker = get_broker()
+    broker.dequeue()
+
+    def ahead() -> None:
+        with time_machine.travel(timezone.now() + timedelta(seconds=40), tick=True):
+            jobs.ring(jobs.BEAT)
+
+    ahead()
+    began = time.monotonic()
+
+    assert next(tasks for tasks in iter(broker.dequeue, object()) if tasks)
+    assert time.monotonic() - began < 15  # not LOOK_S after LOOK_S until its time has come

@@ -127,6 +127,18 @@ def test_request_is_one_line(read_log: Callable[[], str], path: str) -> None:
     assert len(read_log().splitlines()) == 1
 
 
+def test_pool_of_connections_adds_no_line_to_a_request(read_log: Callable[[], str]) -> None:
+    for sentence in ("connection requested from %r", "connection given by %r", "returning connection to %r"):
+        logging.getLogger("psycopg.pool").info(sentence, "pool-1")
+    Client().get("/api/v2")
+    logging.getLogger("psycopg.pool").warning("discarding closed connection: %s", "one")
+
+    assert [("/api/v2" in line, "discarding" in line) for line in read_log().splitlines()] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/healthz?x=1"])
 def test_health_check_is_no_line(read_log: Callable[[], str], path: str) -> None:
     logging.getLogger("library").warning("the file is there")
