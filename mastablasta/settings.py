@@ -130,6 +130,13 @@ else:
     _options.setdefault("connect_timeout", 5)
     # Only for cursors that bind on the server (core/compiled_queries.py); Django's own never prepare.
     _options.setdefault("prepare_threshold", 0)
+    # A host that vanishes without a word (its power, its cable) keeps locks no longer than half a minute, and one whose
+    # database vanished does not wait for its answer for hours: neither side's TCP would notice by itself.
+    _patience = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+    _of_server = {f"tcp_{_name.removeprefix('tcp_')}": _value for _name, _value in _patience.items()}
+    _options.setdefault("options", " ".join(f"-c {_name}={_value}" for _name, _value in _of_server.items()))
+    for _name, _value in _patience.items():
+        _options.setdefault(_name, _value)
     _default["CONN_MAX_AGE"] = 600
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -381,6 +388,7 @@ PUBLISH_MAX_RETRIES = env.number("PUBLISH_MAX_RETRIES", 3)
 MISSED_POST_POLICY = env.choice("MISSED_POST_POLICY", ("send", "hold"), "send")
 MISSED_POST_HOURS = env.number("MISSED_POST_HOURS", 12)
 ANALYTICS_KEEP_DAYS = env.number("ANALYTICS_KEEP_DAYS", 400)
+ATTEMPTS_KEEP_DAYS = env.number("ATTEMPTS_KEEP_DAYS", 400)
 OUTBOUND_ALLOW_HOSTS = env.items("OUTBOUND_ALLOW_HOSTS")
 WEBHOOK_THREADS = env.number("WEBHOOK_THREADS", 64, at_least=4)
 WEBHOOK_ALLOW_PRIVATE = env.flag("WEBHOOK_ALLOW_PRIVATE", False)

@@ -66,6 +66,7 @@ STEPS: dict[str, Callable[[], str]] = {
     "types": python("-m", "mypy"),
     "import rules": lambda: run(os.path.join(os.path.dirname(sys.executable), "lint-imports"), "--no-logo"),
     "migrations": python("manage.py", "makemigrations", "--check", "--dry-run"),
+    "migrations beside the version before": python("-m", "tests.migration_lint"),
     "set-up for production": python("manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION),
     "API description": openapi_is_current,
     "lock files": python("-m", "pytest", "-p", "no:cacheprovider", "tests/test_requirements.py"),

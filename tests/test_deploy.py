@@ -127,6 +127,9 @@ def test_workflow_runs_what_everybody_runs() -> None:
 
     assert [step["run"] for step in steps if "run" in step] == [".ci/run"]
     assert os.access(ROOT / ".ci/run", os.X_OK)
+    audited = " ".join(step.get("run", "") for step in workflow["jobs"]["audit"]["steps"])
+    assert set(re.findall(r"-r (\S+)", audited)) == {path.name for path in ROOT.glob("*.lock.txt")}
+    assert "schedule" in workflow[True]  # YAML's `on`
     assert workflow["permissions"] == {"contents": "read"}
 
 

@@ -34,6 +34,7 @@ def work_on_media() -> None:
 
 def tidy() -> None:
     """Remove what nobody needs: beats of processes that are no more, sign-ins never finished, lost bells, old work."""
+    from accounts.services.pruning import prune_sign_ins
     from analytics.services.pruning import prune_samples
     from integrations.services.oauth_connect import prune_states
     from posts.models import BulkJob
@@ -47,5 +48,7 @@ def tidy() -> None:
     mail.prune(at=at)
     BulkJob.objects.prune(at=at)
     jobs.forget_stale()
+    jobs.forget_failures(at=at)
+    prune_sign_ins(at=at)
     prune_events(at=at)
     prune_samples(at=at)

@@ -46,6 +46,7 @@ PROMISED_S: Mapping[str, float | list[float]] = {
     "chore q2": 5,
     "chore unpark_lanes": 2,
     "mastablasta.core.outbound.http.TIMEOUT_S": 10,
+    "mastablasta.core.outbound.connections.UNACKNOWLEDGED_S": 15,
     "mastablasta.ops.health.SILENT": 25,
     "mastablasta.ops.health.LATE": 15,
     "mastablasta.ops.health.STATUS_KEEP_S": 10,

@@ -19,16 +19,26 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.conf import Conf
-from django_q.models import OrmQ
+from django_q.models import OrmQ, Task
 from django_q.signing import BadSignature, SignedPackage
 from django_q.tasks import async_task
 
 from mastablasta.core.jobs.shared_flags import stop_requested
 from mastablasta.core.models import Heartbeat
 
-__all__ = ["enqueue", "process_name", "queue_age", "ring", "run_cluster", "stop_requested", "waiting"]
+__all__ = [
+    "enqueue",
+    "forget_failures",
+    "process_name",
+    "queue_age",
+    "ring",
+    "run_cluster",
+    "stop_requested",
+    "waiting",
+]
 
 BEAT = "mastablasta.core.jobs.beat"
+FAILURES_KEPT_FOR = timedelta(days=30)
 
 
 def enqueue(task: str, *ids: UUID | int | str, group: str = "", timeout_s: int | None = None) -> None:
@@ -74,6 +84,11 @@ def forget_stale(*, older_than: timedelta = timedelta(hours=1)) -> int:
         if (_unpack(payload) or {"started": limit})["started"] <= limit
     ]
     return OrmQ.objects.filter(id__in=stale).delete()[0] if stale else 0
+
+
+def forget_failures(*, at: datetime) -> int:
+    """Remove django-q2's record of tasks that ended FAILURES_KEPT_FOR ago, and return how many."""
+    return Task.objects.filter(stopped__lt=at - FAILURES_KEPT_FOR).delete()[0]
 
 
 def _unpack(payload: str) -> dict[str, Any] | None:

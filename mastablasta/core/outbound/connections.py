@@ -24,11 +24,16 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from mastablasta.core.outbound.addresses import Origin, Purpose, checked_addresses
 from mastablasta.core.outbound.errors import LineError
+from mastablasta.core.time_scale import scaled
 
 CONNECT_S = 5.0
 KEPT_PER_THREAD = 4  # with 128 threads at most 512 descriptors
 FRESH_S = 4.0  # servers close idle sessions from 5 s on (uvicorn, Puma behind some proxies)
 OLD_S = 30.0
+# What is on its way when this host is cut off would be delivered whenever its cable is back, also after the process
+# that sent it gave up: the kernel goes on trying. So it tries for less time than a lease lasts (20 s), and never after
+# somebody else may have looked whether the post is out. https://datatracker.ietf.org/doc/html/rfc5482 (read 2026-11-29)
+UNACKNOWLEDGED_S = scaled(15.0)
 
 
 @lru_cache(maxsize=1)
@@ -177,7 +182,9 @@ def _connect(addresses: list[str], port: int, end: float) -> socket.socket:
         if share <= 0:
             break
         try:
-            return socket.create_connection((address, port), timeout=share)
+            connected = socket.create_connection((address, port), timeout=share)
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(UNACKNOWLEDGED_S * 1000))
+            return connected
         except OSError as error:
             failure = error
     raise failure

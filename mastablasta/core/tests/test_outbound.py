@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -395,6 +396,16 @@ def test_connection_is_kept() -> None:
             visible(server.url)
 
     assert (server.connections, len(server.requests)) == (1, 3)
+
+
+def test_what_nobody_acknowledges_is_given_up_by_the_kernel_too() -> None:
+    """A host that was cut off delivers nothing when its cable is back: somebody else may have sent it by then."""
+    with raw_server(says(answer())) as server:
+        visible(server.url)
+
+    [kept] = connections._kept.by_key.values()
+    assert kept.sock is not None
+    assert kept.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 15_000
 
 
 def test_connection_that_the_server_closed_is_not_used_for_a_visible_call() -> None:
