@@ -96,8 +96,8 @@ def _lines(data: bytes) -> list[str]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = len(_LINE_END.findall(data[: error.start].decode("latin-1")))
-        raise _malformed(line, "is not UTF-8; save the captions as UTF-8") from None
+        before = _LINE_END.findall(data[: error.start].decode("latin-1"))
+        raise _malformed(len(before), "is not UTF-8; save the captions as UTF-8") from None
     lines = _LINE_END.split(text)
     for number, line in enumerate(lines):
         if "\0" in line:
