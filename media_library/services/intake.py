@@ -102,7 +102,7 @@ def store(
     let_go()  # sending it to another host takes its time
     try:
         asset.stored_name = files.keep(path, asset.stored_name)
-        kept = _write(asset, at=at)
+        kept = _write(asset)
     except BaseException as error:
         match _is_written(asset):
             case True:  # the commit's answer was lost, not the commit
@@ -146,7 +146,7 @@ def let_go() -> None:
         connection.close()
 
 
-def _write(asset: Asset, *, at: datetime) -> Asset:
+def _write(asset: Asset) -> Asset:
     """Write the row, or return the one that came first. One upload of a workspace at a time: quotas are exact."""
     try:
         with transaction.atomic():
@@ -157,7 +157,7 @@ def _write(asset: Asset, *, at: datetime) -> Asset:
             _refuse_beyond_quota(asset.workspace, asset.size)
             asset.save(force_insert=True)
             if asset.status == AssetStatus.READY:
-                asset_events.emit_ready(asset, at=at)
+                asset_events.emit_ready(asset, at=asset.created_at)
             else:
                 wakeups.enqueue()
     except IntegrityError:

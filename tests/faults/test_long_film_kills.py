@@ -1,7 +1,7 @@
 """kill -9 of the worker at five points of a long video's way to YouTube: one video, nothing of it sent twice.
 
-The short form sends 88 MB, the long one 500 MB (FAULTS=full). Whichever worker has it, it holds no more of the file in
-memory than a little of one stretch.
+The short form kills at two points of 43 MB, the long one at five of 500 MB (FAULTS=full). Whichever worker has it holds
+no more of the file in memory than a little of one stretch.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from tests.scale import IS_FULL, SETTLE_S
 
 pytestmark = pytest.mark.timeout(900)
 
-SIZE = 500_000_000 if IS_FULL else 10 * CHUNK + 1_000_000
-POINTS = 5
+SIZE, POINTS = (500_000_000, 5) if IS_FULL else (5 * CHUNK + 1_000_000, 2)
 MOST_MORE = 32 << 20
 PATH = "/upload/youtube/v3/videos"
 
