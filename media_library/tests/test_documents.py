@@ -15,10 +15,9 @@ from accounts.models import Membership, Workspace
 from accounts.roles import SiteRole
 from accounts.tests.factories import make_workspace, signed_in
 from mastablasta.core.media_rules import CaptionRule, DocumentRule, MediaRule
-from mastablasta.ops import tasks
 from media_library.codecs.recipes import CannotFit, Original, plan
 from media_library.models import Asset, Rendition
-from media_library.services import renditions
+from media_library.services import render_worker, renditions
 from media_library.tests.factories import SRT, VTT, make_asset, pdf
 from media_library.tests.test_admin import client_of
 from webhooks.models import Event
@@ -49,6 +48,10 @@ def client(workspace: Workspace) -> APIClient:
     return signed_in(Membership.objects.get(workspace=workspace).user)
 
 
+def work() -> None:
+    render_worker.work(should_stop=lambda: False, on_settled=lambda _: None)
+
+
 def uploaded(client: APIClient, data: bytes, name: str) -> Any:
     file = SimpleUploadedFile(name, data, "application/octet-stream")
     answer = client.post("/api/v2/media/upload", {"file": file}, format="multipart")
@@ -74,7 +77,7 @@ def test_file_without_a_picture_is_ready_at_once_and_told_of(name: str, client: 
     assert whole["Content-Disposition"].startswith("attachment")
     thumbnail = client.get(f"/api/v2/media/{shown['id']}/thumbnail")
     assert (thumbnail.status_code, thumbnail.json()["code"]) == (404, "no_thumbnail")
-    tasks.work_on_media()
+    work()
     assert Asset.objects.get().status == "ready"
 
 
@@ -102,7 +105,7 @@ def test_forms_are_the_document_itself_and_webvtt(client: APIClient, workspace: 
     wanted = [(asset, plan(Original.of(asset), rule)) for asset in (document, english)]
     renditions.require_all(wanted, at=timezone.now())
 
-    tasks.work_on_media()
+    work()
 
     made = {one.asset_id: one for one in Rendition.objects.all()}
     assert {(one.status, one.mime_type) for one in made.values()} == {
