@@ -27,10 +27,12 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class MediaUse:
     """One file in one part, in the form that its platform takes: a local path, never bytes in memory.
 
-    `kind`: image, animation (a picture that moves, whatever form it takes), video or document. `role`: "content" is
-    what the post shows, a "cover" stands for its video or document. `duration_s` of animations and videos. `alt_text`
-    may be "". `url`: where the platform can fetch it for a day, for kinds in the rule's `by_url`; `path` is "" then.
-    Where nothing is sent (`validate`, `reconcile`) it is the original and both are "".
+    `kind`: image, animation (a picture that moves, whatever form it takes), video, document or captions. `role`:
+    "content" is what the post shows, a "cover" stands for its video or document, "captions" are its video's, in a
+    language that an option says (`integrations.protocols.captions`). `duration_s` of animations, videos and captions.
+    `alt_text` may be "". `url`: where the platform can fetch it for a day, for kinds in the rule's `by_url`; `path` is
+    "" then. Where nothing is sent (`validate`, and `reconcile` but for what it needs) it is the original and
+    both are "".
     `fit`, `facts` and `stored_name` are the engine's: how the original is brought into form, what is known of it, and
     where the form lies.
     """
@@ -47,7 +49,7 @@ class MediaUse:
     fit: str = "fit"
     facts: Mapping[str, Any] = field(default_factory=dict)
     stored_name: str = ""
-    role: Literal["content", "cover"] = "content"
+    role: Literal["content", "cover", "captions"] = "content"
     url: str = field(default="", repr=False)
 
 
@@ -318,6 +320,11 @@ class Connector(ABC):
     def is_one_step(cls, content: Content) -> bool:
         """Whether the first call of `publish` is already the visible one, and the only one."""
         return len(content.parts) == 1 and not content.parts[0].media
+
+    @classmethod
+    def reconcile_needs(cls, use: MediaUse) -> bool:  # noqa: ARG003
+        """Whether `reconcile` may have to add this file to what is out: it gets it, as far as it is there. Pure."""
+        return False
 
     @classmethod
     def lacks_options(cls, options: Mapping[str, Any]) -> bool:  # noqa: ARG003

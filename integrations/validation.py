@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from integrations.capabilities import Capabilities
@@ -29,6 +29,7 @@ _KINDS = {
     "animation": ("animation", "animations"),
     "video": ("video", "videos"),
     "document": ("document", "documents"),
+    "captions": ("captions file", "captions files"),
 }
 
 
@@ -78,8 +79,9 @@ def media_problems(part: Part, rule: MediaRule | None, *, where: str) -> list[Fi
         "animation": rule.max_animations if rule.animations else 0,
         "video": rule.max_videos if rule.videos else 0,
         "document": rule.max_documents if rule.documents else 0,
+        "captions": 0,  # they are in a role of their own
     }
-    problems = []
+    problems = [*_caption_problems(part, rule, where=where)]
     covers = [index for index, use in enumerate(part.media) if use.role == "cover"]
     is_taken = rule.covers is not None and all(part.media[index].kind == "image" for index in covers)
     if covers and (not is_taken or len(covers) > 1):
@@ -87,11 +89,15 @@ def media_problems(part: Part, rule: MediaRule | None, *, where: str) -> list[Fi
         message = f"{where} takes {'one picture' if rule.covers is not None else 'nothing'} as cover here; {remedy}."
         problems.append(FieldProblem(f"{field}.{covers[-1]}", "cover_not_supported", message, {}))
     for index, use in enumerate(part.media):
-        if use.role == "cover":
+        if use.role != "content":
             continue
         if not most[use.kind]:
             valid = [kind for kind in most if most[kind]]
             taken = " and ".join(_KINDS[kind][1] for kind in valid)
+            if use.kind == "captions" and rule.captions is not None:
+                message = f"{where} shows no captions by themselves; give this file the role captions, beside a video."
+                problems.append(FieldProblem(f"{field}.{index}", "media_not_supported", message, {"valid": valid}))
+                continue
             message = f"{where} takes {taken or 'no media'} here; remove this {_KINDS[use.kind][0]}."
             problems.append(FieldProblem(f"{field}.{index}", "media_not_supported", message, {"valid": valid}))
         limit, actual = rule.alt_text_limit, len(use.alt_text)
@@ -111,6 +117,27 @@ def media_problems(part: Part, rule: MediaRule | None, *, where: str) -> list[Fi
         message = f"{where} takes no {together} in one post; keep one kind."
         problems.append(FieldProblem(field, "media_cannot_mix", message, {"kinds": list(counts)}))
     return problems
+
+
+def _caption_problems(part: Part, rule: MediaRule, *, where: str) -> Iterator[FieldProblem]:
+    """Problems with files in the role captions: the platform takes them, and there is a video that they belong to."""
+    indexes = [index for index, use in enumerate(part.media) if use.role == "captions"]
+    has_video = any(use.kind == "video" and use.role == "content" for use in part.media)
+    for index in indexes:
+        message = ""
+        if rule.captions is None:
+            message = f"{where} takes no captions here; remove the file, or give {where} media of its own."
+        elif part.media[index].kind != "captions":
+            message = "Captions are an SRT or WebVTT file; give this one another role, or use such a file."
+        elif not has_video:
+            message = "Captions belong to a video; add the video, or remove them."
+        if message:
+            yield FieldProblem(f"{part.media_field}.{index}", "captions_not_supported", message, {})
+    if rule.captions is not None and len(indexes) > rule.max_captions:
+        limit, actual = rule.max_captions, len(indexes)
+        message = f"{where} takes at most {limit} captions files in a post; this has {actual}."
+        params = {"kind": "captions", "limit": limit, "actual": actual}
+        yield FieldProblem(part.media_field, "too_many_media", message, params)
 
 
 def option_problems(options: Mapping[str, Any], capabilities: Capabilities) -> list[FieldProblem]:

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from mastablasta.core.admin_base import ReadOnlyPage
 from media_library.api import serving
 from media_library.codecs.recipes import WEB
+from media_library.formats import FORMATS
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import files, links, renditions
 
@@ -110,6 +111,8 @@ class AssetPage(ReadOnlyPage):
     # --- columns and fields ---
     @admin.display(description="")
     def picture(self, asset: Asset) -> SafeString:
+        if not asset.deleted_at and not asset.has_picture:
+            return icon(asset)
         if asset.deleted_at or not asset.thumbnail_name:
             return format_html('<span class="media-none">{}</span>', "deleted" if asset.deleted_at else "no picture")
         return format_html('<img src="{}" alt="{}" loading="lazy">', thumbnail_address(asset), asset.alt_text)
@@ -126,7 +129,7 @@ class AssetPage(ReadOnlyPage):
     @admin.display(description="Size", ordering="size")
     def facts_in_short(self, asset: Asset) -> str:
         length = "" if asset.duration_s is None else f" · {asset.duration_s:.1f} s"
-        return f"{dimensions_of(asset)} · {filesizeformat(asset.size)}{length}"
+        return f"{extent_of(asset)} · {filesizeformat(asset.size)}{length}"
 
     @admin.display(description="Workspace", ordering="workspace__name")
     def whose(self, asset: Asset) -> str:
@@ -134,7 +137,7 @@ class AssetPage(ReadOnlyPage):
 
     @admin.display(description="Pixels")
     def dimensions(self, asset: Asset) -> str:
-        return dimensions_of(asset)
+        return extent_of(asset) if asset.has_picture else "none"
 
     @admin.display(description="Size")
     def bytes(self, asset: Asset) -> str:
@@ -151,7 +154,8 @@ class AssetPage(ReadOnlyPage):
         web = asset.renditions.filter(recipe_key=WEB, status=AssetStatus.READY).first()
         original = reverse("admin:media_library_asset_original", args=[asset.pk])
         link = format_html('<p><a href="{}">The original as it came</a></p>', original)
-        return format_html('<div class="media-preview">{}{}</div>', shown(web, poster=asset), link)
+        seen = shown(web, poster=asset) if asset.has_picture else icon(asset)
+        return format_html('<div class="media-preview">{}{}</div>', seen, link)
 
     @admin.display(description="Used by")
     def used_by(self, asset: Asset) -> SafeString | str:
@@ -186,6 +190,8 @@ class RenditionPage(ReadOnlyPage):
     @admin.display(description="Preview")
     def preview(self, rendition: Rendition) -> SafeString:
         is_there = rendition.status == AssetStatus.READY and not rendition.asset.deleted_at
+        if is_there and not rendition.asset.has_picture:
+            return format_html('<div class="media-preview">{}</div>', icon(rendition))
         return format_html('<div class="media-preview">{}</div>', shown(rendition if is_there else None))
 
 
@@ -213,3 +219,20 @@ def here(link: links.Link) -> str:
 
 def dimensions_of(row: Asset | Rendition) -> str:
     return f"{row.width} x {row.height}"
+
+
+def extent_of(asset: Asset) -> str:
+    """How much it is: pixels, pages, or captions."""
+    if asset.has_picture:
+        return dimensions_of(asset)
+    count, what = (asset.facts.get("pages"), "page") if asset.kind == "document" else (asset.facts.get("cues"), "line")
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def icon(row: Asset | Rendition) -> SafeString:
+    """What stands for a file of which there is nothing to be seen: a sheet with the ending of its name."""
+    form = FORMATS[row.mime_type]
+    label = f"{form.container}, {form.kind}"
+    return format_html(
+        '<span class="media-icon media-icon-{}" role="img" aria-label="{}">{}</span>', form.kind, label, form.container
+    )

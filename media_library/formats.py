@@ -1,11 +1,14 @@
-"""What may be uploaded: seven formats, known by their first bytes, and how large each may be."""
+"""What may be uploaded: ten formats, known by their first bytes, and how large each may be."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import puremagic
+
+from media_library.codecs.captions import SRT, VTT
 
 MB = 1024 * 1024
 FIRST_BLOCK = 4096  # enough to know a format by
@@ -13,7 +16,7 @@ FIRST_BLOCK = 4096  # enough to know a format by
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One of the formats; `kind` image or video, `container` as PyAV and Pillow call it."""
+    """One of the formats; `kind` image, video, document or captions, `container` as PyAV and Pillow call it."""
 
     mime_type: str
     kind: str
@@ -32,10 +35,16 @@ FORMATS = {
         Format("video/mp4", "video", "mp4", "mp4", 500 * MB),
         Format("video/quicktime", "video", "mov", "mov", 500 * MB),
         Format("video/x-msvideo", "video", "avi", "avi", 500 * MB),
+        Format("application/pdf", "document", "PDF", "pdf", 100 * MB),
+        Format(SRT, "captions", "SRT", "srt", MB),
+        Format(VTT, "captions", "VTT", "vtt", MB),
     )
 }
 LARGEST = max(one.max_bytes for one in FORMATS.values())
-NAMES = "JPEG, PNG, GIF, WebP, MP4, MOV or AVI"
+NAMES = "JPEG, PNG, GIF, WebP, MP4, MOV, AVI, PDF, SRT or WebVTT"
+# How files are called in their kind's limits, and which kinds have pictures to show.
+CALLED = {"image": "pictures", "video": "videos", "document": "documents", "captions": "captions"}
+HAVE_PICTURES = frozenset({"image", "video"})
 # What a file with an `ftyp` box says it is: its own brand, then those that it is compatible with.
 # https://mp4ra.org/registered-types/brands (read 2026-11-28)
 MP4_BRANDS = frozenset(
@@ -55,6 +64,10 @@ def format_of(first_block: bytes) -> Format | None:
     """The format that a file of this beginning claims to be of; None = none of ours. The decoder has the last word."""
     if first_block.startswith(b"\xff\xd8\xff"):  # too short for puremagic to prefer it to whatever else is in there
         return FORMATS["image/jpeg"]
+    if first_block.startswith(b"%PDF-"):
+        return FORMATS["application/pdf"]
+    if captions := _captions(first_block):
+        return captions
     best = _candidates(first_block)
     for one in best:
         found = FORMATS.get(_SAME.get(one.mime_type, one.mime_type))
@@ -63,6 +76,19 @@ def format_of(first_block: bytes) -> Format | None:
     if not best and MP4_BRANDS & {*_brands(first_block)}:  # of a brand that puremagic has not heard of
         return FORMATS["video/mp4"]
     return None
+
+
+_WEBVTT = re.compile(r"WEBVTT(?:[ \t\r\n]|$)")
+_SUBRIP = re.compile(r"\s*\d{1,9}[ \t]*(?:\r\n|\r|\n)[^\r\n]{1,60}-->")
+
+
+def _captions(first_block: bytes) -> Format | None:
+    """Which captions a text begins like; in UTF-16 too, so that they can be told to be UTF-8."""
+    is_wide = first_block.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = first_block.decode("utf-16" if is_wide else "utf-8-sig", "replace").removeprefix("\ufeff")
+    if _WEBVTT.match(text):
+        return FORMATS[VTT]
+    return FORMATS[SRT] if _SUBRIP.match(text) else None
 
 
 def looks_like(first_block: bytes) -> str:

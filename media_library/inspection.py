@@ -21,12 +21,13 @@ _slots = threading.BoundedSemaphore(AT_ONCE)
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What was found. `width`, `height` as people see it; `duration_s` of videos and animations.
+    """What was found. `width`, `height` as people see it; `duration_s` of videos, animations and captions.
 
     `facts` of a picture: frames, orientation (EXIF, 1 to 8), mode (Pillow's), has_alpha, has_metadata. Of a video:
     container (mp4, mov or avi), video_codec, profile, fps, pixel_format, pixel_aspect (1 = square), is_interlaced,
     is_hdr, has_open_gop (of H.264), rotation (0, 90, 180 or 270: degrees clockwise by which players turn it), bit_rate,
-    has_audio, audio_codec ("" = none), audio_profile, channels, sample_rate (0 = none).
+    has_audio, audio_codec ("" = none), audio_profile, channels, sample_rate (0 = none). Of a document: pages; it has no
+    size in pixels, nor have captions. Of captions: cues, vtt_bytes (how large they are as WebVTT).
     """
 
     kind: str

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 
 from accounts.models import Workspace
 from mastablasta.core.models import Row
+from media_library.formats import HAVE_PICTURES
 from media_library.querysets import AssetQuerySet, RenditionQuerySet
 
 LONGEST_ALT_TEXT = 10_000  # what the widest platform takes; each has a limit of its own
@@ -19,6 +20,8 @@ LONGEST_ALT_TEXT = 10_000  # what the widest platform takes; each has a limit of
 class AssetKind(models.TextChoices):
     IMAGE = "image", "Image"
     VIDEO = "video", "Video"
+    DOCUMENT = "document", "Document"
+    CAPTIONS = "captions", "Captions"
 
 
 class AssetStatus(models.TextChoices):
@@ -33,14 +36,15 @@ class Asset(Row):
     `width`, `height` in pixels as people see it (orientation applied). `is_animated`: a GIF or WebP of several frames.
     `facts`: what the decoder found beyond that, for the rules of platforms (inspection.py lists them). `status` is that
     of its thumbnail and `web` rendition; the original can be used from the first moment. While it is `processing`,
-    `next_try_at` says when to begin, or until when a worker has it; `tries` counts beginnings.
+    `next_try_at` says when to begin, or until when a worker has it; `tries` counts beginnings. Documents and captions
+    have neither, nor a size in pixels, and are ready at once.
     `deleted_at`: gone from the library and its bytes with it; the row stays for the posts that had it, and one of
     those that failed cannot be retried without its picture.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="assets")
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    kind = models.CharField(max_length=5, choices=AssetKind.choices)
+    kind = models.CharField(max_length=8, choices=AssetKind.choices)
     mime_type = models.CharField(max_length=50)
     filename = models.CharField(max_length=255)
     stored_name = models.CharField(max_length=255, unique=True)
@@ -69,7 +73,8 @@ class Asset(Row):
             models.CheckConstraint(condition=Q(kind__in=AssetKind.values), name="asset_kind_known"),
             models.CheckConstraint(condition=Q(status__in=AssetStatus.values), name="asset_status_known"),
             models.CheckConstraint(
-                condition=~Q(status="ready") | ~Q(thumbnail_name=""), name="asset_ready_has_thumbnail"
+                condition=~Q(status="ready") | ~Q(thumbnail_name="") | Q(kind__in=["document", "captions"]),
+                name="asset_ready_has_thumbnail",
             ),
             models.CheckConstraint(
                 condition=~Q(status="processing") | Q(next_try_at__isnull=False), name="asset_processing_has_time"
@@ -87,8 +92,13 @@ class Asset(Row):
 
     @property
     def form(self) -> str:
-        """As platforms see it: image, animation (a picture that moves) or video."""
+        """As platforms see it: image, animation (a picture that moves), video, document or captions."""
         return "animation" if self.is_animated else self.kind
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether there is anything to be seen of it: a size in pixels, a thumbnail, a preview."""
+        return self.kind in HAVE_PICTURES
 
 
 class Rendition(Row):

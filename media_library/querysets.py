@@ -34,11 +34,13 @@ class AssetQuerySet(WorkspaceScopedQuerySet["Asset"]):
         return set(used.values_list("pk", flat=True).distinct())
 
     def of_forms(self, forms: Iterable[str]) -> Self:
-        """Those that are an image, animation or video, as `Asset.form` says."""
+        """Those that are an image, animation, video, document or captions, as `Asset.form` says."""
         of_form = {
             "image": Q(kind="image", is_animated=False),
             "animation": Q(is_animated=True),
             "video": Q(kind="video", is_animated=False),
+            "document": Q(kind="document"),
+            "captions": Q(kind="captions"),
         }
         wanted = Q(pk__in=[])
         for form in forms:

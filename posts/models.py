@@ -118,7 +118,7 @@ class PostMedia(models.Model):
     `scope` "" = for everybody, or a platform's slug, or an account's id: what is named for a platform or account takes
     the place of what everybody gets. `part`: index of the thread's part, 0 for the content. `alt_text` null = the
     file's own. `fit`: how it is brought into a form that a platform asks for. `role`: whether the post shows it, or it
-    stands for the post's video.
+    stands for the post's video, or it is the video's captions.
     """
 
     class Fit(models.TextChoices):
@@ -129,6 +129,7 @@ class PostMedia(models.Model):
     class Role(models.TextChoices):
         CONTENT = "content", "Content"
         COVER = "cover", "Cover"
+        CAPTIONS = "captions", "Captions"
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="media_uses")
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="uses")
@@ -137,7 +138,7 @@ class PostMedia(models.Model):
     position = models.PositiveSmallIntegerField()
     alt_text = models.CharField(max_length=LONGEST_ALT_TEXT, null=True, blank=True)
     fit = models.CharField(max_length=4, choices=Fit.choices, default=Fit.FIT)
-    role = models.CharField(max_length=7, choices=Role.choices, default=Role.CONTENT)
+    role = models.CharField(max_length=8, choices=Role.choices, default=Role.CONTENT)
 
     class Meta:
         verbose_name_plural = "post media"

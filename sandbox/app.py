@@ -79,7 +79,7 @@ class Sandbox:
         started_ns = perf_counter_ns()
         route, request.args = platform.route_of(request)
         operation = Operation.OTHER if route is None else route.operation
-        call = self._note(platform, operation, scope, request.at_ms)
+        call = self._note(platform, operation, scope, request)
         if self.specimens is not None and problem is None:
             self.specimens.note(platform.slug, route, request)
         can_process = route is not None and route.can_process
@@ -100,8 +100,9 @@ class Sandbox:
             call.status, call.took_ms = answer.status, (perf_counter_ns() - started_ns) // 1_000_000
             await send_answer(send, answer)
 
-    def _note(self, platform: Platform, operation: Operation, scope: Scope, at_ms: int) -> Call:
-        call = Call(at_ms, platform.site.name, platform.slug, scope["method"], scope["path"], operation)
+    def _note(self, platform: Platform, operation: Operation, scope: Scope, request: Request) -> Call:
+        site, size = platform.site.name, len(request.body)
+        call = Call(request.at_ms, site, platform.slug, scope["method"], scope["path"], operation, size)
         self.world.journal.add(call)
         return call
 

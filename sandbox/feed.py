@@ -179,6 +179,8 @@ def picture(item: Media, site: str, world: World) -> str:
     elif kind == "image":
         size = f' width="{item.width}" height="{item.height}"' if item.width and item.height else ""
         shown = f'<img src="{source}" alt="{alt}"{size} loading="lazy">'
+    elif kind == "application":
+        shown = f'<p><a href="{source}" download>{escape(item.mime_type)}, {item.size:,} bytes</a></p>'
     else:
         tag = "audio" if kind == "audio" else "video"
         shown = f'<{tag} src="{source}" aria-label="{alt}" controls preload="metadata"></{tag}>'

@@ -15,7 +15,7 @@ KEPT_CALLS = 200_000
 
 @dataclass(slots=True)
 class Call:
-    """One call; `status` stays None when no answer reached the client."""
+    """One call, with how many bytes its body had; `status` stays None when no answer reached the client."""
 
     at_ms: int
     site: str
@@ -23,6 +23,7 @@ class Call:
     method: str
     path: str
     operation: Operation
+    size: int = 0
     status: int | None = None
     took_ms: int | None = None
 
@@ -34,6 +35,7 @@ class Call:
             "method": self.method,
             "path": self.path,
             "operation": self.operation.value,
+            "bytes": self.size,
             "status": self.status,
             "ms": self.took_ms,
         }

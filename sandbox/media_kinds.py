@@ -19,7 +19,9 @@ class Kind:
 
 
 def kind_of(data: bytes) -> Kind | None:
-    """Return the kind, None for bytes that are no picture, video or sound."""
+    """Return the kind, None for bytes that are no picture, video, sound or PDF."""
+    if data.startswith(b"%PDF-"):
+        return Kind("application/pdf")
     if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= 24:
         return Kind("image/png", *struct.unpack(">II", data[16:24]))
     if data[:6] in (b"GIF87a", b"GIF89a") and len(data) >= 10:

@@ -1,4 +1,4 @@
-"""Forty-five ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Forty-nine ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -52,6 +52,7 @@ DIES_BETWEEN_PARTS = (
     "posts/tests/test_threads.py::test_a_worker_that_dies_between_parts_leaves_nothing_out_and_nothing_twice"
 )
 LEADS_TO_OWN = "tests/test_admin_permissions.py::test_addresses_of_rows_lead_to_those_of_ones_own_workspaces"
+OF_YOUTUBE = "integrations/platforms/youtube/tests/test_contract.py"
 MUTATIONS = (
     Mutation(
         "let an instance send that found the database of another one",
@@ -110,6 +111,34 @@ MUTATIONS = (
             "integrations/platforms/linkedin/tests/test_contract.py::"
             "test_duplicate_that_cannot_be_ours_is_not_taken_for_it",
         ),
+    ),
+    Mutation(
+        "go on with a video where it should have got to, and not where it has",
+        "integrations/platforms/youtube/uploads.py",
+        "self.keep(position, next=arrived)",
+        "self.keep(position, next=most)",
+        (f"{OF_YOUTUBE}::test_stretch_whose_answer_is_lost_is_asked_for_and_not_sent_again",),
+    ),
+    Mutation(
+        "begin a video anew when nobody knows what has arrived of it",
+        "integrations/platforms/youtube/uploads.py",
+        "if position not in self.kept:",
+        "if position not in self.kept or not self._knows_what_arrived:",
+        (f"{OF_YOUTUBE}::test_no_stretch_is_sent_twice_whenever_the_worker_dies",),
+    ),
+    Mutation(
+        "count YouTube's quota by the day of UTC",
+        "integrations/platforms/youtube/capabilities.py",
+        'scope="app", source=QUOTA, resets_in="America/Los_Angeles")',
+        'scope="app", source=QUOTA, resets_in="UTC")',
+        (f"{OF_YOUTUBE}::test_used_up_quota_closes_the_whole_host_until_midnight_in_california",),
+    ),
+    Mutation(
+        "deny a video that is out for its captions",
+        "integrations/platforms/youtube/connector.py",
+        "raise OutcomeUnknown(sentence, code=CAPTIONS_MISSING, http_status=failure.http_status) from failure",
+        "raise failure",
+        (f"{OF_YOUTUBE}::test_video_whose_captions_get_no_answer_is_out_and_has_them_once_when_it_is_looked_up",),
     ),
     Mutation(
         "tell an alert of what was above it before",

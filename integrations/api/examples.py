@@ -65,6 +65,8 @@ MEDIA_LIMITS: dict[str, Any] = {
         "max_bytes": 16_777_215,
         "max_pixels": 921_600,
     },
+    "documents": None,
+    "captions": None,
     "videos": {
         **_NO_BOUND,
         "at_most": 1,

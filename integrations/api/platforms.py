@@ -70,12 +70,31 @@ class VideoLimitsSerializer(StrictSerializer):
     max_fps = serializers.FloatField(allow_null=True)
 
 
+class DocumentLimitsSerializer(StrictSerializer):
+    """null = no bound."""
+
+    at_most = serializers.IntegerField(help_text="How many in one post.")
+    mime_types = serializers.ListField(child=serializers.CharField())
+    max_bytes = serializers.IntegerField()
+    max_pages = serializers.IntegerField(allow_null=True)
+
+
+class CaptionLimitsSerializer(StrictSerializer):
+    at_most = serializers.IntegerField(help_text="How many files with the role `captions` in one post.")
+    mime_types = serializers.ListField(
+        child=serializers.CharField(), help_text="SubRip is made into the first where it is not among them."
+    )
+    max_bytes = serializers.IntegerField()
+
+
 class MediaLimitsSerializer(StrictSerializer):
     """What one post may carry; null = none of that kind. A server of the platform may take more or less."""
 
     images = PictureLimitsSerializer(allow_null=True)
     animations = PictureLimitsSerializer(allow_null=True)
     videos = VideoLimitsSerializer(allow_null=True)
+    documents = DocumentLimitsSerializer(allow_null=True)
+    captions = CaptionLimitsSerializer(allow_null=True)
     may_mix = serializers.BooleanField(help_text="Whether kinds go together in one post.")
     alt_text_limit = serializers.IntegerField(help_text="Characters; 0 = none is taken.")
     source = SourceSerializer()  # type: ignore[assignment]  # the metaclass takes fields out of the class
@@ -190,6 +209,8 @@ def _media_limits(rule: MediaRule) -> dict[str, Any]:
         "images": rule.images and {"at_most": rule.max_images, **asdict(rule.images)},
         "animations": rule.animations and {"at_most": rule.max_animations, **asdict(rule.animations)},
         "videos": rule.videos and {"at_most": rule.max_videos, **asdict(rule.videos)},
+        "documents": rule.documents and {"at_most": rule.max_documents, **asdict(rule.documents)},
+        "captions": rule.captions and {"at_most": rule.max_captions, **asdict(rule.captions)},
         "may_mix": rule.may_mix,
         "alt_text_limit": rule.alt_text_limit,
         "source": {"url": rule.url, "read": rule.read},

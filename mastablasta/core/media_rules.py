@@ -1,4 +1,4 @@
-"""What somebody takes of images and videos, as data: platforms declare it, renditions are made to it.
+"""What somebody takes of files, as data: platforms declare it, renditions are made to it.
 
 Sizes are bytes, durations seconds, aspect ratios width ÷ height; None = no bound.
 """
@@ -50,7 +50,7 @@ class VideoRule:
 
 @dataclass(frozen=True, slots=True)
 class DocumentRule:
-    """Documents, taken as they are: nothing is made of them."""
+    """Documents, taken as they are: they leave byte by byte as they came, with what they tell of their author."""
 
     mime_types: tuple[str, ...]
     max_bytes: int
@@ -58,13 +58,21 @@ class DocumentRule:
 
 
 @dataclass(frozen=True, slots=True)
+class CaptionRule:
+    """Captions of a video. The first of `mime_types` is what SubRip is made into where it is not taken itself."""
+
+    mime_types: tuple[str, ...]
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class MediaRule:
     """What one visible post may carry. A kind that is None is not taken.
 
     `max_*`: how many of a kind. `may_mix`: whether kinds go together. `alt_text_limit` in characters, 0 = none is
-    taken. `covers`: a picture that stands for a video or document, beside what the post shows. `by_url`: the kinds
-    (image, animation, video) that the platform fetches from this server instead of being sent them. `url` and `read`:
-    where the vendor says so, and the day it was read there (YYYY-MM-DD).
+    taken. `covers`: a picture that stands for a video or document, beside what the post shows. `captions`: those of its
+    video. `by_url`: the kinds (image, animation, video) that the platform fetches from here instead of being sent them.
+    `url` and `read`: where the vendor says so, and the day it was read there (YYYY-MM-DD).
     """
 
     url: str
@@ -80,4 +88,6 @@ class MediaRule:
     documents: DocumentRule | None = None
     max_documents: int = 1
     covers: ImageRule | None = None
+    captions: CaptionRule | None = None
+    max_captions: int = 20
     by_url: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ PICTURE: dict[str, Any] = {
     "size": 2_483_019,
     "dimensions": {"width": 4032, "height": 3024},
     "duration": None,
+    "pages": None,
     "sha256": SHA256,
     "alt_text": "The sun rises over a calm sea.",
     "status": "ready",

@@ -51,12 +51,13 @@ def _asset(asset: Asset, *, is_used: bool) -> dict[str, Any]:
         "id": str(asset.id),
         "filename": asset.filename,
         "url": f"/api/v2/media/{asset.id}/file",
-        "thumbnail_url": f"/api/v2/media/{asset.id}/thumbnail",
+        "thumbnail_url": f"/api/v2/media/{asset.id}/thumbnail" if asset.has_picture else None,
         "kind": asset.form,
         "mime_type": asset.mime_type,
         "size": asset.size,
-        "dimensions": {"width": asset.width, "height": asset.height},
+        "dimensions": _dimensions(asset, asset),
         "duration": asset.duration_s,
+        "pages": asset.facts.get("pages"),
         "sha256": asset.sha256,
         "alt_text": asset.alt_text,
         "status": asset.status,
@@ -84,12 +85,16 @@ def present_rendition(
         "link": link,
         "mime_type": rendition.mime_type,
         "size": rendition.size,
-        "dimensions": {"width": rendition.width, "height": rendition.height},
+        "dimensions": _dimensions(rendition, asset),
         "duration": rendition.duration_s,
         "sha256": rendition.sha256,
         "warnings": _lost(rendition, asset),
         "created_at": _time(rendition.created_at),
     }
+
+
+def _dimensions(row: Asset | Rendition, asset: Asset) -> dict[str, int] | None:
+    return {"width": row.width, "height": row.height} if asset.has_picture else None
 
 
 def _lost(rendition: Rendition, asset: Asset) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from media_library import filenames
 from media_library.api import examples
 from media_library.models import LONGEST_ALT_TEXT, AssetStatus
 
-KINDS = ("image", "animation", "video")
+KINDS = ("image", "animation", "video", "document", "captions")
 ALT_TEXT = "What it shows, for who cannot see it."
 
 
@@ -30,12 +30,17 @@ class MediaSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     filename = serializers.CharField()
     url = serializers.CharField(help_text="The original as it came, for the workspace; a path on this host.")
-    thumbnail_url = serializers.CharField(help_text="A small JPEG; 404 `not_ready` until it is made.")
-    kind = serializers.ChoiceField(KINDS, help_text="A GIF or WebP of several frames is an animation.")
+    thumbnail_url = serializers.CharField(
+        allow_null=True, help_text="A small JPEG; 404 `not_ready` until it is made; null for documents and captions."
+    )
+    kind = serializers.ChoiceField(
+        KINDS, help_text="A GIF or WebP of several frames is an animation; a PDF is a document."
+    )
     mime_type = serializers.CharField(help_text="As its bytes say.")
     size = serializers.IntegerField(help_text="Bytes.")
-    dimensions = DimensionsSerializer()
-    duration = serializers.FloatField(allow_null=True, help_text="Seconds, of videos and animations.")
+    dimensions = DimensionsSerializer(allow_null=True, help_text="null for documents and captions.")
+    duration = serializers.FloatField(allow_null=True, help_text="Seconds, of videos, animations and captions.")
+    pages = serializers.IntegerField(allow_null=True, help_text="Of documents.")
     sha256 = serializers.CharField()
     alt_text = serializers.CharField(allow_blank=True, help_text=ALT_TEXT)
     status = serializers.ChoiceField(
@@ -97,6 +102,7 @@ class EditedMediaSerializer(StrictSerializer):
     size = serializers.IntegerField(read_only=True)
     dimensions = DimensionsSerializer(read_only=True)
     duration = serializers.FloatField(read_only=True)
+    pages = serializers.IntegerField(read_only=True)
     sha256 = serializers.CharField(read_only=True)
     status = serializers.CharField(read_only=True)
     status_reason = serializers.CharField(read_only=True)
@@ -127,7 +133,7 @@ class RenditionSerializer(serializers.Serializer[Any]):
     link = LinkSerializer(allow_null=True, help_text="For whoever has it; null until it is ready.")
     mime_type = serializers.CharField(allow_blank=True)
     size = serializers.IntegerField()
-    dimensions = DimensionsSerializer()
+    dimensions = DimensionsSerializer(allow_null=True, help_text="null for documents and captions.")
     duration = serializers.FloatField(allow_null=True)
     sha256 = serializers.CharField(allow_blank=True)
     warnings = MediaWarningSerializer(many=True, help_text="What the file lost in this form.")

@@ -17,7 +17,7 @@ from django.utils.http import content_disposition_header
 from mastablasta.core.api.errors import PreconditionFailed
 from mastablasta.core.api.problems import problem_response
 from mastablasta.core.errors import NotThere
-from media_library.formats import FORMATS
+from media_library.formats import FORMATS, HAVE_PICTURES
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import files
 from media_library.services.intake import let_go
@@ -47,8 +47,11 @@ class Stored:
 
     @property
     def disposition(self) -> str:
-        """Shown where browsers show such files, under a name that ends as its bytes say (RFC 6266)."""
-        return str(content_disposition_header(self.mime_type not in FORMATS, self.filename))
+        """Pictures and videos are shown where browsers show them, all else is saved, under a name that ends as its
+        bytes say (RFC 6266).
+        """
+        form = FORMATS.get(self.mime_type)
+        return str(content_disposition_header(form is None or form.kind not in HAVE_PICTURES, self.filename))
 
 
 def original(asset: Asset) -> Stored:
@@ -65,7 +68,9 @@ def rendition(asset: Asset, rendition: Rendition) -> Stored:
 
 
 def thumbnail(asset: Asset) -> Stored:
-    """Raises NotThere until it is made."""
+    """Raises NotThere until it is made, and for what has none."""
+    if not asset.has_picture:
+        raise NotThere("no_thumbnail", "Documents and captions have no thumbnail.")
     _refuse_unmade(asset.status, asset.status_reason, bool(asset.thumbnail_name))
     return Stored(asset.thumbnail_name, "image/jpeg", _named_as(asset.filename, "image/jpeg"))
 

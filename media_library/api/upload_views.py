@@ -30,7 +30,8 @@ class UploadSerializer(StrictSerializer):
             "required": "No file came; send it as the part `file` of multipart/form-data, with a filename.",
             "invalid": "This is not a file; send it as a part with a filename.",
         },
-        help_text="JPEG, PNG, GIF or WebP up to 10 MB; MP4, MOV or AVI up to 500 MB. Its bytes say what it is.",
+        help_text="JPEG, PNG, GIF or WebP up to 10 MB; MP4, MOV or AVI up to 500 MB; PDF up to 100 MB; SRT or WebVTT "
+        "up to 1 MB. Its bytes say what it is.",
     )
     alt_text = serializers.CharField(max_length=LONGEST_ALT_TEXT, required=False, allow_blank=True, help_text=ALT_TEXT)
 
@@ -56,7 +57,7 @@ class MediaUpload(WorkspaceView):
             intake.expect(self.workspace, announced(request._request))
 
     @extend_schema(
-        summary="Upload a picture or video",
+        summary="Upload a picture, video, PDF or captions",
         description="The same bytes again give the same item; `warnings` say which words that came with them it "
         "does not have.",
         request={"multipart/form-data": UploadSerializer},

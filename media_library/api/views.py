@@ -82,7 +82,7 @@ class MediaViewSet(WorkspaceScopedViewSet):
         return Response(present_with_uses(edits.edit_asset(asset, **self.body(EditedMediaSerializer, partial=True))))
 
     @extend_schema(
-        summary="Fetch a picture or video from a public address",
+        summary="Fetch a picture, video, PDF or captions from a public address",
         description="As if it was uploaded from there: the same formats, limits and answers.",
         request=FromUrlSerializer,
         responses={201: NewMediaSerializer},

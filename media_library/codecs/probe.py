@@ -12,6 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from media_library.codecs import captions, documents
+from media_library.codecs.refusal import Refusal
+
 MOST_PIXELS = 100_000_000  # of a picture, or of one frame
 MOST_FRAMES = 3_000
 MOST_PIXELS_IN_ALL = 500_000_000  # of all frames of an animation; X takes 300 million
@@ -22,6 +25,7 @@ MOST_PACKETS = 500  # read in search of the first frame
 KEY_FRAMES_LOOKED_AT = 3
 IDR = 5  # the type of a NAL unit that begins a closed group of pictures
 
+CAPTIONS = {"SRT": captions.SRT, "VTT": captions.VTT}
 BREAKS_OFF = "The file breaks off before its end; it is not complete: upload the whole file."
 ORIENTATION = 0x0112
 METADATA = {"exif", "xmp", "comment", "photoshop", "XML:com.adobe.xmp"}
@@ -37,38 +41,39 @@ VIDEO_CODECS = frozenset(
 )  # fmt: skip
 
 
-class Refusal(Exception):
-    """Why it is not taken. `is_other_format`: it is none of ours, rather than damaged or too much of one."""
-
-    def __init__(self, code: str, message: str, *, is_other_format: bool = False, **params: Any) -> None:
-        super().__init__(message)
-        self.code, self.message, self.params = code, message, params
-        self.is_other_format = is_other_format
-
-
 def main(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """`path` and the `container` it claims to be → `found` (as inspection.Inspected) or `refused` (as Refusal)."""
     path, container = Path(arguments["path"]), arguments["container"]
     try:
-        _refuse_two_in_one(path)
-        found = _video(path, container) if container in {"mp4", "mov", "avi"} else _image(path, container)
+        _refuse_two_in_one(path, is_document=container == "PDF")
+        found = _found(path, container)
     except Refusal as no:
         return {"refused": {"code": no.code, "message": no.message, "params": no.params, "other": no.is_other_format}}
     return {"found": found}
 
 
-def _refuse_two_in_one(path: Path) -> None:
+def _found(path: Path, container: str) -> dict[str, Any]:
+    if container == "PDF":
+        return documents.looked_into(path)
+    if container in CAPTIONS:
+        return captions.looked_into(path, CAPTIONS[container])
+    return _video(path, container) if container in {"mp4", "mov", "avi"} else _image(path, container)
+
+
+def _refuse_two_in_one(path: Path, *, is_document: bool) -> None:
     """What is a picture to one program and an archive, a document or a page to another is nobody's holiday photo."""
     with path.open("rb") as file:
         head = file.read(1024)
         file.seek(max(0, path.stat().st_size - 1024))
         ends = (head + b"\0" + file.read()).lower()
-    other = "a ZIP archive" if zipfile.is_zipfile(path) else "a PDF document" if b"%pdf-" in ends else ""
+    other = "a PDF document" if b"%pdf-" in ends and not is_document else ""
+    if zipfile.is_zipfile(path):
+        other = "a ZIP archive"
     is_page = b"<html" in ends and any(mark in ends for mark in (b"<head", b"<body"))  # the word alone is a caption
     if is_page or any(mark in ends for mark in (b"<script", b"<!doctype", b"<?php")):
         other = "a web page or script"
     if other:
-        raise Refusal("two_in_one", f"The file is also {other}; save the picture or video again, without it.")
+        raise Refusal("two_in_one", f"The file is also {other}; save it again, without that.")
 
 
 # --- pictures ---

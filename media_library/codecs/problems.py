@@ -55,6 +55,16 @@ def too_many_frames(frames: int, limit: int) -> FieldProblem:
     return FieldProblem("", "media_cannot_fit", text, {"frames": frames, "limit": limit})
 
 
+def too_many_pages(pages: int, limit: int) -> FieldProblem:
+    text = f"This document has {pages:,} pages; at most {limit:,} are taken. Leave some out."
+    return FieldProblem("", "media_cannot_fit", text, {"pages": pages, "limit": limit})
+
+
+def too_large(what: str, size: int, max_bytes: int) -> FieldProblem:
+    text = f"This {what} has {size:,} bytes; at most {max_bytes:,} are taken. Use a smaller one."
+    return FieldProblem("", "media_cannot_fit", text, {"size": size, "max_bytes": max_bytes})
+
+
 def no_type(mime_types: tuple[str, ...]) -> FieldProblem:
     taken = ", ".join(mime_types)
     return FieldProblem(

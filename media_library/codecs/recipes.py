@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from mastablasta.core.errors import FieldProblem, summary
-from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
+from mastablasta.core.media_rules import CaptionRule, DocumentRule, ImageRule, MediaRule, VideoRule
 from media_library.codecs import problems
+from media_library.codecs.captions import SRT, VTT
 from media_library.codecs.geometry import Bounds
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ Fit = Literal["fit", "pad", "crop"]
 WEB = "web"  # the recipe key of the preview that every file has
 WEB_SIDE, THUMBNAIL_SIDE = 2048, 400
 JPEG, PNG, WEBP, GIF, MP4 = "image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4"
-EXTENSIONS = {JPEG: "jpg", PNG: "png", WEBP: "webp", GIF: "gif", MP4: "mp4"}
+PDF = "application/pdf"
+EXTENSIONS = {JPEG: "jpg", PNG: "png", WEBP: "webp", GIF: "gif", MP4: "mp4", PDF: "pdf", SRT: "srt", VTT: "vtt"}
 
 MADE_STILL = (JPEG, PNG, WEBP)
 MADE_MOVING = (GIF, WEBP)
@@ -72,10 +74,11 @@ class Original:
 class Recipe:
     """How to make one form of one file. Equal recipes have equal keys.
 
-    `form`, `width`, `height`: of what is made: image, animation or video, in pixels; an encoded picture may come out
-    smaller, in the same shape, when that is what `max_bytes` takes. `keeps`: "pixels", "sound": taken over as they are
-    encoded. `spare_type`: made instead when the picture is opaque and too large as `mime_type`. `max_fps`: of a video
-    that is encoded again. `max_duration_s`: of one that is nearly so long. `min_*`, `max_aspect`: for smaller ones.
+    `form`, `width`, `height`: of what is made: image, animation or video, in pixels, or document or captions, which
+    have none. An encoded picture may come out smaller, in the same shape, when that is what `max_bytes` takes. `keeps`:
+    "pixels", "sound", taken over as they are encoded, or "bytes": the file as it is. `spare_type`: made instead when
+    the picture is opaque and too large as `mime_type`. `max_fps`: of a video that is encoded again. `max_duration_s`:
+    of one that is nearly so long. `min_*`, `max_aspect`: for smaller ones.
     """
 
     form: str
@@ -143,6 +146,14 @@ def plan(original: Original, rule: MediaRule, *, fit: str = "fit") -> Recipe:
         if rule.animations is None:
             raise CannotFit(problems.not_taken("animated pictures", "a still picture or a video"))
         return _plan_animation(original, rule.animations, _known(fit))
+    if original.form == "document":
+        if rule.documents is None:
+            raise CannotFit(problems.not_taken("documents", "pictures or a video"))
+        return _plan_document(original, rule.documents)
+    if original.form == "captions":
+        if rule.captions is None:
+            raise CannotFit(problems.not_taken("captions", "a picture or a video"))
+        return _plan_captions(original, rule.captions)
     if rule.images is None:
         raise CannotFit(problems.not_taken("pictures", "a video"))
     return _plan_image(original, rule.images, _known(fit))
@@ -262,6 +273,30 @@ def _plan_video(original: Original, rule: VideoRule, fit: Fit) -> Recipe:
     most_pixels = min(MOST_PIXELS, _affordable_pixels(original, rule, fps))
     width, height = _canvas(original, Bounds.of(rule, step=2, most_pixels=most_pixels), fit)
     return Recipe("video", MP4, width, height, rule.max_bytes, fit=fit, **kept_to)
+
+
+def _plan_document(original: Original, rule: DocumentRule) -> Recipe:
+    if original.mime_type not in rule.mime_types:
+        raise CannotFit(problems.no_type(rule.mime_types))
+    if original.size > rule.max_bytes:
+        raise CannotFit(problems.too_large("document", original.size, rule.max_bytes))
+    pages = int(original.facts.get("pages", 0))
+    if rule.max_pages is not None and pages > rule.max_pages:
+        raise CannotFit(problems.too_many_pages(pages, rule.max_pages))
+    return Recipe("document", original.mime_type, 0, 0, original.size, keeps=("bytes",))
+
+
+def _plan_captions(original: Original, rule: CaptionRule) -> Recipe:
+    """As they are, or made into WebVTT; how large that will be was found out when they were uploaded."""
+    is_kept = original.mime_type in rule.mime_types
+    if not is_kept and VTT not in rule.mime_types:
+        raise CannotFit(problems.no_type(rule.mime_types))
+    size = original.size if is_kept else int(original.facts.get("vtt_bytes", original.size))
+    if size > rule.max_bytes:
+        raise CannotFit(problems.too_large("captions file", size, rule.max_bytes))
+    if is_kept:
+        return Recipe("captions", original.mime_type, 0, 0, original.size, keeps=("bytes",))
+    return Recipe("captions", VTT, 0, 0, rule.max_bytes)
 
 
 def _near(limit_s: float | None, duration_s: float | None) -> float | None:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from media_library.codecs import pictures
+from media_library.codecs import captions, pictures
 from media_library.codecs.metadata import Malformed, strip
 from media_library.codecs.process import Refused
 from media_library.codecs.recipes import GIF, MP4, WEBP, Recipe
+
+WITHOUT_PIXELS = frozenset({"document", "captions"})
 
 
 def main(order: dict[str, Any]) -> dict[str, Any]:
@@ -37,6 +40,8 @@ def render(source: Path, mime_type: str, form: str, recipe: Recipe, to: Path) ->
     """Write to `to` what the recipe asks for and return its type. Raises Refused."""
     if form == "video":
         return _from_video(source, mime_type, recipe, to)
+    if form in WITHOUT_PIXELS:
+        return _from_text(source, mime_type, recipe, to)
     if form == "animation" and recipe.form == "animation":
         return _from_animation(source, mime_type, recipe, to)
     return _from_image(source, mime_type, recipe, to)
@@ -100,6 +105,15 @@ def _from_video(source: Path, mime_type: str, recipe: Recipe, to: Path) -> str:
     return MP4
 
 
+def _from_text(source: Path, mime_type: str, recipe: Recipe, to: Path) -> str:
+    """A document as it is, captions as they are or as WebVTT."""
+    if "bytes" in recipe.keeps:
+        shutil.copyfile(source, to)
+    else:
+        to.write_bytes(captions.written_as_vtt(captions.read(source.read_bytes(), mime_type)))
+    return recipe.mime_type
+
+
 # --- what came out ---
 def _looked_at(path: Path, mime_type: str, recipe: Recipe) -> dict[str, Any]:
     size = path.stat().st_size
@@ -110,6 +124,8 @@ def _looked_at(path: Path, mime_type: str, recipe: Recipe) -> dict[str, Any]:
         from media_library.codecs import video_decode
 
         facts |= {"width": recipe.width, "height": recipe.height, "duration_s": video_decode.duration_s(path)}
+    elif recipe.form in WITHOUT_PIXELS:
+        facts |= {"width": 0, "height": 0}
     else:
         facts |= _picture_facts(path, mime_type, recipe)
     with path.open("rb+") as file:

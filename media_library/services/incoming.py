@@ -15,7 +15,7 @@ from typing import Self
 from django.conf import settings
 
 from mastablasta.core.errors import FieldProblem, NoRoom, TooLarge
-from media_library.formats import FIRST_BLOCK, LARGEST, MB, Format
+from media_library.formats import CALLED, FIRST_BLOCK, LARGEST, MB, Format
 from media_library.inspection import claimed_format
 
 AROUND = 64 * 1024  # what a request may hold besides the file: its envelope and the other fields
@@ -86,7 +86,7 @@ class Incoming:
     def _refuse_too_large(self, size: int) -> None:
         limit = self.form.max_bytes if self.form else LARGEST
         if size > limit:
-            raise too_large(limit, size, "pictures" if self.form and self.form.kind == "image" else "videos")
+            raise too_large(limit, size, CALLED[self.form.kind] if self.form else "videos")
 
     def _append(self, block: bytes) -> None:
         left = memoryview(block)

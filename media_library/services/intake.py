@@ -15,9 +15,10 @@ from accounts.models import User, Workspace
 from mastablasta.core.errors import FieldProblem, NoRoom, Unreachable
 from mastablasta.core.ids import new_id
 from media_library import filenames
+from media_library.formats import HAVE_PICTURES
 from media_library.inspection import Inspected, inspect
-from media_library.models import Asset
-from media_library.services import files, wakeups
+from media_library.models import Asset, AssetStatus
+from media_library.services import asset_events, files, wakeups
 from media_library.services.incoming import AROUND, Incoming, no_room, refuse_what_is_announced
 
 LONGEST_QUOTED = 100
@@ -95,7 +96,7 @@ def store(
         is_animated=inspected.is_animated,
         facts=dict(inspected.facts),
         alt_text=alt_text,
-        next_try_at=at,
+        **({"next_try_at": at} if inspected.kind in HAVE_PICTURES else {"status": AssetStatus.READY}),
     )
     asset.stored_name = f"{by.pk}/{asset.id.hex}.{inspected.extension}"
     let_go()  # sending it to another host takes its time
@@ -155,7 +156,10 @@ def _write(asset: Asset) -> Asset:
                 return known
             _refuse_beyond_quota(asset.workspace, asset.size)
             asset.save(force_insert=True)
-            wakeups.enqueue()
+            if asset.status == AssetStatus.READY:
+                asset_events.emit_ready(asset, at=asset.created_at)
+            else:
+                wakeups.enqueue()
     except IntegrityError:
         known = _with_same_bytes(asset.workspace, asset.sha256, alt_text=asset.alt_text)
         if known is None:

@@ -60,7 +60,7 @@ def _download(url: str, arriving: Incoming) -> str:
 
 
 def _get(url: str, arriving: Incoming, *, timeout_s: float) -> Response:
-    accept = {"Accept": "image/*, video/*, */*;q=0.5"}
+    accept = {"Accept": "image/*, video/*, application/pdf, text/vtt, */*;q=0.5"}
     try:
         return Http(url, purpose="media").get(
             url, headers=accept, timeout_s=timeout_s, max_bytes=LARGEST, into=arriving.write

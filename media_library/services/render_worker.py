@@ -27,9 +27,8 @@ from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
 from media_library.codecs.recipes import MP4, WEB
 from media_library.models import Asset, AssetStatus, Rendition
-from media_library.services import files, wakeups
+from media_library.services import asset_events, files, wakeups
 from media_library.services.render_job import Outcome, RenderJob, WorkerClass, make
-from webhooks import outbox
 
 log = structlog.get_logger(__name__)
 
@@ -81,11 +80,6 @@ def _held(job: RenderJob) -> QuerySet[Any]:
     """Its row, while it is ours."""
     rows: QuerySet[Any] = _assets() if isinstance(job.row, Asset) else _renditions()
     return rows.filter(pk=job.row.pk, next_try_at=job.lease)
-
-
-def _told(asset: Asset) -> dict[str, Any]:
-    """What `media.ready` tells of it."""
-    return {"media_id": asset.id, "filename": asset.filename, "mime_type": asset.mime_type}
 
 
 class _Work:
@@ -227,7 +221,7 @@ class _Work:
                 else:
                     is_ours = bool(_held(job).update(stored_name=first.name, **first.facts, **ready))
                 if is_ours and isinstance(job.row, Asset):
-                    outbox.emit("media.ready", job.row.workspace_id, lambda: [_told(job.asset)], at=timezone.now())
+                    asset_events.emit_ready(job.row, at=timezone.now())
                 if is_ours:
                     self.on_settled({job.asset.id})
         except (OperationalError, InterfaceError):

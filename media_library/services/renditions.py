@@ -48,7 +48,7 @@ def failed_of(assets: Iterable[UUID]) -> dict[tuple[UUID, str], Rendition]:
 
 
 def reprocess(asset: Asset, *, at: datetime) -> None:
-    """Make the thumbnail and the preview of an asset again, and those of its forms that failed."""
+    """Make the thumbnail and the preview of an asset again, where it has them, and those of its forms that failed."""
     fresh = {
         "status": AssetStatus.PROCESSING,
         "status_reason": "",
@@ -57,7 +57,8 @@ def reprocess(asset: Asset, *, at: datetime) -> None:
         "updated_at": at,
     }
     with transaction.atomic():
-        if not Asset.objects.kept().filter(id=asset.id).update(**fresh):
+        kept = Asset.objects.kept().filter(id=asset.id)
+        if not (kept.update(**fresh) if asset.has_picture else kept.exists()):
             return
         Rendition.objects.filter(asset=asset, status=AssetStatus.FAILED).update(**fresh)
         wakeups.enqueue()

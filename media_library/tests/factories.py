@@ -13,10 +13,12 @@ import av
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from PIL import Image
+from pypdf import PdfWriter
 
 from accounts.models import Workspace
 from accounts.tests.factories import make_workspace
 from media_library.codecs import probe
+from media_library.formats import FIRST_BLOCK, HAVE_PICTURES, format_of
 from media_library.models import Asset, AssetStatus, Rendition
 
 _numbers = itertools.count(1)
@@ -96,6 +98,31 @@ def _clip(
     return out.getvalue()
 
 
+def long_clip(size: int) -> bytes:
+    """An MP4 of H.264 and at least `size` bytes, all of them pictures: a second of noise, again and again.
+
+    Encoded once, so that half a gigabyte takes seconds.
+    """
+    second = _clip("mp4", "libx264", 1.0, (1280, 720), 10, has_audio=False, is_noisy=True)
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as to:
+        with av.open(io.BytesIO(second)) as once:
+            target: Any = to.add_stream_from_template(once.streams.video[0])
+        for number in itertools.count():
+            if out.tell() > size:
+                break
+            with av.open(io.BytesIO(second)) as again:
+                source = again.streams.video[0]
+                lasts = int(1 / source.time_base)
+                for packet in again.demux(source):
+                    if packet.dts is None or packet.pts is None:
+                        continue
+                    packet.dts, packet.pts = packet.dts + number * lasts, packet.pts + number * lasts
+                    packet.stream = target
+                    to.mux(packet)
+    return out.getvalue()
+
+
 def clip(
     form: str = "mp4",
     *,
@@ -118,6 +145,40 @@ def clip(
     return made + (len(tail) + 8).to_bytes(4, "big") + b"free" + tail
 
 
+SRT = """1
+00:00:00,000 --> 00:00:01,500
+<i>Grüße</i> & <font color="red">mehr</font>
+
+2
+00:00:01,500 --> 00:00:03,000
+{\\an8}Zwei < drei
+"""
+VTT = """WEBVTT
+
+NOTE of whoever wrote it
+
+hello
+00:00.000 --> 00:01.500 line:0
+Hello
+
+00:01.500 --> 01:00:00.000
+Bye
+"""
+
+
+def pdf(pages: int = 3, *, password: str = "") -> bytes:
+    """A PDF of empty pages, each call other bytes; with a password an encrypted one."""
+    writer = PdfWriter()
+    for _ in range(pages):
+        writer.add_blank_page(width=300, height=200)
+    writer.add_metadata({"/Author": MAKER, "/Subject": f"{next(_numbers)}"})
+    if password:
+        writer.encrypt(password)
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
 MIME_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
 
 
@@ -129,7 +190,9 @@ def make_asset(*, workspace: Workspace | None = None, data: bytes | None = None,
     data = photo() if data is None else data
     number = next(_numbers)
     stored = default_storage.save(f"test/{number}", ContentFile(data))
-    thumbnail = default_storage.save(f"thumbnails/test/thumb_{number}.jpg", ContentFile(still("JPEG", (32, 24))))
+    found, thumbnail = found_in(data), ""
+    if found["kind"] in HAVE_PICTURES:
+        thumbnail = default_storage.save(f"thumbnails/test/thumb_{number}.jpg", ContentFile(still("JPEG", (32, 24))))
     fields = {
         "filename": f"file {number}",
         "stored_name": stored,
@@ -137,7 +200,7 @@ def make_asset(*, workspace: Workspace | None = None, data: bytes | None = None,
         "size": len(data),
         "thumbnail_name": thumbnail,
         "status": AssetStatus.READY,
-        **found_in(data),
+        **found,
         **overrides,
     }
     return Asset.objects.create(workspace=workspace or make_workspace(), **fields)
@@ -161,6 +224,13 @@ def make_rendition(asset: Asset, *, data: bytes | None = None, **overrides: Any)
 
 
 def found_in(data: bytes) -> dict[str, Any]:
+    form = format_of(data[:FIRST_BLOCK])
+    if form is not None and form.kind not in HAVE_PICTURES:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(data)
+            file.flush()
+            found = probe.main({"path": file.name, "container": form.container})["found"]
+        return {"kind": form.kind, "mime_type": form.mime_type, **found}
     if data[4:8] == b"ftyp" or data[8:12] == b"AVI ":
         mime_type = "video/x-msvideo" if data[8:12] == b"AVI " else "video/mp4"
         mime_type = "video/quicktime" if data[8:12] == b"qt  " else mime_type

@@ -14,7 +14,7 @@ from typing import Any
 import av
 from PIL import Image
 
-from media_library.tests.factories import clip, moving, photo, still
+from media_library.tests.factories import SRT, clip, moving, pdf, photo, still
 
 MB = 1024 * 1024
 
@@ -153,7 +153,6 @@ OTHER: dict[str, Callable[[], bytes]] = {  # no format of ours: 415 not_media
     "shell script": lambda: b"#!/bin/sh\nrm -rf /\n" + bytes(100),
     "text": lambda: b"Dear Sir or Madam, " * 20,
     "one byte": lambda: b"\xff",
-    "pdf": lambda: b"%PDF-1.7\n1 0 obj <<>> endobj" + bytes(100),
     "zip bomb": archive,
     "gzip": lambda: zlib.compress(bytes(10_000), wbits=31),
     "windows program": lambda: b"MZ\x90\0\x03\0\0\0\x04" + bytes(200),
@@ -178,6 +177,8 @@ TWO_IN_ONE: dict[str, Callable[[], bytes]] = {
     "mp4 and zip": lambda: with_archive(clip("mp4")),
     "gif and html": lambda: moving() + b"<HTML><body onload=alert(1)>",
     "png and php": lambda: png(before=chunk(b"tEXt", b"Comment\0<?php system('id'); ?>")),
+    "pdf and zip": lambda: with_archive(pdf()),
+    "pdf and html": lambda: pdf() + b"%<html><body onload=alert(1)>",
     "jpeg and pdf": lambda: photo() + b"%PDF-1.4 1 0 obj <<>> endobj",
 }
 DAMAGED: dict[str, Callable[[], bytes]] = {
@@ -208,6 +209,11 @@ DAMAGED: dict[str, Callable[[], bytes]] = {
     ),
     "mp4 whose pictures are zeros": lambda: _blanked(film("mp4", "libx264")),
     "mp4 of many boxes": lambda: box(b"ftyp", b"isom\0\0\2\0mp41") + box(b"free", b"") * 110_000 + box(b"moov", b""),
+    "pdf of a header": lambda: b"%PDF-1.7\n1 0 obj <<>> endobj" + bytes(100),
+    "pdf cut off": lambda: cut(pdf()),
+    "pdf of noise": lambda: b"%PDF-1.7\n" + random.Random(8).randbytes(5000) + b"\nstartxref\n9\n%%EOF\n",
+    "pdf without pages": lambda: pdf(0),
+    "pdf whose pages lead nowhere": lambda: pdf().replace(b"/Kids", b"/Sdik"),
     "avi of a header": lambda: b"RIFF\x04\0\0\0AVI ",
     "avi of noise": lambda: b"RIFF\x8c\x13\0\0AVI " + random.Random(7).randbytes(5000),
 }
@@ -226,7 +232,15 @@ NO_PICTURES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "avi of sound": ("no_video", lambda: sound("avi")),
     "avi as flash had it": ("codec_not_supported", lambda: film("avi", "flv")),
 }
+UNREADABLE: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "pdf with a password": ("encrypted", lambda: pdf(password="secret")),
+    "captions in UTF-16": ("captions_malformed", lambda: SRT.encode("utf-16")),
+    "captions in Latin-1": ("captions_malformed", lambda: SRT.encode("latin-1")),
+    "captions of a header": ("captions_malformed", lambda: b"WEBVTT\n\nNOTE nothing\n"),
+    "captions out of order": ("captions_malformed", lambda: SRT.replace("00:00:00,000", "00:00:02,900").encode()),
+}
 TOO_LARGE: dict[str, Callable[[], bytes]] = {
+    "srt of 1 MB and a byte": lambda: SRT.encode().ljust(MB + 1),
     "jpeg of 10 MB and a byte": lambda: noise("JPEG", 0)[: 10 * MB].ljust(10 * MB + 1, b"\0"),
     "png of 10 MB and a byte": lambda: noise("PNG", 0)[: 10 * MB].ljust(10 * MB + 1, b"\0"),
     "gif of 10 MB and a byte": lambda: moving().ljust(10 * MB + 1, b"\0"),

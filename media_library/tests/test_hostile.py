@@ -22,6 +22,7 @@ CASES = {
     **{name: (400, "damaged", make) for name, make in hostile.DAMAGED.items()},
     **{name: (400, code, make) for name, (code, make) in hostile.TOO_MUCH.items()},
     **{name: (415, code, make) for name, (code, make) in hostile.NO_PICTURES.items()},
+    **{name: (400, code, make) for name, (code, make) in hostile.UNREADABLE.items()},
     **{name: (413, "too_large", make) for name, make in hostile.TOO_LARGE.items()},
     "nothing": (400, "empty", lambda: b""),
 }

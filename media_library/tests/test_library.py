@@ -51,6 +51,7 @@ def shown(asset: Asset, **other: Any) -> dict[str, Any]:
         "size": asset.size,
         "dimensions": {"width": 64, "height": 48},
         "duration": None,
+        "pages": None,
         "sha256": asset.sha256,
         "alt_text": asset.alt_text,
         "status": "ready",

@@ -97,6 +97,7 @@ def test_original_is_kept_byte_for_byte(client, workspace, extension):
         "size": len(data),
         "dimensions": {"width": 64, "height": 48},
         "duration": asset.duration_s,
+        "pages": None,
         "sha256": hashlib.sha256(data).hexdigest(),
         "alt_text": "What it shows",
         "status": "processing",

@@ -20,7 +20,7 @@ from media_library.models import LONGEST_ALT_TEXT
 from posts.api import examples
 from posts.models import PostMedia, PostType
 from posts.services.drafts import MOST_MEDIA, Draft
-from posts.services.media import MediaChoice, Place
+from posts.services.media import MediaChoice, Place, role_of
 from posts.states import PostStatus
 
 DELIVERY_STATUSES = ("pending", "publishing", "published", "failed", "unconfirmed", "cancelled")
@@ -94,7 +94,8 @@ MEDIA_USE: Mapping[str, Any] = {
         "role": {
             "type": "string",
             "enum": PostMedia.Role.values,
-            "description": "`cover`: a picture that stands for the post's video, where a platform has covers.",
+            "description": "`cover`: a picture that stands for the post's video, where a platform has covers; "
+            "`captions`: an SRT or WebVTT file of the video, whose language `post_options` say.",
         },
     },
 }
@@ -210,7 +211,7 @@ def _choice(item: Any) -> MediaChoice:
     if role not in PostMedia.Role.values:
         sentence = f"This is not one of: {', '.join(PostMedia.Role.values)}."
         raise serializers.ValidationError({"role": [fault("invalid_choice", sentence, valid=PostMedia.Role.values)]})
-    return MediaChoice(asset_id, alt_text, str(fit), "cover" if role == PostMedia.Role.COVER else "content")
+    return MediaChoice(asset_id, alt_text, str(fit), role_of(role))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations import registry
 from integrations.capabilities import RateRule
-from integrations.contract import Target
+from integrations.contract import Content, Target
 from integrations.models import Credential, PlatformHost
 from integrations.services import budgets, circuits
 from integrations.services.hosts import app_of
@@ -84,17 +85,39 @@ def _attached(jobs: Sequence[SendJob], *, at: datetime) -> list[SendJob]:
     wanted = {
         job.claimed.delivery_id: attachments.required_media(job.platform, job.content, job.target)
         for job in jobs
-        if job.blocker is None and job.kind != AttemptKind.RECONCILE and any(part.media for part in job.content.parts)
+        if job.blocker is None and any(part.media for part in job.content.parts) and _needs_files(job)
     }
     found = attachments.attach_renditions(wanted, at=at) if wanted else {}
     outfitted = []
     for job in jobs:
         one = found.get(job.claimed.delivery_id)
-        if isinstance(one, Blocker):
+        if isinstance(one, Blocker) and job.kind == AttemptKind.RECONCILE:
+            outfitted.append(job)  # what is out is found without them
+        elif isinstance(one, Blocker):
             outfitted.append(replace(job, blocker=one))
+        elif one is None:
+            outfitted.append(job)
         else:
-            outfitted.append(job if one is None else replace(job, content=one))
+            outfitted.append(replace(job, content=_as_needed(job, one)))
     return outfitted
+
+
+def _needs_files(job: SendJob) -> bool:
+    """Whether it is sent, or may have to be made whole when it is looked up."""
+    needs = registry.connector_class(job.platform).reconcile_needs
+    return job.kind != AttemptKind.RECONCILE or any(needs(use) for part in job.content.parts for use in part.media)
+
+
+def _as_needed(job: SendJob, content: Content) -> Content:
+    """Its content with the files that it needs: a look-up fetches no video from another host for its captions."""
+    if job.kind != AttemptKind.RECONCILE:
+        return content
+    needs = registry.connector_class(job.platform).reconcile_needs
+    parts = tuple(
+        replace(part, media=tuple(use if needs(use) else replace(use, stored_name="") for use in part.media))
+        for part in content.parts
+    )
+    return replace(content, parts=parts)
 
 
 def _blockers(

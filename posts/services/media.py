@@ -20,7 +20,7 @@ from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import renditions
 from posts.models import Post, PostMedia
 
-Role = Literal["content", "cover"]
+Role = Literal["content", "cover", "captions"]
 Place = tuple[str, int]  # scope and index of the part
 Files = Mapping[Place, tuple[MediaUse, ...]]  # each the original; a scope with any place has its own media
 NO_FILES: Files = {}
@@ -32,7 +32,7 @@ NAMES_MEDIA = "media"  # stands in an override whose media the rows hold, also w
 class MediaChoice:
     """One file in one place. `alt_text` None = the file's own. `fit`: how it is brought into a form: fit, pad, crop.
 
-    `role`: content, or the cover of the post's video.
+    `role`: content, or the cover of the post's video, or its captions.
     """
 
     asset_id: UUID
@@ -91,13 +91,16 @@ def read_files(posts: Iterable[UUID]) -> dict[UUID, dict[Place, tuple[MediaUse, 
     for row in rows.order_by("post", "scope", "part", "position"):
         files = found.setdefault(row.post_id, {})
         place = (row.scope, row.part)
-        choice = MediaChoice(row.asset_id, row.alt_text, row.fit, _role(row.role))
+        choice = MediaChoice(row.asset_id, row.alt_text, row.fit, role_of(row.role))
         files[place] = (*files.get(place, ()), _original(row.asset, choice))
     return found
 
 
-def _role(stored: str) -> Role:
-    return "cover" if stored == PostMedia.Role.COVER else "content"
+def role_of(stored: str) -> Role:
+    """The role that a row or a request names, which is one of PostMedia.Role."""
+    if stored == PostMedia.Role.COVER:
+        return "cover"
+    return "captions" if stored == PostMedia.Role.CAPTIONS else "content"
 
 
 def _original(asset: Asset, choice: MediaChoice) -> MediaUse:
@@ -201,10 +204,13 @@ def original_of(use: MediaUse) -> Original:
 
 
 def takes(rule: MediaRule, kind: str, *, role: str = "content") -> bool:
-    """Whether the rule has anything to be made of files of this kind; of documents there is nothing."""
+    """Whether the rule takes files of this kind in this role."""
     if role == "cover":
         return kind == "image" and rule.covers is not None
-    return {"image": rule.images, "animation": rule.animations, "video": rule.videos}.get(kind) is not None
+    if role == "captions":
+        return kind == "captions" and rule.captions is not None
+    kinds = {"image": rule.images, "animation": rule.animations, "video": rule.videos, "document": rule.documents}
+    return kinds.get(kind) is not None
 
 
 def failed_renditions(

@@ -453,7 +453,7 @@ def test_the_feed_for_people_shows_the_picture(sandbox: Sandbox, client: APIClie
 
 
 # --- what has to be made ---
-def test_cover_is_made_by_its_own_rule_and_a_document_stays_as_it_is() -> None:
+def test_cover_is_made_by_its_own_rule_and_a_document_as_it_is() -> None:
     from integrations.contract import Content, MediaUse, Part
     from mastablasta.core.media_rules import DocumentRule, ImageRule, MediaRule
     from posts.services.media import required_renditions
@@ -466,7 +466,8 @@ def test_cover_is_made_by_its_own_rule_and_a_document_stays_as_it_is() -> None:
 
     forms, problems = required_renditions(Content((Part("", uses),)), rule)
 
-    assert ([form.position for form in forms], problems) == ([0, 1], [])
+    assert ([form.position for form in forms], problems) == ([0, 1, 2], [])
+    assert forms[2].recipe.keeps == ("bytes",)
     assert forms[0].recipe.key != forms[1].recipe.key
 
 

@@ -11,13 +11,15 @@ from urllib.request import urlopen
 import pytest
 from django.utils import timezone
 
-from accounts.models import Workspace
-from accounts.tests.factories import make_workspace
+from accounts.models import Membership, Workspace
+from accounts.tests.factories import make_workspace, signed_in
 from integrations.models import Credential, SocialAccount
 from integrations.services.account_check import check_account
 from integrations.services.tokens import refresh_expiring
 from integrations.tests.factories import connect
 from mastablasta.core.errors import Conflict
+from mastablasta.ops import tasks
+from media_library.tests.factories import SRT, clip, make_asset
 from posts.models import Delivery, Post
 from posts.queue import claims
 from posts.services import edits, retries
@@ -27,6 +29,8 @@ from posts.tests.test_publishing import outcomes, publish, run, run_until_settle
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+POSTS = "app.bsky.feed.post"
 
 
 @pytest.fixture
@@ -258,3 +262,31 @@ def test_account_that_is_shut_while_it_publishes_goes_on_when_it_may(
     claims.unpark_lanes()
     run()
     assert texts(sandbox) == [delivery.post.content]
+
+
+def test_subrip_captions_are_in_the_record_as_webvtt(sandbox: Sandbox, anna: SocialAccount) -> None:
+    sandbox.instance("bluesky", video_processing_ms=0)
+    film, english = (make_asset(workspace=anna.workspace, data=data) for data in (clip(duration_s=0.5), SRT.encode()))
+    client = signed_in(Membership.objects.get(workspace=anna.workspace).user)
+    body = {
+        "content": "Look",
+        "platforms": ["bluesky"],
+        "media": [str(film.id), {"id": str(english.id), "role": "captions"}],
+        "post_options": {"bluesky": {"captions": [{"lang": "de"}]}},
+        "publish": True,
+    }
+    answer = client.post("/api/v2/posts", body, format="json")
+    assert answer.status_code == 201, answer.json()
+    tasks.work_on_media()
+    delivery = Delivery.objects.get()
+
+    run_until_settled(delivery)
+
+    query = urlencode({"repo": anna.remote_id, "collection": POSTS, "rkey": delivery.remote_id.rpartition("/")[2]})
+    with urlopen(f"{sandbox.url}/bluesky/xrpc/com.atproto.repo.getRecord?{query}", timeout=10) as read:
+        [captions] = json.load(read)["value"]["embed"]["captions"]
+    blob = urlencode({"did": anna.remote_id, "cid": captions["file"]["ref"]["$link"]})
+    with urlopen(f"{sandbox.url}/bluesky/xrpc/com.atproto.sync.getBlob?{blob}", timeout=10) as read:
+        text = read.read()
+    assert (delivery.state, captions["lang"], captions["file"]["mimeType"]) == ("published", "de", "text/vtt")
+    assert text.startswith(b"WEBVTT\n\n00:00:00.000 --> 00:00:01.500\n")

@@ -7,13 +7,15 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Membership, Workspace
-from accounts.tests.factories import make_workspace
+from accounts.tests.factories import make_workspace, signed_in
 from integrations.models import Credential, SocialAccount
 from integrations.services import oauth_connect
 from integrations.states import AccountState
 from integrations.tests.factories import connect
 from mastablasta.core.errors import Invalid
-from posts.models import Post
+from mastablasta.ops import tasks
+from media_library.tests.factories import make_asset, pdf
+from posts.models import Delivery, Post
 from posts.services import resolution, retries
 from posts.tests.factories import make_delivery
 from posts.tests.test_publishing import outcomes, publish, run_until_settled
@@ -137,3 +139,27 @@ def test_person_who_says_no_is_told_so(sandbox: Sandbox, workspace: Workspace) -
         oauth_connect.finish_connect(platform="linkedin", code="", state=query["state"], error=query["error"], at=at)
 
     assert caught.value.code == "access_denied"
+
+
+def test_pdf_is_out_once_as_a_document_under_its_title(sandbox: Sandbox, bakery: SocialAccount) -> None:
+    """By the API, with the engine and the worker of files between; also where its answer is lost."""
+    sandbox.instance("linkedin", processing_ms=100)
+    asset = make_asset(workspace=bakery.workspace, data=pdf(2))
+    client = signed_in(Membership.objects.get(workspace=bakery.workspace).user)
+    body = {"content": "Read", "accounts": [str(bakery.id)], "media": [str(asset.id)], "publish": True}
+    refused = client.post("/api/v2/posts", body, format="json")
+    options = {"linkedin": {"title": "Our year"}}
+    answer = client.post("/api/v2/posts", {**body, "post_options": options}, format="json")
+    assert (refused.status_code, answer.status_code) == (400, 201)
+    tasks.work_on_media()
+    sandbox.fault("linkedin", "publish", "accept_then_reset")
+    delivery = Delivery.objects.get()
+
+    run_until_settled(delivery)
+
+    [seen] = sandbox.posts("linkedin")
+    assert [(one["field"], one["code"]) for one in refused.json()["errors"]] == [
+        ("post_options.linkedin.title", "title_required")
+    ]
+    assert (delivery.state, delivery.remote_id) == ("published", seen["id"])
+    assert [(one["mime_type"], one["sha256"]) for one in seen["media"]] == [("application/pdf", asset.sha256)]

@@ -5,9 +5,12 @@ X's look-ups can be believed 30 s after the doubt began; cases that wait for tha
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import pytest
 from django.utils import timezone
@@ -352,3 +355,69 @@ def test_a_suspended_account_is_not_refreshed(sandbox: Sandbox, anna: SocialAcco
     anna.refresh_from_db()
     assert (anna.state, refreshes(sandbox)) == ("needs_reauth", [])
     assert "suspended" in anna.state_reason
+
+
+# --- options ---
+
+
+def with_options(account: SocialAccount, content: str, **options: Any) -> Delivery:
+    delivery = publish(account, content, is_one_step=False)
+    Post.objects.filter(id=delivery.post_id).update(post_options={"twitter": options})
+    return delivery
+
+
+def shown(sandbox: Sandbox, account: SocialAccount, delivery: Delivery) -> Any:
+    """A post as X shows it to its author."""
+    query = urlencode({"post.fields": "community_id", "expansions": "attachments.poll_ids,referenced_posts"})
+    request = Request(
+        f"{sandbox.url}/twitter/2/tweets/{delivery.remote_id}?{query}",
+        headers={"Authorization": f"Bearer {account.credential.access_enc}"},
+    )
+    with urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.parametrize("effect", ["", "accept_then_reset"])
+def test_poll_is_out_once_with_its_answers(sandbox: Sandbox, anna: SocialAccount, effect: str) -> None:
+    """Also where its answer was lost: a post of the same words that asks nothing is another."""
+    run_until_settled(publish(anna, "Tea?"))
+    delivery = with_options(anna, "Tea?", poll_options=["Yes", "No"], poll_duration_minutes=60)
+    if effect:
+        sandbox.fault("twitter", "publish", effect)
+
+    run_until_settled(delivery)
+
+    [poll] = shown(sandbox, anna, delivery)["includes"]["polls"]
+    assert ([one["label"] for one in poll["options"]], poll["duration_minutes"]) == (["Yes", "No"], 60)
+    assert (delivery.state, texts(sandbox), len(calls(sandbox, "publish"))) == ("published", ["Tea?", "Tea?"], 2)
+
+
+@pytest.mark.parametrize("effect", ["", "accept_then_reset"])
+def test_quote_in_a_community_is_out_once(sandbox: Sandbox, anna: SocialAccount, effect: str) -> None:
+    sandbox.instance("twitter", self_serve=False)
+    first = publish(anna, "First")
+    run_until_settled(first)
+    delivery = with_options(anna, "Look", quote_tweet_id=first.url, community_id="77", share_with_followers=True)
+    if effect:
+        sandbox.fault("twitter", "publish", effect)
+
+    run_until_settled(delivery)
+
+    seen = shown(sandbox, anna, delivery)["data"]
+    assert seen["community_id"] == "77"
+    assert [one["id"] for one in seen["referenced_posts"]] == [first.remote_id]
+    assert (delivery.state, texts(sandbox), len(calls(sandbox, "publish"))) == ("published", ["First", "Look"], 2)
+
+
+def test_quote_that_x_keeps_for_enterprise_is_refused_in_words_and_not_tried_again(
+    sandbox: Sandbox, anna: SocialAccount
+) -> None:
+    first = publish(anna, "First")
+    run_until_settled(first)
+    delivery = with_options(anna, "Look", quote_tweet_id=first.remote_id)
+
+    run_until_settled(delivery)
+
+    assert (delivery.state, delivery.error_code, texts(sandbox)) == ("rejected", "not_permitted", ["First"])
+    assert "leave quote_tweet_id out" in delivery.error_message
+    assert len(calls(sandbox, "publish")) == 2

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Membership, Workspace
@@ -13,8 +15,9 @@ from accounts.tests.factories import make_workspace, signed_in
 from integrations.models import RateBudget, SocialAccount
 from integrations.tests.factories import connect
 from mastablasta.ops import tasks
-from media_library.tests.factories import clip, make_asset, photo
+from media_library.tests.factories import SRT, clip, make_asset, photo
 from posts.models import Attempt, Delivery
+from posts.services import resolution, retries
 from posts.tests.test_publishing import outcomes, run_until_settled
 from tests.world import Sandbox
 
@@ -118,3 +121,65 @@ def test_post_without_a_video_is_refused_with_the_remedy(
 
     assert answer.status_code == 400
     assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [(field, code)]
+
+
+# --- captions ---
+
+
+def captioned(workspace: Workspace) -> Delivery:
+    film, english = (make_asset(workspace=workspace, data=data) for data in (clip(duration_s=0.5), SRT.encode()))
+    media = [str(film.id), {"id": str(english.id), "role": "captions"}]
+    options = {"youtube": {"captions": [{"language": "en-GB", "name": "English"}]}}
+    answer = post(workspace, content="Grüße", media=media, post_options=options)
+    assert answer.status_code == 201, answer.json()
+    tasks.work_on_media()
+    return Delivery.objects.get()
+
+
+def captions_at(sandbox: Sandbox, channel: SocialAccount, video_id: str) -> list[tuple[str, str]]:
+    address = f"{sandbox.url}/youtube/youtube/v3/captions?part=snippet&videoId={video_id}"
+    request = Request(address, headers={"Authorization": f"Bearer {channel.credential.access_enc}"})
+    with urlopen(request, timeout=10) as answer:
+        return [(one["snippet"]["language"], one["snippet"]["name"]) for one in json.load(answer)["items"]]
+
+
+def begun(sandbox: Sandbox) -> list[str]:
+    """The methods of the calls that brought videos."""
+    calls = sandbox.requests("youtube")
+    return [call["method"] for call in calls if call["path"].endswith("/upload/youtube/v3/videos")]
+
+
+def test_captions_whose_answer_is_lost_are_there_once_and_so_is_the_video(
+    sandbox: Sandbox, workspace: Workspace, channel: SocialAccount
+) -> None:
+    delivery = captioned(workspace)
+    sandbox.fault("youtube", "other", "accept_then_reset")
+
+    run_until_settled(delivery)
+
+    [video] = sandbox.posts("youtube")
+    assert (delivery.state, delivery.remote_id) == ("published", video["id"])
+    assert captions_at(sandbox, channel, video["id"]) == [("en-GB", "English")]
+    assert outcomes(delivery)[-2:] == [("send", "unknown"), ("reconcile", "published")]
+    assert begun(sandbox) == ["POST", "PUT"]
+
+
+def test_captions_that_are_refused_are_explained_and_a_retry_makes_no_second_video(
+    sandbox: Sandbox, workspace: Workspace, channel: SocialAccount
+) -> None:
+    delivery = captioned(workspace)
+    sandbox.fault("youtube", "other", "reject_content", times=2)
+
+    run_until_settled(delivery)
+    refused, said = delivery.state, delivery.error_message
+    owner = Membership.objects.get(workspace=workspace).user
+    resolution.resolve_delivery(delivery, is_published=False, by=owner, at=timezone.now())
+    retries.retry_post(delivery.post, at=timezone.now())
+    run_until_settled(delivery)
+
+    assert refused == "unconfirmed"
+    assert "the video is out, but without its captions (Captions (en-GB): " in said
+    [video] = sandbox.posts("youtube")
+    assert (delivery.state, delivery.remote_id) == ("published", video["id"])
+    assert captions_at(sandbox, channel, video["id"]) == [("en-GB", "English")]
+    assert begun(sandbox) == ["POST", "PUT"]

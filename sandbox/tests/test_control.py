@@ -107,6 +107,7 @@ def test_requests_rows_have_time_path_status_and_operation(control: Control, ali
     for row in rows:
         assert RFC3339_MS.fullmatch(row.pop("at"))
         assert 0 <= row.pop("ms") < 1000
+    assert [row.pop("bytes") > 0 for row in rows] == [True, False, False]
     common = {"platform": "mastodon", "instance": "mastodon"}
     assert rows == [
         {**common, "method": "POST", "path": "/mastodon/api/v1/statuses", "status": 200, "operation": "publish"},

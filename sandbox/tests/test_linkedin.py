@@ -59,11 +59,11 @@ class Member:
     def post(self, **changes: Any) -> requests.Response:
         return self.call("POST", "/rest/posts", json=self.body(**changes))
 
-    def upload(self, data: bytes = PNG) -> str:
+    def upload(self, data: bytes = PNG, kind: str = "image") -> str:
         wanted = {"initializeUploadRequest": {"owner": self.urn}}
-        told = self.call("POST", "/rest/images?action=initializeUpload", json=wanted).json()["value"]
+        told = self.call("POST", f"/rest/{kind}s?action=initializeUpload", json=wanted).json()["value"]
         assert self.http.put(told["uploadUrl"], data=data).status_code == 201
-        urn: str = told["image"]
+        urn: str = told[kind]
         return urn
 
 
@@ -150,6 +150,24 @@ def test_file_is_its_owners_and_judged(control: Control, ann: Member) -> None:
         assert (code_of(refused), urn in refused.json()["message"]) == ((422, "INVALID_VALUE"), True)
     assert ann.post(content={"media": {"id": picture, "altText": "A dot"}}).status_code == 201
     assert [post["media"][0]["alt_text"] for post in control.posts()] == ["A dot"]
+
+
+@pytest.mark.parametrize(
+    ("data", "title", "status"),
+    [
+        (b"%PDF-1.7\n" + b"<< /Type /Page >>\n" * 300, "A", 201),
+        (b"%PDF-1.7\n" + b"<< /Type /Page >>\n" * 301, "A", 422),
+        (b"%PDF-1.7\n<< /Type /Page >>\n", None, 400),
+        (PNG, "A", 422),
+    ],
+)
+def test_document_is_a_pdf_of_so_many_pages_and_has_a_title(
+    control: Control, ann: Member, data: bytes, title: str | None, status: int
+) -> None:
+    control.put("instance", platform="linkedin", processing_ms=0)
+    media = {"id": ann.upload(data, "document"), **({"title": title} if title else {})}
+
+    assert ann.post(content={"media": media}).status_code == status
 
 
 def test_parts_of_a_video_are_those_that_were_named_in_their_order(control: Control, ann: Member) -> None:

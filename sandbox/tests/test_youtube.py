@@ -138,7 +138,9 @@ def test_video_is_seen_by_its_privacy_and_only_its_owner_changes_it(control: Con
         ("GET", "youtube/v3/playlistItems", {"part": "id", "playlistId": "PL1"}, (404, "playlistNotFound")),
         ("GET", "youtube/v3/commentThreads", {"part": "id", "videoId": "a"}, (404, "videoNotFound")),
         ("DELETE", "youtube/v3/comments", {"id": "a"}, (404, "commentNotFound")),
-        ("GET", "youtube/v3/captions", {"part": "id"}, (404, "notFound")),
+        ("GET", "youtube/v3/captions", {"part": "id"}, (404, "videoNotFound")),
+        ("GET", "youtube/v3/captions/1", {}, (404, "captionNotFound")),
+        ("GET", "youtube/v3/liveBroadcasts", {"part": "id"}, (404, "notFound")),
         ("POST", UPLOAD, {"part": "snippet", "uploadType": "multipart"}, (400, "invalidUploadType")),
     ],
 )
@@ -210,3 +212,65 @@ def test_refresh_token_stays_the_same_until_all_is_revoked(channel: Channel) -> 
         (False, 3599, "Bearer")
     ] * 2
     assert (revoked.status_code, dead.status_code, dead.json()["error"]) == (200, 400, "invalid_grant")
+
+
+CAPTIONS = "upload/youtube/v3/captions"
+SAID = {"language": "en", "name": ""}
+
+
+def begin_captions(channel: Channel, video_id: str, **snippet: Any) -> requests.Response:
+    told = {"snippet": {"videoId": video_id, **SAID, **snippet}}
+    return channel.call("POST", CAPTIONS, params={"uploadType": "resumable", "part": "snippet"}, json=told)
+
+
+def test_video_has_captions_of_a_language_and_name_once(channel: Channel) -> None:
+    video_id, data = channel.upload(), b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
+
+    opened = [begin_captions(channel, video_id).headers["location"] for _ in range(2)]
+    made, twice = (channel.call("PUT", session, data=data) for session in opened)
+    again = begin_captions(channel, video_id)
+    other = begin_captions(channel, video_id, name="for the deaf")
+
+    assert (made.status_code, made.json()["snippet"]["status"]) == (200, "serving")
+    assert [one.json()["error"]["errors"][0]["reason"] for one in (twice, again)] == ["captionExists"] * 2
+    assert (twice.status_code, again.status_code, other.status_code) == (409, 409, 200)
+    [track] = channel.call("GET", "youtube/v3/captions", params={"part": "snippet", "videoId": video_id}).json()[
+        "items"
+    ]
+    assert track["id"] == made.json()["id"]
+    assert channel.call("GET", f"youtube/v3/captions/{track['id']}").content == data
+
+
+@pytest.mark.parametrize(
+    ("snippet", "refusal"),
+    [
+        ({"language": "?"}, (400, "invalidMetadata")),
+        ({"trackKind": "standard"}, (400, "invalidMetadata")),
+        ({"name": "x" * 151}, (400, "nameTooLong")),
+        ({"videoId": "AAAAAAAAAAA"}, (404, "videoNotFound")),
+    ],
+)
+def test_captions_that_make_no_sense_are_refused(
+    channel: Channel, snippet: dict[str, str], refusal: tuple[int, str]
+) -> None:
+    answer = begin_captions(channel, channel.upload(), **snippet)
+
+    assert (answer.status_code, answer.json()["error"]["errors"][0]["reason"]) == refusal
+
+
+def test_captions_cost_four_hundred_units(control: Control, channel: Channel) -> None:
+    video_id = channel.upload()
+    control.put("instance", platform="youtube", daily_units=800)
+
+    answers = [begin_captions(channel, video_id, name=str(number)).status_code for number in range(2)]
+    spent = channel.reason("POST", CAPTIONS, params={"uploadType": "resumable", "part": "snippet"})
+
+    assert (answers, spent) == ([200, 200], (403, "quotaExceeded"))
+
+
+def test_text_that_is_none_is_no_caption(channel: Channel) -> None:
+    session = begin_captions(channel, channel.upload()).headers["location"]
+
+    answer = channel.call("PUT", session, data=b"hello")
+
+    assert (answer.status_code, answer.json()["error"]["errors"][0]["reason"]) == (400, "contentRequired")

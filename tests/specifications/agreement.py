@@ -31,7 +31,7 @@ TYPES = {Text: "string", Whole: "integer", Flag: "boolean", Items: "array", Fiel
 
 
 def openapi_differences(table: Mapping[str, Call], described: Schema, *, version: int, is_newest: bool) -> list[str]:
-    """In what a table differs from an OpenAPI description; answers are those of the newest version."""
+    """In what a table differs from an OpenAPI description; answers and bounds of paths are those of the newest one."""
     found: list[str] = []
     for name, call in table.items():
         method, _, path = name.partition(" ")
@@ -51,7 +51,9 @@ def _in_operation(call: Call, operation: Schema, described: Schema, version: int
         ("path", Fields(call.path, frozenset(call.path))),
         ("query", call.versions[version] if call.versions else call.query),
     ):
-        yield from _differences(shape, _parameters(described, operation, place), "", resolve, place)
+        for difference in _differences(shape, _parameters(described, operation, place), "", resolve, place):
+            if is_newest or place != "path" or " has the bounds " not in difference:
+                yield difference
     headers = _parameters(described, operation, "header")["properties"]
     yield from (f"header {name}: is not described" for name in call.headers if name not in headers)
     yield from _in_request_body(call, operation, described, resolve)

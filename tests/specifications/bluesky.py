@@ -53,9 +53,11 @@ PICTURE = Blob(("image/*",), most=2_000_000)
 IMAGES = fields({"images!": Items(fields({"image!": PICTURE, "alt!": TEXT, "aspectRatio": ASPECT}), most=4)})
 GALLERY_ITEM = fields({"image!": PICTURE, "alt!": TEXT, "aspectRatio!": ASPECT})
 GALLERY = fields({"items!": Items(Union({"app.bsky.embed.gallery#image": GALLERY_ITEM}), most=20)})
+CAPTIONS = Items(fields({"lang!": LANGUAGE, "file!": Blob(("text/vtt",), most=20_000)}), most=20)
 VIDEO = fields(
     {
         "video!": Blob(("video/mp4",), most=300_000_000),
+        "captions": CAPTIONS,
         "alt": TEXT,
         "aspectRatio": ASPECT,
         "presentation": one_of("default", "gif"),

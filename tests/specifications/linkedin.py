@@ -30,6 +30,7 @@ POSTS = Text(pattern=r"^List\(urn:li:(share|ugcPost):[0-9]+(,urn:li:(share|ugcPo
 NUMBERS = Text(pattern=r"^List\([0-9]+(,[0-9]+)*\)$")
 ENTITY = Text(pattern=r"^\((share:urn:li:share|ugc:urn:li:ugcPost):[0-9]+\)$")
 IMAGE, VIDEO = Text(pattern=r"^urn:li:image:"), Text(pattern=r"^urn:li:video:")
+DOCUMENT = Text(pattern=r"^urn:li:document:")
 # What is special in the little text format is escaped, or part of a mention or a hashtag.
 LITTLE_TEXT = Text(
     pattern=r"^([^\\|{}@\[\]()<>#*_~]|\\[\\|{}@\[\]()<>#*_~]|\{hashtag\|\\#\|\w+\}"
@@ -57,6 +58,7 @@ CONTENT = Either(
     (
         fields({"media!": _IMAGE_OF}),
         fields({"media!": fields({"id!": VIDEO, "title": TEXT})}),
+        fields({"media!": fields({"id!": DOCUMENT, "title!": Text(least=1)})}),
         fields({"multiImage!": fields({"images!": Items(_IMAGE_OF, least=2, most=20)})}),
         fields({"article!": _ARTICLE}),
         fields({"poll!": _POLL}),
@@ -83,7 +85,7 @@ NEW_POST = fields(
 NEW_COMMENT = fields({"actor!": AUTHOR, "object!": POST, "message!": fields({"text!": Text(least=1, most=1250)})})
 _OWNER = {"owner!": AUTHOR}
 _VIDEO = {"fileSizeBytes!": Whole(1, 500_000_000), "uploadCaptions!": FLAG, "uploadThumbnail!": FLAG}
-BEGIN_IMAGE = fields({"initializeUploadRequest!": fields(_OWNER)})
+BEGIN_WHOLE = fields({"initializeUploadRequest!": fields(_OWNER)})
 BEGIN_VIDEO = fields({"initializeUploadRequest!": fields(_OWNER | _VIDEO)})
 _PARTS = fields({"video!": VIDEO, "uploadToken!": TEXT, "uploadedPartIds!": Items(TEXT, least=1)})
 END_VIDEO = fields({"finalizeUploadRequest!": _PARTS})
@@ -168,13 +170,16 @@ CALLS = {
         headers=HEADERS,
         refusals=REFUSALS,
     ),
-    # …/marketing/community-management/shares/images-api and …/videos-api
-    "POST /rest/images": Call(
-        query=fields({"action!": one_of("initializeUpload")}),
-        headers=HEADERS,
-        body={JSON: BEGIN_IMAGE},
-        refusals=REFUSALS,
-    ),
+    # …/marketing/community-management/shares/images-api, …/documents-api and …/videos-api
+    **{
+        f"POST /rest/{kind}": Call(
+            query=fields({"action!": one_of("initializeUpload")}),
+            headers=HEADERS,
+            body={JSON: BEGIN_WHOLE},
+            refusals=REFUSALS,
+        )
+        for kind in ("images", "documents")
+    },
     "POST /rest/videos": Call(
         query=fields({"action!": one_of("initializeUpload", "finalizeUpload")}),
         headers=HEADERS,
@@ -182,6 +187,7 @@ CALLS = {
         refusals=REFUSALS,
     ),
     "GET /rest/images/{urn}": Call(path={"urn": IMAGE}, headers=HEADERS, refusals=REFUSALS),
+    "GET /rest/documents/{urn}": Call(path={"urn": DOCUMENT}, headers=HEADERS, refusals=REFUSALS),
     "GET /rest/videos/{urn}": Call(path={"urn": VIDEO}, headers=HEADERS, refusals=REFUSALS),
     "PUT /dms-uploads/{key}/{part}": Call(
         path={"key": TEXT, "part": TEXT}, headers=HEADERS, body={"*/*": FILE}, refusals=REFUSALS

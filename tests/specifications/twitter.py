@@ -56,6 +56,23 @@ NEW_POST = fields(
         "media": fields({"media_ids!": Items(ID, least=1, most=4)}),
     }
 )
+_BLOCK = fields(
+    {
+        "text!": TEXT,
+        "type!": some_of(
+            "unstyled", "header-one", "header-two", "unordered-list-item", "ordered-list-item", "blockquote"
+        ),
+    }
+)
+# Of what an entity is only so much stands here: we send none.
+ENTITY = fields({"key!": TEXT, "value!": ANYTHING})
+ARTICLE = fields(
+    {
+        "title!": Text(least=1),
+        "content_state!": fields({"blocks!": Items(_BLOCK), "entities!": Items(ENTITY)}),
+        "cover_media": fields({"media_id!": TEXT, "media_category!": TEXT}),
+    }
+)
 UPLOAD = fields({"media!": FILE, "media_category!": some_of("tweet_image")})
 INITIALIZE = fields(
     {
@@ -235,6 +252,14 @@ CALLS = {
         body={JSON: NEW_POST},
         answers={201: answer(fields({"id!": ID, "text!": TEXT, "edit_history_post_ids": Items(TEXT)}))},
         scopes=WRITING,
+    ),
+    "POST /2/articles/draft": Call(
+        body={JSON: ARTICLE},
+        answers={201: answer(fields({"id!": ID, "title!": TEXT}))},
+        scopes=frozenset({"tweet.write"}),
+    ),
+    "POST /2/articles/{article_id}/publish": Call(
+        path={"article_id": ID}, answers={200: answer(fields({"post_id!": TEXT}))}, scopes=frozenset({"tweet.write"})
     ),
     "DELETE /2/tweets/{id}": Call(path={"id": ID}, answers={200: answer(fields({"deleted!": FLAG}))}, scopes=WRITING),
     "GET /2/tweets/{id}": Call(path={"id": ID}, answers={200: answer(POST, includes=INCLUDES)}, scopes=READING),

@@ -53,6 +53,7 @@ STATUS = fields(
         "publicStatsViewable": FLAG,
     }
 )
+CAPTIONS = fields({"videoId!": VIDEO_ID, "language!": TEXT, "name!": Text(most=150)})
 PLACEMENT = fields({"hasPaidProductPlacement!": FLAG})
 _RESOURCE = {"snippet!": SNIPPET, "status!": STATUS, "paidProductPlacementDetails": PLACEMENT}
 READ_STATUS = fields(
@@ -173,6 +174,19 @@ CALLS = {
         refusals=REFUSALS,
         scopes=FORCE_SSL,
     ),
+    "POST /upload/youtube/v3/captions": Call(
+        query=fields({"uploadType!": one_of("resumable"), "part!": PART}),
+        headers={"X-Upload-Content-Type": TEXT, "X-Upload-Content-Length": TEXT},
+        body={JSON: fields({"snippet!": CAPTIONS})},
+        refusals=REFUSALS | {409},
+        scopes=FORCE_SSL,
+    ),
+    "PUT /upload/youtube/v3/captions": Call(
+        query=fields({"uploadType!": one_of("resumable"), "upload_id!": TEXT}),
+        body={"*/*": Binary(("application/x-subrip", "text/vtt"))},
+        answers={200: fields({"id!": TEXT}, is_part=True)},
+        beyond=RESUMABLE,
+    ),
     "PUT /youtube/v3/videos": Call(
         query=fields({"part!": PART}),
         body={JSON: fields(_RESOURCE | {"id!": VIDEO_ID})},
@@ -233,6 +247,7 @@ CALLS = {
 METHODS = {
     "GET /youtube/v3/channels": "channels.list",
     "POST /upload/youtube/v3/videos": "videos.insert",
+    "POST /upload/youtube/v3/captions": "captions.insert",
     "POST /upload/youtube/v3/thumbnails/set": "thumbnails.set",
     "PUT /youtube/v3/videos": "videos.update",
     "GET /youtube/v3/videos": "videos.list",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from integrations.capabilities import Capabilities, MetricsRule, RateRule, Source, TextLimit
 from integrations.platforms.bluesky.addresses import LIST_ADDRESS, POST_ADDRESS
-from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
+from integrations.protocols.captions import MOST, caption_option
+from mastablasta.core.media_rules import CaptionRule, ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
 POST = Source("https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/post.json", READ)
@@ -36,6 +37,7 @@ IMAGE_SIDE = 4_000  # of the official client
 VIDEO_BYTES = 100_000_000  # the lexicon's is 300,000,000; so much goes up in one call
 VIDEO_S = 180.0  # what the video service has taken since 2025; it may take more by now
 MP4 = ("video/mp4",)
+CAPTIONS_BYTES = 20_000
 
 # Of cards the lexicon bounds the picture alone; clients cut longer words off.
 MAX_LINK, MAX_LINK_TITLE, MAX_LINK_DESCRIPTION = 2_000, 300, 1_000
@@ -50,6 +52,8 @@ MEDIA = MediaRule(
     # A picture that moves stands still as an image: it goes as a video that is shown as a GIF.
     animations=ImageRule(MP4, VIDEO_BYTES),
     videos=VideoRule(MP4, VIDEO_BYTES, max_duration_s=VIDEO_S),
+    captions=CaptionRule(("text/vtt",), CAPTIONS_BYTES),
+    max_captions=MOST,
     max_images=MAX_IN_GALLERY,
     alt_text_limit=MAX_ALT,
 )
@@ -98,6 +102,7 @@ CAPABILITIES = Capabilities(
                 "maxLength": MAX_LINK,
                 "description": "The address of the card's picture, where none is among the media.",
             },
+            "captions": caption_option("lang"),
             "threadgate": {
                 "type": "array",
                 "maxItems": MAX_GATE_RULES,

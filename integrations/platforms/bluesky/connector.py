@@ -39,6 +39,7 @@ from integrations.platforms.bluesky.media import PostMedia, embed_of, within
 from integrations.platforms.bluesky.quotes import has_quote, with_quote
 from integrations.platforms.bluesky.rules import post_problems
 from integrations.platforms.bluesky.text import facets, graphemes, has_mentions
+from integrations.protocols.captions import captions_of
 from integrations.protocols.uploads import Kept
 from integrations.protocols.values import object_in, text_in
 from integrations.validation import general_problems
@@ -163,7 +164,10 @@ class BlueskyConnector(Connector):
         card = card_embed(self.http, step, progress, blobs[0] if blobs else None) if has_card(step) else None
         if card:
             return card
-        return embed_of(step.part.media, blobs) if blobs else None
+        if not blobs:
+            return None
+        said = [said for _, said in captions_of(step.content, len(step.sent))]
+        return embed_of(step.part.media, blobs, said)
 
     def _put(self, step: Step, record: Mapping[str, Any]) -> Published:
         key = record_key(step.key)

@@ -1,4 +1,5 @@
-"""The files of a post on their way into the repository: pictures as they are, videos through the video service.
+"""The files of a post on their way into the repository: pictures and captions as they are, videos through the video
+service.
 
 Nothing of it is visible before a record refers to it, and the same bytes have the same name: sent twice is sent once.
 Sources: https://atproto.com/specs/blob, https://docs.bsky.app/docs/tutorials/video, and the lexicons of app.bsky.embed
@@ -51,7 +52,7 @@ class PostMedia(Uploads):
         self.video_address, self.video_did = video_service_of(target.base_url, self.did)
 
     def send(self, position: int, use: MediaUse) -> Pending | None:
-        if len(self.media) > 1 and any(map(is_video, self.media)):
+        if sum(one.role == "content" for one in self.media) > 1 and any(map(is_video, self.media)):
             sentence = "Bluesky takes one video in a post, or pictures; leave the others out."
             raise Rejected(sentence, code="too_many_media")
         try:
@@ -172,17 +173,26 @@ def is_video(use: MediaUse) -> bool:
     return use.mime_type.startswith("video/")
 
 
-def embed_of(media: Sequence[MediaUse], blobs: Sequence[Kept]) -> dict[str, Any]:
-    """What a post's record shows: one video, or pictures. Source: lexicons/app/bsky/embed (read 2026-11-23)."""
-    first = media[0]
+def embed_of(
+    media: Sequence[MediaUse], blobs: Sequence[Kept], captions: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """What a post's record shows: one video with its captions, or pictures. `captions`: what the option says of each.
+
+    Source: lexicons/app/bsky/embed (read 2026-11-23).
+    """
+    sent = list(zip(media, blobs, strict=True))
+    first, blob = next(one for one in sent if one[0].role == "content")
     if is_video(first):
-        embed: dict[str, Any] = {"$type": "app.bsky.embed.video", "video": blobs[0], **_aspect(first)}
+        embed: dict[str, Any] = {"$type": "app.bsky.embed.video", "video": blob, **_aspect(first)}
+        files = [blob for use, blob in sent if use.role == "captions"]
+        if told := [{"lang": said["lang"], "file": file} for file, said in zip(files, captions, strict=False)]:
+            embed["captions"] = told
         if first.alt_text:
             embed["alt"] = first.alt_text
         if first.kind == "animation":
             embed["presentation"] = "gif"
         return embed
-    items = [{"image": blob, "alt": use.alt_text, **_aspect(use)} for use, blob in zip(media, blobs, strict=True)]
+    items = [{"image": blob, "alt": use.alt_text, **_aspect(use)} for use, blob in sent]
     if len(items) <= MAX_IN_IMAGES:
         return {"$type": "app.bsky.embed.images", "images": items}
     kind = "app.bsky.embed.gallery"

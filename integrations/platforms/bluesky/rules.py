@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from integrations.contract import Content
+from integrations.protocols.captions import caption_problems
 from mastablasta.core.errors import FieldProblem
 
 ABOUT_LINK = ("link_title", "link_description", "link_image")
@@ -12,6 +13,7 @@ ABOUT_LINK = ("link_title", "link_description", "link_image")
 
 def post_problems(content: Content) -> Iterator[FieldProblem]:
     """What is wrong with a post as a whole."""
+    yield from caption_problems(content, slug="bluesky", where="Bluesky")
     options, media = content.options, content.parts[0].media
     if not options.get("link"):
         if any(options.get(name) for name in ABOUT_LINK):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from integrations.capabilities import LONGEST_HOLD_S, ApiVersion, Capabilities, MetricsRule, RateRule, Source, TextLimit
 from integrations.platforms.linkedin.addresses import LAST_DAY, VERSION
-from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
+from mastablasta.core.media_rules import DocumentRule, ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
 _DOCS = "https://learn.microsoft.com/en-us/linkedin"
@@ -13,6 +13,7 @@ POSTS = Source(f"{_SHARES}/posts-api", READ)
 IMAGES = Source(f"{_SHARES}/images-api", READ)
 MULTI_IMAGE = Source(f"{_SHARES}/multiimage-post-api", READ)
 VIDEOS = Source(f"{_SHARES}/videos-api", READ)
+DOCUMENTS = Source(f"{_SHARES}/documents-api", READ)
 POLLS = Source(f"{_SHARES}/poll-post-api", READ)
 COMMENTS = Source(f"{_SHARES}/comments-api", READ)
 LITTLE_TEXT = Source(f"{_SHARES}/little-text-format", READ)
@@ -41,6 +42,7 @@ POST_MEDIA = MediaRule(
         min_aspect=1 / 2.4,
         max_aspect=2.4,
     ),
+    documents=DocumentRule(("application/pdf",), max_bytes=100_000_000, max_pages=300),
     max_images=20,
     alt_text_limit=ALT_TEXT,
 )
@@ -76,7 +78,11 @@ CAPABILITIES = Capabilities(
             },
             "link_title": {"type": "string", "maxLength": 400, "description": "The title of the card."},
             "link_description": {"type": "string", "maxLength": 4000, "description": "The words below the title."},
-            "title": {"type": "string", "maxLength": 400, "description": "The title of a video."},
+            "title": {
+                "type": "string",
+                "maxLength": 400,
+                "description": "The title of a video or document, which needs one.",
+            },
             "poll_question": {
                 "type": "string",
                 "maxLength": MAX_QUESTION,
@@ -85,6 +91,7 @@ CAPABILITIES = Capabilities(
             "poll_options": {
                 "type": "array",
                 "items": {"type": "string", "maxLength": MAX_OPTION},
+                "minItems": MIN_OPTIONS,
                 "maxItems": MAX_OPTIONS,
                 "description": "Two to four answers.",
             },
@@ -108,6 +115,7 @@ CAPABILITIES = Capabilities(
         IMAGES,
         MULTI_IMAGE,
         VIDEOS,
+        DOCUMENTS,
         POLLS,
         COMMENTS,
         LITTLE_TEXT,

@@ -39,7 +39,7 @@ from integrations.platforms.linkedin.errors import (
     error_from,
 )
 from integrations.platforms.linkedin.reading import comment_says, comment_urn, made_at, own_comment, own_post, says
-from integrations.platforms.linkedin.rules import is_organisation, post_problems
+from integrations.platforms.linkedin.rules import TITLED, is_organisation, post_problems
 from integrations.platforms.linkedin.text import length_of, little_text
 from integrations.platforms.linkedin.uploads import PostMedia
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
@@ -313,7 +313,7 @@ def _body(step: Step, author: str, uploaded: Sequence[str]) -> dict[str, Any]:
 
 
 def _content(step: Step, uploaded: Sequence[str]) -> dict[str, Any]:
-    """What stands below the text: a card, a poll, a video, one picture or several."""
+    """What stands below the text: a card, a poll, a video, a document, one picture or several."""
     options, media = step.content.options, step.part.media
     if link := options.get("link"):
         told = {"title": options.get("link_title"), "description": options.get("link_description")}
@@ -324,7 +324,7 @@ def _content(step: Step, uploaded: Sequence[str]) -> dict[str, Any]:
         duration = options.get("poll_duration") or "THREE_DAYS"
         return {"poll": {"question": question, "options": answers, "settings": {"duration": duration}}}
     pictures = [
-        {"id": urn, **({"altText": use.alt_text} if use.alt_text and use.kind != "video" else {})}
+        {"id": urn, **({"altText": use.alt_text} if use.alt_text and use.kind not in TITLED else {})}
         for urn, use in zip(uploaded, media, strict=True)
     ]
     if len(pictures) > 1:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from integrations.contract import Content, Target
-from integrations.platforms.linkedin.capabilities import MIN_OPTIONS
 from integrations.platforms.linkedin.text import has_mention
+from integrations.protocols.polls import ANSWERS, poll_problems
 from mastablasta.core.errors import FieldProblem
 
 ORGANISATION = "urn:li:organization:"
-POLL = ("poll_question", "poll_options", "poll_duration")
+TITLED = frozenset({"video", "document"})  # what has a title there, and no alt text
 LINK = ("link", "link_title", "link_description")
 
 
@@ -37,28 +37,27 @@ def _of_link(content: Content) -> Iterator[FieldProblem]:
 
 
 def _of_poll(content: Content) -> Iterator[FieldProblem]:
+    """Beside what polls are everywhere: it has a question of its own, and no link."""
     options = content.options
-    given = [name for name in POLL if options.get(name)]
-    if not given:
+    yield from poll_problems(content, slug="linkedin", where="LinkedIn")
+    if not options.get(ANSWERS):
         return
-    asked = options.get("poll_options")
-    answers = asked if isinstance(asked, list) else []
     if not options.get("poll_question"):
         yield _option("poll_question", "required", "A poll asks something; write the question.")
-    if len(answers) < MIN_OPTIONS:
-        yield _option("poll_options", "too_few", f"A poll at LinkedIn has at least {MIN_OPTIONS} answers.")
-    elif len({str(one).strip() for one in answers} - {""}) < len(answers):
-        yield _option("poll_options", "duplicate_text", "Each answer of a poll says something of its own.")
-    if content.parts[0].media or any(options.get(name) for name in LINK):
-        yield _option("poll_question", "contradiction", "A poll at LinkedIn has neither files nor a link.")
+    if any(options.get(name) for name in LINK):
+        yield _option("poll_question", "contradiction", "A poll at LinkedIn has no link; leave one of them out.")
 
 
 def _of_the_rest(content: Content, target: Target | None) -> Iterator[FieldProblem]:
     options = content.options
     if options.get("visibility") == "CONNECTIONS" and is_organisation(target):
         yield _option("visibility", "contradiction", "An organisation has no connections; everybody sees its posts.")
-    if options.get("title") and not any(use.kind == "video" for use in content.parts[0].media):
-        yield _option("title", "contradiction", "LinkedIn shows a title with a video only; add one, or leave it out.")
+    kinds = {use.kind for use in content.parts[0].media}
+    if options.get("title") and not kinds & TITLED:
+        message = "LinkedIn shows a title with a video or document only; add one, or leave it out."
+        yield _option("title", "contradiction", message)
+    if "document" in kinds and not str(options.get("title") or "").strip():
+        yield _option("title", "title_required", "LinkedIn shows a document under its title; give one.")
     for part in content.parts:
         if part.kind == "comment" and has_mention(part.text):
             yield FieldProblem(

@@ -1,7 +1,7 @@
-"""Files on their way to LinkedIn: pictures in one call each, a video in the parts that LinkedIn names.
+"""Files on their way to LinkedIn: pictures and documents in one call each, a video in the parts that LinkedIn names.
 
 Nothing of it is visible. Sources: https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares/
-images-api and …/shares/videos-api (read 2026-11-23).
+images-api, …/shares/documents-api and …/shares/videos-api (read 2026-11-23).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class PostMedia(Uploads):
 
     def send(self, position: int, use: MediaUse) -> None:
         if use.kind != "video":
-            self._send_picture(position, use)
+            self._send_whole(position, use)
         elif position not in self.kept:
             self._begin_video(position, use)
         elif len(self.kept[position]["etags"]) < len(self.kept[position]["parts"]):
@@ -52,7 +52,7 @@ class PostMedia(Uploads):
             self._finalize(position)
 
     def poll(self, position: int, use: MediaUse) -> Pending | None:
-        """Wait until LinkedIn has finished with the file. It tells that to few accounts of pictures: then a while."""
+        """Wait until LinkedIn has finished with the file. Of all but videos most accounts are told nothing: a while."""
         kept = self.kept[position]
         if kept.get("ready"):
             return None
@@ -67,11 +67,12 @@ class PostMedia(Uploads):
         self.keep(position, ready=True)
         return None
 
-    # --- pictures ---
+    # --- pictures and documents ---
 
-    def _send_picture(self, position: int, use: MediaUse) -> None:
-        answer, told = self._initialize("images", {})
-        urn = _named(answer, told, "image")
+    def _send_whole(self, position: int, use: MediaUse) -> None:
+        kind = _kind(use)
+        answer, told = self._initialize(kind, {})
+        urn = _named(answer, told, kind.removesuffix("s"))
         put = self._put(use.size, _named(answer, told, "uploadUrl"), file_of(use))
         if put.body:
             put.json()  # what came instead of nothing has to be LinkedIn's at least
@@ -141,7 +142,7 @@ class PostMedia(Uploads):
 
     def _status(self, use: MediaUse, urn: str) -> str:
         """How far LinkedIn is with a file; "" where the account is not told."""
-        return self._status_of("videos" if use.kind == "video" else "images", urn)
+        return self._status_of(_kind(use), urn)
 
     def _status_of(self, kind: str, urn: str) -> str:
         answer = self.http.get(f"/rest/{kind}/{escaped(urn)}")
@@ -154,6 +155,11 @@ class PostMedia(Uploads):
 
     def _failure(self, answer: Response) -> CallFailed:
         return error_from(answer, of_organisation=is_organisation(self.target))
+
+
+def _kind(use: MediaUse) -> str:
+    """What LinkedIn calls files of its kind, in the addresses of its API."""
+    return {"video": "videos", "document": "documents"}.get(use.kind, "images")
 
 
 def _named(answer: Response, told: Mapping[str, Any], name: str) -> str:

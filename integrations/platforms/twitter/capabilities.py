@@ -14,11 +14,13 @@ CREATE = Source("https://docs.x.com/x-api/posts/create-post", READ)
 RATES = Source("https://docs.x.com/x-api/fundamentals/rate-limits", READ)
 MEDIA = Source("https://docs.x.com/x-api/media/quickstart/best-practices", READ)
 METRICS = Source("https://docs.x.com/x-api/fundamentals/metrics", READ)
+ARTICLES = Source("https://docs.x.com/x-api/articles/introduction", READ)
 PRICING = Source("https://docs.x.com/x-api/getting-started/pricing", READ)
 
 MAX_WEIGHTED = 280
 MAX_SUBSCRIBED = 25_000
 DEFAULT_POLL_MINUTES = 1_440
+MAX_ARTICLE, MAX_ARTICLE_TITLE = 100_000, 200  # ours: X names no numbers
 MAX_CASHTAGS = 1  # but for Enterprise
 
 PRICES = Prices(Decimal("0.015"), Decimal("0.200"), Decimal("0.005"), PRICING)  # of 2026-08-13
@@ -60,10 +62,20 @@ POST_MEDIA = MediaRule(
     alt_text_limit=1000,
 )
 
+ARTICLE_MEDIA = MediaRule(
+    url=ARTICLES.url,
+    read=ARTICLES.read,
+    max_images=0,
+    max_animations=0,
+    max_videos=0,
+    alt_text_limit=1000,
+    covers=POST_MEDIA.images,
+)
+
 CAPABILITIES = Capabilities(
     slug="twitter",
     label="X",
-    post_types=("standard", "thread"),
+    post_types=("standard", "thread", "article"),
     text=TextLimit(limit=MAX_WEIGHTED, unit="weighted", source=COUNTING, is_stock=True),
     reconcile="best_effort",
     way="look_up",
@@ -110,6 +122,11 @@ CAPABILITIES = Capabilities(
                 "description": "Two to four answers to what the text asks; without media. Of a thread it goes with "
                 "the first post.",
             },
+            "title": {
+                "type": "string",
+                "maxLength": MAX_ARTICLE_TITLE,
+                "description": "The title of an article, which needs one.",
+            },
             "poll_duration_minutes": {
                 "type": "integer",
                 "minimum": 5,
@@ -126,7 +143,7 @@ CAPABILITIES = Capabilities(
         RateRule("lookup", limit=900, window_s=900, scope="account", source=RATES),
         RateRule("identity", limit=75, window_s=900, scope="account", source=RATES),
     ),
-    media={"standard": POST_MEDIA},
+    media={"standard": POST_MEDIA, "article": ARTICLE_MEDIA},
     metrics=MetricsRule(
         batch=100,
         budget=RateRule("metrics", limit=300, window_s=900, scope="account", source=RATES),  # of 5,000
@@ -134,5 +151,5 @@ CAPABILITIES = Capabilities(
         is_paid=True,
     ),
     prices=PRICES,
-    sources=(COUNTING, LONG_POSTS, CREATE, MEDIA, RATES, METRICS, PRICING),
+    sources=(COUNTING, LONG_POSTS, CREATE, MEDIA, ARTICLES, RATES, METRICS, PRICING),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -28,9 +28,11 @@ from integrations.contract import (
 from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.twitter import metrics
 from integrations.platforms.twitter.addresses import post_id_of, post_url
+from integrations.platforms.twitter.articles import POST_TYPE, draft_of, is_article, is_post_of
 from integrations.platforms.twitter.capabilities import (
     CAPABILITIES,
     DEFAULT_POLL_MINUTES,
+    MAX_ARTICLE,
     MAX_SUBSCRIBED,
     MAX_WEIGHTED,
     PRICES,
@@ -88,15 +90,25 @@ class TwitterConnector(Connector):
 
     @classmethod
     def measure(cls, content: Content, index: int, target: Target | None) -> Measure:
-        """Weighted characters; an account with a paid subscription may write long posts."""
+        """Weighted characters; an account with a paid subscription may write long posts. Of an article, characters."""
         subscription = str(target.facts.get("subscription_type") or "None") if target else "None"
+        if content.post_type == POST_TYPE and index == 0:
+            return Measure(len(content.parts[0].text), MAX_ARTICLE)
         limit = MAX_WEIGHTED if subscription == "None" else MAX_SUBSCRIBED
         return Measure(weighted_length(content.parts[index].text), limit)
 
     @classmethod
+    def is_one_step(cls, content: Content) -> bool:
+        """An article is drafted before it is published."""
+        return super().is_one_step(content) and content.post_type != POST_TYPE
+
+    @classmethod
     def estimated_cost(cls, content: Content) -> Decimal:
-        """A post for each part, dearer with a link, and the alt texts."""
-        prices = (PRICES.post_with_link if find_links(part.text) else PRICES.post for part in content.parts)
+        """A post for each part, dearer with a link, and the alt texts. An article counts as a post."""
+        has_link = [bool(find_links(part.text)) for part in content.parts]
+        if content.post_type == POST_TYPE:
+            has_link[0] = False
+        prices = (PRICES.post_with_link if one else PRICES.post for one in has_link)
         described = sum(bool(use.alt_text) for part in content.parts for use in part.media)
         return sum(prices, Decimal()) + PRICES.alt_text * described
 
@@ -110,6 +122,8 @@ class TwitterConnector(Connector):
         media = PostMedia(self.http, self.target, step.part.media, progress)
         if waits := media.go_on():
             return waits
+        if is_article(step):
+            return self._publish_article(step, progress)
         body = _body(step, ids_in(progress.data))
         if quoted := self._quoted(step):
             body["quote_tweet_id"] = quoted
@@ -138,7 +152,7 @@ class TwitterConnector(Connector):
         maybe_out_since = min(since, datetime.fromisoformat(noted)) if noted else since
         page = partial(self._page, since=maybe_out_since)
         posts = own_posts(page, since=maybe_out_since, known=known, most_pages=MOST_PAGES)
-        looked = posts if isinstance(posts, CannotTell) else self._look_for(step, ids_in(progress.data), posts)
+        looked = posts if isinstance(posts, CannotTell) else self._look_for(step, progress, posts)
         if not isinstance(looked, Absent):
             return looked
         if progress.data.get(REFUSED_AS_DUPLICATE):
@@ -165,6 +179,22 @@ class TwitterConnector(Connector):
     def fetch_account_metrics(self) -> AccountMetrics:
         return metrics.fetch_account(self.http)
 
+    def _publish_article(self, step: Step, progress: Progress) -> Published:
+        """Make its draft, unless it is there, and publish that. X publishes a draft once: where it refuses to, after a
+        call that may have got through, that is the hint that it did.
+        """
+        article_id = draft_of(self.http, step, progress, ids_in(progress.data))
+        answer = self.http.post(f"/2/articles/{article_id}/publish", visible=True)
+        remote_id = text_in(object_in(answer.json(), "data"), "post_id") if answer.is_ok else ""
+        if remote_id:
+            return Published(remote_id, self._url(remote_id), rests_until=rests_until(answer))
+        failure = error_in(answer) if answer.is_ok else error_from(answer)
+        if isinstance(failure, Rejected) and MAYBE_OUT_SINCE in progress.data:
+            progress.save(**{REFUSED_AS_DUPLICATE: True})
+            sentence = "X does not publish the article again: what was sent before seems to have got through."
+            raise OutcomeUnknown(sentence, code=DUPLICATE, http_status=failure.http_status)
+        raise failure
+
     def _in_view_of_doubt(self, failure: CallFailed, progress: Progress) -> CallFailed:
         """A duplicate of something that we may have sent ourselves is not a refusal, but to be looked for."""
         if failure.code not in {DUPLICATE, MEDIA_IDS} or MAYBE_OUT_SINCE not in progress.data:
@@ -174,13 +204,16 @@ class TwitterConnector(Connector):
         sentence = f"X {what}: what was sent before seems to have got through."
         return OutcomeUnknown(sentence, code=failure.code, http_status=failure.http_status)
 
-    def _look_for(self, step: Step, uploaded: Collection[str], posts: Sequence[OwnPost]) -> Found | Absent:
-        """Of posts that are alike, the one with the files that we uploaded.
+    def _look_for(self, step: Step, progress: Progress, posts: Sequence[OwnPost]) -> Found | Absent:
+        """Of posts that are alike, the one with the files that we uploaded; of an article, the one that leads to it.
 
         Raises Unavailable when one without text has others: X keeps the ids of uploads, but does not promise it, and
         no text tells them apart.
         """
-        quoted = self._quoted(step)
+        if is_article(step):
+            of_article = first_match(posts, lambda post: is_post_of(post, progress.data))
+            return of_article.found if of_article else Absent()
+        quoted, uploaded = self._quoted(step), ids_in(progress.data)
         in_place = [post for post in posts if is_in_place(post, step)]
         found = first_match(
             in_place, lambda post: has_upload(post, uploaded), lambda post: is_made_of(post, step.part, quoted)

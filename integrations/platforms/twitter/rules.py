@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from integrations.contract import Content, Target
 from integrations.platforms.twitter.addresses import API, post_id_of
+from integrations.platforms.twitter.articles import article_problems
 from integrations.platforms.twitter.capabilities import MAX_CASHTAGS
 from integrations.platforms.twitter.text import cashtags, comparable, has_invalid_characters
 from integrations.protocols.polls import poll_problems
@@ -18,6 +19,7 @@ def post_problems(content: Content, target: Target | None) -> Iterator[FieldProb
     yield from _of_equal_parts(content)
     yield from poll_problems(content, slug="twitter", where="X")
     yield from _of_quote(content, target)
+    yield from article_problems(content)
     if content.options.get("share_with_followers") and not content.options.get("community_id"):
         yield _option("community_id", "required", "Only a post of a community is shared so; give the community's id.")
 

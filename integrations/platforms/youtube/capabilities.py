@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from integrations.capabilities import LONGEST_HOLD_S, Capabilities, MetricsRule, RateRule, Source, TextLimit
-from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule
+from integrations.protocols.captions import caption_option
+from mastablasta.core.media_rules import CaptionRule, ImageRule, MediaRule, VideoRule
 
 READ = "2026-11-23"
 VIDEOS = Source("https://developers.google.com/youtube/v3/docs/videos", READ)
 INSERT = Source("https://developers.google.com/youtube/v3/docs/videos/insert", READ)
 THUMBNAILS = Source("https://developers.google.com/youtube/v3/docs/thumbnails/set", READ)
+CAPTIONS = Source("https://developers.google.com/youtube/v3/docs/captions/insert", READ)
 COMMENTS = Source("https://developers.google.com/youtube/v3/docs/commentThreads/insert", READ)
 QUOTA = Source("https://developers.google.com/youtube/v3/determine_quota_cost", READ)
 STATISTICS = Source("https://developers.google.com/youtube/v3/docs/videos/batchGetStats", READ)
@@ -20,16 +22,19 @@ SHORTS = Source("https://support.google.com/youtube/answer/15424877", READ)
 MAX_TITLE = 100
 MAX_DESCRIPTION_BYTES = 5_000
 MAX_TAGS = 500
+MAX_CAPTIONS_NAME = 150
 MAX_COMMENT = 10_000  # ours: YouTube names no number
 LONGEST_S, LONGEST_UNVERIFIED_S = 43_200, 900
 LONGEST_SHORT_S = 180
 PEOPLE_AND_BLOGS = "22"  # which YouTube's own upload page begins with
 
 # Google counts by the day of the Pacific, for our project: 100 videos a day, and 10,000 units for nearly all the rest.
-# A video costs 50 to be shown, 50 for its thumbnail, 50 for its comment, and a unit each time that it is looked at.
+# A video costs 50 to be shown, 50 for its thumbnail, 50 for its comment, 400 for the captions of each language, and a
+# unit each time that it is looked at.
 DAY = RateRule("publish", limit=95, window_s=86_400, scope="app", source=QUOTA, resets_in="America/Los_Angeles")
 
 _THUMBNAIL = ImageRule(("image/jpeg", "image/png"), max_bytes=52_428_800)
+_CAPTIONS = CaptionRule(("application/x-subrip", "text/vtt"), max_bytes=104_857_600)
 FILM_MEDIA = MediaRule(
     url=LENGTHS.url,
     read=LENGTHS.read,
@@ -37,6 +42,7 @@ FILM_MEDIA = MediaRule(
     max_images=0,
     max_animations=0,
     covers=_THUMBNAIL,
+    captions=_CAPTIONS,
 )
 SHORT_MEDIA = MediaRule(
     url=SHORTS.url,
@@ -45,6 +51,7 @@ SHORT_MEDIA = MediaRule(
     max_images=0,
     max_animations=0,
     covers=_THUMBNAIL,
+    captions=_CAPTIONS,
 )
 
 
@@ -95,6 +102,14 @@ OPTIONS: dict[str, Any] = {
         "pattern": "[A-Za-z0-9_-]{2,64}",
         "description": "A playlist of the channel that the video is added to, by its id.",
     },
+    "captions": caption_option(
+        "language",
+        name={
+            "type": "string",
+            "maxLength": MAX_CAPTIONS_NAME,
+            "description": "What viewers read when they choose; left out: the language alone.",
+        },
+    ),
     "default_language": {"type": "string", "format": "bcp47", "description": "The language of title and text."},
     "default_audio_language": {"type": "string", "format": "bcp47", "description": "The language that is spoken."},
 }
@@ -118,5 +133,5 @@ CAPABILITIES = Capabilities(
         budget=RateRule("metrics", limit=100, window_s=86_400, scope="account", source=QUOTA),
         source=STATISTICS,
     ),
-    sources=(VIDEOS, INSERT, THUMBNAILS, COMMENTS, QUOTA, STATISTICS, LENGTHS, SHORTS),
+    sources=(VIDEOS, INSERT, THUMBNAILS, CAPTIONS, COMMENTS, QUOTA, STATISTICS, LENGTHS, SHORTS),
 )

@@ -18,6 +18,7 @@ from integrations.contract import (
     Content,
     Found,
     Measure,
+    MediaUse,
     Metrics,
     Pending,
     Progress,
@@ -25,10 +26,11 @@ from integrations.contract import (
     Step,
     Target,
 )
-from integrations.errors import OperatorProblem, Rejected
+from integrations.errors import CallFailed, OperatorProblem, OutcomeUnknown, Rejected
 from integrations.platforms.youtube import metrics
 from integrations.platforms.youtube.addresses import comment_url, video_url
 from integrations.platforms.youtube.capabilities import CAPABILITIES, LONGEST_UNVERIFIED_S, MAX_COMMENT
+from integrations.platforms.youtube.captions import add_captions
 from integrations.platforms.youtube.errors import NOT_FOUND, error_from
 from integrations.platforms.youtube.extras import add_to_playlist, set_thumbnail
 from integrations.platforms.youtube.reading import THREADS, has_text, own_comments, own_videos
@@ -46,6 +48,7 @@ from integrations.platforms.youtube.videos import (
     shown,
     title_of,
 )
+from integrations.protocols.captions import captions_of
 from integrations.protocols.lookback import OwnPost, first_match, own_posts
 from integrations.protocols.uploads import kept_in
 from integrations.protocols.values import id_in, object_in, text_in
@@ -54,11 +57,13 @@ from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import MediaRule
 
 MOST_PAGES = 20
+CAPTIONS_MISSING = "captions_missing"
 SKEW = timedelta(minutes=5)
 
 
 class YouTubeConnector(Connector):
-    """A video is uploaded as private, watched until people could see it, dressed, and then shown by one call.
+    """A video is uploaded as private, watched until people could see it, dressed, and then shown by one call; captions
+    come last.
 
     So nobody sees it half-made; what is lost on the way leaves nothing that people see; and since the video has its id
     before it is shown, showing it twice shows one video. The price: 50 units of the quota.
@@ -91,6 +96,11 @@ class YouTubeConnector(Connector):
         longest = min(rule.videos.max_duration_s or LONGEST_UNVERIFIED_S, LONGEST_UNVERIFIED_S)
         return replace(rule, videos=replace(rule.videos, max_duration_s=longest))
 
+    @classmethod
+    def reconcile_needs(cls, use: MediaUse) -> bool:
+        """A video that is out may lack its captions."""
+        return use.role == "captions"
+
     def publish(self, step: Step, *, progress: Progress) -> Published | Pending:
         """Make a video visible, or a comment below it."""
         if step.part.kind == "comment":
@@ -101,11 +111,18 @@ class YouTubeConnector(Connector):
         try:
             set_thumbnail(self.http, film.video_id, cover_of(step.part), progress)
             add_to_playlist(self.http, film.video_id, step.content.options.get("playlist_id"), progress)
-            return self._show(step, film.video_id)
+            published = self._show(step, film.video_id)
         except Rejected as refused:
             if refused.code != NOT_FOUND:
                 raise
             return film.upload_again(refused)
+        try:
+            self._add_captions(step, film.video_id, progress)
+        except CallFailed as failure:
+            # The video is out, which no other failure may deny; whoever looks it up adds the captions.
+            sentence = f"The video is out, but not yet its captions: {failure.message}"
+            raise OutcomeUnknown(sentence, code=CAPTIONS_MISSING, http_status=failure.http_status) from failure
+        return published
 
     def reconcile(
         self, step: Step, *, progress: Progress, since: datetime, known: frozenset[str]
@@ -114,8 +131,20 @@ class YouTubeConnector(Connector):
 
         A video that still says what its draft said was not shown, nor was one that is kept private against our will: to
         show it again does no harm. Where its id is not known, the channel's own videos are looked through for one with
-        its title and text.
+        its title and text. What is out gets the captions that it lacks; where YouTube takes none of them, a person has
+        to look.
         """
+        looked = self._looked_for(step, progress, since, known)
+        if isinstance(looked, Found) and step.part.kind != "comment":
+            try:
+                self._add_captions(step, looked.remote_id, progress)
+            except Rejected as refused:
+                return CannotTell(f"the video is out, but without its captions ({refused.message})")
+        return looked
+
+    def _looked_for(
+        self, step: Step, progress: Progress, since: datetime, known: frozenset[str]
+    ) -> Found | Absent | CannotTell:
         if step.part.kind == "comment":
             page = partial(own_comments, self.http, self.target, step.sent[0].remote_id)
             posts = own_posts(page, since=since, known=known, most_pages=MOST_PAGES)
@@ -174,6 +203,9 @@ class YouTubeConnector(Connector):
             )
             raise OperatorProblem(sentence, code="privacy_forced", http_status=answer.status)
         return Published(video_id, self._url(step, video_id))
+
+    def _add_captions(self, step: Step, video_id: str, progress: Progress) -> None:
+        add_captions(self.http, video_id, captions_of(step.content, len(step.sent)), progress)
 
     def _comment(self, step: Step) -> Published:
         """Source: https://developers.google.com/youtube/v3/docs/commentThreads/insert (read 2026-11-23)."""

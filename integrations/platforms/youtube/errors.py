@@ -18,6 +18,7 @@ from mastablasta.core.outbound import Response
 NOT_FOUND = "not_found"
 UPLOAD_GONE = "upload_gone"
 MEDIA_FAILED = "media_failed"
+CAPTIONS_THERE = "captions_there"
 CHANNEL_LIMIT = timedelta(hours=24)
 
 _TOKEN_REFUSED = ErrorRule(
@@ -47,6 +48,10 @@ _NOT_PERMITTED = ErrorRule(Rejected, "not_permitted", "YouTube does not permit t
 _NOT_FOUND = ErrorRule(Rejected, NOT_FOUND, "YouTube does not have it: {said}")
 _NO_PLAYLIST = ErrorRule(Rejected, "playlist_refused", "YouTube does not add the video to this playlist: {said}")
 _COVER = ErrorRule(Rejected, "cover_refused", "YouTube does not take this thumbnail: {said}")
+_CAPTIONS = ErrorRule(Rejected, "captions_refused", "YouTube does not take these captions: {said}")
+_CAPTIONS_THERE = ErrorRule(
+    Rejected, CAPTIONS_THERE, "The video has captions of this language and name already: {said}"
+)
 _FILE = ErrorRule(Rejected, MEDIA_FAILED, "YouTube cannot use this file: {said}")
 _NO_COMMENTS = ErrorRule(Rejected, "reply_not_allowed", "YouTube takes no comment there: {said}")
 _COMMENT = ErrorRule(Rejected, "invalid_request", "YouTube refused the comment: {said}")
@@ -103,6 +108,11 @@ TABLE = ErrorTable(
         "playlistForbidden": _NO_PLAYLIST,
         "playlistItemsNotAccessible": _NO_PLAYLIST,
         "playlistContainsMaximumNumberOfVideos": _NO_PLAYLIST,
+        # --- its captions ---
+        "captionExists": _CAPTIONS_THERE,
+        "contentRequired": _CAPTIONS,
+        "nameTooLong": _CAPTIONS,
+        "invalidMetadata": _CAPTIONS,
         # --- a comment ---
         "commentsDisabled": _NO_COMMENTS,
         "ineligibleAccount": _NO_COMMENTS,

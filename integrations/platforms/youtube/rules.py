@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from integrations.contract import Content
 from integrations.platforms.youtube.capabilities import MAX_COMMENT, MAX_DESCRIPTION_BYTES, MAX_TAGS
 from integrations.platforms.youtube.videos import PRIVATE, privacy_of, title_of
+from integrations.protocols.captions import caption_problems
 from mastablasta.core.errors import FieldProblem
 
 _OPTION = "post_options.youtube"
@@ -14,8 +15,9 @@ _ANGLES = frozenset("<>")
 
 
 def post_problems(content: Content) -> list[FieldProblem]:
-    """What is wrong with a video, its texts and its first comment."""
-    return [*_in_title(content), *_in_texts(content), *_in_options(content), *_in_comment(content)]
+    """What is wrong with a video, its texts, its captions and its first comment."""
+    found = [*_in_title(content), *_in_texts(content), *_in_options(content), *_in_comment(content)]
+    return [*found, *caption_problems(content, slug="youtube", where="YouTube")]
 
 
 def _in_title(content: Content) -> Iterator[FieldProblem]:

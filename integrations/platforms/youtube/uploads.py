@@ -104,7 +104,7 @@ class Film(Uploads):
         )
         if not answer.is_ok:
             raise error_from(answer)
-        address = self._checked(answer)
+        address = session_address(self.http, answer)
         self.progress.save_secret(**{SESSION: address})
         self.keep(position, next=0, begun_at=datetime.now(UTC).isoformat())
         self._knows_what_arrived = True
@@ -152,14 +152,18 @@ class Film(Uploads):
     def _keep_video(self, position: int, video_id: str) -> None:
         self.keep(position, id=video_id, sent_at=datetime.now(UTC).isoformat())
 
-    def _checked(self, answer: Response) -> str:
-        """The address that a session has, which has to be one that the token may go to."""
-        parts, own = urlsplit(answer.headers.get("location", "")), urlsplit(self.http.base_url)
-        if not parts.netloc:
-            raise answer.in_doubt("names no address to upload to", code="no_id")
-        if f"{parts.scheme}://{parts.netloc}" not in {f"{own.scheme}://{own.netloc}", *UPLOADS}:
-            raise OperatorProblem("YouTube names a strange address to upload to.", code="strange_origin")
-        return parts.geturl()
+
+def session_address(http: Http, answer: Response) -> str:
+    """The address of a session that an answer has opened, which has to be one that the token may go to.
+
+    Raises Unavailable where it names none, OperatorProblem where it is another.
+    """
+    parts, own = urlsplit(answer.headers.get("location", "")), urlsplit(http.base_url)
+    if not parts.netloc:
+        raise answer.in_doubt("names no address to upload to", code="no_id")
+    if f"{parts.scheme}://{parts.netloc}" not in {f"{own.scheme}://{own.netloc}", *UPLOADS}:
+        raise OperatorProblem("YouTube names a strange address to upload to.", code="strange_origin")
+    return parts.geturl()
 
 
 def _refusal(answer: Response) -> CallFailed:

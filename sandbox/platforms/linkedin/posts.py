@@ -97,6 +97,8 @@ def carried(server: LinkedIn, author: str, content: Any, at_ms: int) -> tuple[tu
         case "media":
             check_fields(told, {"id"}, {"id", "altText", "title"})
             media = with_alt_text(server, author, told, at_ms)
+            if media.kind == "document" and not str(told.get("title") or "").strip():
+                raise invalid("MISSING_FIELD", "/content/media/title :: a document has one", status=400)
             return (media,), media.kind
         case "multiImage":
             return several(server, author, told, at_ms), "images"

@@ -1,12 +1,13 @@
 """Files on their way to LinkedIn: an address each, a video in parts, and how far LinkedIn is with them.
 
-Sources: https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares/images-api and …/videos-api
-(read 2026-11-23).
+Sources: https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares/images-api, …/videos-api and
+…/documents-api (read 2026-11-23).
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from typing import Any
 
@@ -18,16 +19,24 @@ from sandbox.wire import Answer, Request
 
 MAX_PIXELS = 36_152_320
 MAX_VIDEO = 500_000_000
-TAKEN = {"image": {"image/jpeg", "image/png", "image/gif"}, "video": {"video/mp4"}}
+MAX_DOCUMENT, MAX_PAGES = 100_000_000, 300
+TAKEN = {
+    "image": {"image/jpeg", "image/png", "image/gif"},
+    "video": {"video/mp4"},
+    "document": {"application/pdf"},
+}
+PAGE = re.compile(rb"/Type\s*/Page\b")
 TOLD_TO = frozenset({"r_member_social", "r_organization_social", "w_organization_social"})
 
 
 @endpoint("POST", "/rest/images", Operation.OTHER)
-def begin_image(server: LinkedIn, request: Request, caller: Caller) -> dict[str, Any]:
-    session = begin(server, request, caller, "image", {"owner"})
+@endpoint("POST", "/rest/documents", Operation.OTHER)
+def begin_whole(server: LinkedIn, request: Request, caller: Caller) -> dict[str, Any]:
+    kind = "document" if request.path == "/rest/documents" else "image"
+    session = begin(server, request, caller, kind, {"owner"})
     url = f"{server.site.url}/dms-uploads/{session.key}/0"
     expires_ms = request.at_ms + server.options.upload_ttl_s * 1000
-    return {"value": {"uploadUrl": url, "image": session.urn, "uploadUrlExpiresAt": expires_ms}}
+    return {"value": {"uploadUrl": url, kind: session.urn, "uploadUrlExpiresAt": expires_ms}}
 
 
 @endpoint("POST", "/rest/videos", Operation.UPLOAD, can_process=True)
@@ -75,7 +84,10 @@ def put(server: LinkedIn, request: Request) -> Answer:
     if session is None or request.at_ms >= session.begun_ms + server.options.upload_ttl_s * 1000:
         raise refused(401, "UNAUTHORIZED", "The upload address is not good, or no longer")
     if not session.spans:
-        put_together(server, session, request.body, request.at_ms)
+        is_worked_on = session.urn.startswith("urn:li:document:")
+        put_together(
+            server, session, request.body, request.at_ms + (server.options.processing_ms if is_worked_on else 0)
+        )
         return Answer(201, b"")
     number = int(request.args["number"])
     first, last = session.spans[number]
@@ -110,6 +122,8 @@ def put_together(server: LinkedIn, session: UploadSession, data: bytes, ready_ms
     kind, wanted = kind_of(data), session.urn.split(":")[2]
     is_taken = kind is not None and kind.mime_type in TAKEN[wanted]
     is_small = kind is None or (kind.width or 0) * (kind.height or 0) < MAX_PIXELS
+    if wanted == "document":
+        is_small = len(data) <= MAX_DOCUMENT and len(PAGE.findall(data)) <= MAX_PAGES
     session.media = Media(
         id=session.urn,
         owner=session.person,
@@ -130,9 +144,10 @@ def put_together(server: LinkedIn, session: UploadSession, data: bytes, ready_ms
 
 @endpoint("GET", "/rest/images/{urn}", Operation.OTHER)
 @endpoint("GET", "/rest/videos/{urn}", Operation.OTHER)
+@endpoint("GET", "/rest/documents/{urn}", Operation.OTHER)
 def show(server: LinkedIn, request: Request, caller: Caller) -> dict[str, Any]:
-    """Say how far a file is; of a picture, to those only who may do more than post as themselves."""
-    if request.path.startswith("/rest/images/") and not TOLD_TO & set(caller.scopes):
+    """Say how far a file is; of all but videos, to those only who may do more than post as themselves."""
+    if not request.path.startswith("/rest/videos/") and not TOLD_TO & set(caller.scopes):
         raise refused(403, "ACCESS_DENIED", "Not enough permissions to access: GET", 100)
     session = server.uploads.get(request.args["urn"])
     if session is None:

@@ -15,7 +15,7 @@ from sandbox.platforms.twitter.limits import CREATE, rate_headers
 from sandbox.platforms.twitter.settings import OLD, SETTING_CHECKS, Settings
 from sandbox.platforms.twitter.uploads import UploadSession
 from sandbox.quotas import Meter, Quota, Reading
-from sandbox.records import App, Person, Post, Token
+from sandbox.records import App, Media, Person, Post, Token
 from sandbox.routing import Operation, Route, Routes
 from sandbox.wire import Answer, Header, Refused, Request, UnreadableBody, json_answer
 from sandbox.world import Site, Snowflakes
@@ -94,6 +94,17 @@ class Caller:
     scopes: tuple[str, ...]
 
 
+@dataclass(slots=True, eq=False)
+class Article:
+    """An article as it was drafted; `post_id` once it is published."""
+
+    id: str
+    owner: Person
+    body: dict[str, Any]
+    media: tuple[Media, ...] = ()
+    post_id: str = ""
+
+
 Handler = Callable[["Twitter", Request, Caller], Answer]
 
 
@@ -143,6 +154,7 @@ class Twitter(Platform):
         self.sent_ms: dict[tuple[str, str], int] = {}
         """(person's id, text as compared) -> when they last posted it."""
         self.uploads: dict[str, UploadSession] = {}
+        self.articles: dict[str, Article] = {}
         development_app(site, SCOPES)
 
     def _policy(self) -> Policy:

@@ -51,6 +51,7 @@ class Video:
     published_ms: int = 0
     draft_text: str = ""
     thumbnail: str = ""
+    captions: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def status(self) -> dict[str, Any]:
@@ -75,6 +76,15 @@ class Session:
     begun_ms: int
     data: bytearray = field(default_factory=bytearray)
     video_id: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class CaptionSession:
+    """Captions of a video that are to come."""
+
+    id: str
+    video_id: str
+    snippet: dict[str, Any]
 
 
 class GoogleOAuth(OAuth):
@@ -180,6 +190,7 @@ class YouTube(JsonPlatform):
         self.consent = ConsentPage(self.oauth, unknown_client_status=400, default_scope="")
         self.videos: dict[str, Video] = {}
         self.sessions: dict[str, Session] = {}
+        self.caption_sessions: dict[str, CaptionSession] = {}
         self.in_playlists: list[tuple[str, str]] = []
         """(playlist's id, video's id), in their order."""
         self.spent: dict[tuple[str, str], tuple[str, int]] = {}

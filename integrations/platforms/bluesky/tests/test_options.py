@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integrations.contract import CannotTell, Content, Found, MediaUse, Part, Published
+from integrations.contract import CannotTell, Content, Found, LeaseLost, MediaUse, Part, Published
 from integrations.errors import OutcomeUnknown, Rejected
 from integrations.platforms.bluesky import cards
 from integrations.platforms.bluesky.connector import BlueskyConnector
@@ -334,3 +335,77 @@ def test_list_of_nobody_is_refused_before_anything_is_out(anna: SignedInAccount)
 def test_what_a_gate_may_say(options: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     assert problems(with_options(**options)) == expected
     assert BlueskyConnector.is_one_step(with_options(**options)) is False
+
+
+# --- captions --------------------------------------------------------------------------------------------------------
+VTT = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
+
+
+def captions(folder: MediaFolder, text: bytes = VTT) -> MediaUse:
+    return folder.use(text, "text/vtt", kind="captions", role="captions")
+
+
+@pytest.mark.parametrize("has_quote", [False, True])
+def test_video_has_its_captions_each_with_its_language(
+    anna: SignedInAccount, quoted: dict[str, Any], tmp_path: Path, has_quote: bool
+) -> None:
+    """They are there with the post, since they are part of its record; a worker that dies sends none of them twice."""
+    anna.sandbox.instance("bluesky", video_processing_ms=0)
+    folder = MediaFolder(tmp_path)
+    uses = [captions(folder), folder.video(), captions(folder, VTT.replace(b"Hello", b"Hallo"))]
+    options = {"captions": [{"lang": "en"}, {"lang": "de"}], **({"quote": quoted["uri"]} if has_quote else {})}
+    content, dying = with_options(*uses, **options), InMemoryProgress()
+    dying.stops_at = 2
+    with pytest.raises(LeaseLost):
+        go_on(anna, step_of(content), dying)
+
+    published = go_on(anna, step_of(content), InMemoryProgress(**dying.data))
+
+    embed = record(anna, published)["embed"]
+    video = embed["media"] if has_quote else embed
+    assert [one["lang"] for one in video["captions"]] == ["en", "de"]
+    assert [one["file"]["mimeType"] for one in video["captions"]] == ["text/vtt", "text/vtt"]
+    assert [one["file"]["size"] for one in video["captions"]] == [uses[0].size, uses[2].size]
+    assert len({one["file"]["ref"]["$link"] for one in video["captions"]}) == 2
+    assert [one["mime_type"] for one in anna.sandbox.posts("bluesky")[-1]["media"]] == ["video/mp4"]
+    assert problems(content) == []
+
+
+def test_captions_of_a_thread_are_those_of_each_part(anna: SignedInAccount, tmp_path: Path) -> None:
+    anna.sandbox.instance("bluesky", video_processing_ms=0)
+    folder = MediaFolder(tmp_path)
+    first, second = (folder.video(), captions(folder)), (folder.video(b"2"), captions(folder))
+    options = {"captions": [{"lang": "en"}, {"lang": "de"}]}
+    thread = Content((Part("One", first), Part("Two", second, kind="reply")), options, "thread")
+
+    sent: list[Published] = []
+    for _ in thread.parts:
+        sent.append(go_on(anna, step_of(thread, *sent), InMemoryProgress()))
+
+    shown = [record(anna, one)["embed"]["captions"] for one in sent]
+    assert [[one["lang"] for one in of] for of in shown] == [["en"], ["de"]]
+
+
+def test_what_captions_may_be(tmp_path: Path) -> None:
+    folder = MediaFolder(tmp_path)
+    video, picture, english = folder.video(), folder.picture(), captions(folder)
+    said = {"captions": [{"lang": "en"}]}
+    wrong_role = replace(picture, role="captions")
+    cases = {
+        "fine": (with_options(video, english, **said), []),
+        "no language": (with_options(video, english), [("captions", "required")]),
+        "no file": (with_options(video, **said), [("captions", "contradiction")]),
+        "no video": (with_options(picture, english, **said), [("media.1", "captions_not_supported")]),
+        "a picture": (with_options(video, wrong_role, **said), [("media.1", "captions_not_supported")]),
+        "as content": (with_options(video, replace(english, role="content")), [("media.1", "media_not_supported")]),
+        "twice": (
+            with_options(video, english, english, captions=[{"lang": "en"}] * 2),
+            [("captions", "duplicate_text")],
+        ),
+        "of no language": (with_options(video, english, captions=[{"lang": "?"}]), [("captions", "invalid_format")]),
+        "unnamed": (with_options(video, english, captions=[{}]), [("captions", "required")]),
+    }
+
+    assert {name: problems(content) for name, (content, _) in cases.items()} == {
+        name: expected for name, (_, expected) in cases.items()
+    }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import urllib.request
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 
-from integrations.contract import Absent, ClientApp, Connector, Content, Found, Part, Published
+from integrations.contract import Absent, ClientApp, Connector, Content, Found, MediaUse, Part, Published
 from integrations.errors import (
     CallFailed,
     ExchangeRefused,
@@ -31,7 +32,7 @@ from tests.kit.connector_contract import (
     thread_of,
     visit,
 )
-from tests.kit.media_contract import MediaContract
+from tests.kit.media_contract import MediaContract, MediaFolder, go_on, row
 from tests.world import Sandbox
 
 APP = ClientApp("sandbox-twitter", "sandbox-twitter-secret")
@@ -55,6 +56,10 @@ def shown(anna: SignedInAccount, published: Published) -> Any:
         "expansions": "attachments.poll_ids,referenced_posts",
     }
     return anna.connector.http.get(f"/2/tweets/{published.remote_id}", params=params).json()
+
+
+def article(media: tuple[MediaUse, ...] = ()) -> Content:
+    return Content((Part("# One\n\nTwo\n- three", media),), {"title": "Amsel"}, "article")
 
 
 class TestTwitter(MediaContract):
@@ -83,6 +88,53 @@ class TestTwitter(MediaContract):
         assert anna.texts() == ["Which?", "Both?"]
         found = anna.connector.reconcile(step_of(content), progress=InMemoryProgress(), since=before, known=NOTHING)
         assert found == Found(published.remote_id, published.url)
+
+    # --- articles ---
+
+    @pytest.mark.parametrize("has_cover", [False, True])
+    def test_article_is_drafted_and_published_once(
+        self, anna: SignedInAccount, folder: MediaFolder, has_cover: bool, before: datetime
+    ) -> None:
+        """Also where the answer is lost: its post is the one that leads to it."""
+        settings(anna.sandbox, subscribed=["anna"])
+        cover = replace(folder.picture(), role="cover")
+        step, notes = step_of(article((cover,) if has_cover else ())), InMemoryProgress()
+        assert anna.connector.validate(step.content, anna.target) == []
+        anna.fault("accept_then_reset")
+        with pytest.raises(OutcomeUnknown):
+            go_on(anna, step, notes)
+
+        found = anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
+
+        [post] = anna.sandbox.posts("twitter")
+        assert (isinstance(found, Found) and found.remote_id, anna.calls("publish")) == (post["id"], 1)
+        assert post["text"].endswith(f"/article/{notes.data['article']}")
+        assert post["media"] == ([row(cover)] if has_cover else [])
+
+    def test_article_that_never_arrived_is_published_from_the_same_draft(
+        self, anna: SignedInAccount, before: datetime
+    ) -> None:
+        settings(anna.sandbox, subscribed=["anna"])
+        step, notes = step_of(article()), InMemoryProgress()
+        anna.fault("reset_before")
+        with pytest.raises(OutcomeUnknown):
+            go_on(anna, step, notes)
+        looked = anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
+
+        published = go_on(anna, step, notes)
+        with pytest.raises(OutcomeUnknown, match="seems to have got through"):
+            anna.connector.publish(step, progress=notes)  # by one who does not know that it is out
+
+        assert looked == Absent()
+        assert [post["id"] for post in anna.sandbox.posts("twitter")] == [published.remote_id]
+        drafts = [call for call in anna.sandbox.requests("twitter") if call["path"].endswith("/2/articles/draft")]
+        assert len(drafts) == 1
+
+    def test_account_that_may_write_no_articles_hears_so_and_nothing_is_out(self, anna: SignedInAccount) -> None:
+        with pytest.raises(Rejected, match="lets this account write no articles") as caught:
+            anna.connector.publish(step_of(article()), progress=InMemoryProgress())
+
+        assert (caught.value.code, anna.texts(), anna.marks) == ("not_permitted", [], 0)
 
     @pytest.mark.parametrize("names", ["new", "old"])
     def test_quote_in_a_community_arrives_and_is_found_again(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from integrations.contract import Content, MediaUse, Part
+from integrations.platforms.twitter.articles import blocks_of
 from integrations.platforms.twitter.connector import TwitterConnector
 
 POLL = {"poll_options": ["A", "B"]}
@@ -58,3 +60,38 @@ def test_cost_is_that_of_all_parts_their_links_and_alt_texts() -> None:
     parts = (Part("One", media=(described, PICTURE, described)), Part("See example.com", kind="reply"), Part("Three"))
 
     assert TwitterConnector.estimated_cost(Content(parts)) == Decimal("0.240")
+
+
+def test_paragraphs_of_an_article_are_blocks() -> None:
+    text = "# One\n\n## Two\nplain *text*\n- a\n* b\n1. c\n> d\n#no\n-\n### three"
+
+    assert [(one["type"], one["text"]) for one in blocks_of(text)] == [
+        ("header-one", "One"), ("header-two", "Two"), ("unstyled", "plain *text*"), ("unordered-list-item", "a"),
+        ("unordered-list-item", "b"), ("ordered-list-item", "c"), ("blockquote", "d"), ("unstyled", "#no"),
+        ("unstyled", "-"), ("unstyled", "### three"),
+    ]  # fmt: skip
+
+
+def test_what_an_article_may_be() -> None:
+    cover = replace(PICTURE, role="cover")
+    title = {"title": "Amsel"}
+    cases: dict[str, tuple[Content, list[str]]] = {
+        "fine": (Content((Part("x" * 1_000, (cover,)),), title, "article"), []),
+        "with a comment": (Content((Part("x"), Part("y", kind="comment")), title, "article"), []),
+        "without title": (Content((Part("x"),), {"title": " "}, "article"), ["title_required"]),
+        "with a picture": (Content((Part("x", (PICTURE,)),), title, "article"), ["media_not_supported"]),
+        "with who may reply": (
+            Content((Part("x"),), {**title, "reply_settings": "verified"}, "article"), ["contradiction"],
+        ),
+        "of two parts": (Content((Part("x"), Part("y", kind="reply")), title, "article"), ["contradiction"]),
+        "too long": (Content((Part("x" * 100_001),), title, "article"), ["too_long"]),
+        "a post with a title": (Content((Part("x"),), title), ["contradiction"]),
+        "a post with a cover": (Content((Part("x", (cover,)),)), ["cover_not_supported"]),
+    }  # fmt: skip
+
+    found = {
+        name: [one.code for one in TwitterConnector.validate(content, None)] for name, (content, _) in cases.items()
+    }
+
+    assert found == {name: codes for name, (_, codes) in cases.items()}
+    assert not TwitterConnector.is_one_step(cases["fine"][0])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import time
+import urllib.request
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from integrations.contract import Absent, Content, Found, LeaseLost, MediaUse, Part, Pending, Step
+from integrations.contract import Absent, CannotTell, Content, Found, LeaseLost, MediaUse, Part, Pending, Step
 from integrations.errors import OperatorProblem, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.platforms.youtube import uploads
+from integrations.platforms.youtube.captions import add_captions
 from integrations.platforms.youtube.connector import YouTubeConnector
 from integrations.platforms.youtube.videos import title_of
 from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, visit
@@ -30,6 +35,9 @@ class Films(MediaFolder):
 
     def cover(self) -> MediaUse:
         return replace(super().picture(), role="cover")
+
+    def captions(self, text: bytes = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n") -> MediaUse:
+        return self.use(text, "text/vtt", kind="captions", role="captions")
 
 
 def settings(sandbox: Sandbox, **changes: Any) -> None:
@@ -321,6 +329,150 @@ def test_thumbnail_that_is_refused_stops_the_video_before_anybody_sees_it(anna: 
     assert (refused, anna.texts(), uploads_begun(anna)) == (("cover_refused", []), ["Look"], 1)
 
 
+ENGLISH, GERMAN = {"language": "en"}, {"language": "de", "name": "Deutsch"}
+
+
+def captions_at(anna: SignedInAccount) -> list[tuple[str, str, bytes]]:
+    """The captions of the one video that the world sees: language, name and text, as its owner gets them."""
+    [video] = anna.sandbox.posts("youtube")
+
+    def read(path: str) -> bytes:
+        address = f"{anna.target.base_url}/youtube/v3/captions{path}"
+        asked = urllib.request.Request(address, headers={"Authorization": f"Bearer {anna.token}"})
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return bytes(answer.read())
+
+    tracks = json.loads(read(f"?part=snippet&videoId={video['id']}"))["items"]
+    return [(one["snippet"]["language"], one["snippet"]["name"], read(f"/{one['id']}")) for one in tracks]
+
+
+def captioned(folder: Films) -> Step:
+    english, german = folder.captions(), folder.captions(b"WEBVTT\n\n00:00.000 --> 00:01.000\nHallo\n")
+    return step_of(Content((Part("Look", (english, folder.video(), german)),), {"captions": [ENGLISH, GERMAN]}))
+
+
+def all_captions(step: Step) -> list[tuple[str, str, bytes]]:
+    texts = [Path(use.path).read_bytes() for use in step.part.media if use.role == "captions"]
+    return [("en", "", texts[0]), ("de", "Deutsch", texts[1])]
+
+
+def is_out(anna: SignedInAccount, step: Step, notes: InMemoryProgress, before: datetime) -> Found:
+    """Look the video up, as the engine does until it is there whole."""
+    for _ in range(5):
+        notes = InMemoryProgress(**notes.data)
+        with suppress(Unavailable):
+            found = anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
+            assert isinstance(found, Found)
+            return found
+    raise AssertionError("it is never there whole")
+
+
+@pytest.mark.parametrize("effect", ["accept_then_reset", "reset_before", "garbage_200", "status_503"])
+@pytest.mark.parametrize("operation", ["other", "upload"])  # announcing them, sending them
+def test_video_whose_captions_get_no_answer_is_out_and_has_them_once_when_it_is_looked_up(
+    anna: SignedInAccount, folder: Films, before: datetime, operation: str, effect: str
+) -> None:
+    step = captioned(folder)
+    notes = film_is_up(anna, step, InMemoryProgress())
+    anna.fault(effect, operation=operation)
+
+    with pytest.raises(OutcomeUnknown, match="The video is out, but not yet its captions") as caught:
+        anna.connector.publish(step, progress=notes)
+    found = is_out(anna, step, notes, before)
+
+    [post] = anna.sandbox.posts("youtube")
+    assert (caught.value.code, found.remote_id) == ("captions_missing", post["id"])
+    assert captions_at(anna) == all_captions(step)
+    assert (uploads_begun(anna), anna.calls("publish")) == (1, 1)
+
+
+def test_captions_are_there_once_wherever_the_worker_dies(
+    anna: SignedInAccount, folder: Films, before: datetime
+) -> None:
+    """Whoever follows looks up what was marked, and adds what the video lacks."""
+    step = captioned(folder)
+    notes = film_is_up(anna, step, InMemoryProgress())
+    notes = InMemoryProgress(**notes.data)
+    notes.stops_at = 0
+    with pytest.raises(LeaseLost):
+        anna.connector.publish(step, progress=notes)
+    for saves in (1, 0, 1, 0):  # before and after each thing that is kept of them
+        notes = InMemoryProgress(**notes.data)
+        notes.stops_at = saves
+        with pytest.raises(LeaseLost):
+            anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
+
+    is_out(anna, step, notes, before)
+
+    assert (captions_at(anna), uploads_begun(anna), anna.calls("publish")) == (all_captions(step), 1, 1)
+
+
+def test_captions_that_are_refused_are_for_a_person_who_gets_no_second_video_by_trying_again(
+    anna: SignedInAccount, folder: Films, before: datetime
+) -> None:
+    broken = replace(folder.captions(b"hello"), size=5)
+    step = step_of(Content((Part("Look", (folder.video(), broken)),), {"captions": [ENGLISH]}))
+    notes = InMemoryProgress()
+    with pytest.raises(OutcomeUnknown, match=r"Captions \(en\): YouTube does not take these captions"):
+        go_on(anna, step, notes)
+    looked = anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
+    seen = anna.texts()
+
+    Path(broken.path).write_bytes(b"WEBVTT")
+    go_on(anna, replace(step, content=replaced(step, broken, size=6)), notes)
+
+    assert isinstance(looked, CannotTell)
+    assert "the video is out, but without its captions" in looked.reason
+    assert (seen, anna.texts(), uploads_begun(anna)) == (["Look"], ["Look"], 1)
+    assert captions_at(anna) == [("en", "", b"WEBVTT")]
+
+
+def replaced(step: Step, use: MediaUse, **changes: Any) -> Content:
+    [part] = step.content.parts
+    media = tuple(replace(one, **changes) if one is use else one for one in part.media)
+    return replace(step.content, parts=(replace(part, media=media),))
+
+
+def test_captions_that_the_quota_has_no_room_for_are_added_the_next_day(
+    anna: SignedInAccount, folder: Films, before: datetime
+) -> None:
+    settings(anna.sandbox, daily_units=500)
+    step, notes = captioned(folder), InMemoryProgress()
+
+    with pytest.raises(OutcomeUnknown, match="quota at YouTube is used up until midnight in California"):
+        go_on(anna, step, notes)
+    with pytest.raises(RateLimited) as caught:
+        anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
+    settings(anna.sandbox, daily_units=10_000)
+    is_out(anna, step, notes, before)
+
+    assert (caught.value.code, caught.value.scope, uploads_begun(anna)) == ("quota_used_up", "host", 1)
+    assert [language for language, _, _ in captions_at(anna)] == ["en", "de"]
+
+
+def test_captions_of_somebody_else_in_their_place_are_no_reason_to_call_ours_there(
+    anna: SignedInAccount, folder: Films, before: datetime
+) -> None:
+    """YouTube says that it has some of this language before we have sent any: a person has to look."""
+    step, notes = captioned(folder), InMemoryProgress()
+    notes = film_is_up(anna, step, notes)
+    video_id = notes.data["media"]["0"]["id"]
+    add_captions(anna.connector.http, video_id, [(folder.captions(), ENGLISH)], InMemoryProgress())
+
+    with pytest.raises(OutcomeUnknown, match="of this language and name already"):
+        anna.connector.publish(step, progress=notes)
+
+    assert anna.texts() == ["Look"]
+
+
+def film_is_up(anna: SignedInAccount, step: Step, notes: InMemoryProgress) -> InMemoryProgress:
+    """Upload the video alone, until YouTube has finished with it."""
+    film = uploads.Film(anna.connector.http, anna.target, step, notes, look_up=lambda _: "")
+    while film.go_on():
+        time.sleep(0.01)
+    return notes
+
+
 def test_video_is_in_its_playlist_once_whatever_dies(anna: SignedInAccount, folder: Films) -> None:
     settings(anna.sandbox, playlists=["PLanna"])
     content = replace(with_media(folder.video()), options={"playlist_id": "PLanna"})
@@ -452,13 +604,28 @@ def test_what_youtube_refuses_is_said_before(folder: Films) -> None:
         ],
         "too_many_bytes": [Content((Part("Look\n" + "é" * 2498, (film,)),))],
         "invalid_characters": [asking(title="a <b>"), asking(tags=["<"]), Content((Part("Look >", (film,)),))],
-        "contradiction": [asking(publish_at="2031-01-01T09:00:00Z", privacy_status="public")],
+        "contradiction": [
+            asking(captions=[{"language": "en"}]), asking(publish_at="2031-01-01T09:00:00Z", privacy_status="public"),
+        ],
         "comment_not_supported": [
             Content((part, comment), {"made_for_kids": True}), Content((part, comment), {"privacy_status": "private"}),
         ],
         "invalid_choice": [asking(privacy_status="friends"), asking(license="mine")],
         "invalid_format": [asking(category_id="pets"), asking(publish_at="soon")],
-        "unknown_option": [asking(captions="x")],
+        "unknown_option": [asking(pinned_comment="x")],
+        "invalid_type": [asking(captions="x")],
+        "required": [
+            Content((Part("Look", (film, folder.captions())),)),
+            Content((Part("Look", (film, folder.captions())),), {"captions": [{"name": "English"}]}),
+        ],
+        "captions_not_supported": [
+            Content((Part("Look", (film, replace(cover, role="captions"))),), {"captions": [{"language": "en"}]}),
+        ],
+        "duplicate_text": [
+            Content(
+                (Part("Look", (film, folder.captions(), folder.captions())),), {"captions": [{"language": "en"}] * 2}
+            ),
+        ],
         "post_type_not_supported": [Content((part, Part("Two", kind="reply")), post_type="thread")],
     }  # fmt: skip
 
