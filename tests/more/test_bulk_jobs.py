@@ -6,10 +6,11 @@ import os
 import signal
 from collections import Counter
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from tests.client import Refused
 from tests.instance import Instance
 
 pytestmark = pytest.mark.timeout(600)
@@ -77,6 +78,19 @@ def test_a_file_of_10000_rows_is_imported_once_though_the_worker_is_killed(insta
     assert Counter(content for _, content, _ in stored) == {f"p{n}": 1 for n in range(ROWS) if n not in REFUSED}
     assert (first["created"], second["unchanged"]) == (ROWS - 37, ROWS - 37)
     assert after == stored
+
+
+def test_100000_ids_go_in_one_request(instance: Instance) -> None:
+    client = instance.client()
+    ids = [str(uuid4()) for _ in range(100_000)]
+
+    job = client.post("bulk/posts/delete", {"post_ids": ids})
+    client.post(f"bulk/jobs/{job['id']}/cancel")
+
+    assert job["total"] == 100_000
+    with pytest.raises(Refused) as refused:
+        client.post("bulk/posts/delete", {"post_ids": ids * 6})
+    assert (refused.value.status, refused.value.answer["errors"][0]["params"]["limit"]) == (413, 20 * 1024 * 1024)
 
 
 def kill_the_worker_of(instance: Instance, client: Any, job_id: str, done: int) -> bool:
