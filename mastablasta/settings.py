@@ -340,6 +340,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "WorkspaceRole": "accounts.roles.Role",
         "PostStatus": "posts.states.PostStatus",
         "DeliveryStatus": "posts.api.serializers.DELIVERY_STATUSES",
+        "TrueOrFalse": "posts.api.import_export_views.TRUE_OR_FALSE",
+        "RowStatus": "posts.import_export.importing.STORED",
         "MediaKind": "media_library.api.serializers.KINDS",
         "MediaStatus": "media_library.models.AssetStatus",
         "WebhookStatus": "webhooks.states.EndpointStatus",
@@ -436,6 +438,8 @@ X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 CSRF_FAILURE_VIEW = "mastablasta.core.api.error_pages.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+# Of bulk requests, and of the files that imports take: 100,000 ids are 4 MB.
+BULK_BODY_MAX_BYTES = env.number("BULK_BODY_MAX_BYTES", 20 * 1024 * 1024, at_least=DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 

@@ -344,13 +344,15 @@ class Attempt(models.Model):
 
 
 class BulkKind(models.TextChoices):
-    """What a bulk request does with each of its items."""
+    """What a bulk job does with each of its items."""
 
     CREATE = "create", "Create posts"
     UPDATE = "update", "Change posts"
     PUBLISH = "publish", "Publish posts now"
     RETRY = "retry", "Send again what failed"
     DELETE = "delete", "Delete posts here"
+    IMPORT = "import", "Import posts from a file"
+    REHEARSAL = "import_dry_run", "Say what an import would do"
 
 
 class BulkStatus(models.TextChoices):

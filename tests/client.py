@@ -62,8 +62,8 @@ class Client:
             raise refused
         return self.call(method, path, body, timeout_s, **headers)
 
-    def upload(self, data: bytes, filename: str = "file", **fields: str) -> Any:
-        """Put a file into the library; returns it as the API shows it."""
+    def upload(self, data: bytes, filename: str = "file", path: str = "media/upload", **fields: str) -> Any:
+        """Put a file into the library, or where else `path` takes one; returns what the API answers."""
         boundary = uuid4().hex
         parts = [
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
@@ -72,7 +72,7 @@ class Client:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{filename}"\r\n\r\n'
         body = b"".join([*parts, head.encode(), data, f"\r\n--{boundary}--\r\n".encode()])
         content_type = f"multipart/form-data; boundary={boundary}"
-        return json.loads(self.fetch("media/upload", body, **{"Content-Type": content_type})[0])
+        return json.loads(self.fetch(path, body, **{"Content-Type": content_type})[0])
 
     def fetch(self, path: str, body: bytes | None = None, **headers: str) -> tuple[bytes, Any]:
         """The bytes that a path answers with (to a POST when there is a body), and its headers."""

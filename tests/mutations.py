@@ -254,7 +254,7 @@ MUTATIONS = (
     ),
     Mutation(
         "len(text) for the count",
-        "integrations/platforms/mastodon/text.py",
+        "integrations/protocols/mastodon_text.py",
         "    return graphemes(whole)",
         "    return len(whole)",
         ("integrations/platforms/mastodon/tests/test_text.py::test_text_counts",),
@@ -374,6 +374,14 @@ MUTATIONS = (
         "CASE WHEN w.spent >= r.calls THEN w.ends_at END)",
         "NULL)",
         ("posts/tests/test_pace.py::test_an_account_rests_when_its_window_is_used_up",),
+        "postgresql",
+    ),
+    Mutation(
+        "a refusing workspace judges a new post without the lanes",
+        "posts/services/guard.py",
+        "        claims.lock_lanes(wanted)\n    stored",
+        "        pass\n    stored",
+        ("posts/tests/test_guard_races.py::test_a_new_post_and_a_draft_that_is_promised_at_once_are_not_both_taken",),
         "postgresql",
     ),
     Mutation(

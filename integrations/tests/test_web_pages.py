@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
 
 from integrations.protocols import web_pages
 from integrations.protocols.web_pages import PageSummary, read_page, read_picture
-from mastablasta.core.outbound import addresses, connections
 from tests.kit.certificates import Authority
 from tests.kit.media_contract import png
+from tests.kit.named_hosts import named_hosts
 from tests.kit.raw_server import RawServer, answer, raw_server, says_once
 
 HOST = "pages.example"
@@ -26,21 +24,11 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(autouse=True)
-def known_host(authority: Authority, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def known_host(authority: Authority, settings: Settings) -> Iterator[None]:
     """`pages.example` is this machine, and the operator allows it; `inside.example` is a private address."""
-    real = socket.getaddrinfo
-
-    def lookup(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
-        return real("127.0.0.1" if host == HOST else "10.0.0.1", port, type=socket.SOCK_STREAM)
-
-    monkeypatch.setattr(addresses, "getaddrinfo", lookup)
-    monkeypatch.setattr(connections, "DEFAULT_CA_BUNDLE_PATH", str(authority.path))
     settings.OUTBOUND_ALLOW_HOSTS = [HOST]
-    for forget in (connections.tls_context.cache_clear, addresses.forget_names, connections.drop_kept):
-        forget()
-    yield
-    for forget in (connections.tls_context.cache_clear, addresses.forget_names, connections.drop_kept):
-        forget()
+    with named_hosts({HOST: "127.0.0.1", "inside.example": "10.0.0.1"}, authority=authority):
+        yield
 
 
 def at(server: RawServer, path: str = "/a/page") -> str:

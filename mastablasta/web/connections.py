@@ -27,7 +27,9 @@ PACE = 16 * 1024  # bytes for which a peer has a second more; an upload over 128
 IN_MEMORY = 128 * 1024  # of a body that arrives; what is more waits on disk
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 STREAMED = re.compile(r"/api/v2/media/upload/?")
-STREAMED_BY_LENGTH = re.compile(r"/api/v2/bulk/posts/import/?")  # in chunks as little as everywhere
+STREAMED_BY_LENGTH = re.compile(r"/api/v2/bulk/posts/import/?")
+BULK = re.compile(r"/api/v2/bulk/posts/[a-z]+/?")
+AROUND = 64 * 1024  # of a request with a file, around the file
 HEALTH = {"/", "/healthz", "/readyz", "/metrics", "/api/v2/status", "/api/v2/status/"}
 FILES = ("/api/v2/media/", "/admin/media_library/", "/api/v2/posts/export")
 PLATFORMS = re.compile(r"/api/v2/(oauth|accounts)(/.*)?")
@@ -151,7 +153,7 @@ class Requests(RequestParser):  # type: ignore[misc]
 
 def _measure(request: Any) -> None:
     """Give a body of chunks the length that WSGI wants, up to a byte more than is taken."""
-    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    limit = _largest_body(unquote(request.path or ""))
     try:
         data = request.body.read(limit + 1)
     except OSError as error:
@@ -232,7 +234,7 @@ class Connection(TConn):  # type: ignore[misc]
 
     def _begin_body(self, request: Any, length: int) -> bool:
         is_expected, request._expected_100_continue = request._expected_100_continue, False
-        if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        if length > _largest_body(unquote(request.path or "")):
             request.body = io.BytesIO()  # it is refused by its length, unread
             request.force_close()
             self.parser.is_streamed = True
@@ -259,6 +261,11 @@ class Connection(TConn):  # type: ignore[misc]
         if self._body is not None:
             self._body.close()
             self._body = None
+
+
+def _largest_body(path: str) -> int:
+    """How many bytes a body may have that is sent there."""
+    return int(settings.BULK_BODY_MAX_BYTES + AROUND if BULK.fullmatch(path) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
 def _pool(method: str, path: str) -> Pool:

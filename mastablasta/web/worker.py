@@ -1,11 +1,11 @@
 """gunicorn's threaded worker, in which requests arrive without a thread.
 
-One loop in each process reads heads (10 s, 64 kB) and bodies (2.5 MB, on disk from 128 kB on; 30 s and a second more
-for every 16 kB), and gives a thread what is whole. There are six pools: requests; uploads, with bodies in chunks;
-files, that is downloads and whatever waits for the storage; sign-ins and tests of accounts, which wait for a platform;
-the demo, where strangers wait for one memory; health. What a thread reads of an upload or sends as an answer keeps the
-same pace, or the client has left. After a refusal the loop reads on and drops what still comes, so that who sends
-learns why. Where connections run short, who has asked for nothing makes room.
+One loop in each process reads heads (10 s, 64 kB) and bodies (2.5 MB, of bulk requests what BULK_BODY_MAX_BYTES says,
+on disk from 128 kB on; 30 s and a second more for every 16 kB), and gives a thread what is whole. There are six pools:
+requests; uploads, with bodies in chunks; files, that is downloads and whatever waits for the storage; sign-ins and
+tests of accounts, which wait for a platform; the demo, where strangers wait for one memory; health. What a thread reads
+of an upload or sends as an answer keeps the same pace, or the client has left. After a refusal the loop reads on and
+drops what still comes, so that who sends learns why. Where connections run short, who has asked for nothing makes room.
 
 gthread gives a thread to whoever sends the first byte. Five connections of a byte a second against four threads, in the
 head, the body or a signed upload, on 2026-11-28: gthread answers nobody in all three; granian 2.8, and uvicorn 0.54

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +12,6 @@ from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
 from accounts.tests.factories import make_workspace, signed_in
-from mastablasta.core.outbound import addresses, connections
 from mastablasta.core.tests.answers import one
 from media_library.formats import LARGEST
 from media_library.models import Asset
@@ -21,6 +19,7 @@ from media_library.services import remote_files
 from media_library.tests.factories import clip, photo
 from media_library.tests.test_hostile import everything
 from tests.kit.certificates import Authority
+from tests.kit.named_hosts import named_hosts
 from tests.kit.raw_server import RawConnection, RawServer, answer, closes, raw_server, says, says_once
 
 pytestmark = pytest.mark.django_db
@@ -35,27 +34,11 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture(autouse=True)
-def known_host(authority: Authority, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """`pictures.example` is this machine, and the operator allows it; of all other names there is none."""
-    real = socket.getaddrinfo
-
-    def lookup(host: str, port: int, *_: Any, **__: Any) -> list[Any]:
-        if host == "inside.example":
-            return real("10.0.0.1", port, type=socket.SOCK_STREAM)
-        if host != HOST:
-            raise socket.gaierror(socket.EAI_NONAME, "unknown")
-        return real("127.0.0.1", port, type=socket.SOCK_STREAM)
-
-    monkeypatch.setattr(addresses, "getaddrinfo", lookup)
-    monkeypatch.setattr(connections, "DEFAULT_CA_BUNDLE_PATH", str(authority.path))
+def known_host(authority: Authority, settings: Settings) -> Iterator[None]:
+    """`pictures.example` is this machine, and the operator allows it; `inside.example` is a private address."""
     settings.OUTBOUND_ALLOW_HOSTS = [HOST]
-    connections.tls_context.cache_clear()
-    addresses.forget_names()
-    connections.drop_kept()
-    yield
-    connections.tls_context.cache_clear()
-    addresses.forget_names()
-    connections.drop_kept()
+    with named_hosts({HOST: "127.0.0.1", "inside.example": "10.0.0.1"}, authority=authority):
+        yield
 
 
 @pytest.fixture

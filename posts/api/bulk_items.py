@@ -22,9 +22,10 @@ from mastablasta.core.errors import Conflict, DomainError, FieldProblem, Invalid
 from posts.api.etags import etag_of, tags_in
 from posts.api.presenting import present_posts
 from posts.api.serializers import EditedPostSerializer, NewPostSerializer
+from posts.import_export import import_jobs
 from posts.models import BulkJob, BulkKind, Post
 from posts.services import cancellation, creation, edits, retries, scheduling
-from posts.services.bulk_jobs import Steps
+from posts.services.bulk_jobs import Result, Steps
 from posts.services.creation import Made, NewPost, Refused
 from posts.services.edits import Edit, Refusals
 from posts.services.locks import Outcome, not_there
@@ -62,14 +63,6 @@ class ItemEdit:
 
 
 @dataclass(frozen=True, slots=True)
-class BulkResult:
-    """What became of items, one row each, as the API shows them."""
-
-    successful: list[dict[str, Any]]
-    failed: list[dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of bulk work. `reader` gives what reads one item after the other, without the database.
 
@@ -80,7 +73,7 @@ class Kind:
     carry_out: Callable[[Batch, Sequence[Any]], list[Outcome]]
 
 
-def carry_out(kind: str, batch: Batch, read: Sequence[Any], *, first: int = 0) -> BulkResult:
+def carry_out(kind: str, batch: Batch, read: Sequence[Any], *, first: int = 0) -> Result:
     """Do what the items ask for, as `read_items` gave them; `first` is the index of the first in its request.
 
     Where `batch` is atomic and one fails, nothing is stored, and all that stands against it is in `failed`.
@@ -93,7 +86,7 @@ def carry_out(kind: str, batch: Batch, read: Sequence[Any], *, first: int = 0) -
             done.append({"index": index, "id": str(outcome.id), "content": outcome.content})
         else:
             failed.append(_failed(index, outcome, post_id=_id_of(item)))
-    return BulkResult([] if batch.is_atomic and failed else done, failed)
+    return Result([] if batch.is_atomic and failed else done, failed)
 
 
 def read_items(kind: str, items: Iterable[Any]) -> list[Any]:
@@ -247,11 +240,17 @@ def _by_ids(do: Callable[..., Mapping[UUID, Outcome]]) -> Callable[[Batch, Seque
 
 
 # --- what a job does ---
-def _carry_out_of_job(job: BulkJob, read: list[Any], first: int) -> BulkResult:
+def _read_of_job(kind: str, items: Sequence[Any]) -> list[Any]:
+    return import_jobs.read(items) if kind in import_jobs.KINDS else read_items(kind, items)
+
+
+def _carry_out_of_job(job: BulkJob, read: list[Any], first: int) -> Result:
+    if job.kind in import_jobs.KINDS:
+        return import_jobs.carry_out(job, read)
     return carry_out(job.kind, Batch(job.workspace, job.author, job.created_at, job.is_atomic), read, first=first)
 
 
-STEPS = Steps(read_items, _carry_out_of_job)
+STEPS = Steps(_read_of_job, _carry_out_of_job)
 
 KINDS: Mapping[str, Kind] = {
     BulkKind.CREATE: Kind(_new_post_reader, _create),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import islice
@@ -27,15 +28,19 @@ from mastablasta.core.api.fields import utc_text
 from mastablasta.core.api.filters import ParameterSet, choice, ordering_by
 from mastablasta.core.errors import Invalid
 from posts.api import examples
-from posts.api.bulk_shapes import BulkResultSerializer
+from posts.api.bulk_shapes import DoneSerializer, FailedSerializer
+from posts.import_export import import_jobs
+from posts.import_export.importing import REFUSED, STORED
+from posts.import_export.report import present_counts
 from posts.models import BulkJob, BulkKind, BulkStatus
 from posts.services import bulk_jobs
 
 JSON, CSV = "json", "csv"
 LINES = 500  # sent at a time
 COLUMNS = ("index", "status", "id", "content", "field", "code", "message")
+OF_IMPORTS = ("row", "status", "id", "external_id", "field", "code", "message")
 AS = OpenApiParameter(
-    "as", str, enum=[JSON, CSV], description="json, as the bulk request itself answers; csv: a line an item, in order."
+    "as", str, enum=[JSON, CSV], description="json, as the request itself answers; csv: a line an item, in order."
 )
 
 
@@ -80,6 +85,40 @@ def accepted(job: BulkJob) -> Response:
     return Response(present_job(job), status=202, headers={"Location": f"/api/v2/bulk/jobs/{job.id}"})
 
 
+class JobDoneSerializer(DoneSerializer):
+    """An item that was done, or a row of a file that is a post now."""
+
+    index = serializers.IntegerField(required=False, help_text="Of an item: where it stands in the request, from 0.")
+    row = serializers.IntegerField(required=False, help_text="Of a row, as in the answer to an import.")
+    status = serializers.ChoiceField(STORED, required=False, help_text="Of a row.")
+    id = serializers.UUIDField(allow_null=True, help_text="The post's; null where a dry run made none.")
+    content = serializers.CharField(required=False, help_text="Of an item.")
+    external_id = serializers.CharField(allow_null=True, required=False, help_text="Of a row.")
+
+
+class JobFailedSerializer(FailedSerializer):
+    """An item or a row that was refused, and why."""
+
+    index = serializers.IntegerField(required=False, help_text="Of an item: where it stands in the request, from 0.")
+    row = serializers.IntegerField(required=False, help_text="Of a row, as in the answer to an import.")
+    id = serializers.CharField(allow_null=True, required=False, help_text="Of an item: its post's, if it names one.")
+    external_id = serializers.CharField(allow_null=True, required=False, help_text="Of a row.")
+
+
+class BulkJobResultSerializer(serializers.Serializer[Any]):
+    """What became of each item, or of an import of each row; of an import also how many came to what."""
+
+    example = examples.BULK_RESULT
+
+    successful = JobDoneSerializer(many=True)
+    failed = JobFailedSerializer(many=True)
+    dry_run = serializers.BooleanField(required=False, help_text="Of an import.")
+    created = serializers.IntegerField(required=False, help_text="Of an import, like the three after it: rows.")
+    updated = serializers.IntegerField(required=False)
+    unchanged = serializers.IntegerField(required=False)
+    refused = serializers.IntegerField(required=False)
+
+
 class BulkJobFilter(ParameterSet):
     status = choice("status", BulkStatus.values)
     kind = choice("kind", BulkKind.values)
@@ -121,7 +160,7 @@ class BulkJobViewSet(WorkspaceScopedViewSet):
 
     @extend_schema(
         summary="What became of each item of a bulk job, so far while it is under way",
-        responses={(200, "application/json"): BulkResultSerializer, (200, "text/csv"): OpenApiTypes.STR},
+        responses={(200, "application/json"): BulkJobResultSerializer, (200, "text/csv"): OpenApiTypes.STR},
         parameters=[DISPOSITION],
     )
     @action(detail=True, methods=["get"])
@@ -140,12 +179,25 @@ class BulkJobViewSet(WorkspaceScopedViewSet):
 
 
 def _json(job: BulkJob) -> Iterator[str]:
-    """The result as a bulk request answers, a few chunks in memory."""
+    """The result as the request would have answered, a few chunks in memory."""
+    is_import, counts = job.kind in import_jobs.KINDS, Counter[str]()
     yield '{"successful":['
-    yield from _listed(bulk_jobs.results(job, "successful"))
+    yield from _listed(_counted(bulk_jobs.results(job, "successful"), counts if is_import else None))
     yield '],"failed":['
-    yield from _listed(bulk_jobs.results(job, "failed"))
-    yield "]}"
+    yield from _listed(_counted(bulk_jobs.results(job, "failed"), counts if is_import else None))
+    yield "]"
+    if is_import:
+        told = {"dry_run": job.kind == BulkKind.REHEARSAL, **present_counts(counts)}
+        yield f",{json.dumps(told)[1:-1]}"
+    yield "}"
+
+
+def _counted(chunks: Iterator[list[dict[str, Any]]], counts: Counter[str] | None) -> Iterator[list[dict[str, Any]]]:
+    """The chunks of rows, of which `counts` gets to know how many came to what."""
+    for rows in chunks:
+        if counts is not None:
+            counts.update(row.get("status", REFUSED) for row in rows)
+        yield rows
 
 
 def _listed(chunks: Iterator[Sequence[Any]]) -> Iterator[str]:
@@ -157,19 +209,21 @@ def _listed(chunks: Iterator[Sequence[Any]]) -> Iterator[str]:
 
 
 def _csv(job: BulkJob) -> Iterator[str]:
-    """A line an item, in the order of the request, with its first fault."""
-    successful = ({**row, "status": "successful"} for rows in bulk_jobs.results(job, "successful") for row in rows)
-    failed = ({**row, "status": "failed"} for rows in bulk_jobs.results(job, "failed") for row in rows)
-    yield _lines([COLUMNS])
-    rows = merge(successful, failed, key=lambda row: int(row["index"]))
+    """A line an item or row, in the order of the request, with its first fault."""
+    is_import = job.kind in import_jobs.KINDS
+    columns, refused = (OF_IMPORTS, REFUSED) if is_import else (COLUMNS, "failed")
+    successful = ({"status": "successful", **row} for rows in bulk_jobs.results(job, "successful") for row in rows)
+    failed = ({"status": refused, **row} for rows in bulk_jobs.results(job, "failed") for row in rows)
+    yield _lines([columns])
+    rows = merge(successful, failed, key=lambda row: int(row[columns[0]]))
     while some := list(islice(rows, LINES)):
-        yield _lines([_values(row) for row in some])
+        yield _lines([_values(row, columns) for row in some])
 
 
-def _values(row: Mapping[str, Any]) -> list[Any]:
+def _values(row: Mapping[str, Any], columns: Sequence[str]) -> list[Any]:
     first: Mapping[str, Any] = next(iter(row.get("details", ())), {})
     shown = {**row, "field": first.get("field"), "message": row.get("error")}
-    return [_cell(shown.get(name)) for name in COLUMNS]
+    return [_cell(shown.get(name)) for name in columns]
 
 
 def _lines(rows: Sequence[Sequence[Any]]) -> str:

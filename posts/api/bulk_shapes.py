@@ -8,6 +8,8 @@ from rest_framework import serializers
 
 from posts.api import examples
 
+MOST = 100_000  # items in one request
+
 
 class DetailSerializer(serializers.Serializer[Any]):
     """One fault of one item."""

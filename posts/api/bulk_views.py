@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -24,13 +25,11 @@ from mastablasta.core.api.serializers import StrictSerializer
 from posts.api import bulk_items, examples
 from posts.api.bulk_items import Batch, EditItemSerializer
 from posts.api.bulk_job_views import BulkJobSerializer, accepted
-from posts.api.bulk_shapes import BulkResultSerializer
+from posts.api.bulk_shapes import MOST, BulkResultSerializer
 from posts.api.serializers import NewPostSerializer
 from posts.models import BulkKind, Post
 from posts.services import bulk_jobs
 from posts.services.bulk_jobs import MOST_AT_ONCE
-
-MOST = 100_000  # items in one request
 
 
 class Rows(serializers.ListField):
@@ -116,6 +115,11 @@ class BulkPostViewSet(WorkspaceScopedViewSet):
     header_parameters = (WORKSPACE_HEADER, LOCATION)
     queryset = Post.objects.all()
     serializer_class = BulkResultSerializer
+
+    @property
+    def body_limit(self) -> int:
+        """What as many items take as one request may have."""
+        return int(settings.BULK_BODY_MAX_BYTES)
 
     @extend_schema(
         summary="Create posts: each is made or refused by itself; with atomic all or none",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import IO, Any, BinaryIO, ClassVar, cast
 
+from django.conf import settings
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -15,23 +16,25 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.base import WorkspaceScopedViewSet
-from mastablasta.core.api.conditional import DISPOSITION
+from accounts.api.base import WORKSPACE_HEADER, WorkspaceScopedViewSet
+from mastablasta.core.api.conditional import DISPOSITION, LOCATION
 from mastablasta.core.api.serializers import StrictSerializer
-from mastablasta.core.errors import Invalid, TooLarge
+from mastablasta.core.errors import FieldProblem, Invalid, TooLarge
 from media_library.api.uploads import announced, broken_off
 from posts.api import examples
-from posts.api.bulk_shapes import DetailSerializer
+from posts.api.bulk_job_views import BulkJobSerializer, accepted
+from posts.api.bulk_shapes import MOST, DetailSerializer
 from posts.api.filters import PostFilter
 from posts.api.serializers import PostSerializer
+from posts.import_export import import_jobs
 from posts.import_export.exporting import FORMS, export_posts
-from posts.import_export.importing import CREATED, UNCHANGED, UPDATED, import_rows
+from posts.import_export.importing import STORED, import_rows
 from posts.import_export.report import present_outcomes
 from posts.import_export.rows import count_rows, read_rows
 from posts.models import Post
 
-MOST_ROWS = 10_000
-LARGEST = 20 * 1024 * 1024  # bytes of a file
+MOST_AT_ONCE = 10_000  # rows
+TRUE_OR_FALSE = ["true", "false"]  # as a field of a form says it
 AROUND = 64 * 1024  # of a request, around the file
 
 
@@ -67,18 +70,23 @@ class ImportSerializer(StrictSerializer):
             "required": "No file came; send it as the part `file` of multipart/form-data, with a filename.",
             "invalid": "This is not a file; send it as a part with a filename.",
         },
-        help_text=f"CSV or JSON in UTF-8, up to {MOST_ROWS:,} rows and {LARGEST // 1024**2} MB.",
+        help_text=f"CSV or JSON in UTF-8, up to {MOST:,} rows and 20 MB, unless the server's operator says otherwise.",
     )
     dry_run = serializers.ChoiceField(
-        ["true", "false"], required=False, help_text="true: say what would become of each row, and store nothing."
+        TRUE_OR_FALSE, required=False, help_text="true: say what would become of each row, and store nothing."
     )
+
+    def get_fields(self) -> dict[str, Any]:
+        sentence = f"true: let a job do it, as it does whatever has more than {MOST_AT_ONCE:,} rows."
+        own = serializers.ChoiceField(TRUE_OR_FALSE, required=False, help_text=sentence)
+        return {**super().get_fields(), "async": own}  # a word of Python: no name in a class
 
 
 class ImportedRowSerializer(serializers.Serializer[Any]):
     """A row that is a post now."""
 
     row = serializers.IntegerField(help_text="As a spreadsheet shows it, the header being row 1; of JSON from 1.")
-    status = serializers.ChoiceField([CREATED, UPDATED, UNCHANGED])
+    status = serializers.ChoiceField(STORED)
     id = serializers.UUIDField(allow_null=True, help_text="The post's; null where a dry run made none.")
     external_id = serializers.CharField(allow_null=True)
 
@@ -108,33 +116,40 @@ class ImportResultSerializer(serializers.Serializer[Any]):
 
 
 class PostImportViewSet(WorkspaceScopedViewSet):
-    """A file of posts, up to MOST_ROWS in one request; the command `import_posts` takes any number."""
+    """A file of posts, up to MOST in one request; the command `import_posts` takes any number."""
 
+    header_parameters = (WORKSPACE_HEADER, LOCATION)
     queryset = Post.objects.all()
     parser_classes = (WholeMultiPartParser,)
     serializer_class = ImportSerializer
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if request.method == "POST" and announced(request._request) > LARGEST + AROUND:
+        if request.method == "POST" and announced(request._request) > settings.BULK_BODY_MAX_BYTES + AROUND:
             raise _too_large()
 
     @extend_schema(
         summary="Import posts from CSV or JSON: each row is a post, or refused by itself",
         description="A row changes the post that its external_id names, or its id; every other row makes a new one. "
         "The same file again changes nothing where each row has an external_id. What is wrong with the file as a whole "
-        "(400) leaves everything as it was.",
+        f"(400) leaves everything as it was. With `async`, or more than {MOST_AT_ONCE:,} rows, a job takes them as of "
+        "now: 202, and Location names the job.",
         request={"multipart/form-data": ImportSerializer},
-        responses={200: ImportResultSerializer},
+        responses={200: ImportResultSerializer, 202: BulkJobSerializer},
     )
     @action(detail=False, methods=["post"], url_path="import")
     def import_posts(self, request: Request) -> Response:
         body = self.body(ImportSerializer)
         upload, is_rehearsal = body["file"], body.get("dry_run") == "true"
-        if upload.size > LARGEST:
+        if upload.size > settings.BULK_BODY_MAX_BYTES:
             raise _too_large()
         file = cast(BinaryIO, upload.file)
-        count_rows(file, most=MOST_ROWS)
+        total = count_rows(file, most=MOST)
+        if body.get("async") == "true" or total > MOST_AT_ONCE:
+            rows, person = read_rows(file), self.caller.user
+            return accepted(
+                import_jobs.begin(rows, total=total, workspace=self.workspace, by=person, is_rehearsal=is_rehearsal)
+            )
         outcomes = import_rows(
             read_rows(file),
             workspace=self.workspace,
@@ -146,8 +161,9 @@ class PostImportViewSet(WorkspaceScopedViewSet):
 
 
 def _too_large() -> TooLarge:
-    sentence = f"At most {LARGEST // 1024**2} MB at once; split the file, or use manage.py import_posts."
-    return TooLarge("too_large", sentence)
+    limit = settings.BULK_BODY_MAX_BYTES
+    sentence = f"A file may have {limit:,} bytes at most; split it, or use manage.py import_posts."
+    return TooLarge("too_large", sentence, [FieldProblem("file", "too_large", sentence, {"limit": limit})])
 
 
 # --- export ---

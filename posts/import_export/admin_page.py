@@ -28,12 +28,14 @@ from accounts.services.workspaces import may_write
 from mastablasta.core.errors import Invalid
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import IdempotencyKey
+from posts.import_export import import_jobs
 from posts.import_export.importing import REFUSED, RowOutcome, import_rows
 from posts.import_export.report import present_counts, present_refused
 from posts.import_export.rows import count_rows, read_rows
-from posts.models import Post
+from posts.models import BulkJob, Post
 
 LARGEST = 1024 * 1024  # bytes of a file
+MOST_AT_ONCE = 1000  # rows that are stored while somebody waits
 MOST_SHOWN = 200  # rows that are refused
 HELD_FOR = timedelta(hours=1)
 SALT = "posts.import"
@@ -107,11 +109,14 @@ def import_page(request: HttpRequest, page: admin.ModelAdmin[Post]) -> HttpRespo
         held = Held.of(request.POST["held"], person)
         if held is None:
             messages.error(request, "The file was looked at too long ago; choose it again.")
-        elif (outcomes := _store(held, person)) is None:
+        elif (stored := _store(held, person)) is None:
             messages.warning(request, "This was imported already.")
             return redirect("admin:posts_post_changelist")
+        elif isinstance(stored, BulkJob):
+            messages.success(request, f"A job imports the {stored.total:,} rows; this page says how far it is.")
+            return redirect("admin:posts_bulkjob_change", stored.pk)
         else:
-            shown = {"done": True, **_told(outcomes)}
+            shown = {"done": True, **_told(stored)}
     elif request.method == "POST":
         form = FileForm(person, request.POST, request.FILES)
         shown = {"form": form}
@@ -127,16 +132,24 @@ def _rows(held: Held, person: User, is_rehearsal: bool) -> list[RowOutcome]:
     return list(import_rows(rows, workspace=held.workspace, by=person, is_rehearsal=is_rehearsal, at=timezone.now()))
 
 
-def _store(held: Held, person: User) -> list[RowOutcome] | None:
-    """Import it once, however often the button is pressed; None = somebody has, or is about to."""
+def _store(held: Held, person: User) -> list[RowOutcome] | BulkJob | None:
+    """Import it once, however often the button is pressed; None = somebody has, or is about to.
+
+    A job does what has more than MOST_AT_ONCE rows.
+    """
     at = timezone.now()
     digest = hashlib.sha256(f"{SALT}.{held.name}".encode()).hexdigest()
     claim = IdempotencyKey(
         user=person.pk, workspace=held.workspace.pk, method_path="POST /admin/posts/post/import/", key=held.name,
         scope_sha256=digest, body_sha256=digest, locked_until=at + HELD_FOR, expires_at=at + HELD_FOR,
     )  # fmt: skip
+    total = count_rows(io.BytesIO(held.data))
     with transaction.atomic():
-        return _rows(held, person, False) if IdempotencyKey.objects.claim(claim, at=at) else None
+        if not IdempotencyKey.objects.claim(claim, at=at):
+            return None
+        if total > MOST_AT_ONCE:
+            return import_jobs.begin(read_rows(io.BytesIO(held.data)), total=total, workspace=held.workspace, by=person)
+        return _rows(held, person, False)
 
 
 def _told(outcomes: list[RowOutcome]) -> dict[str, Any]:

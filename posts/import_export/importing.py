@@ -6,8 +6,8 @@ it, with deliveries, lanes and files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -31,6 +31,7 @@ from posts.services.edits import Edit, Standing
 
 CHUNK = 500  # rows whose posts are looked up and stored together
 CREATED, UPDATED, UNCHANGED, REFUSED = "created", "updated", "unchanged", "refused"
+STORED = [CREATED, UPDATED, UNCHANGED]  # of a row that is a post now
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,59 @@ def import_rows(
     nothing, and comes to the same.
     """
     importer = _Importer(workspace, by=by, is_rehearsal=is_rehearsal, at=at)
-    waiting = iter(rows)
+    waiting = flag_repeated(rows, workspace)
     while chunk := list(islice(waiting, CHUNK)):
         yield from importer.take(chunk)
+
+
+def flag_repeated(rows: Iterable[Row], workspace: Workspace) -> Iterator[Row]:
+    """The rows, of which each that is about the same post as one before it has this as its problem.
+
+    They are by `external_id`, by `id`, or by one of each of a post that is there; what becomes of the first does not
+    count. Rows that have problems already keep them. A query a chunk, none where no row of it has an `id`.
+    """
+    row_of: dict[_Key, int] = {}
+    waiting = iter(rows)
+    while chunk := list(islice(waiting, CHUNK)):
+        there = _posts_with_ids(chunk, workspace)
+        for row in chunk:
+            keys = _keys_of(row, there)
+            earlier = next((key for key in keys if key in row_of), None)
+            if earlier is None:
+                row_of |= dict.fromkeys(keys, row.number)
+                yield row
+            else:
+                field = earlier[0] if earlier == keys[0] else "id"
+                yield row if row.problems else replace(row, problems=[_repeated(field, row_of[earlier])])
+
+
+_Key = tuple[str, str | UUID]  # a column that names a post, and what stands there
+
+
+def _posts_with_ids(rows: Sequence[Row], workspace: Workspace) -> dict[_Key, tuple[UUID, str | None]]:
+    """Id and external id of each post that these rows may mean and that exists, by both; {} where no row has an id."""
+    ids = {post_id for row in rows if (post_id := _id_in(row.values))}
+    if not ids:
+        return {}
+    named = Q(external_id__in={_text_in(row.values, "external_id") for row in rows} - {""}) | Q(id__in=ids)
+    posts = list(Post.objects.in_workspace(workspace).kept().filter(named).values_list("id", "external_id"))
+    by_id: dict[_Key, tuple[UUID, str | None]] = {("id", post[0]): post for post in posts}
+    return by_id | {("external_id", post[1]): post for post in posts if post[1]}
+
+
+def _keys_of(row: Row, there: Mapping[_Key, tuple[UUID, str | None]]) -> list[_Key]:
+    """By what the post of this row is known: as the row says, and as the post that is there says."""
+    name, post_id = _text_in(row.values, "external_id"), _id_in(row.values)
+    own: list[_Key] = [("external_id", name)] if name else []
+    meant = there.get(("external_id", name)) or (there.get(("id", post_id)) if post_id else None)
+    if meant is None:
+        return own
+    return [*own, ("id", meant[0]), *([("external_id", meant[1])] if meant[1] else [])]
+
+
+def _repeated(field: str, earlier: int) -> FieldProblem:
+    message = f"Row {earlier} is about the same post; leave one of the two out."
+    return FieldProblem(field, "row_repeated", message, {"row": earlier})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +135,12 @@ class _Read:
 
 
 class _Importer:
-    """What is the same for all rows of a file: the workspace's account names, and which posts came before."""
+    """What is the same for all rows of a file, such as the workspace's account names."""
 
     def __init__(self, workspace: Workspace, *, by: User | None, is_rehearsal: bool, at: datetime) -> None:
         self.workspace, self.by, self.is_rehearsal, self.at = workspace, by, is_rehearsal, at
         self.accounts = AccountNames(workspace)
         self.serializer = EditedPostSerializer()
-        self.row_of: dict[str | UUID, int] = {}
 
     def take(self, rows: Sequence[Row]) -> list[RowOutcome]:
         read = [self._read(row) for row in rows]
@@ -100,8 +150,8 @@ class _Importer:
         changed: list[tuple[_Read, Edit]] = []
         for one in read:
             post, standing = there.get(one.external_id) or there.get(one.post_id) or (None, None)
-            if problems := one.problems or self._came_before(one, post):
-                outcomes[one.row] = one.refused(problems)
+            if one.problems:
+                outcomes[one.row] = one.refused(one.problems)
                 continue
             try:
                 draft = one.draft(standing)
@@ -114,7 +164,7 @@ class _Importer:
                 changed.append((one, Edit(post.id, draft)))
             else:
                 outcomes[one.row] = one.came_to(UNCHANGED, post.id)
-        outcomes |= {outcome.row: outcome for outcome in (*self._change(changed), *self._create(new))}
+        outcomes |= {outcome.row: outcome for outcome in self._store(new, changed)}
         return [outcomes[one.row] for one in read]
 
     def _read(self, row: Row) -> _Read:
@@ -143,23 +193,23 @@ class _Importer:
         found: dict[Any, tuple[Post, Standing]] = {post.id: (post, standings[post.id]) for post in posts}
         return found | {post.external_id: found[post.id] for post in posts if post.external_id}
 
-    def _came_before(self, one: _Read, post: Post | None) -> list[FieldProblem]:
-        """Whether an earlier row of the file meant the same post."""
-        keys: list[str | UUID] = [key for key in (one.external_id, post and post.id) if key]
-        earlier = next((self.row_of[key] for key in keys if key in self.row_of), None)
-        if earlier is not None:
-            message = f"Row {earlier} is about the same post; leave one of the two out."
-            name = "external_id" if one.external_id in self.row_of else "id"
-            return [FieldProblem(name, "row_repeated", message, {"row": earlier})]
-        self.row_of |= dict.fromkeys(keys, one.row)
-        return []
+    def _store(self, new: Sequence[tuple[_Read, NewPost]], changed: Sequence[tuple[_Read, Edit]]) -> list[RowOutcome]:
+        """Store what is new and what is changed in one transaction, undone in a rehearsal.
+
+        New ones first: what keeps the same text out is locked before lanes are, and lanes all at once.
+        """
+        if not new and not changed:
+            return []
+        lanes: Collection[UUID] = ()
+        if new and changed:
+            lanes = edits.accounts_of(self.workspace, [edit for _, edit in changed])
+        with transaction.atomic():
+            outcomes = [*self._create(new, lanes), *self._change(changed)]
+            transaction.set_rollback(self.is_rehearsal)
+        return outcomes
 
     def _change(self, changed: Sequence[tuple[_Read, Edit]]) -> Iterator[RowOutcome]:
-        if not changed:
-            return
-        with transaction.atomic():
-            results = edits.edit_posts(self.workspace, [edit for _, edit in changed], at=self.at)
-            transaction.set_rollback(self.is_rehearsal)
+        results = edits.edit_posts(self.workspace, [edit for _, edit in changed], at=self.at) if changed else {}
         for one, edit in changed:
             result = results[edit.post_id]
             if isinstance(result, DomainError):
@@ -167,9 +217,10 @@ class _Importer:
             else:
                 yield one.came_to(UPDATED, edit.post_id)
 
-    def _create(self, new: Sequence[tuple[_Read, NewPost]]) -> Iterator[RowOutcome]:
+    def _create(self, new: Sequence[tuple[_Read, NewPost]], lanes: Collection[UUID]) -> Iterator[RowOutcome]:
+        """`lanes`: of which accounts the transaction needs them besides."""
         wanted = [post for _, post in new]
-        results = creation.compose_posts(self.workspace, by=self.by, wanted=wanted, at=self.at) if wanted else []
+        results = creation.compose_posts(self.workspace, by=self.by, wanted=wanted, lanes=lanes, at=self.at)
         if not self.is_rehearsal:
             results = creation.store_each(results, at=self.at)
         for (one, _), result in zip(new, results, strict=True):
@@ -192,8 +243,9 @@ def _id_in(values: Any) -> UUID | None:
 
 
 def _text_in(values: Any, name: str) -> str:
+    """The text of this name; "" where there is none, or one that no row of a database can have."""
     text = values.get(name) if isinstance(values, dict) else None
-    return text.strip() if isinstance(text, str) else ""
+    return text.strip() if isinstance(text, str) and "\0" not in text else ""
 
 
 def _addressed(body: dict[str, Any]) -> dict[str, Any]:

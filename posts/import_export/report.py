@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from mastablasta.core.errors import summary
-from posts.import_export.importing import CREATED, REFUSED, UNCHANGED, UPDATED, RowOutcome
+from posts.import_export.importing import REFUSED, STORED, RowOutcome
 
-STATUSES = (CREATED, UPDATED, UNCHANGED, REFUSED)
+STATUSES = (*STORED, REFUSED)
 
 
 def present_outcomes(outcomes: Iterable[RowOutcome], *, is_rehearsal: bool) -> dict[str, Any]:

@@ -62,6 +62,15 @@ LOCK_LANES = """
 SELECT account_id FROM posts_lane WHERE account_id = ANY(%(accounts)s) ORDER BY account_id FOR UPDATE
 """
 
+# Of an account without a lane yet there is nothing to lock: it gets one.
+MAKE_LANES = """
+INSERT INTO posts_lane (account_id, is_parked, window_spent)
+SELECT account_id, false, 0 FROM unnest(%(accounts)s::uuid[]) AS wanted(account_id)
+ WHERE NOT EXISTS (SELECT FROM posts_lane l WHERE l.account_id = wanted.account_id)
+ ORDER BY account_id
+ON CONFLICT (account_id) DO NOTHING
+"""
+
 # A separate statement after the lock: only then does its sub-select see what was committed while it waited.
 RECOMPUTE_LANES = f"""
 UPDATE posts_lane l SET ready_at = CASE WHEN l.is_parked THEN NULL ELSE (
@@ -259,7 +268,7 @@ class PostgreSQL(Dialect):
 
     def lock_lanes(self, accounts: list[UUID]) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(LOCK_LANES, {"accounts": accounts})
+            cursor.execute(f"{MAKE_LANES};{LOCK_LANES}", {"accounts": accounts})
 
     def wake_lanes(self, due: Mapping[UUID, datetime]) -> None:
         with connection.cursor() as cursor:

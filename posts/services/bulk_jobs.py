@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from itertools import count, islice
+from typing import Any, cast
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -36,17 +37,15 @@ MOST_AT_ONCE = 1000  # items done in one transaction, which atomic asks for
 MOST_TRIES = 5
 GIVEN_UP = "A part of it could not be done: the program failed at it again and again, and its log says how."
 UNDONE = "All or none was asked for, and not all could be done."
-CHUNKS_READ = 8  # at a time, for a result
+CHUNKS_READ = 8  # at a time, for a result; so many are written at a time, too
 
 
-class Result(Protocol):
-    """What became of a chunk's items, as the API shows them."""
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of items, one row each, as the API shows them."""
 
-    @property
-    def successful(self) -> list[dict[str, Any]]: ...
-
-    @property
-    def failed(self) -> list[dict[str, Any]]: ...
+    successful: list[dict[str, Any]]
+    failed: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +59,39 @@ class Steps:
     carry_out: Callable[[BulkJob, list[Any], int], Result]
 
 
-def begin(workspace: Workspace, *, by: User, kind: str, items: Sequence[Any], is_atomic: bool = False) -> BulkJob:
-    """Store the work; a worker begins with it when the transaction commits. Raises Invalid where it is too much."""
-    if is_atomic and len(items) > MOST_AT_ONCE:
-        sentence = f"All or none of {len(items)} is too much at once; send at most {MOST_AT_ONCE}, or leave atomic out."
-        raise Invalid.field("atomic", "too_many_for_atomic", sentence, limit=MOST_AT_ONCE, actual=len(items))
-    size = MOST_AT_ONCE if is_atomic else CHUNK
+def begin(
+    workspace: Workspace,
+    *,
+    by: User,
+    kind: str,
+    items: Sequence[Any] | Iterator[Any],
+    total: int | None = None,
+    is_atomic: bool = False,
+) -> BulkJob:
+    """Store the work; a worker begins with it when the transaction commits. Raises Invalid where it is too much.
+
+    `items` are read a few chunks at a time; `total`: how many they are, where they cannot tell.
+    """
+    if total is None:
+        total = len(cast("Sequence[Any]", items))
+    if is_atomic and total > MOST_AT_ONCE:
+        sentence = f"All or none of {total} is too much at once; send at most {MOST_AT_ONCE}, or leave atomic out."
+        raise Invalid.field("atomic", "too_many_for_atomic", sentence, limit=MOST_AT_ONCE, actual=total)
     with transaction.atomic():
-        job = BulkJob.objects.create(workspace=workspace, author=by, kind=kind, is_atomic=is_atomic, total=len(items))
-        BulkChunk.objects.bulk_create(
-            BulkChunk(job=job, number=number, first=first, items=items[first : first + size])
-            for number, first in enumerate(range(0, len(items), size))
-        )
+        job = BulkJob.objects.create(workspace=workspace, author=by, kind=kind, is_atomic=is_atomic, total=total)
+        chunks = _chunks_of(job, iter(items), MOST_AT_ONCE if is_atomic else CHUNK)
+        while some := list(islice(chunks, CHUNKS_READ)):
+            BulkChunk.objects.bulk_create(some)
         jobs.enqueue(TASK)
     return job
+
+
+def _chunks_of(job: BulkJob, items: Iterator[Any], size: int) -> Iterator[BulkChunk]:
+    for number in count():
+        some = list(islice(items, size))
+        if not some:
+            return
+        yield BulkChunk(job=job, number=number, first=number * size, items=some)
 
 
 def cancel(job: BulkJob, *, at: datetime) -> BulkJob:

@@ -36,22 +36,15 @@ def cancel_posts(workspace: Workspace, ids: Sequence[UUID], *, at: datetime) -> 
     with transaction.atomic():
         locked = lock_posts(workspace, ids)
         results = {post_id: _cancellable(locked.get(post_id)) for post_id in ids}
-        ended = [post_id for post_id, outcome in results.items() if isinstance(outcome, Post)]
-        cancel_deliveries([d for post_id in ended for d in locked[post_id].deliveries if d.state in CANCELLABLE], at=at)
-        claims.recompute_post_status(ended, at=at)
+        _end([locked[post_id] for post_id, outcome in results.items() if isinstance(outcome, Post)], at=at)
     return results
 
 
 def _cancellable(locked: PostWithDeliveries | None) -> Outcome:
-    if locked is None:
-        return not_there()
-    try:
-        raise_if_under_way(locked.deliveries)
-    except Conflict as conflict:
-        return conflict
-    if not any(delivery.state in CANCELLABLE for delivery in locked.deliveries):
-        return Conflict("not_waiting", f"This post is {locked.post.status}; there is nothing to cancel.")
-    return locked.post
+    outcome = _deletable(locked)
+    if locked is None or outcome is not locked.post or any(one.state in CANCELLABLE for one in locked.deliveries):
+        return outcome
+    return Conflict("not_waiting", f"This post is {locked.post.status}; there is nothing to cancel.")
 
 
 def delete_post(post: Post, *, check: Check = no_check, at: datetime) -> None:
@@ -61,9 +54,7 @@ def delete_post(post: Post, *, check: Check = no_check, at: datetime) -> None:
         post.refresh_from_db()
         check(post)
         raise_if_under_way(deliveries)
-        cancel_deliveries([d for d in deliveries if d.state in CANCELLABLE], at=at)
-        claims.recompute_post_status([post.id], at=at)
-        Post.objects.filter(id=post.id).update(deleted_at=at, updated_at=at)
+        _delete([PostWithDeliveries(post, deliveries)], at=at)
 
 
 def delete_posts(
@@ -76,12 +67,9 @@ def delete_posts(
     with transaction.atomic():
         locked = lock_posts(workspace, ids)
         results = {post_id: _deletable(locked.get(post_id)) for post_id in ids}
-        gone = [post.id for post in results.values() if isinstance(post, Post)]
+        gone = [locked[post_id] for post_id, outcome in results.items() if isinstance(outcome, Post)]
         if gone and not is_stopped(results, is_atomic=is_atomic):
-            theirs = [d for post_id in gone for d in locked[post_id].deliveries if d.state in CANCELLABLE]
-            cancel_deliveries(theirs, at=at)
-            claims.recompute_post_status(gone, at=at)
-            Post.objects.filter(id__in=gone).update(deleted_at=at, updated_at=at)
+            _delete(gone, at=at)
     return results
 
 
@@ -93,6 +81,17 @@ def _deletable(locked: PostWithDeliveries | None) -> Outcome:
     except Conflict as conflict:
         return conflict
     return locked.post
+
+
+def _delete(gone: Sequence[PostWithDeliveries], *, at: datetime) -> None:
+    _end(gone, at=at)
+    Post.objects.filter(id__in=[one.post.id for one in gone]).update(deleted_at=at, updated_at=at)
+
+
+def _end(ended: Sequence[PostWithDeliveries], *, at: datetime) -> None:
+    """Cancel what waits of these."""
+    cancel_deliveries([d for one in ended for d in one.deliveries if d.state in CANCELLABLE], at=at)
+    claims.recompute_post_status([one.post.id for one in ended], at=at)
 
 
 def cancel_deliveries(deliveries: Sequence[Delivery], *, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -69,19 +69,27 @@ def create_post(workspace: Workspace, *, by: User | None, draft: Draft, publish:
 
 
 def compose_posts(
-    workspace: Workspace, *, by: User | None, wanted: Sequence[NewPost], at: datetime
+    workspace: Workspace,
+    *,
+    by: User | None,
+    wanted: Sequence[NewPost],
+    lanes: Collection[UUID] = (),
+    at: datetime,
 ) -> list[Made | Refused]:
     """What would be made of these, in the same order; nothing is stored yet. Up to five queries, however many.
 
     In one transaction with `store_posts`, of two requests at once with the same text the later is told of the other.
+    `lanes`: the accounts of what this transaction changes besides; theirs are locked together with those of these.
     """
+    if not wanted:
+        return []
     within = Surroundings.of(workspace, [one.draft for one in wanted])
     composed = _with_ids_of_their_own([_compose(one, by=by, within=within, at=at) for one in wanted])
     made = [one for one in composed if isinstance(one, Made) and one.deliveries]
     if not made:
         return composed
     loaded = made[0].deliveries[0].account.workspace  # whoever asks has no more of it than its id
-    verdicts = guard.judge(loaded, [_planned(one, at=at) for one in made], is_stored_next=True)
+    verdicts = guard.judge(loaded, [_planned(one, at=at) for one in made], is_stored_next=True, lanes=lanes)
     judged = {one.post.id: verdict for one, verdict in zip(made, verdicts, strict=True)}
     return [_judged(one, judged.get(one.post.id)) if isinstance(one, Made) else one for one in composed]
 

@@ -149,6 +149,12 @@ def _judge(changes: Sequence[_Change], *, at: datetime) -> dict[UUID, DomainErro
     return guard.warn(zip((change.post for change, _ in judged), verdicts, strict=True))
 
 
+def accounts_of(workspace: Workspace, edits: Sequence[Edit]) -> set[UUID]:
+    """The accounts whose lanes `edit_posts` locks for these."""
+    theirs = Delivery.objects.in_workspace(workspace).filter(post__in=[edit.post_id for edit in edits])
+    return {*theirs.values_list("account", flat=True), *_accounts_of(workspace, [edit.draft for edit in edits])}
+
+
 def _accounts_of(workspace: Workspace, wanted: Sequence[Draft]) -> set[UUID]:
     """The accounts that the drafts mean."""
     platforms = {platform for draft in wanted for platform in draft.platforms}

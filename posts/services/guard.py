@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -13,6 +13,7 @@ from accounts.models import Workspace
 from mastablasta.core.errors import DomainError, FieldProblem
 from posts.guard.neighbours import Neighbour, Plan, Together, find_stored
 from posts.models import Post
+from posts.queue import claims
 from posts.services import post_content
 
 RULES = ("duplicate_window_hours", "clash_window_minutes", "duplicate_policy")
@@ -49,12 +50,17 @@ class Verdict:
     warnings: tuple[FieldProblem, ...] = ()
 
 
-def judge(workspace: Workspace, planned: Sequence[Planned], *, is_stored_next: bool = False) -> list[Verdict]:
+def judge(
+    workspace: Workspace, planned: Sequence[Planned], *, is_stored_next: bool = False, lanes: Collection[UUID] = ()
+) -> list[Verdict]:
     """What stands against each of these in its workspace, in their order; also what an earlier one of them says.
 
     One statement, none where nothing is looked for, and one more where the workspace's rules are not loaded.
     `is_stored_next`: they are stored in this transaction, and of two requests at once with the same text the later one
-    waits and finds the earlier.
+    waits and finds the earlier. Where the workspace refuses, it waits for the lanes of the accounts, before it locks
+    anything else: whoever promises a post that is there holds them too, and judges it then. Elsewhere it waits for
+    others who store the same text only, and two at once may lack a warning if one of them was there as a draft.
+    `lanes`: the accounts of what the transaction changes besides; theirs are locked too, in the order that all keep.
     """
     if workspace.get_deferred_fields() & {*RULES}:
         workspace.refresh_from_db(fields=RULES)
@@ -62,7 +68,13 @@ def judge(workspace: Workspace, planned: Sequence[Planned], *, is_stored_next: b
     gap = timedelta(minutes=workspace.clash_window_minutes)
     plans = [(one, plan) for one in planned for plan in one.plans]
     is_locked = is_stored_next and connection.in_atomic_block
-    stored = find_stored([plan for _, plan in plans], window=window, gap=gap, is_locked=is_locked)
+    wanted = {*lanes, *(plan.account_id for _, plan in plans)}
+    has_lanes = is_locked and bool(window) and _refuses(workspace)
+    if has_lanes:
+        claims.lock_lanes(wanted)
+    stored = find_stored([plan for _, plan in plans], window=window, gap=gap, is_locked=is_locked and not has_lanes)
+    if lanes and not has_lanes:
+        claims.lock_lanes(wanted)
     number, together, verdicts = 0, Together(window, gap), []
     for one in planned:
         found: list[tuple[Plan, Neighbour]] = []
@@ -70,12 +82,16 @@ def judge(workspace: Workspace, planned: Sequence[Planned], *, is_stored_next: b
             here = {neighbour.is_same: neighbour for neighbour in (*together.find(plan), *stored.get(number, ()))}
             found += [(plan, here[is_same]) for is_same in (True, False) if is_same in here]
             number += 1
-        verdict = _verdict(one, found, refuses=workspace.duplicate_policy == "refuse")
+        verdict = _verdict(one, found, refuses=_refuses(workspace))
         if not verdict.problems:
             for plan in one.plans:
                 together.add(plan)
         verdicts.append(verdict)
     return verdicts
+
+
+def _refuses(workspace: Workspace) -> bool:
+    return workspace.duplicate_policy == "refuse"
 
 
 def warn(judged: Iterable[tuple[Post, Verdict]]) -> dict[UUID, DomainError]:

@@ -1,4 +1,4 @@
-"""Accounts that the simulator knows, and drains to publish to them."""
+"""A workspace and its owner, signed in; accounts that the simulator knows, and drains to publish to them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
+from rest_framework.test import APIClient
 
+from accounts.models import Membership, Workspace
+from accounts.tests.factories import make_workspace, signed_in
 from integrations.models import SocialAccount
 from integrations.services import circuits
-from integrations.tests.factories import connect
+from integrations.tests.factories import connect, make_account
 from posts.engine import outcomes, publisher
 from tests.world import Sandbox
 
@@ -34,6 +37,23 @@ def _in_haste(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, s
         monkeypatch.setattr(outcomes, "LOOKS_S", tuple(seconds * HASTE for seconds in outcomes.LOOKS_S))
         monkeypatch.setattr(outcomes, "LONGEST_GAP_S", outcomes.LONGEST_GAP_S * HASTE)
         monkeypatch.setattr(circuits, "SHORTEST_PROBE_S", circuits.SHORTEST_PROBE_S * HASTE)
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return make_workspace()
+
+
+@pytest.fixture
+def account(workspace: Workspace) -> SocialAccount:
+    """Of the workspace, at Mastodon."""
+    return make_account(workspace=workspace)
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> APIClient:
+    """Signed in as the workspace's owner."""
+    return signed_in(Membership.objects.get(workspace=workspace).user)
 
 
 @pytest.fixture

@@ -7,23 +7,12 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.models import Membership, Workspace
-from accounts.tests.factories import make_workspace, signed_in
+from accounts.models import Workspace
 from integrations.tests.factories import make_account, make_host
 from media_library.tests.factories import make_asset
 from posts.models import PostMedia
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=workspace).user)
 
 
 def verdict(client: APIClient, workspace: Workspace, platform: str, alt_text: str) -> list[tuple[str, dict[str, Any]]]:

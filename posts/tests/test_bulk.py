@@ -8,34 +8,20 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
-from accounts.models import Membership, Workspace
-from accounts.tests.factories import make_workspace, signed_in
+from accounts.models import Workspace
+from accounts.tests.factories import make_workspace
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from media_library.tests.factories import make_asset
 from posts.models import Delivery, Lane, Post, PostMedia, PostTag
 from posts.tests.factories import make_delivery, make_post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("account")]
 
 WHEN = "2030-01-31T09:00:00Z"
-
-
-@pytest.fixture
-def account() -> SocialAccount:
-    return make_account()
-
-
-@pytest.fixture
-def workspace(account: SocialAccount) -> Workspace:
-    return account.workspace
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=workspace).user)
 
 
 def bulk(client: APIClient, what: str, body: dict[str, Any], status: int = 200) -> dict[str, Any]:
@@ -222,3 +208,23 @@ def test_another_workspace_has_its_own(client: APIClient) -> None:
 
     assert bulk(client, "delete", {"post_ids": [str(post.id)]})["failed"][0]["code"] == "not_found"
     assert Post.objects.kept().count() == 1
+
+
+def test_bulk_requests_may_be_larger_than_others_up_to_a_limit_of_their_own(
+    client: APIClient, settings: Settings
+) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+    settings.BULK_BODY_MAX_BYTES = 2_000
+    ids = [str(uuid4()) for _ in range(60)]
+
+    taken = client.post("/api/v2/bulk/posts/delete", {"post_ids": ids[:20]}, format="json")
+    refused = client.post("/api/v2/bulk/posts/delete", {"post_ids": ids}, format="json")
+    other = client.post("/api/v2/posts", {"content": "x" * 100}, format="json")
+
+    assert taken.status_code == 200, taken.content
+    assert len(taken.json()["failed"]) == 20
+    for answer, limit in ((refused, 2_000), (other, 100)):
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (413, "body_too_large")
+        assert problem["errors"][0]["params"] == {"limit": limit, "actual": int(answer.request["CONTENT_LENGTH"])}
+        assert f"at most {limit:,} are taken" in problem["detail"]

@@ -12,8 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import Membership, Workspace
-from accounts.tests.factories import signed_in
+from accounts.models import Workspace
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from media_library.tests.factories import make_asset
@@ -22,24 +21,9 @@ from posts.services import external_ids
 from posts.tests.factories import make_delivery, make_post
 from posts.tests.test_bulk import WHEN, bulk
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("account")]
 
 LATER = "2030-02-28T09:00:00Z"
-
-
-@pytest.fixture
-def account() -> SocialAccount:
-    return make_account()
-
-
-@pytest.fixture
-def workspace(account: SocialAccount) -> Workspace:
-    return account.workspace
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=workspace).user)
 
 
 def made(client: APIClient, **body: Any) -> str:

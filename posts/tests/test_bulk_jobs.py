@@ -13,10 +13,9 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import Membership, Workspace
-from accounts.tests.factories import make_workspace, signed_in
+from accounts.models import Workspace
+from accounts.tests.factories import make_workspace
 from integrations.models import SocialAccount
-from integrations.tests.factories import make_account
 from mastablasta.core import jobs
 from mastablasta.core.models import Heartbeat
 from mastablasta.ops.tasks import tidy
@@ -26,23 +25,8 @@ from posts.models import BulkChunk, BulkJob, Post
 from posts.services import bulk_jobs
 from posts.tests.factories import make_post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("account")]
 JOBS = "/api/v2/bulk/jobs"
-
-
-@pytest.fixture
-def account() -> SocialAccount:
-    return make_account()
-
-
-@pytest.fixture
-def workspace(account: SocialAccount) -> Workspace:
-    return account.workspace
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=workspace).user)
 
 
 @pytest.fixture(autouse=True)

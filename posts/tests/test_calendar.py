@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.models import Membership, User, Workspace
-from accounts.tests.factories import signed_in
+from accounts.models import User, Workspace
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from posts.models import Post
@@ -17,17 +16,7 @@ from posts.services import costs
 from posts.services.calendar import MOST_A_DAY
 from posts.tests.factories import make_delivery, make_post
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def account() -> SocialAccount:
-    return make_account()
-
-
-@pytest.fixture
-def client(account: SocialAccount) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=account.workspace).user)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("account")]
 
 
 def days(client: APIClient, query: str) -> dict[str, list[str]]:

@@ -10,27 +10,15 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import Membership
-from accounts.tests.factories import signed_in
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from posts.models import Delivery, Post
 from posts.services import calendar
 from posts.tests.factories import make_delivery
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("account")]
 
 NINE = datetime(2030, 1, 31, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def account() -> SocialAccount:
-    return make_account()
-
-
-@pytest.fixture
-def client(account: SocialAccount) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=account.workspace).user)
 
 
 def ask(client: APIClient, **body: Any) -> dict[str, Any]:

@@ -7,24 +7,13 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.models import Membership, Workspace
-from accounts.tests.factories import make_workspace, signed_in
+from accounts.models import Workspace
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from posts.models import Delivery, Post
 
 pytestmark = pytest.mark.django_db
 LATER = "2030-01-31T09:00:00Z"
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=workspace).user)
 
 
 def account(workspace: Workspace, handle: str, **fields: Any) -> SocialAccount:

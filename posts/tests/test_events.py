@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import Membership, Workspace
-from accounts.tests.factories import make_workspace, signed_in
+from accounts.models import Workspace
+from accounts.tests.factories import make_workspace
 from integrations.tests.factories import make_account
 from posts import tasks
 from posts.engine import publisher
@@ -155,11 +155,6 @@ def workspace() -> Workspace:
     workspace = make_workspace()
     make_account(workspace=workspace)
     return workspace
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=workspace).user)
 
 
 def create(client: APIClient, **fields: Any) -> dict[str, Any]:

@@ -11,24 +11,13 @@ import pytest
 from django.db import connection, transaction
 from rest_framework.test import APIClient
 
-from accounts.models import Membership, Workspace
-from accounts.tests.factories import make_workspace, signed_in
+from accounts.models import Workspace
 from posts.models import Post
 from posts.services import external_ids
 from posts.tests.factories import make_post
 
 pytestmark = pytest.mark.django_db
 POSTS = "/api/v2/posts"
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=workspace).user)
 
 
 def faults(answer: Any) -> tuple[int, list[tuple[str, str]]]:

@@ -11,26 +11,15 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import Membership
-from accounts.tests.factories import make_member, signed_in
+from accounts.tests.factories import make_member
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from posts.models import Post, PostTag
 from posts.tests.factories import make_delivery, make_post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("account")]
 
 NINE = datetime(2026, 3, 28, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def account() -> SocialAccount:
-    return make_account()
-
-
-@pytest.fixture
-def client(account: SocialAccount) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=account.workspace).user)
 
 
 def found(client: APIClient, query: str) -> list[str]:

@@ -14,32 +14,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import Membership, Workspace
-from accounts.tests.factories import signed_in
+from accounts.models import Workspace
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from media_library.tests.factories import make_asset
 from posts.models import Delivery, Post
 from posts.tests.factories import make_delivery, make_post
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("account")]
 
 NINE = datetime(2030, 1, 31, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def account() -> SocialAccount:
-    return make_account()
-
-
-@pytest.fixture
-def workspace(account: SocialAccount) -> Workspace:
-    return account.workspace
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=workspace).user)
 
 
 def send(client: APIClient, path: str, body: dict[str, Any], status: int, method: str = "post") -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import Membership, Workspace
@@ -25,16 +26,6 @@ from posts.tests.factories import NOON, make_delivery, make_post
 
 pytestmark = pytest.mark.django_db
 WHEN = "2030-01-31T09:00:00Z"
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return client_of(workspace)
 
 
 def client_of(workspace: Workspace) -> APIClient:
@@ -209,22 +200,29 @@ def test_faults_are_those_of_the_api_by_row_and_field(client: APIClient, workspa
     [
         ("content,colour\nx,y", {}, 400, "file", "unknown_column"),
         ("content\nx\nx\nx\nx", {}, 400, "file", "too_many_rows"),
-        ("content\nx\n" * 200, {}, 413, "", ""),
+        ("content\nx\n" * 200, {}, 413, "file", "too_large"),
         ("", {}, 400, "file", "empty"),
         ("content\nx", {"dry_run": "perhaps"}, 400, "dry_run", "invalid_choice"),
         ("content\nx", {"colour": "red"}, 400, "colour", "unknown"),
     ],
 )
 def test_a_file_that_is_none_is_refused_as_a_whole(
-    client: APIClient, monkeypatch: pytest.MonkeyPatch, data: str, fields: Any, status: int, field: str, code: str
+    client: APIClient,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    data: str,
+    fields: Any,
+    status: int,
+    field: str,
+    code: str,
 ) -> None:
-    monkeypatch.setattr("posts.api.import_export_views.MOST_ROWS", 3)
-    monkeypatch.setattr("posts.api.import_export_views.LARGEST", 1000)
+    monkeypatch.setattr("posts.api.import_export_views.MOST", 3)
+    settings.BULK_BODY_MAX_BYTES = 1000
 
     answer = send(client, data, **fields)
 
     assert answer.status_code == status, answer.content
-    assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == ([(field, code)] if field else [])
+    assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [(field, code)]
     assert not Post.objects.exists()
 
 

@@ -13,15 +13,10 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Workspace
 from accounts.roles import Role
-from accounts.tests.factories import make_member, make_workspace
+from accounts.tests.factories import make_member
 from posts.models import Post
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
 
 
 @pytest.fixture

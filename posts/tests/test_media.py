@@ -13,8 +13,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import Membership, Workspace
-from accounts.tests.factories import make_workspace, signed_in
+from accounts.models import Workspace
 from integrations.models import SocialAccount
 from integrations.tests.factories import connect, make_account
 from mastablasta.ops import tasks
@@ -30,21 +29,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PLATFORMS = ("twitter", "mastodon", "bluesky")
 NOBODYS = "01a206dc-28b9-7431-bf43-c8f15169286e"  # no file has this id
 LATER = "2030-01-31T09:00:00Z"
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=workspace).user)
-
-
-@pytest.fixture
-def account(workspace: Workspace) -> SocialAccount:
-    return make_account(workspace=workspace)
 
 
 def create(client: APIClient, **body: Any) -> Any:

@@ -7,7 +7,6 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Workspace
-from accounts.tests.factories import make_workspace
 from integrations.models import Credential, SocialAccount
 from integrations.services.accounts import activate_account
 from integrations.tests.factories import connect
@@ -17,11 +16,6 @@ from posts.tests.test_publishing import outcomes, publish, run_until_settled
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
 
 
 @pytest.fixture

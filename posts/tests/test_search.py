@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import Membership, Workspace
-from accounts.tests.factories import make_workspace, signed_in
+from accounts.tests.factories import make_workspace
 from integrations.tests.factories import make_account
 from media_library.tests.factories import make_asset
 from posts.models import Post, PostMedia, PostTag
@@ -111,16 +111,6 @@ def write_corpus(workspace: Workspace) -> None:
         texts = {column: value for column, value in columns.items() if column != "tags"}
         post = Post.objects.create(workspace=workspace, post_options={"name": name}, **texts)
         PostTag.objects.bulk_create(PostTag(post=post, name=tag) for tag in columns.get("tags", ()))
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=workspace).user)
 
 
 def search(client: APIClient, query: str) -> dict[str, Any]:

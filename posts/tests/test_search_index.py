@@ -29,11 +29,6 @@ pytestmark = pytest.mark.django_db
 on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite calls fold itself")
 
 
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
 def found(workspace: Workspace, query: str) -> list[str]:
     posts = matching(Post.objects.filter(workspace=workspace), parse(query), workspace=workspace.id)
     return sorted(posts.values_list("content", flat=True))

@@ -8,24 +8,13 @@ from uuid import uuid4
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.models import Membership
 from accounts.tests.factories import make_member, make_workspace, signed_in
 from integrations import registry
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account, make_host
 from posts.models import Delivery, Lane, Post, PostTag
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def account() -> SocialAccount:
-    return make_account()
-
-
-@pytest.fixture
-def client(account: SocialAccount) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=account.workspace).user)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("account")]
 
 
 def validate(client: APIClient, **body: Any) -> dict[str, Any]:

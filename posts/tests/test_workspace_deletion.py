@@ -34,11 +34,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
 def owner(workspace: Workspace) -> User:
     user: User = workspace.members.get()
     return user

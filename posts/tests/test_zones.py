@@ -7,28 +7,13 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.models import Membership
-from accounts.tests.factories import signed_in
-from integrations.models import SocialAccount
-from integrations.tests.factories import make_account
-
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("account")]
 
 TWICE = {"scheduled_time": "2027-10-31T02:30:00", "timezone": "Europe/Berlin"}
 SENTENCE = (
     "2027-10-31T02:30:00 comes twice in Europe/Berlin, at 2027-10-31T00:30:00Z and 2027-10-31T01:30:00Z; "
     "the earlier is taken. Send the time with an offset to choose."
 )
-
-
-@pytest.fixture
-def account() -> SocialAccount:
-    return make_account()
-
-
-@pytest.fixture
-def client(account: SocialAccount) -> APIClient:
-    return signed_in(Membership.objects.get(workspace=account.workspace).user)
 
 
 def create(client: APIClient, **body: Any) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from integrations.platforms.bluesky import text as bluesky
-from integrations.platforms.mastodon import links as mastodon
-from integrations.platforms.mastodon.text import counted_length as mastodon_length
 from integrations.platforms.twitter import links as twitter
+from integrations.protocols import mastodon_links as mastodon
+from integrations.protocols.mastodon_text import counted_length as mastodon_length
 from sandbox.platforms.mastodon import links as simulated_mastodon
 from sandbox.platforms.mastodon.rules import counted_length as simulated_mastodon_length
 from sandbox.platforms.twitter import links as simulated_twitter

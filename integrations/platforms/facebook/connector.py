@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
-from urllib.parse import quote
 
 from integrations.capabilities import Capabilities
 from integrations.contract import (
@@ -25,7 +24,7 @@ from integrations.contract import (
     Step,
     Target,
 )
-from integrations.errors import CallFailed, NeedsReconnect, OutcomeUnknown, Rejected, Unavailable
+from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.facebook import metrics
 from integrations.platforms.facebook.capabilities import CAPABILITIES
 from integrations.platforms.facebook.errors import error_from
@@ -37,19 +36,17 @@ from integrations.protocols.graph import (
     DUPLICATE,
     MEDIA_USED,
     NOT_FOUND,
-    SCOPE_MISSING,
-    VERSION,
     auth_of,
     rests_until,
 )
-from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
+from integrations.protocols.graph_nodes import delete_node, list_page, path_of, write_comment
+from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts
 from integrations.protocols.uploads import ids_in
-from integrations.protocols.values import id_in, object_in, objects_in, text_in
+from integrations.protocols.values import id_in, objects_in
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.outbound import Auth, Response
 
-PAGE = 50
 MOST_PAGES = 10
 # How often Facebook is asked whether a video that it was told to show is there, and for how long.
 SHORTEST_WAIT, LONGEST_WAIT, LONGEST_PROCESSING = timedelta(seconds=1), timedelta(seconds=15), timedelta(minutes=30)
@@ -121,12 +118,7 @@ class FacebookConnector(Connector):
 
     def delete(self, remote_id: str) -> None:
         """Source: https://developers.facebook.com/docs/graph-api/reference/post#deleting (read 2026-11-23)."""
-        answer = self.http.delete(_path(remote_id))
-        if answer.is_ok:
-            return
-        failure = error_from(answer)
-        if failure.code != NOT_FOUND:
-            raise failure
+        delete_node(self.http, remote_id, error_from=error_from)
 
     def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:
         return metrics.fetch(self.http, self.target.remote_id, dict.fromkeys(refs))
@@ -143,26 +135,23 @@ class FacebookConnector(Connector):
             fields["link"] = link
         if pictures := ids_in(progress.data):
             fields["attached_media"] = json.dumps([{"media_fbid": remote_id} for remote_id in pictures])
-        return self._published(self._visible(f"{_path(self.target.remote_id)}/feed", fields), progress)
+        return self._published(self._visible(f"{path_of(self.target.remote_id)}/feed", fields), progress)
 
     def _story(self, progress: Progress) -> Published:
         """Source: https://developers.facebook.com/docs/page-stories-api (read 2026-11-23)."""
         fields = {"photo_id": ids_in(progress.data)[0]}
-        return self._published(self._visible(f"{_path(self.target.remote_id)}/photo_stories", fields), progress)
+        return self._published(self._visible(f"{path_of(self.target.remote_id)}/photo_stories", fields), progress)
 
     def _comment(self, step: Step, progress: Progress) -> Published:
-        """A comment needs a permission of its own: without it the post stays, and nobody has to sign in again.
-
-        Source: https://developers.facebook.com/docs/graph-api/reference/object/comments (read 2026-11-23).
-        """
+        """Source: https://developers.facebook.com/docs/graph-api/reference/object/comments (read 2026-11-23)."""
         root = step.sent[0]
-        answer = self._visible(f"{_path(root.remote_id)}/comments", {"message": step.part.text})
-        try:
-            return self._published(answer, progress, url=root.url)
-        except NeedsReconnect as refusal:
-            if refusal.code != SCOPE_MISSING:
-                raise
-            raise Rejected(refusal.message, code="not_permitted", http_status=refusal.http_status) from refusal
+        return write_comment(
+            self.http,
+            root.remote_id,
+            step.part.text,
+            read=lambda answer: self._published(answer, progress, url=root.url),
+            error_from=lambda answer: self._in_view_of_doubt(error_from(answer), progress),
+        )
 
     def _film(self, step: Step, progress: Progress) -> Published | Pending:
         """Upload a video, tell Facebook to show it, and wait until it does: its word that it will is no more than that.
@@ -186,7 +175,7 @@ class FacebookConnector(Connector):
         told = {"description": step.part.text, "title": step.content.options.get("title")}
         said = {name: value for name, value in told.items() if value}
         fields = {"upload_phase": "finish", **film.finish_fields(), **said}
-        answer = self._visible(f"{_path(self.target.remote_id)}/{film.edge}", fields)
+        answer = self._visible(f"{path_of(self.target.remote_id)}/{film.edge}", fields)
         if not answer.is_ok:
             raise error_from(answer)
         if answer.fields().get("success") is not True:
@@ -249,7 +238,7 @@ class FacebookConnector(Connector):
         if not ids:
             return Absent()
         params = {"fields": "post_id,media_id,url"}
-        answer = self.http.get(f"{_path(self.target.remote_id)}/stories", params=params)
+        answer = self.http.get(f"{path_of(self.target.remote_id)}/stories", params=params)
         if not answer.is_ok:
             raise error_from(answer)
         if not isinstance(answer.json(), Mapping):
@@ -261,29 +250,22 @@ class FacebookConnector(Connector):
 
     def _list_path(self, step: Step) -> str:
         if step.part.kind == "comment":
-            return f"{_path(step.sent[0].remote_id)}/comments"
-        return f"{_path(self.target.remote_id)}/published_posts"
+            return f"{path_of(step.sent[0].remote_id)}/comments"
+        return f"{path_of(self.target.remote_id)}/published_posts"
 
     def _list(self, path: str, cursor: str | None, *, since: datetime) -> Page:
         """One page of what the account wrote, newest first."""
         is_comments = path.endswith("/comments")
-        params: dict[str, Any] = {"fields": POST_FIELDS[is_comments], "limit": PAGE}
-        if is_comments:
-            params |= {"filter": "stream", "order": "reverse_chronological"}
-        else:
-            params["since"] = int(since.timestamp())
-        answer = self.http.get(path, params=params | ({"after": cursor} if cursor else {}))
-        if not answer.is_ok:
-            raise error_from(answer)
-        fields = answer.fields()
-        paging = object_in(fields, "paging")
-        after = text_in(paging.get("cursors"), "after") if paging.get("next") else ""
-        listed: list[OwnPost] = posts_in(answer, fields.get("data"), own_post)
-        return listed, after or None
-
-
-def _path(remote_id: str) -> str:
-    return f"/{VERSION}/{quote(remote_id, safe='')}"
+        order = {"filter": "stream", "order": "reverse_chronological"} if is_comments else {}
+        return list_page(
+            self.http,
+            path,
+            cursor,
+            params={"fields": POST_FIELDS[is_comments], **order},
+            since=None if is_comments else since,
+            read=own_post,
+            error_from=error_from,
+        )
 
 
 def _is_film(step: Step) -> bool:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from integrations.contract import MediaUse, Pending
 from integrations.errors import CallFailed, OperatorProblem, Rejected
 from integrations.platforms.facebook.errors import error_from
 from integrations.platforms.facebook.videos import ask_for_video
-from integrations.protocols.graph import NOT_FOUND, UPLOAD_ORIGIN, VERSION
+from integrations.protocols.graph import NOT_FOUND, UPLOAD_ORIGIN
+from integrations.protocols.graph_nodes import path_of
 from integrations.protocols.uploads import Uploads, file_of
 from integrations.protocols.values import id_in, object_in, text_in
 from mastablasta.core.outbound import File, Response
@@ -32,7 +33,7 @@ class PageUploads(Uploads):
         return refused.code == NOT_FOUND
 
     def path(self, edge: str) -> str:
-        return f"/{VERSION}/{quote(self.target.remote_id, safe='')}/{edge}"
+        return f"{path_of(self.target.remote_id)}/{edge}"
 
 
 class Pictures(PageUploads):

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from integrations.platforms.facebook.errors import error_from
 from integrations.platforms.facebook.reading import post_url
-from integrations.protocols.graph import VERSION
+from integrations.protocols.graph_nodes import path_of
 from integrations.protocols.values import id_in, object_in, objects_in, text_in
 from mastablasta.core.outbound import Http
 
@@ -40,7 +39,7 @@ class VideoState:
 
 def ask_for_video(http: Http, video_id: str) -> VideoState:
     """Ask how far a video is. Raises what the answer means: `not_found` is one that Facebook does not have."""
-    answer = http.get(f"/{VERSION}/{quote(video_id, safe='')}", params={"fields": FIELDS})
+    answer = http.get(path_of(video_id), params={"fields": FIELDS})
     if not answer.is_ok:
         raise error_from(answer)
     fields = answer.fields()

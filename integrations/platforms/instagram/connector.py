@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, ClassVar
-from urllib.parse import quote
+from typing import ClassVar
 
 import structlog
 
@@ -26,7 +25,7 @@ from integrations.contract import (
     Step,
     Target,
 )
-from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Rejected, Unavailable
+from integrations.errors import CallFailed, RateLimited, Rejected, Unavailable
 from integrations.platforms.instagram import metrics
 from integrations.platforms.instagram.capabilities import BY_INSTAGRAM_LOGIN, CAPABILITIES, READS_ONE_BY_ONE
 from integrations.platforms.instagram.containers import (
@@ -47,17 +46,17 @@ from integrations.platforms.instagram.reading import (
     profile_url,
 )
 from integrations.platforms.instagram.rules import post_problems
-from integrations.protocols.graph import NOT_FOUND, SCOPE_MISSING, VERSION, auth_of, rests_until
-from integrations.protocols.lookback import Page, first_match, own_posts, posts_in
+from integrations.protocols.graph import auth_of, rests_until
+from integrations.protocols.graph_nodes import delete_node, list_page, path_of, write_comment
+from integrations.protocols.lookback import Page, first_match, own_posts
 from integrations.protocols.oauth2 import web_address
-from integrations.protocols.values import id_in, object_in, text_in
+from integrations.protocols.values import id_in
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.outbound import Auth, Response
 
 log = structlog.get_logger(__name__)
 
-PAGE = 50
 MOST_PAGES = 10
 # A container that Instagram does not know any more.
 FORGOTTEN = "FORGOTTEN"
@@ -137,12 +136,7 @@ class InstagramConnector(Connector):
         Source: https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-media#deleting
         (read 2026-11-23).
         """
-        answer = self.http.delete(_path(remote_id))
-        if answer.is_ok:
-            return
-        failure = error_from(answer)
-        if failure.code != NOT_FOUND:
-            raise failure
+        delete_node(self.http, remote_id, error_from=error_from)
 
     def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:
         return metrics.fetch(self.http, dict.fromkeys(refs), in_batches=not _is_by_instagram_login(self.target))
@@ -157,7 +151,7 @@ class InstagramConnector(Connector):
     # --- one visible call ---
 
     def _post(self, creation_id: str, quota: Quota | None) -> Published:
-        path = f"{_path(self.target.remote_id)}/media_publish"
+        path = f"{path_of(self.target.remote_id)}/media_publish"
         answer = self.http.post(path, data={"creation_id": creation_id}, visible=True)
         if not answer.is_ok:
             raise error_from(answer)
@@ -180,7 +174,7 @@ class InstagramConnector(Connector):
     def _url_of(self, remote_id: str) -> str:
         """Where people see a post. It is out, so that a call that fails here is no failure of publishing."""
         try:
-            answer = self.http.get(_path(remote_id), params={"fields": "permalink"})
+            answer = self.http.get(path_of(remote_id), params={"fields": "permalink"})
             said = web_address(answer.fields().get("permalink")) if answer.is_ok else ""
         except CallFailed as failure:
             log.info("permalink_not_read", media=remote_id, code=failure.code)
@@ -188,19 +182,17 @@ class InstagramConnector(Connector):
         return said or profile_url(self.target)
 
     def _comment(self, step: Step) -> Published:
-        """A comment needs a permission of its own: without it the post stays, and nobody has to sign in again.
-
-        Source: https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-media/comments
-        (read 2026-11-23).
-        """
+        """Source: https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-media/comments
+        (read 2026-11-23)."""
         root = step.sent[0]
-        answer = self.http.post(f"{_path(root.remote_id)}/comments", data={"message": step.part.text}, visible=True)
-        if not answer.is_ok:
-            raise _of_comment(error_from(answer))
-        remote_id = id_in(answer.json())
-        if not remote_id:
-            raise answer.in_doubt("names no comment", code="no_id")
-        return Published(remote_id, root.url, rests_until=rests_until(answer))
+
+        def read(answer: Response) -> Published:
+            remote_id = id_in(answer.json())
+            if not remote_id:
+                raise answer.in_doubt("names no comment", code="no_id")
+            return Published(remote_id, root.url, rests_until=rests_until(answer))
+
+        return write_comment(self.http, root.remote_id, step.part.text, read=read, error_from=error_from)
 
     # --- looking for it ---
 
@@ -222,34 +214,23 @@ class InstagramConnector(Connector):
 
     def _list_path(self, step: Step) -> str:
         if step.part.kind == "comment":
-            return f"{_path(step.sent[0].remote_id)}/comments"
+            return f"{path_of(step.sent[0].remote_id)}/comments"
         edge = "stories" if step.content.post_type == "story" else "media"
-        return f"{_path(self.target.remote_id)}/{edge}"
+        return f"{path_of(self.target.remote_id)}/{edge}"
 
     def _list(self, path: str, cursor: str | None, *, since: datetime) -> Page:
         """One page of what the account wrote, newest first."""
-        is_comments = path.endswith("/comments")
-        params: dict[str, Any] = {"fields": COMMENT_FIELDS if is_comments else POST_FIELDS, "limit": PAGE}
-        if path.endswith("/media"):
-            params["since"] = int(since.timestamp())
-        answer: Response = self.http.get(path, params=params | ({"after": cursor} if cursor else {}))
-        if not answer.is_ok:
-            raise error_from(answer)
-        fields: Mapping[str, Any] = answer.fields()
-        paging = object_in(fields, "paging")
-        after = text_in(paging.get("cursors"), "after") if paging.get("next") else ""
-        return posts_in(answer, fields.get("data"), own_post), after or None
-
-
-def _path(remote_id: str) -> str:
-    return f"/{VERSION}/{quote(remote_id, safe='')}"
+        fields = COMMENT_FIELDS if path.endswith("/comments") else POST_FIELDS
+        return list_page(
+            self.http,
+            path,
+            cursor,
+            params={"fields": fields},
+            since=since if path.endswith("/media") else None,
+            read=own_post,
+            error_from=error_from,
+        )
 
 
 def _is_by_instagram_login(target: Target) -> bool:
     return target.facts.get(LOGIN) == INSTAGRAM_LOGIN
-
-
-def _of_comment(failure: CallFailed) -> CallFailed:
-    if isinstance(failure, NeedsReconnect) and failure.code == SCOPE_MISSING:
-        return Rejected(failure.message, code="not_permitted", http_status=failure.http_status)
-    return failure

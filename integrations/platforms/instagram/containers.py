@@ -15,13 +15,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from integrations.contract import MediaUse, Pending, Progress, Step, Target
 from integrations.errors import CallFailed, OperatorProblem, OutcomeUnknown, Rejected
 from integrations.platforms.instagram.errors import GONE, MADE_AGAIN, error_from, failure_of
 from integrations.platforms.instagram.rules import is_film, shown
-from integrations.protocols.graph import NOT_FOUND, UPLOAD_ORIGIN, VERSION
+from integrations.protocols.graph import NOT_FOUND, UPLOAD_ORIGIN
+from integrations.protocols.graph_nodes import path_of
 from integrations.protocols.uploads import Kept, Uploads, kept_in
 from integrations.protocols.values import id_in, object_in, text_in
 from mastablasta.core.outbound import File, Http, Response
@@ -48,7 +49,7 @@ class ContainerState:
 def ask_for_container(http: Http, container: str, *, is_uploading: bool = False) -> ContainerState:
     """Ask how far a container is. Raises what the answer means: in `MADE_AGAIN` is one that Instagram does not have."""
     fields = "id,status_code,status" + (",video_status" if is_uploading else "")
-    answer = http.get(f"/{VERSION}/{quote(container, safe='')}", params={"fields": fields})
+    answer = http.get(path_of(container), params={"fields": fields})
     if not answer.is_ok:
         raise error_from(answer)
     told = answer.fields()
@@ -161,7 +162,7 @@ class Containers(Uploads):
         return said | post_fields(self.step)
 
     def _make(self, said: Mapping[str, str]) -> tuple[Response, str]:
-        path = f"/{VERSION}/{quote(self.target.remote_id, safe='')}/media"
+        path = f"{path_of(self.target.remote_id)}/media"
         answer = self.http.post(path, data=said)
         if not answer.is_ok:
             raise error_from(answer)

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from integrations.contract import AccountMetrics, Metrics
 from integrations.errors import Rejected
 from integrations.platforms.instagram.errors import TABLE, error_from
 from integrations.protocols.graph import NOT_FOUND, SCOPE_MISSING, VERSION
 from integrations.protocols.graph_batch import Read, read_each
+from integrations.protocols.graph_nodes import path_of
 from integrations.protocols.values import count_in, id_in, numbers_in, object_in, objects_in, text_in
 from mastablasta.core.outbound import Http, Response
 
@@ -51,7 +51,7 @@ def fetch_account(http: Http, account_id: str) -> AccountMetrics:
     (read 2026-11-23).
     """
     params = {"fields": "id,followers_count,follows_count,media_count"}
-    answer = http.get(f"/{VERSION}/{quote(account_id, safe='')}", params=params)
+    answer = http.get(path_of(account_id), params=params)
     if not answer.is_ok:
         raise error_from(answer)
     account = answer.fields()

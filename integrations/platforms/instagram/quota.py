@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import quote
 
 from integrations.contract import Target
 from integrations.errors import Rejected
 from integrations.platforms.instagram.errors import error_from
-from integrations.protocols.graph import VERSION
+from integrations.protocols.graph_nodes import path_of
 from integrations.protocols.values import count_in, object_in, objects_in
 from mastablasta.core.outbound import Http
 
@@ -33,7 +32,7 @@ class Quota:
 
 def read_quota(http: Http, target: Target) -> Quota | None:
     """What the account may publish in a day, and how much of it is used; None where Instagram does not tell."""
-    path = f"/{VERSION}/{quote(target.remote_id, safe='')}/content_publishing_limit"
+    path = f"{path_of(target.remote_id)}/content_publishing_limit"
     answer = http.get(path, params={"fields": "quota_usage,config"})
     if not answer.is_ok:
         failure = error_from(answer)

@@ -28,9 +28,9 @@ from integrations.platforms.mastodon.capabilities import CAPABILITIES
 from integrations.platforms.mastodon.errors import error_from, rests_until
 from integrations.platforms.mastodon.limits import limit_at, mastodon_version, media_rule_of
 from integrations.platforms.mastodon.rules import post_problems, status_id_of
-from integrations.platforms.mastodon.text import comparable, comparable_shown, counted_length, words_of
 from integrations.platforms.mastodon.uploads import MAYBE_OUT, StatusMedia
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
+from integrations.protocols.mastodon_text import comparable, comparable_shown, counted_length, words_of
 from integrations.protocols.uploads import ids_in
 from integrations.protocols.values import id_in, moment_of, object_in, objects_in, text_in
 from integrations.validation import general_problems

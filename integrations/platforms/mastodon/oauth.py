@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from integrations.contract import ClientApp, GrantOwner, TargetIdentity, Tokens
-from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OperatorProblem, Unavailable
+from integrations.errors import CallFailed, Unavailable
 from integrations.platforms.mastodon.errors import error_from, error_text
 from integrations.platforms.mastodon.limits import limits_of, mastodon_version
-from integrations.protocols.oauth2 import OAuth2Flow, for_tokens, web_address
-from mastablasta.core.outbound import Auth, Refused, Response, split_url
+from integrations.protocols.oauth2 import error_of, web_address
+from integrations.protocols.server_discovery import (
+    authorization_server,
+    endpoints_in,
+    handle_domain,
+    moved_to,
+    server_address,
+)
+from integrations.protocols.server_sign_in import ServerFlow
+from mastablasta.core.outbound import Auth, Response
 
-CLIENT_NAME = "MastaBlasta"
 SCOPES = ("read:statuses", "write:statuses", "write:media")
 WIDE_SCOPES = ("read", "write")
 # https://docs.joinmastodon.org/api/oauth-scopes/ (read 2026-11-28)
@@ -31,36 +37,29 @@ PATHS: dict[str, str] = {
     "app_registration_endpoint": "/api/v1/apps",
 }
 # https://www.rfc-editor.org/rfc/rfc6749#section-5.2 (read 2026-11-23); access_denied for a wrong secret: Takahe 0.11
-APP_UNKNOWN = {"invalid_client", "invalid_client_id", "access_denied"}
+APP_UNKNOWN = frozenset({"invalid_client", "invalid_client_id", "access_denied"})
 # Pleroma and Akkoma, lib/pleroma/web/o_auth/o_auth_controller.ex (read 2026-11-29)
 INVALID_CREDENTIALS = "invalid credentials"
-GRANT_ENDED = {"invalid_grant", "unauthorized_client"}
 
 
-class MastodonOAuth(OAuth2Flow):
+class MastodonOAuth(ServerFlow):
     """`info`: limits {…}, oauth {endpoint: URL}, identity_scope, version, title, domain, base_url if moved.
 
     `has_granular_scopes`: whether it is known to have narrower scopes than `read` and `write`. In `learned`:
     `refused_granular_scopes`.
+
+    Servers forget our app: Mastodon 3.5 to 4.2 removed those without a token after a day
+    (app/lib/vacuum/applications_vacuum.rb), which the token that `knows_app` asks for spares ours. Takahe gives no such
+    tokens, and its refusal says nothing of the app (https://docs.joinmastodon.org/client/token/#app, read 2026-11-28).
+    Mastodon's tokens do not expire; some forks' do.
     """
+
+    paths = PATHS
+    app_unknown = APP_UNKNOWN
 
     @classmethod
     def address_of(cls, instance: str) -> str:
-        """Take `@user@host`, `host` or any URL of the server; the answer is https and has neither path nor user."""
-        text = instance.strip()
-        if not text:
-            raise Refused("name your server, as mastodon.social or @you@mastodon.social")
-        if "://" in text:
-            scheme, _, rest = text.partition("://")
-            if scheme.lower() not in {"http", "https"}:
-                raise Refused("the address is not an http(s) URL")
-            text = rest.partition("/")[0].partition("?")[0].partition("#")[0]
-        else:
-            text = text.rpartition("@")[2].partition("/")[0]
-        origin, _ = split_url(f"https://{text}")
-        if "." not in origin.host and ":" not in origin.host:
-            raise Refused("the host is not a full name; write it as mastodon.social")
-        return str(origin)
+        return server_address(instance, example="mastodon.social")
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -95,80 +94,22 @@ class MastodonOAuth(OAuth2Flow):
         except Unavailable as unavailable:
             if unavailable.code not in {"not_this_platform", "redirected"}:
                 raise
-            moved_to = self._moved_to()
-            if not moved_to:
+            base_url = moved_to(self.http)
+            if not base_url:
                 raise
-        flow = MastodonOAuth(self.http.elsewhere(moved_to), {})
-        return {**flow._info(), "base_url": moved_to}
+        flow = MastodonOAuth(self.http.elsewhere(base_url), {})
+        return {**flow._info(), "base_url": base_url}
 
-    def register(self, *, redirect_uri: str) -> ClientApp:
-        answer = self.http.post(
-            self._url("app_registration_endpoint"),
-            data={"client_name": CLIENT_NAME, "redirect_uris": redirect_uri, "scopes": " ".join(self.scopes)},
-        )
-        if answer.status in {400, 422}:
-            said = error_text(answer)
-            code = "scopes_refused" if "scope" in said.lower() else "app_refused"
-            raise OperatorProblem(f"The server does not take our app: {said}", code=code, http_status=answer.status)
-        if not answer.is_ok:
-            raise error_from(answer)
-        fields = answer.fields()
-        if not fields.get("client_id") or not fields.get("client_secret"):
-            raise answer.in_doubt("names no client_id and client_secret", code="unreadable")
-        return ClientApp(str(fields["client_id"]), str(fields["client_secret"]))
+    def meaning(self, answer: Response) -> CallFailed:
+        return error_from(answer)
 
-    def knows_app(self, app: ClientApp) -> bool:
-        """Ask for a token of the app's own, which only a server that knows it gives. It is nobody's and not kept.
+    def said(self, answer: Response) -> str:
+        return error_text(answer)
 
-        Servers forget apps: Mastodon 3.5 to 4.2 removed those without a token after a day
-        (app/lib/vacuum/applications_vacuum.rb; this token spares ours), and any server may begin anew. The consent page
-        would tell nobody but the person. Takahe gives no such tokens, and its refusal says nothing of the app.
-        Source: https://docs.joinmastodon.org/client/token/#app (read 2026-11-28).
-        """
-        form = {"grant_type": "client_credentials", "scope": self.scopes[0]}
-        answer = self.http.post(
-            self.token_url, data={**form, "client_id": app.client_id, "client_secret": app.client_secret}
-        )
-        if _is_client_refused(answer):
-            return False
-        if answer.server_trouble or answer.status == 429:
-            raise for_tokens(error_from(answer))
-        return True
-
-    @property
-    def consent_page(self) -> str:
-        return self._url("authorization_endpoint")
-
-    @property
-    def token_url(self) -> str:
-        return self._url("token_endpoint")
-
-    def check_exchange(self, answer: Response) -> None:
-        if answer.is_ok:
-            return
-        if answer.status in {400, 401, 403, 422}:
-            said = error_text(answer) or f"status {answer.status}"
-            sentence = f"The server refused the sign-in: {said}"
-            raise ExchangeRefused(sentence, http_status=answer.status, app_unknown=_is_client_refused(answer))
-        raise for_tokens(error_from(answer))
-
-    def check_refresh(self, answer: Response) -> None:
-        """Mastodon's tokens do not expire; some forks' do."""
-        if answer.is_ok:
-            return
-        error = str(answer.fields().get("error", ""))
-        if answer.status in {400, 401, 403} and error in GRANT_ENDED | APP_UNKNOWN:
-            sentence = "The server ended the account's sign-in."
-            raise NeedsReconnect(sentence, code=error, http_status=answer.status, can_refresh=False)
-        raise for_tokens(error_from(answer))
-
-    def revoke(self, app: ClientApp, *, token: str) -> None:
-        answer = self.http.post(
-            self._url("revocation_endpoint"),
-            data={"client_id": app.client_id, "client_secret": app.client_secret, "token": token},
-        )
-        if not answer.is_ok and answer.status not in {400, 401, 403, 404}:
-            raise error_from(answer)
+    def is_app_refused(self, answer: Response) -> bool:
+        error = error_of(answer)
+        is_named = (answer.status == 401 and error in self.app_unknown) or error.lower() == INVALID_CREDENTIALS
+        return super().is_app_refused(answer) or (is_named and answer.status in {400, 401, 403})
 
     def who_am_i(self, app: ClientApp, *, access_token: str) -> GrantOwner:  # noqa: ARG002
         """One target: the account that signed in. Its own defaults are kept as facts, for the composer.
@@ -186,9 +127,10 @@ class MastodonOAuth(OAuth2Flow):
             raise answer.in_doubt("is not an account", code="unreadable")
         source: Mapping[str, Any] = account["source"] if isinstance(account.get("source"), dict) else {}
         remote_id = str(account["id"])
+        domain = handle_domain(self.http.base_url, str(self.info.get("domain") or ""))
         target = TargetIdentity(
             remote_id=remote_id,
-            handle=f"@{account['username']}@{self._handle_domain()}"[:255],
+            handle=f"@{account['username']}@{domain}"[:255],
             name=str(account.get("display_name") or account["username"])[:255],
             avatar_url=web_address(account.get("avatar")),
             facts={
@@ -203,7 +145,7 @@ class MastodonOAuth(OAuth2Flow):
         return GrantOwner(remote_id, (target,))
 
     def _info(self) -> Mapping[str, Any]:
-        instance, discovered = self._instance(), self._discovered()
+        instance, discovered = self._instance(), authorization_server(self.http)
         return {
             "limits": limits_of(instance),
             "version": str(instance.get("version", ""))[:100],
@@ -211,7 +153,7 @@ class MastodonOAuth(OAuth2Flow):
             "domain": str(instance.get("domain") or instance.get("uri") or "")[:255],
             "identity_scope": _identity_scope(discovered or {}),
             "has_granular_scopes": _has_granular_scopes(discovered, str(instance.get("version", ""))),
-            "oauth": {name: url for name in PATHS if self._is_ours(url := (discovered or {}).get(name))},
+            "oauth": endpoints_in(discovered, PATHS, base_url=self.http.base_url),
         }
 
     def _instance(self) -> Mapping[str, Any]:
@@ -226,41 +168,6 @@ class MastodonOAuth(OAuth2Flow):
             if answer.server_trouble:
                 failure = error_from(answer)
         raise failure
-
-    def _discovered(self) -> Mapping[str, Any] | None:
-        """The authorization server's own description (4.3); None = it has none, {} = it does not say now."""
-        answer = self.http.get("/.well-known/oauth-authorization-server")
-        if answer.is_ok:
-            return answer.fields()
-        return None if 400 <= answer.status < 500 and answer.status != 429 else {}
-
-    def _moved_to(self) -> str:
-        """The base URL of the server behind a domain that only names its accounts; "" = there is none.
-
-        Such domains redirect WebFinger to the server, https://docs.joinmastodon.org/spec/webfinger/ (read 2026-11-23).
-        """
-        host = urlsplit(self.http.base_url).netloc
-        answer = self.http.get("/.well-known/webfinger", params={"resource": f"acct:{host}@{host}"})
-        if not 300 <= answer.status < 400:
-            return ""
-        try:
-            origin, _ = split_url(answer.headers.get("location", ""))
-        except Refused:
-            return ""
-        return str(origin) if origin.scheme == "https" and origin.netloc != host else ""
-
-    def _is_ours(self, url: Any) -> bool:
-        """A document may name only addresses below its own host: our secret and the code go there."""
-        return isinstance(url, str) and url.startswith(f"{self.http.base_url}/")
-
-    def _url(self, name: str) -> str:
-        return str(self.info.get("oauth", {}).get(name) or f"{self.http.base_url}{PATHS[name]}")
-
-    def _handle_domain(self) -> str:
-        """The domain in its accounts' names: the server's own or one above it, as it says; never a stranger's."""
-        host = urlsplit(self.http.base_url).netloc
-        said = str(self.info.get("domain") or "").lower()
-        return said if said and (host == said or host.endswith(f".{said}")) else host
 
 
 def _unusable(account: Mapping[str, Any]) -> str:
@@ -277,16 +184,6 @@ def _unusable(account: Mapping[str, Any]) -> str:
         where = f" to @{to[:200]}" if isinstance(to, str) and to else ""
         return f"The account has moved{where}; connect that one."
     return ""
-
-
-def _is_client_refused(answer: Response) -> bool:
-    """Whether the token endpoint says that it does not know our app, or not by this secret."""
-    error = str(answer.fields().get("error", ""))
-    return answer.status in {400, 401, 403} and (
-        error == "invalid_client"
-        or (answer.status == 401 and error in APP_UNKNOWN)
-        or error.lower() == INVALID_CREDENTIALS
-    )
 
 
 def _identity_scope(discovered: Mapping[str, Any]) -> str:

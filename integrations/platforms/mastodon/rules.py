@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from integrations.contract import Content, Target
 from integrations.platforms.mastodon.limits import limit_at, mastodon_version
-from integrations.platforms.mastodon.text import graphemes
-from integrations.protocols.polls import poll_problems
+from integrations.protocols.mastodon_text import graphemes
+from integrations.protocols.polls import PollLimits, poll_limit_problems, poll_problems
 from mastablasta.core.errors import FieldProblem
 
 QUOTES_SINCE = (4, 5, 0)  # https://docs.joinmastodon.org/methods/statuses/#create
@@ -36,8 +36,7 @@ def post_problems(content: Content, target: Target | None) -> Iterator[FieldProb
     """What is wrong with a post as a whole, by the server's own limits; None = stock ones."""
     where = target.host if target else "Mastodon"
     yield from poll_problems(content, slug="mastodon", where=where)
-    yield from _of_answers(content, target, where)
-    yield from _of_duration(content, target, where)
+    yield from poll_limit_problems(content, _poll_limits(target), slug="mastodon", where=where)
     yield from _of_quote(content, target, where)
     focus, files = content.options.get("focus"), len(content.parts[0].media)
     if isinstance(focus, list) and len(focus) > files:
@@ -45,31 +44,16 @@ def post_problems(content: Content, target: Target | None) -> Iterator[FieldProb
         yield _option("focus", "too_many", message, limit=files, actual=len(focus))
 
 
-def _of_answers(content: Content, target: Target | None, where: str) -> Iterator[FieldProblem]:
+def _poll_limits(target: Target | None) -> PollLimits:
     """Source: PollOptionsValidator of https://github.com/mastodon/mastodon (read 2026-11-28)."""
-    given = content.options.get("poll_options")
-    answers = [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
-    most, longest = limit_at(target, "max_options"), limit_at(target, "max_characters_per_option")
-    if len(answers) > most:
-        message = f"A poll at {where} has at most {most} answers."
-        yield _option("poll_options", "too_many", message, limit=most, actual=len(answers))
-    actual = max(map(graphemes, answers), default=0)
-    if actual > longest:
-        message = f"An answer of a poll at {where} has at most {longest} characters."
-        yield _option("poll_options", "too_long", message, limit=longest, actual=actual)
-
-
-def _of_duration(content: Content, target: Target | None, where: str) -> Iterator[FieldProblem]:
-    seconds = content.options.get("poll_expires_in")
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds < 1:
-        return
-    least, most = limit_at(target, "min_expiration"), limit_at(target, "max_expiration")
-    if seconds < least:
-        message = f"A poll at {where} lasts at least {least} seconds."
-        yield _option("poll_expires_in", "too_small", message, limit=least, actual=seconds)
-    if seconds > most:
-        message = f"A poll at {where} lasts at most {most} seconds."
-        yield _option("poll_expires_in", "too_large", message, limit=most, actual=seconds)
+    return PollLimits(
+        limit_at(target, "max_options"),
+        limit_at(target, "max_characters_per_option"),
+        limit_at(target, "min_expiration"),
+        limit_at(target, "max_expiration"),
+        count=graphemes,
+        lasts="poll_expires_in",
+    )
 
 
 def _of_quote(content: Content, target: Target | None, where: str) -> Iterator[FieldProblem]:

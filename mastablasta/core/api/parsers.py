@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, Any, NoReturn
 
+from django.conf import settings
 from rest_framework.exceptions import ParseError, ValidationError
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import BaseParser
 
 from mastablasta.core.api.problems import fault
+from mastablasta.core.errors import FieldProblem, TooLarge
 
 DEEPEST = 64
 
@@ -23,18 +25,38 @@ class Malformed(ValueError):
         self.what, self.code = what, code
 
 
-class JsonParser(JSONParser):
-    """A body of JSON in UTF-8, as `read_json` takes it."""
+class JsonParser(BaseParser):
+    """A body of JSON in UTF-8, as `read_json` takes it.
 
-    renderer_class = None  # type: ignore[assignment]  # the browsable API's forms begin with an example: bodies differ from what GET shows
+    Why not DRF's: to that a body comes by Django's `HttpRequest.body`, which has one limit for all addresses; and the
+    browsable API's forms would begin with what GET shows, which bodies are not.
+    """
 
-    def parse(self, stream: IO[Any], *_args: Any, **_options: Any) -> Any:
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Raises ParseError, and TooLarge by the length that is announced, before anything is read."""
+        refuse_too_large(parser_context or {})
         try:
             return read_json(stream.read().decode("utf-8"))
         except UnicodeDecodeError as error:
             raise ParseError(f"The body is not UTF-8 (byte {error.start}); send UTF-8.", "malformed_json") from error
         except Malformed as error:
             raise ParseError(f"The body {error.what}.", error.code) from error
+
+
+def refuse_too_large(parser_context: Mapping[str, Any]) -> None:
+    """Raises TooLarge where a body is announced that has more bytes than its view takes (`body_limit`)."""
+    request, view = parser_context.get("request"), parser_context.get("view")
+    limit = getattr(view, "body_limit", settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    announced = str(request.META.get("CONTENT_LENGTH") or "") if request is not None else ""
+    actual = int(announced) if announced.isascii() and announced.isdigit() else 0
+    if actual > limit:
+        sentence = f"The body has {actual:,} bytes, and at most {limit:,} are taken here; send less at once."
+        problem = FieldProblem("", "body_too_large", sentence, {"limit": limit, "actual": actual})
+        raise TooLarge("body_too_large", sentence, [problem])
 
 
 def read_json(text: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
@@ -102,6 +103,11 @@ class ApiView(GenericAPIView[Any]):
     def idempotency_scope(self) -> tuple[UUID, UUID | None] | None:
         """Whose Idempotency-Key it is: the person and the workspace; None = nobody is known and the header ignored."""
         return None
+
+    @property
+    def body_limit(self) -> int:
+        """How many bytes a body may have."""
+        return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
     @property
     def is_list(self) -> bool:

@@ -361,6 +361,19 @@ def test_file_larger_than_other_bodies_is_read_as_it_comes(server: Server, setti
     assert server.ask(request) == (200, {"path": path, "length": "1000", "read": 1000})
 
 
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_bulk_requests_may_be_larger_than_others(server: Server, settings: Settings, is_chunked: bool) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+    path = b"/api/v2/bulk/posts/delete"
+    request = HEAD_OF_JSON + b" " * 1000
+    if is_chunked:
+        request = HEAD_OF_CHUNKS + b"3e8\r\n" + b"x" * 1000 + b"\r\n0\r\n\r\n"
+
+    answered = server.ask(request.replace(b"/api/v2/posts", path))
+
+    assert answered == (200, {"path": path.decode(), "length": "1000", "read": 1000})
+
+
 def test_announced_body_that_is_too_large_is_not_waited_for(server: Server, settings: Settings) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
     assert server.ask(HEAD_OF_JSON) == (200, {"path": "/api/v2/posts", "length": "1000", "read": 0})

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from integrations.contract import Absent, CannotTell, Content, Found, LeaseLost, MediaUse, Part, Pending, Published
-from integrations.errors import NeedsReconnect, OutcomeUnknown, Rejected, Unavailable
+from integrations.errors import NeedsReconnect, OutcomeUnknown, Rejected
 from integrations.platforms.facebook import sign_in
 from integrations.platforms.facebook.connector import FacebookConnector
 from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, visit
+from tests.kit.duplicates_contract import DuplicatesContract
 from tests.kit.media_contract import MediaContract, MediaFolder, go_on, row, with_media
 from tests.world import Sandbox
 
@@ -44,7 +45,7 @@ def of_type(post_type: str, use: MediaUse, text: str = "") -> Content:
     return Content((Part(text, (use,)),), post_type=post_type)
 
 
-class TestFacebook(MediaContract):
+class TestFacebook(DuplicatesContract, MediaContract):
     slug = "facebook"
 
     def one_of(self, kind: str, anna: SignedInAccount, folder: MediaFolder, **more: Any) -> MediaUse:
@@ -87,29 +88,6 @@ def test_comment_that_was_not_granted_costs_the_comment_and_not_the_account(
         berta.connector.publish(step_of(WITH_COMMENT, root), progress=InMemoryProgress())
 
     assert (caught.value.code, berta.texts()) == ("not_permitted", ["Root"])
-
-
-def test_post_that_is_refused_as_its_own_duplicate_is_looked_for_and_not_sent_again(
-    anna: SignedInAccount, before: datetime
-) -> None:
-    """The list lags, so that absence was believed; Facebook refuses the text, which tells that this was wrong."""
-    anna.sandbox.limits(lookup_lag_ms=60_000)
-    anna.fault("accept_then_reset")
-    step, notes = step_of("Once only"), InMemoryProgress()
-    with pytest.raises(OutcomeUnknown):
-        anna.connector.publish(step, progress=notes)
-    looked = anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
-
-    with pytest.raises(OutcomeUnknown):
-        anna.connector.publish(step, progress=notes)
-    with pytest.raises(Unavailable):
-        anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
-    anna.sandbox.limits(lookup_lag_ms=0)
-    found = anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
-
-    [post] = anna.sandbox.posts("facebook")
-    assert isinstance(found, Found)
-    assert (looked, found.remote_id) == (Absent(), post["id"])
 
 
 @pytest.mark.parametrize(

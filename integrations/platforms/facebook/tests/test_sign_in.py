@@ -8,11 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from integrations.contract import ClientApp, GrantOwner, Tokens
-from integrations.errors import ExchangeRefused, NeedsReconnect, OperatorProblem, Unavailable
+from integrations.errors import NeedsReconnect, OperatorProblem, Unavailable
 from integrations.platforms.facebook.sign_in import SCOPES, FacebookOAuth
 from mastablasta.core.outbound import Http
 from tests.kit.connector_contract import CALLBACK, InMemoryProgress, consent, step_of, visit
 from tests.kit.raw_server import answer, raw_server, says
+from tests.kit.sign_in_contract import TokenEndpointContract
 from tests.world import Sandbox
 
 APP = ClientApp("sandbox-facebook", "sandbox-facebook-secret")
@@ -87,25 +88,11 @@ def test_each_page_is_a_target_with_its_own_token(sandbox: Sandbox, pages_a_call
     assert owner.subject not in {page.remote_id for page in owner.targets}
 
 
-@pytest.mark.parametrize(
-    ("app", "code", "outcome"),
-    [
-        (APP, "never-given", ExchangeRefused),
-        (ClientApp(APP.client_id, "another secret"), "any", OperatorProblem),
-        (ClientApp("another-app", "s"), "any", OperatorProblem),
-    ],
-)
-def test_exchange_that_is_refused_says_whose_matter_it_is(
-    sandbox: Sandbox, app: ClientApp, code: str, outcome: type[Exception]
-) -> None:
-    with pytest.raises(outcome):
-        flow_of(sandbox).exchange(app, code=code, redirect_uri=CALLBACK, verifier="")
+class TestTokenEndpoint(TokenEndpointContract):
+    slug, app = "facebook", APP
 
-
-@pytest.mark.parametrize("said", [answer("{}"), answer("<html>"), answer("[]"), answer("", 503)])
-def test_token_that_cannot_be_read_is_unavailable(said: bytes) -> None:
-    with raw_server(says(said)) as server, pytest.raises(Unavailable):
-        flow_at(server.url).exchange(APP, code="c", redirect_uri=CALLBACK, verifier="")
+    def flow_at(self, base_url: str) -> FacebookOAuth:
+        return flow_at(base_url)
 
 
 def test_revocation_ends_the_person_and_their_pages_and_twice_is_fine(sandbox: Sandbox) -> None:

@@ -9,13 +9,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.contract import ClientApp, GrantOwner, Tokens
-from integrations.errors import ExchangeRefused, NeedsReconnect, OperatorProblem, Unavailable
+from integrations.contract import GrantOwner, Tokens
+from integrations.errors import NeedsReconnect, Unavailable
 from integrations.platforms.linkedin.sign_in import SCOPES, LinkedInOAuth
 from integrations.platforms.linkedin.tests.accounts import APP, SELF_SERVE
 from mastablasta.core.outbound import Http
 from tests.kit.connector_contract import CALLBACK, consent
 from tests.kit.raw_server import answer, raw_server, says
+from tests.kit.sign_in_contract import TokenEndpointContract
 from tests.world import Sandbox
 
 
@@ -174,25 +175,11 @@ def test_saying_no_and_asking_for_too_much_come_back_as_such(sandbox: Sandbox) -
     assert come_back(sandbox, "anna", scopes=list(SELF_SERVE))["code"]
 
 
-@pytest.mark.parametrize(
-    ("app", "code", "outcome"),
-    [
-        (APP, "never-given", ExchangeRefused),
-        (ClientApp(APP.client_id, "another secret"), "any", OperatorProblem),
-        (ClientApp("another-app", "s"), "any", OperatorProblem),
-    ],
-)
-def test_exchange_that_is_refused_says_whose_matter_it_is(
-    sandbox: Sandbox, app: ClientApp, code: str, outcome: type[Exception]
-) -> None:
-    with pytest.raises(outcome):
-        flow_of(sandbox).exchange(app, code=code, redirect_uri=CALLBACK, verifier="")
+class TestTokenEndpoint(TokenEndpointContract):
+    slug, app = "linkedin", APP
 
-
-@pytest.mark.parametrize("said", [answer("{}"), answer("<html>"), answer("[]"), answer("", 503)])
-def test_token_that_cannot_be_read_is_unavailable(said: bytes) -> None:
-    with raw_server(says(said)) as server, pytest.raises(Unavailable):
-        flow_at(server.url).exchange(APP, code="c", redirect_uri=CALLBACK, verifier="")
+    def flow_at(self, base_url: str) -> LinkedInOAuth:
+        return flow_at(base_url)
 
 
 @pytest.mark.parametrize("body", ["{}", "[]", "<html>"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from integrations.platforms.mastodon.text import comparable, comparable_shown, counted_length, words_of
+from integrations.protocols.mastodon_text import comparable, comparable_shown, counted_length, words_of
 
 URL = "x" * 23
 

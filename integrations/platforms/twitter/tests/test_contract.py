@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib.request
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -32,6 +32,7 @@ from tests.kit.connector_contract import (
     thread_of,
     visit,
 )
+from tests.kit.duplicates_contract import DuplicatesContract
 from tests.kit.media_contract import MediaContract, MediaFolder, go_on, row
 from tests.world import Sandbox
 
@@ -62,8 +63,9 @@ def article(media: tuple[MediaUse, ...] = ()) -> Content:
     return Content((Part("# One\n\nTwo\n- three", media),), {"title": "Amsel"}, "article")
 
 
-class TestTwitter(MediaContract):
+class TestTwitter(DuplicatesContract, MediaContract):
     slug = "twitter"
+    refuses_duplicates: ClassVar[dict[str, bool]] = {"duplicates": True}
 
     # --- what is sent ---
 
@@ -257,27 +259,6 @@ class TestTwitter(MediaContract):
             send(anna.connector, "Good  morning")
 
         assert caught.value.code == "duplicate"
-
-    def test_duplicate_after_a_lost_answer_is_looked_for_until_it_shows(
-        self, anna: SignedInAccount, before: datetime
-    ) -> None:
-        """The list lags, so that absence was believed; the guard tells that it was wrong. Nothing goes out twice."""
-        anna.sandbox.limits(duplicates=True, lookup_lag_ms=60_000)
-        anna.fault("accept_then_reset")
-        step, notes = step_of("Once only"), InMemoryProgress()
-        with pytest.raises(OutcomeUnknown):
-            anna.connector.publish(step, progress=notes)
-        looked = anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
-
-        with pytest.raises(OutcomeUnknown):
-            anna.connector.publish(step, progress=notes)
-        with pytest.raises(Unavailable):
-            anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
-        anna.sandbox.limits(lookup_lag_ms=0)
-        found = anna.connector.reconcile(step, progress=notes, since=before, known=NOTHING)
-
-        [post] = anna.sandbox.posts("twitter")
-        assert (looked, found) == (Absent(), Found(post["id"], found.url))  # type: ignore[union-attr]
 
     def test_post_that_shows_late_is_absent_then_found(self, anna: SignedInAccount, before: datetime) -> None:
         anna.sandbox.limits(lookup_lag_ms=60_000)

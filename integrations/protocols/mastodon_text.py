@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import regex
 
-from integrations.platforms.mastodon.links import find_links
+from integrations.protocols.mastodon_links import find_links
 
 MAX_DOMAIN = 253
 
