@@ -7,6 +7,7 @@ of POST /posts/{id}/reschedule. Dragging is a form that a script sends: what it 
 from __future__ import annotations
 
 import calendar
+import re
 import zoneinfo
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ from posts.states import PostStatus
 Kind = Literal["month", "week", "list"]
 KINDS: dict[str, int] = {"month": 0, "week": 7, "list": 28}  # days; a month has its own number
 MOVABLE = (PostStatus.SCHEDULED, PostStatus.FAILED, PostStatus.CANCELLED)  # as far as the page can tell
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?", re.ASCII)  # what a browser's field sends
 FIRST_DAY, LAST_DAY = date(1970, 1, 5), date(2200, 12, 31)  # those that can be leafed to
 
 
@@ -253,9 +255,10 @@ def _moved(post: Post, fields: Mapping[str, str], zone: str) -> list[str]:
 
     Raises DomainError: the time is none or cannot be had, the post has another one than was `seen`, or may not move.
     """
-    wanted = RescheduleSerializer(
-        data={"scheduled_time": f"{fields.get('day', '')}T{fields.get('time', '')}", "timezone": zone}
-    )
+    day, time = fields.get("day", ""), fields.get("time", "")
+    if _day_in(day) is None or not _TIME.fullmatch(time):
+        raise Conflict("invalid_time", _("Give a day and a time."))
+    wanted = RescheduleSerializer(data={"scheduled_time": f"{day}T{time}", "timezone": zone})
     if not wanted.is_valid():
         said = [str(fault) for faults in wanted.errors.values() for fault in faults]
         raise Conflict("invalid_time", " ".join(said))

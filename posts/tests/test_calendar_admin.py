@@ -16,6 +16,7 @@ from accounts.roles import Role, SiteRole
 from accounts.tests.factories import make_membership, make_user, make_workspace
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
+from mastablasta.core.ids import new_id
 from posts.models import Delivery, Post
 from posts.tests.factories import make_delivery
 from tests.test_description import BACKEND
@@ -94,7 +95,8 @@ def test_staff_see_and_move_their_own_posts_and_site_admins_all() -> None:
 
     assert shown(editor.get(at)) == {"2030-05-01": ["10:00 2030-05-01T08:00"]}
     assert shown(admin.get(at)) == {"2030-05-01": ["08:00 2030-05-01T08:00", "09:00 2030-05-01T09:00"]}
-    assert "draggable" not in viewer.get(at).content.decode()
+    assert 'draggable="true"' in editor.get(at).content.decode()
+    assert 'draggable="true"' not in viewer.get(at).content.decode()
     assert f"{MONTH}{mine.id}/move/" in editor.get(at).content.decode()
     assert move(editor, theirs, "2030-05-02", "09:00").status_code == 404
     assert move(editor, gone, "2030-05-02", "09:00").status_code == 404
@@ -137,8 +139,8 @@ def test_a_post_gets_another_time_by_form_and_by_the_script_alike() -> None:
     [
         ("2030-03-31", "02:30", "does not exist in Europe/Berlin"),
         ("2020-01-01", "09:00", "in the past"),
-        ("2030-02-30", "09:00", "not an RFC 3339 time"),
-        ("", "", "not an RFC 3339 time"),
+        ("2030-02-30", "09:00", "Give a day and a time."),
+        ("", "", "Give a day and a time."),
         ("2050-01-01", "09:00", "more than five years ahead"),
     ],
 )
@@ -167,18 +169,20 @@ def test_a_time_that_comes_twice_is_taken_with_a_word() -> None:
 
 def test_who_was_slower_is_told_and_changes_nothing() -> None:
     account = make_account()
-    post, sending = plan(account, "2030-03-28T08:00"), plan(account, "2030-03-28T09:00")
+    post = plan(account, "2030-03-28T08:00")
+    held = {"state": "sending", "lease_token": new_id(), "lease_expires_at": timezone.now()}
+    sending = make_delivery(make_account(workspace=account.workspace), **held).post
     client = staff(account)
     was = post.scheduled_at.isoformat() if post.scheduled_at else ""
     move(client, post, "2030-03-29", "09:00")
-    Delivery.objects.filter(post=sending).update(state="published", published_at=timezone.now())
 
     late = move(client, post, "2030-03-30", "09:00", seen=was, Accept="application/json")
-    out = move(client, sending, "2030-03-30", "09:00", Accept="application/json")
+    busy = move(client, sending, "2030-03-30", "09:00", Accept="application/json")
 
     assert (late.status_code, late.json()["code"]) == (409, "changed_meanwhile")
     assert "Somebody gave this post another time meanwhile" in late.json()["detail"]
-    assert (out.status_code, out.json()["code"]) == (409, "already_out")
+    assert (busy.status_code, busy.json()["code"]) == (409, "in_flight")
+    assert busy.json()["detail"] == "This post is being published; wait for its outcome."
     assert Delivery.objects.get(post=post).due_at == datetime(2030, 3, 29, 8, tzinfo=UTC)
 
 

@@ -16,7 +16,7 @@ from integrations.services import oauth_connect
 from integrations.tests.factories import make_account
 from posts.admin.writing_pages import _options_of
 from posts.models import Delivery
-from posts.tests.factories import make_delivery, make_post
+from posts.tests.factories import NOON, make_delivery, make_post
 from posts.tests.test_calendar_admin import client_of, staff
 from tests.kit.connector_contract import consent
 from tests.world import Sandbox
@@ -51,7 +51,7 @@ def test_the_page_offers_the_accounts_of_one_workspace_and_their_options() -> No
 @pytest.mark.django_db
 def test_a_post_is_rewritten_until_something_of_it_is_out() -> None:
     account = make_account()
-    post, out = make_post(accounts=[account]), make_delivery(account, state="published", progress=None).post
+    post, out = make_post(accounts=[account]), make_delivery(account, state="published", remote_id="7", published_at=NOON, next_attempt_at=None).post
     foreign = make_post()
     client = staff(account)
 
