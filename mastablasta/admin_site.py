@@ -151,5 +151,7 @@ def _places(request: HttpRequest, sections: list[Any]) -> list[dict[str, Any]]:
     """The links of the top bar that who asks may follow."""
     seen = {shown["model"]._meta.label for section in sections for shown in section["models"]}
     found = [(name, address_of(place)) for name, place, label in PLACES if sections and (not label or label in seen)]
-    here = max((url for _, url in found if url and request.path.startswith(url)), key=len, default=None)
+    home = reverse("admin:index")
+    begins = [url for _, url in found if url and url != home and request.path.startswith(url)]
+    here = max(begins, key=len, default=request.path)
     return [{"name": name, "url": url, "is_here": url == here} for name, url in found if url]

@@ -66,12 +66,12 @@ FAINT_TEXTS = """
 
 @dataclass
 class Page:
-    """One tab. `complaints`: errors and warnings of its console; `asked`: the address of every request."""
+    """One tab. `complaints`: errors and warnings of its console; `asked`: the address of every request; `dragged`: what is being dragged."""
 
     send: Callable[..., dict[str, Any]]
     complaints: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
-    dragged: dict[str, Any] | None = None
+    dragged: list[dict[str, Any]] = field(default_factory=list)
 
     def sign_in(self, address: str, session: str) -> None:
         self.send("Network.setCookie", name="sessionid", value=session, url=address)
@@ -125,17 +125,17 @@ class Page:
     def drag(self, what: str, where: str) -> None:
         """Drag an element onto another with the mouse, as the browser itself drags."""
         self.send("Input.setInterceptDrags", enabled=True)
-        self.dragged = None
+        self.dragged.clear()
         x, y = self._middle(what)
         self._mouse("mouseMoved", x, y)
         self._mouse("mousePressed", x, y, button="left", clickCount=1)
         for step in (5, 15, 25):
             self._mouse("mouseMoved", x + step, y + step, button="left", buttons=1)
         self.wait("true")  # reads what the browser has told meanwhile
-        assert self.dragged is not None, f"{what} cannot be dragged"
+        assert self.dragged, f"{what} cannot be dragged"
         to_x, to_y = self._middle(where, scrolls=False)
         for kind in ("dragEnter", "dragOver", "drop"):
-            self.send("Input.dispatchDragEvent", type=kind, x=to_x, y=to_y, data=self.dragged)
+            self.send("Input.dispatchDragEvent", type=kind, x=to_x, y=to_y, data=self.dragged[-1])
         self._mouse("mouseReleased", to_x, to_y, button="left", clickCount=1)
         self.send("Input.setInterceptDrags", enabled=False)
 
@@ -171,7 +171,7 @@ class Page:
         if event.get("method") == "Network.requestWillBeSent":
             self.asked.append(params["request"]["url"])
         elif event.get("method") == "Input.dragIntercepted":
-            self.dragged = params["data"]
+            self.dragged.append(params["data"])
         elif event.get("method") == "Log.entryAdded" and params["entry"]["level"] in {"error", "warning"}:
             self.complaints.append(params["entry"]["text"])
         elif event.get("method") == "Runtime.consoleAPICalled" and params["type"] in {"error", "warning", "assert"}:

@@ -77,7 +77,9 @@ class Span:
     def title(self) -> str:
         if self.kind == "month":
             return date_format(self.day, "F Y")
-        ends = {"first": date_format(self.first, "j F Y"), "last": date_format(self.last, "j F Y")}
+        is_same_year = self.first.year == self.last.year
+        begins = "j F Y" if not is_same_year else "j F" if self.first.month != self.last.month else "j"
+        ends = {"first": date_format(self.first, begins), "last": date_format(self.last, "j F Y")}
         return _("%(first)s to %(last)s") % ends
 
 

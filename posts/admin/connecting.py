@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from django import forms
@@ -19,7 +20,7 @@ from integrations.services import app_password, oauth_connect
 from integrations.services.operator_apps import BY_PASSWORD, is_configured
 from mastablasta.core.errors import DomainError
 from posts.admin.switches import PasswordForm
-from posts.admin.triage import for_staff, shown_page
+from posts.admin.triage import for_staff, shown_page, visible_accounts
 from posts.admin.workspaces import person_of, workspace_to_write_in
 
 
@@ -39,8 +40,15 @@ class PlaceForm(forms.Form):
 def overview(request: HttpRequest) -> HttpResponse:
     """The platforms of which an account can be connected."""
     workspace, workspaces = workspace_to_write_in(request)
+    accounts = visible_accounts(request).connected().filter(workspace=workspace)
+    counts = Counter(accounts.values_list("platform", flat=True))
     found = [
-        {"slug": slug, "label": registry.PLATFORMS[slug].label, "is_configured": is_configured(slug)}
+        {
+            "slug": slug,
+            "label": registry.PLATFORMS[slug].label,
+            "is_configured": is_configured(slug),
+            "count": counts[slug],
+        }
         for slug in registry.built()
     ]
     shown = {"platforms": found, "workspace": workspace, "workspaces": workspaces}

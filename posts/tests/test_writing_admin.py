@@ -51,7 +51,10 @@ def test_the_page_offers_the_accounts_of_one_workspace_and_their_options() -> No
 @pytest.mark.django_db
 def test_a_post_is_rewritten_until_something_of_it_is_out() -> None:
     account = make_account()
-    post, out = make_post(accounts=[account]), make_delivery(account, state="published", remote_id="7", published_at=NOON, next_attempt_at=None).post
+    post, out = (
+        make_post(accounts=[account]),
+        make_delivery(account, state="published", remote_id="7", published_at=NOON, next_attempt_at=None).post,
+    )
     foreign = make_post()
     client = staff(account)
 

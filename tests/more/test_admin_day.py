@@ -87,15 +87,6 @@ class Staff:
         self.presses(text)
         self.page.wait("location.pathname.endsWith('/change/') && document.readyState === 'complete'")
 
-    def waits_for(self, status: str) -> None:
-        """Loads the page of a post anew until it says so."""
-        for _ in range(60):
-            self.page.send("Page.reload")
-            self.page.wait("document.readyState === 'complete' && !!document.body")
-            if status in self.page.run("document.querySelector('#content').innerText"):
-                return
-        raise AssertionError(f"never {status}")
-
 
 def day_of(page: Page, text: str) -> str:
     """The day of the calendar on which a post stands."""
@@ -139,20 +130,16 @@ def test_day_of_a_staff_member(instance: Instance, tmp_path: Path) -> None:
         assert page.run("document.querySelector('#part-1').value") == TEXT
         page.run("document.querySelector('[name=when][value=now]').click()")
         staff.saves("Publish it now")
-        staff.presses("To the post")
-        page.wait("location.pathname.endsWith('/change/')")
-        staff.waits_for("published")
+        instance.wait_for(lambda: _states(instance) == ["published"], what="out")
         assert _published(instance) == [(TEXT, ["A lighthouse at dawn"])]
+        staff.goes_to("/admin/calendar/week/", TEXT, "Published")
 
         instance.sandbox.fault("mastodon", "publish", "status_503", times=4)
         staff.writes(SECOND)
         page.run("document.querySelector('[name=when][value=now]').click()")
         staff.saves("Publish it now")
+        instance.wait_for(lambda: _states(instance) == ["failed", "published"], what="failed")
         staff.goes_to("/admin/triage/")
-        for _ in range(120):
-            if "1 can be retried" in page.run("document.body.innerText"):
-                break
-            staff.goes_to("/admin/triage/")
         staff.sees("1 can be retried")
         page.run("document.querySelector('.cause a.name').click()")
         page.wait("location.pathname.endsWith('/group/') && document.readyState === 'complete'")
@@ -189,6 +176,10 @@ def _monday_to_come() -> datetime:
 def _due(instance: Instance) -> list[str]:
     found: list[Any] = [one for (one,) in instance.rows("SELECT due_at FROM posts_delivery ORDER BY due_at")]
     return [str(one).replace(" ", "T")[:16] for one in found]
+
+
+def _states(instance: Instance) -> list[str]:
+    return sorted(str(one) for (one,) in instance.rows("SELECT state FROM posts_delivery"))
 
 
 def _published(instance: Instance) -> list[tuple[str, list[str]]]:

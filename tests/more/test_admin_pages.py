@@ -38,7 +38,10 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 HELP = Path(__file__).resolve().parents[2] / "mastablasta/static/mastablasta/help"
-SEEN_AS = (("light", 1280), ("dark", 1280), ("dark", 390), ("light", 390))
+# By night only colours are otherwise than by day.
+SEEN_AS = (
+    ("light", 1280, ()), ("dark", 1280, ("color-contrast",)), ("dark", 390, ("color-contrast",)), ("light", 390, ()),
+)  # fmt: skip
 TEXTS = (
     "The lighthouse opens on Saturday", "Harbour tour, every Sunday at ten", "New in the museum: a map of 1843",
     "We look for volunteers", "Fog horn concert on Friday", "Thank you for a thousand visitors",
@@ -115,10 +118,11 @@ def test_every_kind_of_page_is_usable_by_everybody_by_day_and_night_and_on_a_pho
             page.open(f"{base}{path}")
             page.wait(f"document.readyState === 'complete' && ({READY.get(name, 'true')})")
             assert page.run("document.querySelector('#content')?.innerText.length > 20"), name
-            for scheme, width in SEEN_AS:
+            for scheme, width, rules in SEEN_AS:
                 page.shown_as(width=width, scheme=scheme)
+                page.wait("document.getAnimations().every((one) => one.playState !== 'running')")
                 keep_picture(page, f"{name}-{scheme}-{width}.png")
-                found = faults_of(page)
+                found = faults_of(page, *rules)
                 if (shown := page.run("document.documentElement.scrollWidth")) > width:
                     found.append(f"{shown} pixels wide")
                 for fault in found:

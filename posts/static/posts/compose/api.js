@@ -1,5 +1,8 @@
 // The API as a browser's session speaks to it: with its CSRF token, about one workspace.
 
+const LOOK_AGAIN_MS = 500;
+const MOST_LOOKS = 120;
+
 /** An answer that is no success: its status, its sentence, and the faults by field. `status` 0 = there was none. */
 export class Refused extends Error {
   constructor(status, answer) {
@@ -33,6 +36,16 @@ export class Api {
     const answer = await response.json().catch(() => null);
     if (!response.ok || answer === null) throw new Refused(response.ok ? 0 : response.status, answer);
     return { answer, etag: response.headers.get("ETag") };
+  }
+
+  /** The thumbnail of a file as a data: address, once it is made; "" = there is none. */
+  async thumbnail(asset) {
+    let shown = asset;
+    for (let tries = 0; shown.status === "processing" && tries < MOST_LOOKS; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      shown = (await this.call("GET", `media/${asset.id}`)).answer;
+    }
+    return shown.status === "ready" ? this.picture(shown.thumbnail_url) : "";
   }
 
   /** A picture as a data: address; "" = there is none. An <img> could not say which workspace is meant. */

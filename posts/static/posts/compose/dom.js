@@ -18,3 +18,10 @@ export function button(text, onClick, properties = {}) {
   made.addEventListener("click", onClick);
   return made;
 }
+
+/** Let an <img> show the thumbnail of a file as soon as there is one; without one it is hidden. */
+export async function showThumbnail(picture, asset, api) {
+  const address = await api.thumbnail(asset).catch(() => "");
+  if (address) picture.src = address;
+  else picture.hidden = true;
+}

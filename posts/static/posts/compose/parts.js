@@ -1,5 +1,5 @@
 // The parts of a post: a text each, with its files. One part is a post, more are a thread.
-import { button, element } from "./dom.js";
+import { button, element, showThumbnail } from "./dom.js";
 
 export class Parts {
   /** `list`: the element that holds them; `choose`: gives a file of the library, or null; `changed`: is told. */
@@ -49,10 +49,7 @@ export class Parts {
   attach(files, asset, used = {}) {
     const { id, alt_text: own, ...more } = used;
     const picture = element("img", { alt: "" });
-    this.api.picture(asset.thumbnail_url).then((address) => {
-      if (address) picture.src = address;
-      else picture.hidden = true;
-    });
+    showThumbnail(picture, asset, this.api);
     const words = element("input", { type: "text", value: own ?? asset.alt_text ?? "", "aria-label": this.words.altText, placeholder: this.words.altText });
     const item = element(
       "li",

@@ -1,5 +1,5 @@
 // A dialog in which a file of the library is chosen, or uploaded.
-import { button, element } from "./dom.js";
+import { button, element, showThumbnail } from "./dom.js";
 
 const AT_ONCE = 24;
 const DEBOUNCE_MS = 300;
@@ -56,10 +56,7 @@ export class Picker {
 
   item(asset) {
     const picture = element("img", { alt: "" });
-    this.api.picture(asset.thumbnail_url).then((address) => {
-      if (address) picture.src = address;
-      else picture.hidden = true;
-    });
+    showThumbnail(picture, asset, this.api);
     const name = element("span", { className: "name" }, asset.filename);
     const chosen = button("", () => this.done?.(asset), { className: "choice" });
     chosen.append(picture, name);
