@@ -66,7 +66,8 @@ FAINT_TEXTS = """
 
 @dataclass
 class Page:
-    """One tab. `complaints`: errors and warnings of its console; `asked`: the address of every request; `dragged`: what is being dragged."""
+    """One tab. `complaints`: errors and warnings of its console; `asked`: the address of every request; `dragged`: what
+    the mouse has begun to drag."""
 
     send: Callable[..., dict[str, Any]]
     complaints: list[str] = field(default_factory=list)

@@ -69,6 +69,13 @@ class Staff:
         self.page.fill("#part-1", text)
         self.sees(f"{len(text)} / 500", "Nothing stands against it.")
 
+    def edits(self, text: str) -> None:
+        """From the page of a post."""
+        self.presses("Edit")
+        self.page.wait("document.querySelector('[data-compose]')?.dataset.ready === 'true'")
+        assert self.page.run("document.querySelector('#part-1').value")
+        self.page.fill("#part-1", text)
+
     def adds_picture(self, picture: Path, alt_text: str) -> None:
         self.presses("Add a picture or video")
         self.page.wait("document.querySelector('dialog').open")
@@ -82,10 +89,11 @@ class Staff:
         self.page.click("[data-save]")
         self.sees("It is saved.")
 
-    def opens(self, text: str) -> None:
-        """The page of the post that the calendar or the page before shows."""
+    def opens(self, text: str, kind: str = "post") -> None:
+        """The page of a post or delivery, by what the link there says."""
         self.presses(text)
-        self.page.wait("location.pathname.endsWith('/change/') && document.readyState === 'complete'")
+        there = f"location.pathname.startsWith('/admin/posts/{kind}/') && location.pathname.endsWith('/change/')"
+        self.page.wait(f"{there} && document.readyState === 'complete'")
 
 
 def day_of(page: Page, text: str) -> str:
@@ -125,22 +133,26 @@ def test_day_of_a_staff_member(instance: Instance, tmp_path: Path) -> None:
         _assert_put_back(instance, page, staff, days)
 
         staff.opens(TEXT)
-        staff.presses("Edit")
-        page.wait("document.querySelector('[data-compose]')?.dataset.ready === 'true'")
-        assert page.run("document.querySelector('#part-1').value") == TEXT
+        staff.edits(TEXT)
         page.run("document.querySelector('[name=when][value=now]').click()")
         staff.saves("Publish it now")
         instance.wait_for(lambda: _states(instance) == ["published"], what="out")
         assert _published(instance) == [(TEXT, ["A lighthouse at dawn"])]
         staff.goes_to("/admin/calendar/week/", TEXT, "Published")
 
-        instance.sandbox.fault("mastodon", "publish", "status_503", times=4)
+        instance.sandbox.fault("mastodon", "publish", "reject_content", times=1)
         staff.writes(SECOND)
         page.run("document.querySelector('[name=when][value=now]').click()")
         staff.saves("Publish it now")
-        instance.wait_for(lambda: _states(instance) == ["failed", "published"], what="failed")
-        staff.goes_to("/admin/triage/")
-        staff.sees("1 can be retried")
+        instance.wait_for(lambda: _states(instance) == ["published", "rejected"], what="refused")
+        staff.goes_to("/admin/triage/", "Refused")
+        page.run("document.querySelector('.cause a.name').click()")
+        staff.opens(SECOND, "delivery")
+        staff.sees("Edit the post, then retry it")
+        staff.opens("The post")
+        staff.edits(f"{SECOND} until May")
+        staff.saves("Schedule it")
+        staff.goes_to("/admin/triage/", "1 can be retried")
         page.run("document.querySelector('.cause a.name').click()")
         page.wait("location.pathname.endsWith('/group/') && document.readyState === 'complete'")
         page.run("document.querySelector('[name=picked]').click()")
@@ -155,7 +167,7 @@ def test_day_of_a_staff_member(instance: Instance, tmp_path: Path) -> None:
         assert page.complaints == []
         ours = (instance.url, instance.sandbox.url, "data:", "about:")
         assert [address for address in page.asked if not address.startswith(ours)] == []
-    assert sorted(text for text, _ in _published(instance)) == sorted([TEXT, SECOND])
+    assert sorted(text for text, _ in _published(instance)) == sorted([TEXT, f"{SECOND} until May"])
 
 
 def _assert_put_back(instance: Instance, page: Page, staff: Staff, days: list[str]) -> None:
