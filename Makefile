@@ -6,7 +6,7 @@ VENV_PYTHON := .venv/bin/python
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-more test-faults check format bench openapi lock clean run-time development
+.PHONY: help run test test-more test-faults check format bench pictures openapi lock clean run-time development
 
 help:  ## list these words
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "%-12s%s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ format: development  ## put the code into shape
 
 bench: development  ## measure against the bare limits of this machine (ONLY=a,b picks figures)
 	@$(VENV_PYTHON) -m bench $(ONLY)
+
+pictures: development  ## make the pictures of the admin's help page anew (needs Chromium)
+	@HELP_PICTURES=yes $(VENV_PYTHON) -m pytest -q tests/more/test_admin_pages.py -k thread
 
 openapi: development  ## write docs/openapi.yaml anew
 	@$(VENV_PYTHON) -m tests.checks --write-openapi

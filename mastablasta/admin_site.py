@@ -10,8 +10,9 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mastablasta.core.admin_base import workspaces_of
 from mastablasta.ops.dashboard import DAYS, dashboard_of
@@ -38,6 +39,7 @@ FOR_ENGINEERS = "For engineers"
 PLACES = (
     ("Dashboard", "admin:index", ""),
     ("Triage", "triage:overview", ""),
+    ("Calendar", "calendar:month", "posts.Post"),
     ("Posts", "admin:posts_post_changelist", "posts.Post"),
     ("Media", "admin:media_library_asset_changelist", "media_library.Asset"),
     ("Accounts", "admin:integrations_socialaccount_changelist", "integrations.SocialAccount"),
@@ -88,6 +90,13 @@ class Site(admin.AdminSite):
     def _refused(self, request: HttpRequest) -> HttpResponseBase:
         shown = {**self.each_context(request), "title": "Your role does not allow this"}
         return TemplateResponse(request, "admin/refused.html", shown, status=403)
+
+    def get_urls(self) -> list[Any]:
+        return [path("help/", self.admin_view(self.help), name="help"), *super().get_urls()]
+
+    def help(self, request: HttpRequest) -> HttpResponseBase:
+        """How things are done here, in words and pictures."""
+        return TemplateResponse(request, "admin/help.html", {**self.each_context(request), "title": _("Help")})
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return _with_policy(super().login(request, extra_context))
@@ -142,5 +151,7 @@ def _places(request: HttpRequest, sections: list[Any]) -> list[dict[str, Any]]:
     """The links of the top bar that who asks may follow."""
     seen = {shown["model"]._meta.label for section in sections for shown in section["models"]}
     found = [(name, address_of(place)) for name, place, label in PLACES if sections and (not label or label in seen)]
-    here = max((url for _, url in found if url and request.path.startswith(url)), key=len, default=None)
+    home = reverse("admin:index")
+    begins = [url for _, url in found if url and url != home and request.path.startswith(url)]
+    here = max(begins, key=len, default=request.path)
     return [{"name": name, "url": url, "is_here": url == here} for name, url in found if url]

@@ -41,6 +41,8 @@ urlpatterns = [
     path("metrics", views.figures),
     path("admin/login/", limited(admin.site.login)),  # before the admin's own
     path("admin/triage/", include("posts.admin.urls")),  # before the admin's own
+    path("admin/calendar/", include("posts.admin.calendar_urls")),  # before the admin's own
+    path("admin/connect/", include("posts.admin.connecting_urls")),  # before the admin's own
     path("admin/", admin.site.urls),
     path("api-auth/", include("accounts.urls")),
     path("", include("accounts.page_urls")),

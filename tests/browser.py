@@ -66,11 +66,13 @@ FAINT_TEXTS = """
 
 @dataclass
 class Page:
-    """One tab. `complaints`: errors and warnings of its console; `asked`: the address of every request."""
+    """One tab. `complaints`: errors and warnings of its console; `asked`: the address of every request; `dragged`: what
+    the mouse has begun to drag."""
 
     send: Callable[..., dict[str, Any]]
     complaints: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    dragged: list[dict[str, Any]] = field(default_factory=list)
 
     def sign_in(self, address: str, session: str) -> None:
         self.send("Network.setCookie", name="sessionid", value=session, url=address)
@@ -100,6 +102,57 @@ class Page:
         """The value of a JavaScript expression in the page."""
         return self.send("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
+    def fill(self, selector: str, value: str) -> None:
+        """Put `value` into a field as somebody who types it, who also leaves the field."""
+        field, text = json.dumps(selector), json.dumps(value)
+        self.wait(f"!!document.querySelector({field})")
+        self.run(
+            f"(() => {{ const field = document.querySelector({field}); field.focus(); field.value = {text};"
+            "for (const name of ['input', 'change']) field.dispatchEvent(new Event(name, {bubbles: true})); })()"
+        )
+
+    def click(self, selector: str) -> None:
+        """Press the middle of an element with the mouse, once it is there."""
+        self._mouse("mouseMoved", *self._middle(selector))
+        for kind in ("mousePressed", "mouseReleased"):
+            self._mouse(kind, *self._middle(selector), button="left", clickCount=1)
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        """As somebody who picks a file of their disk in a field of files."""
+        root = self.send("DOM.getDocument")["root"]["nodeId"]
+        found = self.send("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.send("DOM.setFileInputFiles", files=[str(path)], nodeId=found)
+
+    def drag(self, what: str, where: str) -> None:
+        """Drag an element onto another with the mouse, as the browser itself drags."""
+        self.send("Input.setInterceptDrags", enabled=True)
+        self.dragged.clear()
+        x, y = self._middle(what)
+        self._mouse("mouseMoved", x, y)
+        self._mouse("mousePressed", x, y, button="left", clickCount=1)
+        for step in (5, 15, 25):
+            self._mouse("mouseMoved", x + step, y + step, button="left", buttons=1)
+        self.wait("true")  # reads what the browser has told meanwhile
+        assert self.dragged, f"{what} cannot be dragged"
+        to_x, to_y = self._middle(where, scrolls=False)
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.send("Input.dispatchDragEvent", type=kind, x=to_x, y=to_y, data=self.dragged[-1])
+        self._mouse("mouseReleased", to_x, to_y, button="left", clickCount=1)
+        self.send("Input.setInterceptDrags", enabled=False)
+
+    def _mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
+        self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
+
+    def _middle(self, selector: str, *, scrolls: bool = True) -> tuple[float, float]:
+        name = json.dumps(selector)
+        self.wait(f"!!document.querySelector({name})?.getClientRects().length")
+        x, y = self.run(
+            f"(() => {{ const one = document.querySelector({name});"
+            f"if ({json.dumps(scrolls)}) one.scrollIntoView({{block: 'center', behavior: 'instant'}});"
+            "const at = one.getBoundingClientRect(); return [at.x + at.width / 2, at.y + at.height / 2]; })()"
+        )
+        return x, y
+
     def shown_as(self, *, width: int, scheme: str) -> None:
         """From now on as somebody sees it whose window is so wide (a phone's below 500), in "light" or "dark"."""
         self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
@@ -110,13 +163,16 @@ class Page:
         """The texts of the page that are too much like what is behind them to be read by everybody."""
         return list(self.run(FAINT_TEXTS))
 
-    def picture(self, path: Path) -> None:
-        path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot")["data"]))
+    def picture(self, path: Path, **how: Any) -> None:
+        """Keep what is seen; `how`: as the DevTools protocol takes it (format, quality, clip)."""
+        path.write_bytes(base64.b64decode(self.send("Page.captureScreenshot", **how)["data"]))
 
     def note(self, event: dict[str, Any]) -> None:
         params = event.get("params", {})
         if event.get("method") == "Network.requestWillBeSent":
             self.asked.append(params["request"]["url"])
+        elif event.get("method") == "Input.dragIntercepted":
+            self.dragged.append(params["data"])
         elif event.get("method") == "Log.entryAdded" and params["entry"]["level"] in {"error", "warning"}:
             self.complaints.append(params["entry"]["text"])
         elif event.get("method") == "Runtime.consoleAPICalled" and params["type"] in {"error", "warning", "assert"}:

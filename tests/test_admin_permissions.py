@@ -94,7 +94,7 @@ FOR_MANAGERS = {Invitation}
 NO_PAGES = {"logout"}  # it is a POST alone
 # What asks for a field to search for, what leads to the page of a row outside (none has one), and what is no page.
 ODD = {"/admin/autocomplete/", "/admin/r/<path:content_type_id>/<path:object_id>/", "/admin/(?P<url>.*)$"}
-WRITERS_PAGES = {"posts_post_import"}
+WRITERS_PAGES = {"posts_post_import", "posts_post_write", "posts_post_rewrite"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +278,9 @@ def test_addresses_of_the_site(who):
     request = request_of(who, make_workspace())
     found = {route: answer(pattern, request)[0] for route, pattern in addresses() if model_of(route) is None}
     triage = {route: found.pop(route) for route in list(found) if route.startswith("/admin/triage/")}
+    ours = {
+        route: found.pop(route) for route in list(found) if route.startswith(("/admin/calendar/", "/admin/connect/"))
+    }
     others = {route: verdict for route, verdict in found.items() if route not in {"/admin/login/", *ODD}}
 
     assert found["/admin/login/"] == ("kept out" if who.gets_in else "in")  # who is signed in is led on to the index
@@ -285,6 +288,8 @@ def test_addresses_of_the_site(who):
     assert others == dict.fromkeys(others, "in" if who.gets_in else "out")
     assert {found[route] for route in ODD} == {"kept out" if who.gets_in else "out"}
     assert triage == {route: _expected_of_triage(who, route) for route in triage}
+    assert ours == {route: _expected_of_ours(who, route) for route in ours}
+    assert len(ours) == 6
 
 
 def _expected_of_triage(who: Who, route: str) -> str:
@@ -295,6 +300,15 @@ def _expected_of_triage(who: Who, route: str) -> str:
         return "405"
     is_open = route == "/admin/triage/" or (route == "/admin/triage/platforms/" and who.site_role == SiteRole.ADMIN)
     return "in" if is_open else "kept out"
+
+
+def _expected_of_ours(who: Who, route: str) -> str:
+    """Of the calendar, and of connecting accounts; without a post or platform that is there."""
+    if not who.gets_in:
+        return "out"
+    if route == "/admin/connect/":
+        return "in" if who.writes else "kept out"
+    return "kept out" if "<" in route else "in"
 
 
 @each_staff

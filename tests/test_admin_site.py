@@ -72,7 +72,7 @@ def test_top_bar_has_the_places_of_every_day_that_one_may_go_to(operator, editor
     everywhere = operator.get(reverse("admin:posts_post_changelist")).context["places"]
     named = [place["name"] for place in everywhere if place["name"] != "Triage"]
 
-    assert named == ["Dashboard", "Posts", "Media", "Accounts", "Figures", "Webhooks", "People"]
+    assert named == ["Dashboard", "Calendar", "Posts", "Media", "Accounts", "Figures", "Webhooks", "People"]
     assert [place["name"] for place in everywhere if place["is_here"]] == ["Posts"]
     assert "People" not in {place["name"] for place in editor.get("/admin/").context["places"]}
     assert Client().get("/admin/login/").context["places"] == []

@@ -120,7 +120,7 @@ def test_new_site_admin_is_told_what_to_do_first():
         ("See it published", False),
     ]
     assert 'href="/admin/accounts/user/add/"' in page
-    assert 'href="/api/v2/accounts"' in page
+    assert 'href="/admin/connect/"' in page
     assert "Nothing failed, and nothing is in doubt." in page
     assert page.count("not told") == 2
 

@@ -229,9 +229,19 @@ def _steps(workspaces: Workspaces, *, has_account: bool) -> list[Step]:
     has_post = Post.objects.filter(_in(workspaces), deleted_at=None).exists()
     is_out = Post.objects.filter(_in(workspaces), deleted_at=None, status=PostStatus.PUBLISHED).exists()
     steps = [
-        Step("Connect an account", "Sign in at a platform, in the API's own pages.", "/api/v2/accounts", has_account),
-        Step("Write a post", "There too, or import a file of posts here.", "/api/v2/posts", has_post),
-        Step("See it published", "It goes out when it is due; what fails is listed on this page.", "", is_out),
+        Step("Connect an account", "Sign in at a platform.", reverse("connecting:overview"), has_account),
+        Step(
+            "Write a post",
+            "For now or for later, or import a file of them.",
+            reverse("admin:posts_post_write"),
+            has_post,
+        ),
+        Step(
+            "See it published",
+            "It goes out when it is due; what fails is listed on this page.",
+            reverse("calendar:month"),
+            is_out,
+        ),
     ]
     if workspaces is None:
         has_others = User.objects.order_by()[1:2].exists()

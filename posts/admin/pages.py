@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -19,6 +21,7 @@ from mastablasta.core.errors import Conflict
 from posts.admin.acting import look_at
 from posts.admin.delivery_page import context_of
 from posts.admin.post_page import PostList, outcome_of, platforms_of, previews_of
+from posts.admin.writing_pages import may_rewrite, write_page
 from posts.api.import_export_views import file_of_posts
 from posts.import_export.admin_page import import_page
 from posts.models import OPEN_BULK, Attempt, BulkChunk, BulkJob, Delivery, Lane, Post, PostMedia, PostTag
@@ -72,12 +75,22 @@ class PostPage(ReadOnlyPage):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         post = self.get_object(request, object_id)
-        own = {} if post is None else {"previews": previews_of(post)}
+        own = {} if post is None else {"previews": previews_of(post), "may_rewrite": may_rewrite(request, post)}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **own})
 
     def get_urls(self) -> list[URLPattern]:
-        own = path("import/", self.admin_site.admin_view(self.import_file), name="posts_post_import")
-        return [own, *super().get_urls()]
+        inside = self.admin_site.admin_view
+        own = [
+            path("import/", inside(self.import_file), name="posts_post_import"),
+            path("write/", inside(self.write), name="posts_post_write"),
+            path("<uuid:id>/write/", inside(self.write), name="posts_post_rewrite"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def write(self, request: HttpRequest, id: UUID | None = None) -> HttpResponse:
+        if not self.has_write_permission(request):
+            raise PermissionDenied
+        return write_page(request, None if id is None else get_object_or_404(self.get_queryset(request), pk=id))
 
     def import_file(self, request: HttpRequest) -> HttpResponse:
         if not self.has_write_permission(request):

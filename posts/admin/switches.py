@@ -26,6 +26,7 @@ from integrations.states import AccountState
 from mastablasta.core.admin_base import is_site_admin, may_write
 from mastablasta.core.errors import DomainError
 from posts.admin.triage import answer, for_staff, visible_accounts, visible_hosts
+from posts.admin.workspaces import person_of
 from posts.services import triage
 
 PAUSE, RESUME = "pause", "resume"
@@ -117,7 +118,7 @@ def all_hosts(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def reconnect(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Begin to connect an account again, in the way of its platform."""
-    row, person = _account(request, account_id), _person(request)
+    row, person = _account(request, account_id), person_of(request)
     by_password = row.platform in BY_PASSWORD
     form = PasswordForm(request.POST or None, initial={"handle": row.handle}) if by_password else None
     shown: dict[str, Any] = {"account": row, "label": registry.PLATFORMS[row.platform].label, "form": form}
@@ -192,10 +193,4 @@ def _require_site_admin(request: HttpRequest) -> User:
     """Hosts are everybody's. Raises PermissionDenied."""
     if not is_site_admin(request):
         raise PermissionDenied
-    return _person(request)
-
-
-def _person(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
+    return person_of(request)

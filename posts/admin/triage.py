@@ -92,8 +92,13 @@ def may_act(request: HttpRequest) -> bool:
 
 def answer(request: HttpRequest, name: str, title: str, shown: dict[str, Any]) -> TemplateResponse:
     """A page of the triage."""
-    context = {**admin.site.each_context(request), "title": title, "may_act": may_act(request), **shown}
-    return TemplateResponse(request, f"admin/triage/{name}.html", context)
+    return shown_page(request, f"triage/{name}", title, {"may_act": may_act(request), **shown})
+
+
+def shown_page(request: HttpRequest, name: str, title: str, shown: dict[str, Any]) -> TemplateResponse:
+    """A page of the admin that is of no model; `name`: of its template, without "admin/" and ending."""
+    context = {**admin.site.each_context(request), "title": title, **shown}
+    return TemplateResponse(request, f"admin/{name}.html", context)
 
 
 def for_staff(view: View) -> View:

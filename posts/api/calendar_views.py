@@ -22,7 +22,7 @@ from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import StrictSerializer
 from mastablasta.core.zones import zone_names
 from posts.api.filters import is_asked
-from posts.models import PostType
+from posts.models import Post, PostType
 from posts.services.calendar import EXCERPT, MOST_A_DAY, MOST_CONFLICTS, MOST_DAYS, days_of, find_conflicts
 from posts.services.costs import MOST_ESTIMATED, cost_to_come
 from posts.states import PostStatus
@@ -198,7 +198,7 @@ class CalendarViewSet(WorkspaceScopedViewSet):
     def list(self, request: Request) -> Response:
         begin, end, zone = self._span()
         wants_cost = is_asked(request, "cost")
-        days = days_of(self.workspace, begin=begin.at, end=end.at, zone=zone)
+        days = days_of(Post.objects.in_workspace(self.workspace), begin=begin.at, end=end.at, zone=zone)
         counts: Counter[str] = Counter()
         for day in days:
             counts.update(day.counts)

@@ -17,6 +17,7 @@ from accounts.models import Workspace
 from integrations.models import SocialAccount
 from mastablasta.core.errors import FieldProblem, Invalid
 from posts.models import Delivery, Post
+from posts.querysets import PostQuerySet
 from posts.services import post_content, scheduling
 from posts.states import TAKEN, PostStatus
 
@@ -27,7 +28,7 @@ SUGGESTIONS = 3
 CHUNK, MOST_PIECES = 500, 20
 OUT_OF_RANGE = "The time is out of range; choose one between the years 1 and 9999."
 EXCERPT = 80
-COLUMNS = ("id", "excerpt", "post_type", "status", "scheduled_at", "published_at", "wanted_platforms")
+COLUMNS = ("id", "workspace_id", "excerpt", "post_type", "status", "scheduled_at", "published_at", "wanted_platforms")
 
 
 @dataclass(slots=True)
@@ -65,11 +66,11 @@ class Findings:
     free: list[datetime]
 
 
-def days_of(workspace: Workspace, *, begin: datetime, end: datetime, zone: str) -> list[Day]:
-    """Return each local day from `begin` to before `end`, also the empty ones, with the posts promised then.
+def days_of(rows: PostQuerySet, *, begin: datetime, end: datetime, zone: str) -> list[Day]:
+    """Return each local day from `begin` to before `end`, also the empty ones, with those of `rows` promised then.
 
-    Posts are rows of COLUMNS with `deliveries`, a list of (platform, account id); at most MOST_A_DAY a day. Three
-    queries. Raises Invalid for more than MOST_DAYS days.
+    Posts are rows of COLUMNS with `deliveries`, a list of (platform, account id); at most MOST_A_DAY a day. Deleted
+    ones are left out. Three queries. Raises Invalid for more than MOST_DAYS days.
     """
     tz = zoneinfo.ZoneInfo(zone)
     try:
@@ -82,8 +83,7 @@ def days_of(workspace: Workspace, *, begin: datetime, end: datetime, zone: str) 
         raise Invalid.field("to", "too_long", message, limit=MOST_DAYS, actual=length)
     days = {day: Day(day) for day in (first + timedelta(days=number) for number in range(length))}
     posts = (
-        Post.objects.in_workspace(workspace)
-        .kept()
+        rows.kept()
         .filter(scheduled_at__gte=begin, scheduled_at__lt=end)
         .annotate(day=TruncDate("scheduled_at", tzinfo=tz), excerpt=Left("content", EXCERPT))
     )

@@ -16,7 +16,7 @@ from posts.models import Delivery, Post
 from posts.services import creation, post_content, scheduling
 from posts.services.edits import draft_of
 from posts.services.locks import PostWithDeliveries
-from posts.services.preconditions import raise_if_out, raise_if_under_way
+from posts.services.preconditions import Check, no_check, raise_if_out, raise_if_under_way
 from posts.services.retries import S
 from posts.states import NOT_OUT, PostStatus
 
@@ -28,17 +28,20 @@ def reschedule_post(
     timezone: str = "",
     notes: Sequence[FieldProblem] = (),
     allow_duplicate: bool = False,
+    check: Check = no_check,
     at: datetime,
 ) -> Post:
     """Promise another time. For drafts, scheduled, failed and cancelled posts of which nothing ever went out.
 
-    `notes`: what to warn of. `allow_duplicate`: the same text again is meant.
+    `notes`: what to warn of. `allow_duplicate`: the same text again is meant. `check` gets the locked post before
+    anything is changed, and may raise.
     """
     post_content.raise_if_any(scheduling.time_problems(scheduled_at, at=at))
     with transaction.atomic():
         deliveries = scheduling.lock_post(post, also=scheduling.accounts_to_come(post))
         raise_if_under_way(deliveries)
         raise_if_out(deliveries, remedy="duplicate it to publish it again")
+        check(post)
         refused = [d for d in deliveries if d.state == S.REJECTED and not d.error_retryable]
         if refused:
             raise Conflict("content_refused", f"{refused[0].error_message} Edit the post first.")

@@ -108,11 +108,8 @@ def lock_post(post: Post, *, also: Iterable[UUID] = ()) -> list[Delivery]:
     claims.lock_lanes([*post.deliveries.values_list("account", flat=True), *also])
     deliveries = list(post.deliveries.select_for_update(of=("self",)).order_by("id"))
     current = Post.objects.select_for_update().get(id=post.id)
-    post.status, post.version, post.wanted_platforms = (
-        current.status,
-        current.version,
-        current.wanted_platforms,
-    )
+    post.status, post.version, post.scheduled_at = current.status, current.version, current.scheduled_at
+    post.wanted_platforms = current.wanted_platforms
     return deliveries
 
 
