@@ -17,8 +17,11 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.acting import actor_for
 from accounts.models import User, Workspace
 from mastablasta.core import jobs
+from mastablasta.core.audit.actors import Via, acting
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import Conflict, Invalid
 from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
@@ -72,6 +75,7 @@ def begin(workspace: Workspace, *, by: User, kind: str, items: Sequence[Any], is
             BulkChunk(job=job, number=number, first=first, items=items[first : first + size])
             for number, first in enumerate(range(0, len(items), size))
         )
+        record("begun", [subject_of(job)], at=job.created_at)
         jobs.enqueue(TASK)
     return job
 
@@ -85,6 +89,7 @@ def cancel(job: BulkJob, *, at: datetime) -> BulkJob:
         locked = BulkJob.objects.select_for_update(of=("self",)).get(id=job.id)
         if locked.status in OPEN_BULK:
             _end(locked, BulkStatus.CANCELLED, at=at)
+            record("cancelled", [subject_of(locked)], at=at)
         elif locked.status != BulkStatus.CANCELLED:
             raise Conflict("job_finished", f"This job is {locked.status}; there is nothing to cancel.")
     return locked
@@ -180,7 +185,8 @@ def _do(job: BulkJob, chunk: BulkChunk, read: list[Any], steps: Steps) -> bool:
     if not BulkChunk.objects.filter(id=chunk.id, done_at=None).exists():
         return True  # it was done while we read it
     at = timezone.now()
-    result = steps.carry_out(job, read, chunk.first)
+    with acting(actor_for(job.author, Via.JOB)):
+        result = steps.carry_out(job, read, chunk.first)
     BulkChunk.objects.filter(id=chunk.id).update(
         items=[], successful=result.successful, failed=result.failed, done_at=at
     )

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.models import Workspace
 from mastablasta.core.errors import Conflict
+from posts import audit
 from posts.models import Delivery, Post
 from posts.queue import claims
 from posts.services import scheduling
@@ -38,6 +39,7 @@ def cancel_posts(workspace: Workspace, ids: Sequence[UUID], *, at: datetime) -> 
         results = {post_id: _cancellable(locked.get(post_id)) for post_id in ids}
         ended = [post_id for post_id, outcome in results.items() if isinstance(outcome, Post)]
         cancel_deliveries([d for post_id in ended for d in locked[post_id].deliveries if d.state in CANCELLABLE], at=at)
+        audit.record_posts("cancelled", (locked[post_id].post for post_id in ended), at=at)
         claims.recompute_post_status(ended, at=at)
     return results
 
@@ -64,6 +66,7 @@ def delete_post(post: Post, *, check: Check = no_check, at: datetime) -> None:
         cancel_deliveries([d for d in deliveries if d.state in CANCELLABLE], at=at)
         claims.recompute_post_status([post.id], at=at)
         Post.objects.filter(id=post.id).update(deleted_at=at, updated_at=at)
+        audit.record_posts("deleted", [post], at=at)
 
 
 def delete_posts(
@@ -82,6 +85,7 @@ def delete_posts(
             cancel_deliveries(theirs, at=at)
             claims.recompute_post_status(gone, at=at)
             Post.objects.filter(id__in=gone).update(deleted_at=at, updated_at=at)
+            audit.record_posts("deleted", (locked[post_id].post for post_id in gone), at=at)
     return results
 
 

@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from analytics.services.pruning import prune_samples
+from mastablasta.core.audit.models import AuditEntry
 from mastablasta.core.commands import Outcome, ProgressCommand, duration
 from media_library.models import Asset, Rendition
 from media_library.services.storage_audit import GRACE, Pruned, prune
@@ -17,11 +18,12 @@ from media_library.services.storage_audit import GRACE, Pruned, prune
 class Command(ProgressCommand):
     help = (
         "Removes what nobody needs any more: files in the storage that no row names, what broken uploads left, rows of "
-        "deleted files that no post has, what platforms counted longer than ANALYTICS_KEEP_DAYS ago. Thumbnails and "
-        "renditions that the storage has lost are made again. Safe beside a running program and safe to run twice. "
+        "deleted files that no post has, what platforms counted longer than ANALYTICS_KEEP_DAYS ago, entries of the "
+        "audit log older than AUDIT_KEEP_DAYS. Thumbnails and renditions that the storage has lost are made again. "
+        "Safe beside a running program and safe to run twice. "
         "Exit status 1 when the storage has lost files of the library: they are listed, and nothing is done about "
         "them. With --json: {orphans, orphan_bytes, scratch, rows, made_again, lost: [{id, workspace, filename}], "
-        "samples}."
+        "samples, audit_entries}."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -40,16 +42,18 @@ class Command(ProgressCommand):
                 watch=lambda count: bar.show(count, expected),
             )
         samples = prune_samples(at=timezone.now(), is_rehearsal=options["dry_run"])
-        lines = _lines(done, samples, is_rehearsal=options["dry_run"])
-        return Outcome({**asdict(done), "samples": samples}, lines, 1 if done.lost else 0)
+        entries = AuditEntry.objects.prune(at=timezone.now(), is_rehearsal=options["dry_run"])
+        lines = _lines(done, samples, entries, is_rehearsal=options["dry_run"])
+        shown = {**asdict(done), "samples": samples, "audit_entries": entries}
+        return Outcome(shown, lines, 1 if done.lost else 0)
 
 
-def _lines(done: Pruned, samples: int, *, is_rehearsal: bool) -> list[str]:
+def _lines(done: Pruned, samples: int, entries: int, *, is_rehearsal: bool) -> list[str]:
     would = "would be " if is_rehearsal else ""
     lines = [f"{one['id']} {one['filename']}: its bytes are lost; upload it again or delete it" for one in done.lost]
     return [
         *lines,
         f"{done.orphans} files without a row ({done.orphan_bytes:,} bytes), {done.scratch} leftovers of uploads and "
         f"{done.rows} rows {would}removed; {done.made_again} {would}made again; {len(done.lost)} lost",
-        f"{samples} old samples of figures {would}removed",
+        f"{samples} old samples of figures and {entries} old entries of the audit log {would}removed",
     ]
