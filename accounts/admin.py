@@ -104,7 +104,7 @@ class MembershipPage(Page):
     autocomplete_fields = ("user", "workspace")
     readonly_fields = ("created_at", "updated_at")
 
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """`end_membership` tells it, with what goes along."""
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:

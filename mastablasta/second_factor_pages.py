@@ -30,7 +30,7 @@ from mastablasta.core.api.limits import limited
 from mastablasta.core.errors import DomainError, TooOften
 from mastablasta.second_factor_gate import Standing, has_shown, standing
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 class CodeForm(PageForm):

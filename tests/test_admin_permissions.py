@@ -70,7 +70,7 @@ def rows_in(workspace: Workspace) -> Rows:
     alert = create_alert(workspace, by=owner, figure="views", threshold=10)
     record_audit("created", [subject_of(workspace)], at=at)
     made: list[Model] = [
-        AuditEntry.objects.get(object_id=str(workspace.pk)),
+        AuditEntry.objects.filter(object_id=str(workspace.pk)).latest("id"),
         workspace, owner.memberships.get(), make_invitation(workspace)[0], account, account.credential, delivery.post,
         delivery, asset, endpoint_delivery.endpoint, endpoint_delivery.event, endpoint_delivery, alert,
         delivery.samples.get(), delivery.latest_metrics.get(), account.samples.get(),
