@@ -12,11 +12,12 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from accounts.forms import NewPasswordForm, NewPersonForm, PersonForm, WorkspaceForm
-from accounts.models import ApiKey, Invitation, Membership, Session, User, Workspace
-from accounts.services.api_keys import revoke_api_key
+from accounts.models import ApiKey, Invitation, Membership, SecondFactor, Session, User, Workspace
+from accounts.services.api_keys import end_api_keys
 from accounts.services.invitations import withdraw
 from accounts.services.members import end_membership
-from accounts.services.sign_in import end_session
+from accounts.services.second_factor import remove
+from accounts.services.sign_in import end_sessions
 from mastablasta.core.admin_base import MANAGE, Page, ReadOnlyPage
 from mastablasta.core.errors import Conflict
 
@@ -103,6 +104,9 @@ class MembershipPage(Page):
     autocomplete_fields = ("user", "workspace")
     readonly_fields = ("created_at", "updated_at")
 
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """`end_membership` tells it, with what goes along."""
+
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         end_membership(obj, at=timezone.now())
 
@@ -165,10 +169,8 @@ class SessionPage(ReadOnlyPage):
 
     @admin.action(description="Sign out: end these sign-ins and their tokens at once")
     def sign_out(self, request: HttpRequest, rows: QuerySet[Session]) -> None:
-        ending = list(rows.filter(revoked_at=None))
-        for session in ending:
-            end_session(session, at=timezone.now())
-        self.message_user(request, f"{len(ending)} ended.")
+        ended = end_sessions(Session.objects.filter(pk__in=rows.values("pk")), at=timezone.now())
+        self.message_user(request, f"{ended} ended.")
 
 
 @admin.register(ApiKey)
@@ -186,7 +188,27 @@ class ApiKeyPage(ReadOnlyPage):
 
     @admin.action(description="Revoke: these keys open nothing any more, at once")
     def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> None:
-        ending = list(rows.filter(revoked_at=None))
-        for key in ending:
-            revoke_api_key(key, at=timezone.now())
-        self.message_user(request, f"{len(ending)} revoked.")
+        ended = end_api_keys(ApiKey.objects.filter(pk__in=rows.values("pk")), at=timezone.now())
+        self.message_user(request, f"{ended} revoked.")
+
+
+@admin.register(SecondFactor)
+class SecondFactorPage(ReadOnlyPage):
+    """Set up by people themselves. Secrets are encrypted and codes hashed; neither is read here."""
+
+    title = "Second factors"
+    hidden = ("secret_enc", "recovery_hashes")
+    list_display = ("user", "confirmed_at", "last_used_at", "created_at")
+    list_filter = (("confirmed_at", admin.EmptyFieldListFilter),)
+    search_fields = ("user__email", "user__name")
+    date_hierarchy = "created_at"
+    list_select_related = ("user",)
+    actions = ("remove",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [name for name in super().get_fields(request, obj) if name != "last_step"]
+
+    @admin.action(description="Remove: for who has lost the app and the codes; be sure that it is them who ask")
+    def remove(self, request: HttpRequest, rows: QuerySet[SecondFactor]) -> None:
+        removed = sum(remove(factor.user, at=timezone.now()) for factor in rows)
+        self.message_user(request, f"{removed} removed.")

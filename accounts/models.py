@@ -17,6 +17,7 @@ from accounts.emails import one_form, to_look_for
 from accounts.querysets import InvitationQuerySet, SessionQuerySet, WorkspaceQuerySet, WorkspaceScopedQuerySet
 from accounts.roles import Action, Role, SiteRole, effective_role, may
 from accounts.spelling import prepared
+from mastablasta.core.fields import EncryptedTextField
 from mastablasta.core.models import Row
 
 
@@ -259,3 +260,25 @@ class ApiKey(Row):
     def stands(self, at: datetime) -> bool:
         """Whether it opens anything at `at`."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > at)
+
+
+class SecondFactor(Row):
+    """What lets a person into Django admin beside the password: an authenticator app (TOTP) that knows the secret.
+
+    `confirmed_at` null: it is being set up, and nobody is asked for it. `last_step`: the 30 s of Unix time whose code
+    was given last; none counts twice. `recovery_hashes`: SHA-256 of the recovery codes that are left; each has 80
+    random bits and counts once.
+    """
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="second_factor")
+    secret_enc = EncryptedTextField()
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    last_step = models.BigIntegerField(default=0)
+    recovery_hashes = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name = "second factor"
+
+    def __str__(self) -> str:
+        return f"second factor of {self.user_id}"

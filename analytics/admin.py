@@ -5,9 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 
 from analytics.admin_pages import overview_page, post_page
 from analytics.models import (
@@ -36,24 +35,17 @@ class LatestMetricsPage(ReadOnlyPage):
     list_select_related = ("delivery", "account")
 
     def get_urls(self) -> list[URLPattern]:
-        wrapped = self.admin_site.admin_view
         own = [
-            path("by-day/", wrapped(self.by_day), name="analytics_latestmetrics_by_day"),
-            path("of-post/<uuid:post_id>/", wrapped(self.of_post), name="analytics_latestmetrics_of_post"),
+            self.own_page("by-day/", self.by_day, "by_day"),
+            self.own_page("of-post/<uuid:post_id>/", self.of_post, "of_post"),
         ]
         return [*own, *super().get_urls()]
 
     def by_day(self, request: HttpRequest) -> HttpResponse:
-        self._require_view(request)
         return overview_page(request, self)
 
     def of_post(self, request: HttpRequest, post_id: UUID) -> HttpResponse:
-        self._require_view(request)
         return post_page(request, self, post_id)
-
-    def _require_view(self, request: HttpRequest) -> None:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
 
 
 @admin.register(MetricSample)

@@ -14,7 +14,6 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from accounts.models import Workspace
@@ -23,7 +22,7 @@ from analytics.figures import FIGURES, engagement_rate
 from analytics.models import LatestMetrics, MetricSample
 from analytics.services.overview import Overview, overview_of
 from analytics.services.spans import Chosen, Days
-from mastablasta.core.admin_base import may_read, workspaces_of
+from mastablasta.core.admin_base import Page, may_read, workspaces_of
 from posts.models import Post
 
 SPANS = (7, 30, 90)
@@ -46,7 +45,7 @@ class OverviewForm(forms.Form):
             self.fields["workspace"].queryset = own  # type: ignore[attr-defined]
 
 
-def overview_page(request: HttpRequest, page: admin.ModelAdmin[Any]) -> HttpResponse:
+def overview_page(request: HttpRequest, page: Page) -> HttpResponse:
     """What a workspace gained in the last days of its zone, up to today."""
     form = OverviewForm(
         workspaces_of(request), request.GET if "workspace" in request.GET else None, initial={"days": 30}
@@ -64,16 +63,16 @@ def overview_page(request: HttpRequest, page: admin.ModelAdmin[Any]) -> HttpResp
             "workspace": workspace,
             "zone": days.zone,
         }
-    return _answer(request, page, "Figures by day", "overview", shown)
+    return page.answer(request, "admin/analytics/overview.html", "Figures by day", shown)
 
 
-def post_page(request: HttpRequest, page: admin.ModelAdmin[Any], post_id: UUID) -> HttpResponse:
+def post_page(request: HttpRequest, page: Page, post_id: UUID) -> HttpResponse:
     """All that was collected of a post, by account."""
     post = get_object_or_404(Post, id=post_id)
     if not may_read(request, post.workspace_id):
         raise Http404
     shown = {"post": post, "accounts": figures_of(post), "names": NAMES}
-    return _answer(request, page, "Figures of a post", "post", shown)
+    return page.answer(request, "admin/analytics/post.html", "Figures of a post", shown)
 
 
 def figures_of(post: Post) -> list[dict[str, Any]]:
@@ -124,10 +123,3 @@ def _values(shown: dict[str, int | float | None]) -> list[int | float | None]:
 
 def _moment(sample: MetricSample) -> str:
     return f"{sample.collected_at:%Y-%m-%d %H:%M} UTC"
-
-
-def _answer(
-    request: HttpRequest, page: admin.ModelAdmin[Any], title: str, template: str, shown: dict[str, Any]
-) -> HttpResponse:
-    context = {**page.admin_site.each_context(request), "opts": page.opts, "title": title, **shown}
-    return TemplateResponse(request, f"admin/analytics/{template}.html", context)

@@ -7,10 +7,11 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from integrations.models import Credential, GlobalPause, OAuthState, PlatformHost, RateBudget, SocialAccount
-from integrations.services.forecast import forecast_of
+from integrations.services.forecast import ENDS_SOON, forecast_of
 from mastablasta.core.admin_base import ReadOnlyPage, badge
 
 
@@ -48,6 +49,20 @@ class CredentialPage(ReadOnlyPage):
     list_select_related = ("platform_host", "workspace")
 
 
+class SignInFilter(admin.SimpleListFilter):
+    """By whether somebody has to sign in again soon."""
+
+    title = "sign-in"
+    parameter_name = "sign_in"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("ending", f"ends within {ENDS_SOON.days} days")]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        is_asked = self.value() == "ending"
+        return rows.filter(sign_in_ends_at__lt=timezone.now() + ENDS_SOON) if is_asked else rows
+
+
 @admin.register(SocialAccount)
 class SocialAccountPage(ReadOnlyPage):
     """Connected, paused and disconnected in the API, where the platform is told."""
@@ -58,7 +73,7 @@ class SocialAccountPage(ReadOnlyPage):
     list_display = (
         "handle", "platform", "workspace", "state_badge", "state_reason", "sign_in_ends", "is_default", "checked_at",
     )  # fmt: skip
-    list_filter = ("platform", "state", "kind", "is_default")
+    list_filter = ("platform", "state", SignInFilter, "kind", "is_default")
     search_fields = ("handle", "display_name", "remote_id", "workspace__name")
     date_hierarchy = "connected_at"
     list_select_related = ("workspace",)

@@ -10,9 +10,11 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts.roles import SiteRole
 from mastablasta.core.admin_base import ReadOnlyPage
+from mastablasta.core.audit.recording import record, subject_of
 
 QUEUED, SCHEDULE, SUCCESS, FAILURE = (
     apps.get_model("django_q", name) for name in ("OrmQ", "Schedule", "Success", "Failure")
@@ -60,6 +62,7 @@ class LockOutPage(ReadOnlyPage):
 
     @admin.action(description="Unlock: these may try again at once")
     def unlock(self, request: HttpRequest, rows: QuerySet[AccessAttempt]) -> None:
+        record("unlocked", [subject_of(row, name=row.username) for row in rows], at=timezone.now())
         count, _ = rows.delete()
         self.message_user(request, f"{count} unlocked.")
 
@@ -68,6 +71,7 @@ class LockOutPage(ReadOnlyPage):
 class QueuedTaskPage(ReadOnlyPage):
     hidden = ("payload",)
     list_display = ("id", "key", "lock")
+    search_fields = ("=key",)
     list_filter = ("key",)
     ordering = ("-id",)
 
@@ -76,6 +80,7 @@ class QueuedTaskPage(ReadOnlyPage):
 class ScheduledTaskPage(ReadOnlyPage):
     hidden = ("args", "kwargs")
     list_display = ("name", "func", "schedule_type", "next_run", "repeats")
+    list_filter = ("schedule_type",)
     search_fields = ("name", "func")
 
 
@@ -83,6 +88,7 @@ class ScheduledTaskPage(ReadOnlyPage):
 class EndedTaskPage(ReadOnlyPage):
     hidden = ("args", "kwargs", "result")
     list_display = ("name", "func", "started", "stopped", "attempt_count")
+    list_filter = ("func",)
     search_fields = ("=name", "func")
     date_hierarchy = "started"
     ordering = ("-started",)

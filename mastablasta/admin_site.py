@@ -7,15 +7,19 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from mastablasta.core.admin_base import workspaces_of
 from mastablasta.ops.dashboard import DAYS, dashboard_of
+from mastablasta.second_factor_gate import Standing, standing
 
 # In the order in which they are shown. What stands in none is for engineers.
 SECTIONS = {
@@ -26,7 +30,7 @@ SECTIONS = {
     "Accounts": ("integrations.SocialAccount", "integrations.Credential", "integrations.PlatformHost"),
     "People": (
         "accounts.User", "auth.Group", "accounts.Workspace", "accounts.Membership", "accounts.Invitation",
-        "accounts.Session", "accounts.ApiKey",
+        "accounts.Session", "accounts.ApiKey", "accounts.SecondFactor", "audit.AuditEntry",
     ),
     "Webhooks": ("webhooks.Endpoint", "webhooks.EndpointDelivery", "webhooks.EndpointAttempt", "webhooks.Event"),
     "Analytics": (
@@ -98,7 +102,15 @@ class Site(admin.AdminSite):
         """How things are done here, in words and pictures."""
         return TemplateResponse(request, "admin/help.html", {**self.each_context(request), "title": _("Help")})
 
+    def has_permission(self, request: HttpRequest) -> bool:
+        """As Django's, once the second factor has been shown that is asked of them."""
+        return super().has_permission(request) and standing(request) == Standing.DONE
+
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Who is signed in and has not shown the second factor yet goes on to that."""
+        if request.method == "GET" and standing(request) != Standing.DONE:
+            wanted = urlencode({REDIRECT_FIELD_NAME: request.GET.get(REDIRECT_FIELD_NAME, "")})
+            return redirect(f"{reverse('second-factor:ask')}?{wanted}")
         return _with_policy(super().login(request, extra_context))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -151,7 +163,22 @@ def _places(request: HttpRequest, sections: list[Any]) -> list[dict[str, Any]]:
     """The links of the top bar that who asks may follow."""
     seen = {shown["model"]._meta.label for section in sections for shown in section["models"]}
     found = [(name, address_of(place)) for name, place, label in PLACES if sections and (not label or label in seen)]
-    home = reverse("admin:index")
-    begins = [url for _, url in found if url and url != home and request.path.startswith(url)]
-    here = max(begins, key=len, default=request.path)
+    here = _here(request.path)
     return [{"name": name, "url": url, "is_here": url == here} for name, url in found if url]
+
+
+def _here(path: str) -> str | None:
+    """The place that a page belongs to: the one it lies below, else the first of the section that its rows are of."""
+    index, *places = [(address_of(place) or "", label) for _, place, label in PLACES]
+    if path == index[0]:
+        return path
+    if below := [url for url, _ in places if url and path.startswith(url)]:
+        return max(below, key=len)
+    shown = next((label for labels in SECTIONS.values() for label in labels if path.startswith(_below(label))), "")
+    section = next((labels for labels in SECTIONS.values() if shown in labels), ())
+    return next((url for url, label in places if label in section), None)
+
+
+def _below(label: str) -> str:
+    """Where the pages of a model lie."""
+    return f"{reverse('admin:index')}{label.lower().replace('.', '/')}/"

@@ -156,6 +156,7 @@ INSTALLED_APPS = [
     "axes",
     "django_q",
     "mastablasta.core",
+    "mastablasta.core.audit",
     "mastablasta",
     "accounts",
     "webhooks",
@@ -177,6 +178,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "mastablasta.core.api.programs.BrowserUser",
+    "accounts.acting.ActingMiddleware",
     "mastablasta.core.api.programs.BrowserMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -252,6 +254,8 @@ AUTH_PASSWORD_VALIDATORS = [
 AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address"
 PASSWORD_RESET_TIMEOUT = 3_600
 REGISTRATION_OPEN = env.flag("REGISTRATION_OPEN", True)
+SECOND_FACTOR_REQUIRED = env.flag("SECOND_FACTOR_REQUIRED", False)  # of site admins, in Django admin
+AUDIT_KEEP_DAYS = env.number("AUDIT_KEEP_DAYS", 400)
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 REFRESH_TOKEN_LIFETIME = timedelta(days=30)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

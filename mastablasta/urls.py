@@ -40,6 +40,7 @@ urlpatterns = [
     path("readyz", views.readyz),
     path("metrics", views.figures),
     path("admin/login/", limited(admin.site.login)),  # before the admin's own
+    path("admin/second-factor/", include("mastablasta.second_factor_pages")),  # before the admin's own
     path("admin/triage/", include("posts.admin.urls")),  # before the admin's own
     path("admin/calendar/", include("posts.admin.calendar_urls")),  # before the admin's own
     path("admin/connect/", include("posts.admin.connecting_urls")),  # before the admin's own

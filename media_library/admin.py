@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.template.defaultfilters import filesizeformat
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -86,8 +86,7 @@ class AssetPage(ReadOnlyPage):
         css = STYLES
 
     def get_urls(self) -> list[URLPattern]:
-        own = path("<uuid:id>/original", self.admin_site.admin_view(self.original), name="media_library_asset_original")
-        return [own, *super().get_urls()]
+        return [self.own_page("<uuid:id>/original", self.original, "original"), *super().get_urls()]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fieldsets

@@ -312,7 +312,10 @@ class Lane(models.Model):
 
 
 class Attempt(models.Model):
-    """One look at a delivery: opened in the claim's transaction, closed with its result. The audit trail."""
+    """One look at a delivery: opened in the claim's transaction, closed with its result. The audit trail.
+
+    `request_id`: what the platform called the last call of it; "" where it told none.
+    """
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     number = models.PositiveIntegerField()
@@ -326,6 +329,7 @@ class Attempt(models.Model):
     http_status = models.PositiveSmallIntegerField(null=True, blank=True)
     code = models.CharField(max_length=60, blank=True)
     message = models.CharField(max_length=500, blank=True)
+    request_id = models.CharField(max_length=100, blank=True, db_default="")  # the claim's SQL leaves it out
     retry_at = models.DateTimeField(null=True, blank=True)
 
     objects = AttemptQuerySet.as_manager()

@@ -37,6 +37,8 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "accounts/migrations/0006_zones_of_their_own.py": (
         "accounts/tests/test_workspaces.py::test_utc_that_nobody_chose_is_no_zone_of_ones_own",
     ),
+    "accounts/services/api_keys.py": ("accounts/tests/test_api_keys.py",),
+    "accounts/services/second_factor.py": ("accounts/tests/test_second_factor.py",),
     "accounts/services/members.py": ("accounts/tests/test_members.py::test_of_two_owners_who_leave_at_once_one_stays",),
     "analytics/collection/jobs.py": ("analytics/tests/test_collection.py",),
     "analytics/collection/lanes.py": ("analytics/tests/test_lanes.py",),
@@ -60,6 +62,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     ),
     "mastablasta/ops/clock.py": ("mastablasta/tests/test_clock.py",),
     "mastablasta/core/migrations/0002_queue_index.py": ("mastablasta/core/tests/test_jobs.py",),
+    "mastablasta/core/audit/recording.py": ("mastablasta/core/audit/tests/test_recording.py",),
     "mastablasta/core/database_changes.py": ("mastablasta/core/tests/test_database_changes.py",),
     "mastablasta/core/lookups.py": ("media_library/tests/test_library.py",),
     "mastablasta/core/models.py": (
@@ -117,6 +120,7 @@ MANNERS = (
 # Every endpoint and every command, once each.
 WALKS = (
     "analytics/tests/test_collect_analytics.py",
+    "accounts/tests/test_remove_second_factor.py",
     "accounts/tests/test_set_site_role.py",
     "integrations/tests/test_refresh_tokens.py",
     "integrations/tests/test_rotate_encryption_key.py",

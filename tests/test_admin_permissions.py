@@ -38,6 +38,9 @@ from integrations.models import Credential, SocialAccount
 from integrations.tests.factories import make_account
 from mastablasta.admin_site import Site
 from mastablasta.core.admin_base import Page
+from mastablasta.core.audit.models import AuditEntry
+from mastablasta.core.audit.recording import record as record_audit
+from mastablasta.core.audit.recording import subject_of
 from mastablasta.core.ids import new_id
 from media_library.models import Asset, Rendition
 from media_library.tests.factories import make_asset
@@ -65,7 +68,9 @@ def rows_in(workspace: Workspace) -> Rows:
     asset = make_asset(workspace=workspace, filename=workspace.name)
     endpoint_delivery = make_endpoint_delivery(make_endpoint(workspace=workspace))
     alert = create_alert(workspace, by=owner, figure="views", threshold=10)
+    record_audit("created", [subject_of(workspace)], at=at)
     made: list[Model] = [
+        AuditEntry.objects.filter(object_id=str(workspace.pk)).latest("id"),
         workspace, owner.memberships.get(), make_invitation(workspace)[0], account, account.credential, delivery.post,
         delivery, asset, endpoint_delivery.endpoint, endpoint_delivery.event, endpoint_delivery, alert,
         delivery.samples.get(), delivery.latest_metrics.get(), account.samples.get(),
@@ -90,7 +95,7 @@ WORKSPACE_PAGES = {
     Rendition, Endpoint, Event, EndpointDelivery, EndpointAttempt, LatestMetrics, MetricSample, Rollup, AccountSample,
     MetricAlert, MetricAlertHit,
 }  # fmt: skip
-FOR_MANAGERS = {Invitation}
+FOR_MANAGERS = {Invitation, AuditEntry}
 NO_PAGES = {"logout"}  # it is a POST alone
 # What asks for a field to search for, what leads to the page of a row outside (none has one), and what is no page.
 ODD = {"/admin/autocomplete/", "/admin/r/<path:content_type_id>/<path:object_id>/", "/admin/(?P<url>.*)$"}
@@ -281,6 +286,8 @@ def test_addresses_of_the_site(who):
     ours = {
         route: found.pop(route) for route in list(found) if route.startswith(("/admin/calendar/", "/admin/connect/"))
     }
+    # Who has no second factor is asked for none, and led on.
+    assert found.pop("/admin/second-factor/") == ("kept out" if who.gets_in else "out")
     others = {route: verdict for route, verdict in found.items() if route not in {"/admin/login/", *ODD}}
 
     assert found["/admin/login/"] == ("kept out" if who.gets_in else "in")  # who is signed in is led on to the index

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
-from accounts.roles import SiteRole
+from accounts.roles import Role, SiteRole
 from accounts.tests.factories import make_member, make_user, make_workspace
 from integrations.tests.factories import make_account, make_credential
 from mastablasta.admin_site import FOR_ENGINEERS, SECTIONS
@@ -87,6 +87,37 @@ def test_pages_load_nothing_inline_and_nothing_from_elsewhere(operator, path):
     assert policy.startswith(STRICT)
     assert "unsafe" not in policy
     assert "http" not in policy
+
+
+@pytest.mark.parametrize(
+    ("label", "place"),
+    [
+        ("posts.delivery", "Posts"), ("posts.attempt", "Posts"), ("media_library.rendition", "Posts"),
+        ("media_library.asset", "Media"), ("integrations.credential", "Accounts"), ("accounts.apikey", "People"),
+        ("audit.auditentry", "People"), ("webhooks.event", "Webhooks"), ("analytics.rollup", "Figures"),
+        ("core.tally", None),
+    ],
+)  # fmt: skip
+def test_a_page_shows_in_the_bar_what_it_belongs_to(operator, label, place):
+    page = operator.get(f"/admin/{label.replace('.', '/')}/")
+
+    assert [one["name"] for one in page.context["places"] if one["is_here"]] == [place] * (place is not None)
+
+
+def test_what_one_may_not_do_is_not_offered():
+    workspace = make_workspace()
+    account = make_account(workspace=workspace)
+    lost = make_account(workspace=workspace, state="needs_reauth", is_default=False)
+    offered = {}
+    for role in (Role.VIEWER, Role.EDITOR):
+        browser = Client()
+        browser.force_login(make_member(workspace, role=role, has_staff_access=True), backend=BACKEND)
+        pages = [browser.get(f"/admin/integrations/socialaccount/{one.pk}/change/") for one in (account, lost)]
+        pages.append(browser.get("/admin/posts/post/"))
+        words = ("/pause/", "/reconnect/", "/post/import/")
+        offered[role] = [word in page.content.decode() for word, page in zip(words, pages, strict=True)]
+
+    assert offered == {Role.VIEWER: [False] * 3, Role.EDITOR: [True] * 3}
 
 
 def test_list_of_accounts_says_how_each_is_and_when_its_sign_in_ends(operator):

@@ -6,8 +6,12 @@ import hashlib
 import secrets
 from datetime import datetime
 
+from django.db import transaction
+from django.db.models import QuerySet
+
 from accounts.models import ApiKey, User, Workspace
 from accounts.roles import Role, narrower
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import Invalid
 
 PREFIX_LENGTH = 10
@@ -39,18 +43,30 @@ def create_api_key(
     if expires_at is not None and expires_at <= at:
         raise Invalid.field("expires_at", "past", "The time is past; choose a later one or leave it out.")
     text = f"mb_{secrets.token_urlsafe(32)}"
-    key = ApiKey.objects.create(
-        user=user,
-        workspace=workspace,
-        name=name,
-        role=role,
-        expires_at=expires_at,
-        prefix=text[:PREFIX_LENGTH],
-        sha256=digest(text),
-    )
+    with transaction.atomic():
+        key = ApiKey.objects.create(
+            user=user,
+            workspace=workspace,
+            name=name,
+            role=role,
+            expires_at=expires_at,
+            prefix=text[:PREFIX_LENGTH],
+            sha256=digest(text),
+        )
+        given = {"role": (None, role), "expires_at": (None, expires_at), "user": (None, user.email)}
+        record("created", [subject_of(key, changes=given)], at=at)
     return key, text
 
 
 def revoke_api_key(key: ApiKey, *, at: datetime) -> None:
     """End a key at once; nothing happens when it has ended already."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=at, updated_at=at)
+    end_api_keys(ApiKey.objects.filter(pk=key.pk), at=at)
+
+
+def end_api_keys(keys: QuerySet[ApiKey], *, at: datetime) -> int:
+    """End these keys at once; returns how many had not ended."""
+    with transaction.atomic():
+        ending = list(keys.filter(revoked_at=None).select_for_update(of=("self",)).order_by("pk"))
+        ApiKey.objects.filter(pk__in=[key.pk for key in ending]).update(revoked_at=at, updated_at=at)
+        record("revoked", map(subject_of, ending), at=at)
+    return len(ending)

@@ -17,6 +17,7 @@ from accounts.roles import Role
 from accounts.services.api_keys import digest
 from accounts.services.members import refuse_role_above
 from mastablasta.core import mail
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import Conflict, FieldProblem, Invalid, TooOften
 
 GOOD_FOR = timedelta(days=7)
@@ -51,10 +52,12 @@ def invite(workspace: Workspace, *, email: str, role: Role, by: User, own_role: 
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
         earlier = Invitation.objects.in_workspace(workspace).pending(at).filter(email=email)
+        record("withdrawn", map(subject_of, earlier), at=at)
         earlier.update(withdrawn_at=at, updated_at=at)
         invitation = Invitation.objects.create(
             workspace=workspace, email=email, role=role, invited_by=by, sha256=digest(token), expires_at=at + GOOD_FOR
         )
+        record("created", [subject_of(invitation)], at=at)
         link = link_of(token)
         if mail.is_on():
             context = {"invitation": invitation, "link": link, "address": settings.PUBLIC_URL}
@@ -80,9 +83,11 @@ def _bound(workspace: Workspace, *, by: User, at: datetime) -> None:
 
 def withdraw(invitation: Invitation, *, at: datetime) -> None:
     """End an invitation at once. Raises Conflict (invitation_used) when somebody has accepted it."""
-    open_one = Invitation.objects.filter(pk=invitation.pk, accepted_at=None)
-    if not open_one.update(withdrawn_at=at, updated_at=at):
-        raise Conflict("invitation_used", "This invitation was accepted already; remove the member instead.")
+    with transaction.atomic():
+        open_one = Invitation.objects.filter(pk=invitation.pk, accepted_at=None)
+        if not open_one.update(withdrawn_at=at, updated_at=at):
+            raise Conflict("invitation_used", "This invitation was accepted already; remove the member instead.")
+        record("withdrawn", [subject_of(invitation)], at=at)
 
 
 def pending_invitation(token: str, *, at: datetime, field: str = "token") -> Invitation:
@@ -124,9 +129,12 @@ def accept(user: User, token: str, *, at: datetime) -> Membership:
         if not free.update(accepted_at=at, accepted_by=user, updated_at=at):
             raise _refused("invitation_used", "token")
         try:
-            return Membership.objects.create(user=user, workspace=invitation.workspace, role=invitation.role)
+            membership = Membership.objects.create(user=user, workspace=invitation.workspace, role=invitation.role)
         except IntegrityError as error:  # by another invitation, at the same moment
             raise _member_already(invitation.workspace) from error
+        joined = subject_of(membership, name=user.email, changes={"role": (None, membership.role)})
+        record("joined", [joined], at=at)
+        return membership
 
 
 def _member_already(workspace: Workspace) -> Conflict:

@@ -11,7 +11,9 @@ from django.db import transaction
 
 from accounts.models import ApiKey, Invitation, Membership, User, Workspace
 from accounts.roles import ALLOWED, Action, Role, is_above
+from accounts.services.api_keys import end_api_keys
 from accounts.services.workspaces import choose_other_default
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import Conflict, FieldProblem, Forbidden, NotThere
 
 
@@ -27,8 +29,11 @@ def change_role(membership: Membership, *, role: Role, own_role: Role, at: datet
         refuse_role_above(role, own_role=own_role)
         if role != Role.OWNER:
             _keep_an_owner(membership)
+        changes, is_other = {"role": (membership.role, role)}, membership.role != role
         membership.role = role
         membership.save(update_fields=["role", "updated_at"])
+        told = subject_of(membership, name=membership.user.email, changes=changes)
+        record("changed", [told] if is_other else [], at=at)
         _withdraw_invitations(membership, role=role, at=at)
     return membership
 
@@ -52,9 +57,9 @@ def end_membership(membership: Membership, *, at: datetime) -> None:
     """Remove it with all that came by it; whether it may go is the caller's question."""
     user, workspace = membership.user, membership.workspace
     with transaction.atomic():
+        record("removed", [subject_of(membership, name=user.email, changes={"role": (membership.role, None)})], at=at)
         membership.delete()
-        keys = ApiKey.objects.in_workspace(workspace).filter(user=user, revoked_at=None)
-        keys.update(revoked_at=at, updated_at=at)
+        end_api_keys(ApiKey.objects.in_workspace(workspace).filter(user=user), at=at)
         _withdraw_invitations(membership, role=None, at=at)
         choose_other_default(User.objects.filter(pk=user.pk), workspace, at=at)
 
@@ -94,4 +99,5 @@ def _withdraw_invitations(membership: Membership, *, role: Role | None, at: date
     sent = Invitation.objects.in_workspace(membership.workspace).pending(at).filter(invited_by=membership.user)
     if role is not None and Action.MANAGE in ALLOWED[role]:
         sent = sent.filter(role__in=[other for other in Role if is_above(other, role)])
+    record("withdrawn", map(subject_of, sent), at=at)
     sent.update(withdrawn_at=at, updated_at=at)

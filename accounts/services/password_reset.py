@@ -15,12 +15,15 @@ from django.contrib.auth.tokens import default_token_generator
 from django.db import transaction
 from django.urls import reverse
 
+from accounts.acting import actor_for
 from accounts.emails import to_look_for
 from accounts.lockout import forget_failures
 from accounts.models import User
 from accounts.passwords import check_password_rules
 from accounts.services.sign_in import end_all_sessions
 from mastablasta.core import mail
+from mastablasta.core.audit.actors import Via
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import Invalid
 from mastablasta.core.models import RequestCount
 
@@ -95,6 +98,8 @@ def reset_password(token: str, *, new: str, at: datetime) -> User:
         changed = User.objects.filter(pk=user.pk, password=before).update(password=user.password, updated_at=at)
         if not changed:
             raise _refused()
+        changed_password = subject_of(user, changes={"password": (None, None)})
+        record("changed", [changed_password], at=at, by=actor_for(user, Via.NOBODY))
         end_all_sessions(user, at=at)
         forget_failures(user.email)
     return user

@@ -11,15 +11,19 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
+from accounts.acting import actor_for
 from accounts.emails import one_form
 from accounts.models import Session, User, Workspace
 from accounts.passwords import check_password_rules
-from accounts.roles import Role
+from accounts.roles import Role, SiteRole
 from accounts.services.api_keys import create_api_key
 from accounts.services.invitations import accept, pending_invitation
 from accounts.services.sign_in import start_session
 from accounts.services.workspaces import create_personal_workspace
+from mastablasta.core.audit.actors import Via, acting
+from mastablasta.core.audit.recording import difference, record, subject_of
 from mastablasta.core.errors import Conflict, FieldProblem, Forbidden, Invalid
 
 PROFILE = {"name", "timezone", "default_workspace_id"}
@@ -76,8 +80,9 @@ def _checked(*, email: str, password: str, name: str, invitation: str, at: datet
 def _made_once(user: User) -> Iterator[None]:
     """Store the person and all that the block makes, or nothing."""
     try:
-        with transaction.atomic():
+        with transaction.atomic(), acting(actor_for(user, Via.NOBODY)):
             user.save(force_insert=True)
+            record("registered", [subject_of(user)], at=user.created_at)
             yield
     except IntegrityError as error:  # somebody was faster
         if User.objects.filter(email=user.email).exists():
@@ -107,10 +112,27 @@ def change_profile(user: User, changes: Mapping[str, Any]) -> User:
     """
     if "default_workspace_id" in changes:
         _own_workspace(user, changes["default_workspace_id"])
-    for name in PROFILE & changes.keys():
-        setattr(user, name, "" if name == "timezone" and changes[name] is None else changes[name])
-    user.save(update_fields=[*(PROFILE & changes.keys()), "updated_at"])
+    after = {name: changes[name] for name in PROFILE & changes.keys()}
+    if after.get("timezone", "") is None:
+        after["timezone"] = ""
+    told = difference({name: getattr(user, name) for name in after}, after)
+    for name, value in after.items():
+        setattr(user, name, value)
+    with transaction.atomic():
+        user.save(update_fields=[*after, "updated_at"])
+        record("changed", [subject_of(user, changes=told)] if told else [], at=timezone.now())
     return user
+
+
+def set_site_role(user: User, role: SiteRole, *, at: datetime) -> None:
+    """Give a person another role on this site; nothing happens when it is theirs already."""
+    if user.site_role == role:
+        return
+    with transaction.atomic():
+        told = {"site_role": (user.site_role, role)}
+        user.site_role = role
+        user.save(update_fields=["site_role", "updated_at"])
+        record("changed", [subject_of(user, changes=told)], at=at)
 
 
 def _own_workspace(user: User, id: UUID | None) -> None:

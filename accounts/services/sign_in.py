@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth import authenticate, user_logged_in
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.emails import to_look_for
@@ -16,6 +17,7 @@ from accounts.models import Session, User
 from accounts.passwords import check_password_rules
 from accounts.services.workspaces import settle
 from accounts.tokens import BadToken, ExpiredToken, RefreshToken
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import Invalid, NotSignedIn, TooOften
 from mastablasta.core.ids import new_id
 
@@ -86,12 +88,32 @@ def _read(text: str) -> dict[str, UUID]:
 
 def end_session(session: Session, *, at: datetime) -> None:
     """Sign out: the session's tokens are worth nothing from now on."""
-    Session.objects.filter(pk=session.pk, revoked_at=None).update(revoked_at=at, updated_at=at)
+    end_sessions(Session.objects.filter(pk=session.pk), at=at)
+
+
+def end_sessions(sessions: QuerySet[Session], *, at: datetime) -> int:
+    """Likewise many; returns how many had not ended."""
+    with transaction.atomic():
+        ending = list(sessions.filter(revoked_at=None).select_related("user").order_by("pk"))
+        Session.objects.filter(pk__in=[session.pk for session in ending]).update(revoked_at=at, updated_at=at)
+        record("ended", [subject_of(session, name=session.user.email) for session in ending], at=at)
+    return len(ending)
 
 
 def end_all_sessions(user: User, *, at: datetime) -> None:
     """Sign `user` out everywhere. API keys stay: they are revoked one by one."""
-    Session.objects.filter(user=user, revoked_at=None).update(revoked_at=at, updated_at=at)
+    end_sessions(Session.objects.filter(user=user), at=at)
+
+
+def prove_password(user: User, password: str, *, request: HttpRequest, field: str) -> None:
+    """Let who is signed in prove once more who they are. Raises Invalid (wrong_password, of `field`), TooOften.
+
+    Guesses count as failed sign-ins.
+    """
+    try:
+        _prove(email=user.email, password=password, request=request)
+    except NotSignedIn as error:
+        raise Invalid.field(field, "wrong_password", "This is not your password; check it.") from error
 
 
 def change_password(user: User, *, current: str, new: str, request: HttpRequest, at: datetime) -> Session:
@@ -99,13 +121,10 @@ def change_password(user: User, *, current: str, new: str, request: HttpRequest,
 
     Raises Invalid (wrong_password, or the new one's faults), TooOften: guesses count as failed sign-ins.
     """
-    try:
-        _prove(email=user.email, password=current, request=request)
-    except NotSignedIn as error:
-        sentence = "This is not your password; check it."
-        raise Invalid.field("current_password", "wrong_password", sentence) from error
+    prove_password(user, current, request=request, field="current_password")
     check_password_rules(new, user=user, field="new_password")
     user.set_password(new)
     with transaction.atomic():
         user.save(update_fields=["password", "updated_at"])  # ends all
+        record("changed", [subject_of(user, changes={"password": (None, None)})], at=at)
         return start_session(user, at=at, user_agent=request.headers.get("User-Agent", ""))

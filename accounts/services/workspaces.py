@@ -8,9 +8,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.utils import timezone
 
 from accounts.models import ApiKey, Invitation, Membership, User, Workspace
 from accounts.roles import Action, Role, SiteRole, effective_role, may
+from accounts.services.api_keys import end_api_keys
+from mastablasta.core.audit.recording import difference, record, subject_of
 from mastablasta.core.errors import Forbidden
 
 SETTINGS = (
@@ -42,9 +45,12 @@ def change_workspace(workspace: Workspace, changes: Mapping[str, Any]) -> Worksp
 
     What is scheduled already goes by the new settings.
     """
+    told = difference({name: getattr(workspace, name) for name in changes}, _kept(changes))
     for name, value in _kept(changes).items():
         setattr(workspace, name, value)
-    workspace.save(update_fields=[*changes, "updated_at"])
+    with transaction.atomic():
+        workspace.save(update_fields=[*changes, "updated_at"])
+        record("changed", [subject_of(workspace, changes=told)] if told else [], at=timezone.now())
     return workspace
 
 
@@ -53,8 +59,11 @@ def delete(workspace: Workspace, *, at: datetime) -> None:
 
     Whether it may go is the caller's question. Inside a transaction.
     """
-    Invitation.objects.in_workspace(workspace).pending(at).update(withdrawn_at=at, updated_at=at)
-    ApiKey.objects.in_workspace(workspace).filter(revoked_at=None).update(revoked_at=at, updated_at=at)
+    offers = Invitation.objects.in_workspace(workspace).pending(at)
+    record("withdrawn", map(subject_of, offers), at=at)
+    offers.update(withdrawn_at=at, updated_at=at)
+    end_api_keys(ApiKey.objects.in_workspace(workspace), at=at)
+    record("deleted", [subject_of(workspace)], at=at)
     Workspace.objects.filter(pk=workspace.pk, deleted_at=None).update(deleted_at=at, updated_at=at)
     choose_other_default(User.objects.all(), workspace, at=at)
 
@@ -97,6 +106,7 @@ def _make_workspace(owner: User, *, name: str, is_personal: bool = False, **sett
     with transaction.atomic():
         workspace = Workspace.objects.create(name=name, is_personal=is_personal, **settings)
         Membership.objects.create(user=owner, workspace=workspace, role=Role.OWNER)
+        record("created", [subject_of(workspace, changes={"owner": (None, owner.email)})], at=timezone.now())
         if owner.default_workspace_id is None:
             _make_default(owner, workspace)
     return workspace

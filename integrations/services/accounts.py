@@ -16,6 +16,7 @@ from integrations.models import SocialAccount
 from integrations.querysets import SocialAccountQuerySet
 from integrations.services.tokens import disconnected_sentence, needs_reauth_sentence
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
+from mastablasta.core.audit.recording import difference, record, subject_of
 from mastablasta.core.errors import Conflict
 
 PAUSED = "Paused by a person; set its status to active to go on."
@@ -31,12 +32,19 @@ def change_account(
     """
     with transaction.atomic():
         account = _locked(account)
+        before = _told(account)
         if status is not None and status != account.state:
             _move(account, AccountState(status))
         if is_default is not None and is_default != account.is_default:
             _set_default(account, is_default=is_default, at=at)
         account.save(update_fields=["state", "state_reason", "is_default", "updated_at"])
+        if changes := difference(before, _told(account)):
+            record("changed", [subject_of(account, name=account.handle, changes=changes)], at=at)
     return account
+
+
+def _told(account: SocialAccount) -> dict[str, object]:
+    return {"state": account.state, "is_default": account.is_default}
 
 
 def activate_account(account: SocialAccount, *, at: datetime) -> SocialAccount:
@@ -46,12 +54,15 @@ def activate_account(account: SocialAccount, *, at: datetime) -> SocialAccount:
     """
     with transaction.atomic():
         account = _locked(account)
+        before = _told(account)
         if account.state != AccountState.PENDING:
             raise Conflict("not_pending", f"This account is {account.state}; only pending ones can be activated.")
         _move(account, AccountState.ACTIVE)
         if not _others(account).exists():
             _set_default(account, is_default=True, at=at)
         account.save(update_fields=["state", "state_reason", "is_default", "updated_at"])
+        changes = difference(before, _told(account))
+        record("activated", [subject_of(account, name=account.handle, changes=changes)], at=at)
     return account
 
 

@@ -8,11 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from accounts.acting import actor_for
+from accounts.models import User
 from integrations.contract import GrantOwner, TargetIdentity, Tokens
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
+from integrations.querysets import SocialAccountQuerySet
 from integrations.services.accounts import lock_defaults
 from integrations.services.tokens import account_needs_reauth, targets_not_named
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
+from mastablasta.core.audit.actors import Actor, Via, current_actor
+from mastablasta.core.audit.recording import record, subject_of
 
 _MOMENTS = ("expires_at", "refresh_expires_at", "not_before")  # of Tokens
 
@@ -75,13 +80,30 @@ def save_accounts(authorisation: Authorisation, *, at: datetime) -> list[SocialA
     context = authorisation.context
     # One sign-in at a time in a workspace: of two that end together only one account becomes the default.
     lock_defaults(context.workspace_id)
+    known = dict(_of_host(context).values_list("remote_id", "state"))
     credential = _store_credential(authorisation, at=at)
     is_only = len(authorisation.owner.targets) == 1
     accounts = [
         _store_account(context, credential, target, is_only=is_only, at=at) for target in authorisation.owner.targets
     ]
+    connected = [
+        subject_of(account, name=account.handle, changes={"state": (known.get(account.remote_id), account.state)})
+        for account in accounts
+    ]
+    record("connected", connected, at=at, by=_actor(context))
     targets_not_named(credential.id, named=[account.id for account in accounts], at=at)
     return accounts
+
+
+def _of_host(context: AuthContext) -> SocialAccountQuerySet:
+    return SocialAccount.objects.filter(workspace=context.workspace_id, platform_host=context.platform_host)
+
+
+def _actor(context: AuthContext) -> Actor | None:
+    """Who began the sign-in, where nobody is signed in to the browser that comes back from the platform."""
+    if current_actor().user_id is not None:
+        return None
+    return actor_for(User.objects.get(pk=context.user_id), Via.BROWSER)
 
 
 def _store_credential(authorisation: Authorisation, *, at: datetime) -> Credential:

@@ -20,6 +20,7 @@ from integrations.services.connectors import sign_in_for
 from integrations.services.hosts import app_of
 from integrations.services.revocation import is_token_in_use
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import Conflict, FieldProblem
 
 log = structlog.get_logger(__name__)
@@ -135,6 +136,8 @@ def _leave(account: SocialAccount, platform_accounts: list[SocialAccount], *, at
     """Take the account out of use; where it was the default, the oldest active one of the platform follows."""
     ACCOUNT_MOVES.check(account.state, AccountState.DISCONNECTED)
     was_default = account.is_default
+    changes = {"state": (account.state, AccountState.DISCONNECTED)}
+    record("disconnected", [subject_of(account, name=account.handle, changes=changes)], at=at)
     account.state, account.state_reason = AccountState.DISCONNECTED, GONE
     account.credential, account.target_token_enc, account.is_default = None, None, False
     changed = ["state", "state_reason", "credential", "target_token_enc", "is_default", "updated_at"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from integrations.models import SocialAccount
 
+ENDS_SOON = timedelta(days=14)  # so long before people are told that an account has to be connected again
 MOST_ACCOUNTS = 100
 REMEDY = "Connect it again before then."
 

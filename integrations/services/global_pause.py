@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.models import User
 from integrations.models import GlobalPause, PlatformHost
+from mastablasta.core.audit.recording import record, subject_of
 
 log = structlog.get_logger(__name__)
 
@@ -22,9 +23,11 @@ def pause_everything(*, reason: str, by: User, at: datetime) -> bool:
     for hosts after the pause is there, so that none slips through.
     """
     told = {"reason": reason[:500], "paused_by": by, "paused_at": at}
-    _, is_new = GlobalPause.objects.get_or_create(number=1, defaults=told)
-    if not is_new:
-        return False
+    with transaction.atomic():
+        pause, is_new = GlobalPause.objects.get_or_create(number=1, defaults=told)
+        if not is_new:
+            return False
+        record("paused", [subject_of(pause, name="everything", changes={"reason": (None, reason)})], at=at)
     _pause(reason, at=at)
     log.warning("everything_paused", reason=reason[:500], by=str(by.pk))
     return True
@@ -32,8 +35,11 @@ def pause_everything(*, reason: str, by: User, at: datetime) -> bool:
 
 def resume_everything(*, at: datetime) -> bool:
     """Let all hosts go on that are paused with everything; False = everything was not paused."""
+    rows = GlobalPause.objects.all()
     with transaction.atomic():
-        ended, _ = GlobalPause.objects.all().delete()
+        ending = [subject_of(pause, name="everything", changes={"reason": (pause.reason, None)}) for pause in rows]
+        ended, _ = rows.delete()
+        record("resumed", ending if ended else [], at=at)
         PlatformHost.objects.filter(is_paused_globally=True).update(
             paused_at=None, paused_reason="", is_paused_globally=False, updated_at=at
         )

@@ -10,7 +10,8 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db.models import Exists, Q
+from django.db import transaction
+from django.db.models import Exists, Q, QuerySet
 
 from integrations import registry
 from integrations.contract import ClientApp, OAuthFlow, SignIn
@@ -19,6 +20,7 @@ from integrations.models import GlobalPause, PlatformHost
 from integrations.services import global_pause
 from integrations.services.connectors import sign_in_for
 from integrations.services.operator_apps import operators_app
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import DomainError, Invalid, NotThere, Unreachable
 from mastablasta.core.outbound import Refused
 from mastablasta.core.pasting import pasted
@@ -190,21 +192,27 @@ def refresh_host_info(*, at: datetime, most: int = 20) -> int:
 
 def pause_host(platform: str, host: str, *, reason: str, at: datetime) -> bool:
     """Stop all publishing to this host; False = it is paused already."""
-    return bool(
-        PlatformHost.objects.filter(platform=platform, host=host, paused_at=None).update(
-            paused_at=at, paused_reason=reason[:500], is_paused_globally=False, updated_at=at
-        )
-    )
+    rows = PlatformHost.objects.filter(platform=platform, host=host, paused_at=None)
+    changes = {"paused_at": at, "paused_reason": reason[:500], "is_paused_globally": False}
+    return _switch("paused", rows, changes, reason=reason, at=at)
 
 
 def resume_host(platform: str, host: str, *, at: datetime) -> bool:
     """Publish to this host again; False = it was not paused, or is paused with everything."""
-    return bool(
-        PlatformHost.objects.filter(platform=platform, host=host)
-        .exclude(paused_at=None)
-        .exclude(Exists(GlobalPause.objects.all()), is_paused_globally=True)
-        .update(paused_at=None, paused_reason="", is_paused_globally=False, updated_at=at)
-    )
+    rows = PlatformHost.objects.filter(platform=platform, host=host).exclude(paused_at=None)
+    rows = rows.exclude(Exists(GlobalPause.objects.all()), is_paused_globally=True)
+    changes = {"paused_at": None, "paused_reason": "", "is_paused_globally": False}
+    return _switch("resumed", rows, changes, reason="", at=at)
+
+
+def _switch(
+    action: str, rows: QuerySet[PlatformHost], changes: Mapping[str, Any], *, reason: str, at: datetime
+) -> bool:
+    with transaction.atomic():
+        told = [subject_of(row, name=row.host, changes={"reason": (None, reason)}) for row in rows.only("id", "host")]
+        is_done = bool(rows.update(**changes, updated_at=at))
+        record(action, told if is_done else [], at=at)
+    return is_done
 
 
 def host_name(base_url: str) -> str:

@@ -7,20 +7,31 @@ rows, what other pages find there (autocomplete) and actions.
 
 from __future__ import annotations
 
-from functools import reduce
+from collections.abc import Callable
+from functools import reduce, wraps
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+from mastablasta.core.audit.form_changes import Told, told_by
+from mastablasta.core.audit.models import AuditEntry
+from mastablasta.core.audit.recording import Subject, record
+from mastablasta.core.audit.wording import in_words
+
 READ, WRITE, MANAGE = "read", "write", "manage"  # as accounts.roles.Action has them
 MOST_CHOICES = 50  # of a filter
+MOST_HISTORY = 200
 NOWHERE: frozenset[UUID] = frozenset()
 
 
@@ -103,14 +114,35 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     show_facets = admin.ShowFacets.NEVER
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().changelist_view(request, {"title": self._list_title, **(extra_context or {})})
+        shown = {"title": self._list_title, "may_act": self.has_write_permission(request)}
+        return super().changelist_view(request, {**shown, **(extra_context or {})})
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
-        return super().render_change_form(request, {**context, "list_title": self._list_title}, *args, **kwargs)
+        may_act = self.has_write_permission(request, context.get("original"))
+        shown = {**context, "list_title": self._list_title, "may_act": may_act}
+        return super().render_change_form(request, shown, *args, **kwargs)
 
     @property
     def _list_title(self) -> str:
         return self.title or capfirst(str(self.opts.verbose_name_plural))
+
+    # --- pages beside Django's own ---
+    def own_page(self, route: str, view: Callable[..., Any], name: str) -> URLPattern:
+        """A page below the list's address, for who may see rows here; its name is as `admin:posts_post_<name>`."""
+
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if not self.has_view_permission(request):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        named = f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+        return path(route, self.admin_site.admin_view(guarded), name=named)
+
+    def answer(self, request: HttpRequest, template: str, title: str, shown: dict[str, Any]) -> TemplateResponse:
+        """Such a page, in the frame of all others."""
+        frame = {"opts": self.opts, "title": title, "list_title": self._list_title}
+        return TemplateResponse(request, template, {**self.admin_site.each_context(request), **frame, **shown})
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         own = super().get_list_filter(request)
@@ -127,6 +159,48 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
         if self.workspace_path is None or action is None:
             return rows.none()
         return rows.filter(**{f"{self.workspace_path}__in": workspaces_of(request, action)})
+
+    # --- what is changed here by forms is told by the audit log, in place of Django's own log ---
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """What was done with the row, wherever that was."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404(f"There is no such {self.opts.verbose_name}.")
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        found = list(AuditEntry.objects.about(row)[: MOST_HISTORY + 1])
+        shown = {
+            "object": row,
+            "entries": [(entry, list(in_words(entry.changes))) for entry in found[:MOST_HISTORY]],
+            "has_more": len(found) > MOST_HISTORY,
+            **(extra_context or {}),
+        }
+        return self.answer(request, "admin/object_history.html", f"History of {row}", shown)
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        return told_by(form, formsets, is_new=add)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._tell("created", obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._tell("changed", obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        record("deleted", [self._subject(row) for row in queryset], at=timezone.now())
+
+    def _tell(self, action: str, row: Model, told: Told) -> None:
+        at = timezone.now()
+        if told.changes or action == "created":
+            record(action, [self._subject(row, told.changes)], at=at)
+        for verb, other, changes in told.rows:
+            page = self.admin_site.get_model_admin(type(other))
+            record(verb, [page._subject(other, changes)], at=at)  # type: ignore[attr-defined]  # all pages are ours
+
+    def _subject(self, row: Model, changes: Any = None) -> Subject:
+        path = self.workspace_path
+        workspace = row.pk if path == "id" else _workspace_of(row, path) if path else None
+        return Subject(row._meta.label_lower, row.pk, str(row), workspace, changes or {})
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_view_permission(request, obj) and self._reaches(request, obj, self.reading)

@@ -15,6 +15,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from mastablasta.core.audit.actors import Actor, Via, acting
+
 BAR = 30
 REDRAW_S = 0.1
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -41,7 +43,9 @@ class ProgressCommand(BaseCommand):
         return parser
 
     def handle(self, **options: Any) -> None:
-        outcome = self.work(**options)
+        command = type(self).__module__.rpartition(".")[2]
+        with acting(Actor(Via.COMMAND, name=f"manage.py {command}")):
+            outcome = self.work(**options)
         if options["json"]:
             self.stdout.write(json.dumps(outcome.shown, default=str))
         else:

@@ -71,7 +71,7 @@ def scrub(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
 
 
 def _clean(value: Any, key: str = "") -> Any:
-    if key and _names_a_secret(key) and value not in (None, "", True, False):
+    if key and names_a_secret(key) and value not in (None, "", True, False):
         return SCRUBBED
     if isinstance(value, str):
         return clean_text(value)
@@ -87,7 +87,8 @@ def _clean(value: Any, key: str = "") -> Any:
 
 
 @functools.lru_cache(maxsize=2_000)  # the names of fields are few
-def _names_a_secret(key: str) -> bool:
+def names_a_secret(key: str) -> bool:
+    """Whether a field of this name holds a secret."""
     return bool(_SECRET_KEY.search(key)) and not _HARMLESS_KEY.search(key)
 
 

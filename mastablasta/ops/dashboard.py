@@ -20,7 +20,7 @@ from analytics.figures import FIGURES, engagements
 from analytics.models import Rollup
 from analytics.services.sums import Sums, summed
 from integrations.models import PlatformHost, SocialAccount
-from integrations.services.forecast import Forecast, forecast_of
+from integrations.services.forecast import ENDS_SOON, Forecast, forecast_of
 from integrations.states import AccountState
 from mastablasta.ops import health
 from posts.models import Delivery, Post
@@ -28,7 +28,6 @@ from posts.states import DeliveryState, PostStatus
 
 SHOWN = 8  # rows of a list
 DAYS = 30  # of figures, today included
-ENDS_SOON = timedelta(days=14)
 FOR_A_PERSON = (DeliveryState.FAILED, DeliveryState.REJECTED, DeliveryState.UNCONFIRMED, DeliveryState.HELD)
 CHECKS = {
     "due_work": "Publishing",

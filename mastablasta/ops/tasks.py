@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from mastablasta.core import jobs, mail
+from mastablasta.core.audit.models import AuditEntry
 from mastablasta.core.models import Heartbeat, IdempotencyKey, RequestCount
 
 KEEP_HEARTBEATS = timedelta(days=1)
@@ -45,6 +46,7 @@ def tidy() -> None:
     prune_states(at=at)
     IdempotencyKey.objects.prune(at=at)
     RequestCount.objects.prune(at=at)
+    AuditEntry.objects.prune(at=at)
     mail.prune(at=at)
     BulkJob.objects.prune(at=at)
     jobs.forget_stale()

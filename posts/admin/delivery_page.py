@@ -48,6 +48,7 @@ def _shown(attempt: Attempt) -> dict[str, Any]:
         "http_status": attempt.http_status,
         "code": attempt.code,
         "message": attempt.message,
+        "request_id": attempt.request_id,
         "retry_at": attempt.retry_at,
         "worker": attempt.worker,
     }

@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -20,6 +20,7 @@ from mastablasta.core.admin_base import ReadOnlyPage, badge
 from mastablasta.core.errors import Conflict
 from posts.admin.acting import look_at
 from posts.admin.delivery_page import context_of
+from posts.admin.filters import AuthorFilter, PlatformFilter
 from posts.admin.post_page import PostList, outcome_of, platforms_of, previews_of
 from posts.admin.writing_pages import may_rewrite, write_page
 from posts.api.import_export_views import file_of_posts
@@ -58,7 +59,10 @@ class PostPage(ReadOnlyPage):
         "beginning", "status_badge", "platforms", "outcome", "scheduled_at", "published_at", "author", "workspace",
         "created_at",
     )  # fmt: skip
-    list_filter = ("status", "post_type", ("deleted_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        "status", PlatformFilter, AuthorFilter, "post_type", "scheduled_at", "published_at",
+        ("deleted_at", admin.EmptyFieldListFilter),
+    )  # fmt: skip
     search_fields = ("content", "author__email", "workspace__name", "=id", "=external_id")
     actions = ("export_as_csv",)
     date_hierarchy = "created_at"
@@ -79,11 +83,10 @@ class PostPage(ReadOnlyPage):
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **own})
 
     def get_urls(self) -> list[URLPattern]:
-        inside = self.admin_site.admin_view
         own = [
-            path("import/", inside(self.import_file), name="posts_post_import"),
-            path("write/", inside(self.write), name="posts_post_write"),
-            path("<uuid:id>/write/", inside(self.write), name="posts_post_rewrite"),
+            self.own_page("import/", self.import_file, "import"),
+            self.own_page("write/", self.write, "write"),
+            self.own_page("<uuid:id>/write/", self.write, "rewrite"),
         ]
         return [*own, *super().get_urls()]
 
@@ -142,7 +145,7 @@ class DeliveryPage(ReadOnlyPage):
         "beginning", "platform", "handle", "state_word", "error_message", "due_at", "author", "visible_calls", "tries",
         "workspace",
     )  # fmt: skip
-    list_filter = ("state", "platform", "error_kind", "post__status")
+    list_filter = ("state", "platform", "error_kind", "post__status", "published_at")
     search_fields = ("account__handle", "remote_id", "error_code", "error_message", "post__content", "=id")
     date_hierarchy = "due_at"
     list_select_related = ("account", "workspace", "post__author")
@@ -187,8 +190,8 @@ class AttemptPage(ReadOnlyPage):
     workspace_path = "delivery__workspace"
     hidden = ("lease_token",)
     list_display = ("delivery", "number", "kind", "started_at", "ended_at", "outcome", "http_status", "code", "message")
-    list_filter = ("kind", "outcome", "http_status")
-    search_fields = ("=delivery__id", "code", "message", "worker")
+    list_filter = ("delivery__platform", "kind", "outcome", "http_status")
+    search_fields = ("=delivery__id", "=request_id", "code", "message", "worker")
     date_hierarchy = "started_at"
     list_select_related = ("delivery",)
 

@@ -15,6 +15,7 @@ from integrations.contract import Absent, CannotTell, Connector, Found, LeaseLos
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, OutcomeUnknown, Rejected, Unavailable
 from integrations.services import tokens
 from integrations.services.connectors import connector_for
+from mastablasta.core.outbound import noting_request_ids
 from mastablasta.core.time_scale import scaled
 from posts.engine import outcomes
 from posts.engine.attachments import localised
@@ -50,8 +51,10 @@ CODES = {
 def work_on(job: SendJob, mailbox: Mailbox, *, premarked_until: float) -> None:
     """Do what the job asks for and leave its result at the mailbox; never raises."""
     try:
-        with ExitStack() as held:
-            mailbox.put(_worked_on(job, mailbox, held, premarked_until))
+        with ExitStack() as held, noting_request_ids() as noted:
+            done = _worked_on(job, mailbox, held, premarked_until)
+            result = done.result and replace(done.result, request_id=noted.text)
+            mailbox.put(replace(done, result=result))
     except LeaseLost as error:
         log.warning("lease_lost", delivery=str(job.claimed.delivery_id), reason=str(error))
         mailbox.put(JobDone(job, None))

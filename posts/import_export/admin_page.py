@@ -20,11 +20,11 @@ from django.core import signing
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from accounts.models import User, Workspace
 from accounts.services.workspaces import may_write
+from mastablasta.core.admin_base import Page
 from mastablasta.core.errors import Invalid
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import IdempotencyKey
@@ -99,7 +99,7 @@ class Held:
         return cls(workspace, content["file"].encode(), content["name"])
 
 
-def import_page(request: HttpRequest, page: admin.ModelAdmin[Post]) -> HttpResponse:
+def import_page(request: HttpRequest, page: Page) -> HttpResponse:
     """Ask for a file, show what would become of it, or store it."""
     person = request.user
     if not isinstance(person, User):
@@ -123,8 +123,7 @@ def import_page(request: HttpRequest, page: admin.ModelAdmin[Post]) -> HttpRespo
         if form.is_valid():
             held = Held(form.cleaned_data["workspace"], form.cleaned_data["file"], str(new_id()))
             shown = {"held": held.signed(person), "workspace": held.workspace, **_told(_rows(held, person, True))}
-    context = {**page.admin_site.each_context(request), "opts": page.opts, "title": "Import posts", **shown}
-    return TemplateResponse(request, "admin/posts/post/import.html", context)
+    return page.answer(request, "admin/posts/post/import.html", "Import posts", shown)
 
 
 def _rows(held: Held, person: User, is_rehearsal: bool) -> list[RowOutcome]:

@@ -87,7 +87,7 @@ WITH r AS MATERIALIZED (SELECT * FROM jsonb_to_recordset(%(results)s) AS r(
     next_attempt_at timestamptz, tries int, visible_calls int, sent_at timestamptz, doubted_at timestamptz,
     progress jsonb, parts jsonb, warnings jsonb, remote_id text, url text, published_at timestamptz, error_code text,
     error_kind text, error_message text, error_retryable bool, attempt_sent_at timestamptz, http_status int, code text,
-    message text, retry_at timestamptz)),
+    message text, request_id text, retry_at timestamptz)),
 done AS (
   UPDATE posts_delivery d
      SET state = r.state, lease_token = NULL, lease_expires_at = NULL, next_attempt_at = r.next_attempt_at,
@@ -102,7 +102,7 @@ done AS (
 closed AS (
   UPDATE posts_attempt a
      SET outcome = r.outcome, ended_at = r.ended_at, sent_at = r.attempt_sent_at, http_status = r.http_status,
-         code = r.code, message = r.message, retry_at = r.retry_at
+         code = r.code, message = r.message, request_id = r.request_id, retry_at = r.retry_at
     FROM r JOIN done ON done.id = r.delivery_id WHERE a.delivery_id = r.delivery_id AND a.number = r.number)
 SELECT id FROM done
 """

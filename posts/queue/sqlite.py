@@ -96,7 +96,7 @@ class SQLite(Dialect):
             written.add(r.delivery_id)
             Attempt.objects.filter(delivery=r.delivery_id, number=r.number).update(
                 outcome=r.outcome, ended_at=r.ended_at, sent_at=r.attempt_sent_at, http_status=r.http_status,
-                code=r.code, message=r.message, retry_at=r.retry_at,
+                code=r.code, message=r.message, request_id=r.request_id, retry_at=r.retry_at,
             )  # fmt: skip
             if r.park:
                 lane.update(is_parked=True)

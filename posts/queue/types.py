@@ -111,6 +111,7 @@ class Result:
     http_status: int | None = None
     code: str = ""
     message: str = ""
+    request_id: str = ""
     retry_at: datetime | None = None
     blocked_until: datetime | None = None
     park: bool = False

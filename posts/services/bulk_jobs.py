@@ -18,8 +18,11 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.acting import actor_for
 from accounts.models import User, Workspace
 from mastablasta.core import jobs
+from mastablasta.core.audit.actors import Via, acting
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import Conflict, Invalid
 from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
@@ -82,6 +85,7 @@ def begin(
         chunks = _chunks_of(job, iter(items), MOST_AT_ONCE if is_atomic else CHUNK)
         while some := list(islice(chunks, CHUNKS_READ)):
             BulkChunk.objects.bulk_create(some)
+        record("begun", [subject_of(job)], at=job.created_at)
         jobs.enqueue(TASK)
     return job
 
@@ -103,6 +107,7 @@ def cancel(job: BulkJob, *, at: datetime) -> BulkJob:
         locked = BulkJob.objects.select_for_update(of=("self",)).get(id=job.id)
         if locked.status in OPEN_BULK:
             _end(locked, BulkStatus.CANCELLED, at=at)
+            record("cancelled", [subject_of(locked)], at=at)
         elif locked.status != BulkStatus.CANCELLED:
             raise Conflict("job_finished", f"This job is {locked.status}; there is nothing to cancel.")
     return locked
@@ -198,7 +203,8 @@ def _do(job: BulkJob, chunk: BulkChunk, read: list[Any], steps: Steps) -> bool:
     if not BulkChunk.objects.filter(id=chunk.id, done_at=None).exists():
         return True  # it was done while we read it
     at = timezone.now()
-    result = steps.carry_out(job, read, chunk.first)
+    with acting(actor_for(job.author, Via.JOB)):
+        result = steps.carry_out(job, read, chunk.first)
     BulkChunk.objects.filter(id=chunk.id).update(
         items=[], successful=result.successful, failed=result.failed, done_at=at
     )

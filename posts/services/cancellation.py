@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.models import Workspace
 from mastablasta.core.errors import Conflict
+from posts import audit
 from posts.models import Delivery, Post
 from posts.queue import claims
 from posts.services import scheduling
@@ -36,7 +37,9 @@ def cancel_posts(workspace: Workspace, ids: Sequence[UUID], *, at: datetime) -> 
     with transaction.atomic():
         locked = lock_posts(workspace, ids)
         results = {post_id: _cancellable(locked.get(post_id)) for post_id in ids}
-        _end([locked[post_id] for post_id, outcome in results.items() if isinstance(outcome, Post)], at=at)
+        ended = [locked[post_id] for post_id, outcome in results.items() if isinstance(outcome, Post)]
+        _end(ended, at=at)
+        audit.record_posts("cancelled", (one.post for one in ended), at=at)
     return results
 
 
@@ -86,6 +89,7 @@ def _deletable(locked: PostWithDeliveries | None) -> Outcome:
 def _delete(gone: Sequence[PostWithDeliveries], *, at: datetime) -> None:
     _end(gone, at=at)
     Post.objects.filter(id__in=[one.post.id for one in gone]).update(deleted_at=at, updated_at=at)
+    audit.record_posts("deleted", (one.post for one in gone), at=at)
 
 
 def _end(ended: Sequence[PostWithDeliveries], *, at: datetime) -> None:

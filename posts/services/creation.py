@@ -12,7 +12,7 @@ from django.db import transaction
 
 from accounts.models import User, Workspace
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem
-from posts import events
+from posts import audit, events
 from posts.models import Delivery, Post, PostMedia, PostTag
 from posts.queue import claims
 from posts.services import drafts, external_ids, guard, media, option_reading, post_content, post_renditions
@@ -205,6 +205,7 @@ def _store(new: Sequence[Made], *, at: datetime) -> None:
         ),
         at=at,
     )
+    audit.record_created(((one.post, len(one.deliveries)) for one in new), at=at)
     claims.wake_lanes(_earliest(deliveries))
 
 

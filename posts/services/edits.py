@@ -14,7 +14,9 @@ from django.db.models import F
 
 from accounts.models import Workspace
 from integrations.models import SocialAccount
+from mastablasta.core.audit.recording import Subject, record
 from mastablasta.core.errors import Conflict, DomainError
+from posts import audit
 from posts.models import Delivery, Post, PostMedia, PostTag, PostType
 from posts.queue import claims
 from posts.services import drafts, external_ids, guard, media, post_content, scheduling
@@ -344,6 +346,7 @@ def _store(changes: Sequence[_Change], *, at: datetime) -> None:
         change.post.scheduled_at = change.after.scheduled_at
         change.post.status = PostStatus.SCHEDULED if change.goes_out else PostStatus.DRAFT
     Post.objects.rewrite([change.post for change in changes], *_WRITTEN)
+    record("edited", map(_told, changes), at=at)
     _set_tags([change for change in changes if change.changes_tags])
     if not whole:
         return
@@ -356,6 +359,14 @@ def _store(changes: Sequence[_Change], *, at: datetime) -> None:
     going_out = [Promise(change.post, change.accounts, change.files) for change in whole if change.goes_out]
     if going_out:
         scheduling.schedule_posts(going_out, at=at)
+
+
+def _told(change: _Change) -> Subject:
+    before, after = (
+        replace(_meaning(one, change.deliveries), tags=drafts.tag_names(one.tags), external_id=one.external_id)
+        for one in (change.before.draft, change.after)
+    )
+    return audit.post_subject(change.post, **audit.edit_changes(before, after))
 
 
 _WRITTEN = (

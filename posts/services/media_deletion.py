@@ -6,9 +6,11 @@ from datetime import datetime
 
 from django.db import transaction
 
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import Conflict
 from media_library.models import Asset
 from media_library.services import deletion
+from posts import audit
 from posts.models import Delivery, Post
 from posts.queue import claims
 from posts.services import edits
@@ -38,9 +40,12 @@ def delete_file(asset: Asset, *, is_forced: bool = False, at: datetime) -> None:
                 "change them first, or delete it with force=true, which makes them drafts."
             )
             raise Conflict("in_use", message)
-        for post in Post.objects.filter(id__in=waiting).select_for_update(of=("self",)).order_by("id"):
+        using_it = list(Post.objects.filter(id__in=waiting).select_for_update(of=("self",)).order_by("id"))
+        for post in using_it:
             _back_to_draft(post, asset, at=at)
         deletion.remove(asset, at=at)
+        audit.record_posts("made a draft", using_it, at=at)
+        record("deleted", [subject_of(asset, name=asset.filename)], at=at)
 
 
 def _back_to_draft(post: Post, asset: Asset, *, at: datetime) -> None:

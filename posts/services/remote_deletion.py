@@ -12,6 +12,7 @@ from integrations.services import tokens
 from integrations.services.connectors import connector_for
 from integrations.services.hosts import app_of
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem
+from posts import audit
 from posts.models import Delivery, Post
 from posts.queue import claims
 from posts.services import post_content, scheduling
@@ -81,4 +82,5 @@ def _retract(delivery: Delivery, *, at: datetime) -> None:
         Delivery.objects.filter(id=delivery.id, state=DeliveryState.PUBLISHED).update(
             state=DeliveryState.RETRACTED, updated_at=at
         )
+        audit.record_moves("deleted at the platform", [delivery], DeliveryState.RETRACTED, at=at)
         claims.recompute_post_status([delivery.post_id], at=at)

@@ -11,7 +11,9 @@ from django.db import transaction
 
 from accounts.models import User
 from integrations.models import SocialAccount
+from mastablasta.core.audit.recording import record
 from mastablasta.core.errors import Conflict, FieldProblem
+from posts import audit
 from posts.models import Delivery, Post
 from posts.services import creation, post_content, scheduling
 from posts.services.edits import draft_of
@@ -49,6 +51,7 @@ def reschedule_post(
         post_content.raise_if_any(completed.problems)
         Delivery.objects.bulk_create(completed.new)
         _reopen(deliveries, due_at=at)  # whatever it was: it gets its new time with all others
+        told = audit.post_subject(post, scheduled_at=(post.scheduled_at, scheduled_at))
         post.scheduled_at, post.status, post.timezone = scheduled_at, PostStatus.SCHEDULED, timezone or post.timezone
         if notes:
             post.warnings = post_content.as_rows(notes)
@@ -59,6 +62,7 @@ def reschedule_post(
             raise duplicates[post.id]
         fields = ["scheduled_at", "status", *scheduling.COMPLETED, *(["timezone"] if timezone else [])]
         Post.objects.rewrite([post], *fields)
+        record("rescheduled", [told], at=at)
         scheduling.schedule_posts([completed.promise()], at=at)
     post.refresh_from_db()
     return post

@@ -8,7 +8,9 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import User
+from mastablasta.core.audit.recording import record
 from mastablasta.core.errors import Conflict, Invalid
+from posts import audit
 from posts.models import Delivery
 from posts.queue import claims
 from posts.services import scheduling
@@ -40,6 +42,8 @@ def resolve_delivery(delivery: Delivery, *, is_published: bool, url: str = "", b
         Delivery.objects.filter(id=current.id, state=current.state).update(
             **changes, sent_at=None, doubted_at=None, updated_at=at
         )
+        told = {"state": (current.state, changes["state"]), **({"url": (None, url)} if url else {})}
+        record("resolved", [audit.delivery_subject(current, **told)], at=at)
         claims.recompute_lanes([current.account_id])
         claims.recompute_post_status([current.post_id], at=at)
     delivery.refresh_from_db()

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import Workspace
 from mastablasta.core.errors import Conflict, DomainError
+from posts import audit
 from posts.models import Delivery, Post
 from posts.querysets import DeliveryQuerySet
 from posts.queue import claims
@@ -87,6 +88,7 @@ def retry_posts(
                 results[post_id] = refusal
         if retryable and not is_stopped(results, is_atomic=is_atomic):
             _requeue(retryable, at=at)
+            audit.record_moves("retried", retryable, S.QUEUED, at=at)
             claims.recompute_post_status({delivery.post_id for delivery in retryable}, at=at)
     return results
 

@@ -15,9 +15,10 @@ from django.db.models import OuterRef, Subquery
 from accounts.models import Workspace
 from integrations.models import SocialAccount
 from integrations.states import AccountState
+from mastablasta.core.audit.recording import Subject, record
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem
 from media_library.services import renditions
-from posts import events
+from posts import audit, events
 from posts.models import Delivery, Post
 from posts.queue import claims
 from posts.services import guard, media, option_reading, post_content, post_renditions
@@ -72,12 +73,19 @@ def publish_posts(
         sent = [one for one in sent if one.post.id not in duplicates]
         if sent and not is_stopped(results, is_atomic=is_atomic):
             Delivery.objects.bulk_create(chain.from_iterable(one.new for one in sent))
+            told = [_told(one.post, at=at) for one in sent]
             for one in sent:
                 one.post.scheduled_at, one.post.status = at, PostStatus.SCHEDULED
             Post.objects.rewrite([one.post for one in sent], "scheduled_at", "status", *COMPLETED)
+            record("published now", told, at=at)
             schedule_posts([one.promise() for one in sent], at=at)
             results |= Post.objects.in_bulk([one.post.id for one in sent])
     return results
+
+
+def _told(post: Post, *, at: datetime) -> Subject:
+    """For the audit log, while the post is as it was."""
+    return audit.post_subject(post, status=(post.status, PostStatus.SCHEDULED), scheduled_at=(post.scheduled_at, at))
 
 
 def warn_of_duplicates(

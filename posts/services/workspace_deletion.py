@@ -14,6 +14,7 @@ from accounts.services import workspaces
 from integrations.models import SocialAccount
 from mastablasta.core import jobs
 from mastablasta.core.errors import Conflict, FieldProblem
+from posts import audit
 from posts.models import Delivery
 from posts.queue import claims
 from posts.states import IN_FLIGHT_OR_UNCERTAIN, DeliveryState
@@ -74,10 +75,12 @@ def _cancel(workspace: Workspace, *, at: datetime) -> None:
     """Cancel all that waits, in steps of AT_ONCE; the lanes are locked."""
     waiting = Delivery.objects.filter(account__workspace=workspace, state__in=WAITS)
     accounts: set[UUID] = set()
-    while rows := list(waiting.order_by("id").values_list("id", "post_id", "account_id")[:AT_ONCE]):
-        Delivery.objects.filter(id__in=[row[0] for row in rows]).update(
+    columns = ("id", "post_id", "account_id", "platform", "state", "workspace_id")
+    while rows := list(waiting.order_by("id").only(*columns)[:AT_ONCE]):
+        Delivery.objects.filter(id__in=[row.id for row in rows]).update(
             state=DeliveryState.CANCELLED, next_attempt_at=None, updated_at=at
         )
-        claims.recompute_post_status((post for _, post, _ in rows), at=at)
-        accounts |= {account for _, _, account in rows}
+        audit.record_moves("cancelled", rows, DeliveryState.CANCELLED, at=at)
+        claims.recompute_post_status((row.post_id for row in rows), at=at)
+        accounts |= {row.account_id for row in rows}
     claims.recompute_lanes(accounts)

@@ -123,6 +123,7 @@ def test_organisation_whose_role_ended_signs_out_alone(sandbox: Sandbox, bakery:
 
     bakery.refresh_from_db()
     assert (delivery.state, bakery.state) == ("blocked", "needs_reauth")
+    assert delivery.attempts.get().request_id == "AAYAAAAAAAAAAAAA"  # what LinkedIn's support asks for
     assert Credential.objects.get(id=bakery.credential_id).state == "live"
     assert SocialAccount.objects.get(kind="person").state == "active"
 

@@ -270,7 +270,7 @@ def test_page_of_a_delivery_tells_what_was_tried_and_what_helps() -> None:
     for number, fields in enumerate(
         (
             {"ended_at": NOON + timedelta(seconds=1.25), "outcome": "unknown", "http_status": 502, "code": "gateway",
-             "message": "Bad <gateway>", "sent_at": NOON},
+             "message": "Bad <gateway>", "request_id": "r-77", "sent_at": NOON},
             {"kind": "reconcile"},
         ), 1,
     ):  # fmt: skip
@@ -286,6 +286,7 @@ def test_page_of_a_delivery_tells_what_was_tried_and_what_helps() -> None:
         "Until then nothing is sent again.",
         "timed_out in general: the platform could not be reached",
         "docs.joinmasto",
+        "r-77",
     ):
         assert words in text
     links = page.content.decode()
@@ -293,6 +294,21 @@ def test_page_of_a_delivery_tells_what_was_tried_and_what_helps() -> None:
         assert f"/admin/{address}change/" in links
     tokens = [str(one) for one in Attempt.objects.values_list("lease_token", flat=True)]
     assert [secret for secret in (CANARY, *tokens) if secret in links] == []
+
+
+def test_posts_are_found_by_platform_and_by_who_wrote_them() -> None:
+    ada, client = make_user(email="ada@example.test"), client_of()
+    mastodon = make_post(content="toot")
+    bluesky = make_post(content="skeet", accounts=[make_account(platform="bluesky")], author=ada)
+    waiting = make_post(content="later", accounts=[], workspace=bluesky.workspace, wanted_platforms=["bluesky"])
+
+    def found(**by: str) -> set[Any]:
+        return {post.pk for post in client.get("/admin/posts/post/", by).context["cl"].result_list}
+
+    assert found(platform="bluesky") == {bluesky.pk, waiting.pk}
+    assert found(platform="mastodon") == {mastodon.pk}
+    assert found(author=str(ada.pk)) == {bluesky.pk}
+    assert found(author=str(bluesky.pk)) == set()
 
 
 def test_posts_show_how_far_they_are_and_what_each_platform_would_get() -> None:

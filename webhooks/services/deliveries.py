@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.database_changes import DUE, notify
 from mastablasta.core.errors import Conflict
 from mastablasta.core.ids import new_id
@@ -31,6 +33,7 @@ def redeliver(delivery: EndpointDelivery, *, at: datetime) -> EndpointDelivery:
             raise Conflict("webhook_disabled", "This webhook is switched off; PATCH its status to active first.")
         if not _send_again(EndpointDelivery.objects.filter(pk=delivery.pk), at=at):
             raise Conflict("already_pending", "This event is about to be sent already.")
+        record("sent again", [replace(subject_of(delivery), workspace=endpoint.workspace_id)], at=at)
         queue.recompute_lanes([endpoint.pk])
         notify(DUE)
     delivery.refresh_from_db()
@@ -63,6 +66,7 @@ def redeliver_many(
         count = _send_again(EndpointDelivery.objects.filter(pk__in=chosen.values("pk")), at=at)
         if current.status == EndpointStatus.DISABLED:
             switch_on(current, at=at)
+        record("sent again", [subject_of(current, name=current.url, changes={"events": (None, count)})], at=at)
         queue.recompute_lanes([current.pk])
         notify(DUE)
     return count

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import User, Workspace
+from mastablasta.core.audit.recording import Subject, difference, record, subject_of
 from mastablasta.core.errors import Conflict, Invalid, NotThere
 from mastablasta.core.outbound import Unavailable, check_url
 from webhooks import queue
@@ -44,6 +47,7 @@ def create_endpoint(workspace: Workspace, *, by: User, url: str, events: Sequenc
             workspace=workspace, created_by=by, url=url, events=_once_each(events), secret_enc=secret
         )
         EndpointLane.objects.create(endpoint=endpoint)
+        record("created", [_told(endpoint, events=(None, endpoint.events))], at=endpoint.created_at)
     return WithSecret(endpoint, secret)
 
 
@@ -64,6 +68,7 @@ def change_endpoint(
         refuse_unusable_url(url)
     with transaction.atomic():
         current = locked(endpoint)
+        before = _facts(current)
         if url is not None:
             current.url = url
         if events is not None:
@@ -71,7 +76,17 @@ def change_endpoint(
         if status is not None and status != current.status:
             _set_status(current, status, at=at)
         current.save()
+        if changes := difference(before, _facts(current)):
+            record("changed", [_told(current, **changes)], at=at)
     return current
+
+
+def _facts(endpoint: Endpoint) -> dict[str, Any]:
+    return {"url": endpoint.url, "events": endpoint.events, "status": endpoint.status}
+
+
+def _told(endpoint: Endpoint, **changes: tuple[Any, Any]) -> Subject:
+    return subject_of(endpoint, name=endpoint.url, changes=changes)
 
 
 def switch_on(endpoint: Endpoint, *, at: datetime) -> None:
@@ -84,7 +99,9 @@ def switch_on(endpoint: Endpoint, *, at: datetime) -> None:
 def delete_endpoint(endpoint: Endpoint) -> None:
     """Remove it and its log; what a sender has in hand for it may still arrive."""
     with transaction.atomic():
-        locked(endpoint).delete()
+        current = locked(endpoint)
+        record("deleted", [_told(current)], at=timezone.now())
+        current.delete()
 
 
 def delete_endpoints(workspace: Workspace) -> None:
@@ -92,6 +109,7 @@ def delete_endpoints(workspace: Workspace) -> None:
     with transaction.atomic():
         rows = Endpoint.objects.in_workspace(workspace)
         queue.lock_lanes(rows.values_list("id", flat=True))
+        record("deleted", map(_told, rows), at=timezone.now())
         rows.delete()
 
 
@@ -107,6 +125,7 @@ def rotate_secret(endpoint: Endpoint, *, secret: str = "", overlap: timedelta = 
             current.old_secret_enc, current.old_secret_until = None, None
         current.secret_enc = secret
         current.save()
+        record("secret rotated", [_told(current)], at=at)
     return WithSecret(current, secret)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import SiteRole
+from accounts.services.people import set_site_role
 from mastablasta.core.commands import Outcome, ProgressCommand
 
 
@@ -28,6 +30,5 @@ class Command(ProgressCommand):
         except User.DoesNotExist:
             sentence = f"Nobody is registered as {options['email']}; register first, or look for the right e-mail."
             raise CommandError(sentence, returncode=2) from None
-        user.site_role = SiteRole(options["role"])
-        user.save(update_fields=["site_role", "updated_at"])
+        set_site_role(user, SiteRole(options["role"]), at=timezone.now())
         return Outcome({"email": user.email, "site_role": user.site_role}, [f"{user.email} is {user.site_role}"])

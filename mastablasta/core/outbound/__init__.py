@@ -8,6 +8,7 @@ from mastablasta.core.outbound.errors import CallFailed, OutcomeUnknown, Unavail
 from mastablasta.core.outbound.http import Http
 from mastablasta.core.outbound.multipart import File
 from mastablasta.core.outbound.oauth import OAuthSession
+from mastablasta.core.outbound.request_ids import noting_request_ids
 from mastablasta.core.outbound.responses import Response
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "Response",
     "Unavailable",
     "check_url",
+    "noting_request_ids",
     "split_url",
 ]

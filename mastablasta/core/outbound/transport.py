@@ -18,6 +18,7 @@ from mastablasta.core.outbound import connections
 from mastablasta.core.outbound.addresses import Origin, Purpose
 from mastablasta.core.outbound.connections import Connection, TimedSocket
 from mastablasta.core.outbound.errors import CallFailed, LineError, OutcomeUnknown, Unavailable
+from mastablasta.core.outbound.request_ids import note_request_id
 from mastablasta.core.outbound.responses import Response
 
 REPEATABLE = frozenset({"GET", "HEAD", "DELETE"})
@@ -77,6 +78,7 @@ class _Failure(LineError):
 
 
 def _told(call: Call, outcome: Response | _Failure) -> Response | CallFailed:
+    note_request_id(outcome.headers if isinstance(outcome, Response) else None)
     if isinstance(outcome, Response):
         return outcome
     if outcome.bytes_left and call.is_visible:

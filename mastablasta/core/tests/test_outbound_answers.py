@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mastablasta.core.outbound import Response
+from mastablasta.core.outbound import Response, noting_request_ids
+from mastablasta.core.outbound.request_ids import note_request_id
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -45,3 +46,15 @@ def test_times_of_a_server_whose_clock_is_wrong_are_moved_to_ours() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'"text"', b"\xff\xfe", b"[" * 100_000])
 def test_fields_of_a_body_that_is_no_object_are_none(body: bytes) -> None:
     assert Response(500, {}, body, "https://example.com/x", visible=False, received_at=NOW).fields() == {}
+
+
+def test_the_request_id_is_that_of_the_last_call_and_of_none_that_had_no_answer() -> None:
+    note_request_id({"x-request-id": "nobody listens"})
+    with noting_request_ids() as noted:
+        note_request_id({"x-request-id": "first"})
+        note_request_id({"content-type": "text/html", "x-li-uuid": "second\x1b" + "x" * 200})
+        assert noted.text == "second" + "x" * 94
+        note_request_id(None)
+        assert noted.text == ""
+        note_request_id({})
+        assert noted.text == ""

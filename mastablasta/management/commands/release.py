@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from mastablasta.core import holds
+from mastablasta.core.audit.recording import Subject, record
 from mastablasta.core.commands import Outcome, ProgressCommand
 from posts.services.restored import Withheld, withhold
 
@@ -46,6 +47,8 @@ class Command(ProgressCommand):
                     due_until = None if options["hold_scheduled"] else hold.restored_at or at
                     withheld = withhold(due_until=due_until, at=at)
                 holds.admit(is_further=options["further_host"])
+                told = {"held": (None, withheld.held), "unconfirmed": (None, withheld.unconfirmed)}
+                record("released", [Subject("core.instancerecord", 1, "this instance", None, told)], at=timezone.now())
             transaction.set_rollback(options["dry_run"])
         holds.forget()
         if hold is not None and not options["dry_run"]:

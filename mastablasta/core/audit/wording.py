@@ -1,0 +1,23 @@
+"""What an entry of the audit log says to people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def in_words(changes: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each field: "status: draft → scheduled"."""
+    for name, (before, after) in changes.items():
+        label = name.replace("_", " ")
+        yield f"{label}: {_word(after)}" if before is None else f"{label}: {_word(before)} → {_word(after)}"
+
+
+def _word(value: Any) -> str:
+    if value is None or value == "":
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "nothing"
+    return str(value)
