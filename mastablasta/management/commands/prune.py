@@ -43,7 +43,6 @@ class Command(ProgressCommand):
                 is_rehearsal=options["dry_run"],
                 watch=lambda count: bar.show(count, expected),
             )
-        samples = prune_samples(at=timezone.now(), is_rehearsal=options["dry_run"])
         at, is_rehearsal = timezone.now(), options["dry_run"]
         old = {
             "samples": prune_samples(at=at, is_rehearsal=is_rehearsal),

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("posts", "0017_created_at_by_default"),
+        ("posts", "0018_attempt_request_id"),
     ]
 
     operations = [
