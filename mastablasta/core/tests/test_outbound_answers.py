@@ -45,3 +45,19 @@ def test_times_of_a_server_whose_clock_is_wrong_are_moved_to_ours() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'"text"', b"\xff\xfe", b"[" * 100_000])
 def test_fields_of_a_body_that_is_no_object_are_none(body: bytes) -> None:
     assert Response(500, {}, body, "https://example.com/x", visible=False, received_at=NOW).fields() == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (b'{"id": "1", "n": 18446744073709551615}', {"id": "1", "n": 2**64 - 1}),
+        (b'\xef\xbb\xbf{"id": "1"}', {"id": "1"}),
+        ('{"id": "ü"}'.encode("utf-16"), {"id": "ü"}),
+        (b'{"text": "\\ud83d"}', {"text": "\ud83d"}),
+        (b'{"n": 1e400}', {"n": float("inf")}),
+    ],
+)
+def test_json_is_read_as_python_reads_it_also_where_it_is_not_quite_the_standards(body: bytes, read: object) -> None:
+    answer = Response(200, {}, body, "https://example.com/x", visible=False, received_at=NOW)
+
+    assert (answer.json(), answer.fields()) == (read, read)
