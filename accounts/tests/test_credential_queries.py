@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -99,3 +99,16 @@ def test_slot_that_is_no_parameter_is_a_mistake():
 
     with pytest.raises(ValueError, match="name"):
         forgetful.first(name="x")
+
+
+def test_models_come_with_what_is_selected_with_them_and_moments_are_slots():
+    now = timezone.now()
+    old, young = (make_session(make_user(), expires_at=now + timedelta(days=days)) for days in (1, 3))
+    lasting = CompiledQuery(
+        lambda at: Session.objects.filter(expires_at__gt=at).select_related("user").order_by("expires_at"), at=datetime
+    )
+
+    assert [columns(one) for one in lasting.all(at=now)] == [columns(old), columns(young)]
+    [found] = lasting.all(at=now + timedelta(days=2))
+    assert (columns(found.user), found._state.fields_cache.keys()) == (columns(young.user), {"user"})
+    assert lasting.first(at=now + timedelta(days=4)) is None

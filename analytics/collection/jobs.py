@@ -23,7 +23,7 @@ from mastablasta.core.compiled_queries import CompiledQuery
 from posts.services.post_content import target_of
 from posts.states import DeliveryState
 
-MOST_POSTS = 1000  # of one account in one go
+MOST_POSTS = 2500  # of one account in one go: 25 calls at X; a claim costs as much as a hundred posts
 PROFILE_READS = 2  # X charges for a profile as for two posts: https://docs.x.com/x-api/getting-started/pricing
 
 

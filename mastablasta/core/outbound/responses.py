@@ -86,7 +86,10 @@ class Response:
 
 
 def _read(body: bytes) -> Any:
-    """JSON of the standard's kind in a third of the time; of what orjson refuses (a BOM, NaN) Python is the judge."""
+    """In a third of the time that Python takes, which is the judge of what orjson refuses, as a BOM.
+
+    A whole number of more than 64 bits is a float.
+    """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

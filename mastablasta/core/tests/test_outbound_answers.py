@@ -58,3 +58,19 @@ def test_the_request_id_is_that_of_the_last_call_and_of_none_that_had_no_answer(
         assert noted.text == ""
         note_request_id({})
         assert noted.text == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (b'{"id": "1", "n": 18446744073709551615}', {"id": "1", "n": 2**64 - 1}),
+        (b'\xef\xbb\xbf{"id": "1"}', {"id": "1"}),
+        ('{"id": "ü"}'.encode("utf-16"), {"id": "ü"}),
+        (b'{"text": "\\ud83d"}', {"text": "\ud83d"}),
+        (b'{"n": 1e400}', {"n": float("inf")}),
+    ],
+)
+def test_json_is_read_as_python_reads_it_also_where_it_is_not_quite_the_standards(body: bytes, read: object) -> None:
+    answer = Response(200, {}, body, "https://example.com/x", visible=False, received_at=NOW)
+
+    assert (answer.json(), answer.fields()) == (read, read)
