@@ -1,8 +1,8 @@
 """A POST of 450 bytes to a server on loopback that answers at once: CPU per call of our door (mark, checked address,
 one deadline), of bare `http.client`, and where pycurl is installed of libcurl with the same (mark, address, deadline).
 
-One thread without latency, then 128 threads and answers after 200 ms; in turns, the median of three. pycurl is no
-dependency; what it was found to cost and why it is not taken: docs/performance.md.
+One thread, in turns, the median of three. pycurl is no dependency; what it was found to cost and why it is not taken:
+docs/performance.md.
 """
 
 from __future__ import annotations
@@ -16,18 +16,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
 from bench.figures import say
-from bench.webhook_fanout import ask, receiving
+from bench.webhook_fanout import receiving
 
 BODY = {"status": "x" * 430}
 ROUNDS = 3
-WAYS = ((1, 0, 2_000), (128, 200, 2_560))
-"""Threads, latency in ms, calls."""
+CALLS = 1_000
 
 Post = Callable[[], None]
 
@@ -42,23 +40,20 @@ def run() -> None:
         makers = {"": door, "_http_client": bare, "_libcurl": libcurl}
         if not has_pycurl():
             del makers["_libcurl"]
-        for threads, latency_ms, calls in WAYS:
-            ask(url, "PUT", f"/latency?{latency_ms}")
-            rounds = [{name: cpu_ms(make(url), threads, calls) for name, make in makers.items()} for _ in range(ROUNDS)]
-            costs = {name: median(one[name] for one in rounds) for name in makers}
-            limit = costs["_http_client"]
-            for name, cost in costs.items():
-                ratio = limit / cost if not name else None
-                say(f"door{name}_{threads}", cost, "CPU ms", limit=limit if not name else None, ratio=ratio)
+        rounds = [{name: cpu_ms(make(url)) for name, make in makers.items()} for _ in range(ROUNDS)]
+        costs = {name: median(one[name] for one in rounds) for name in makers}
+        limit = costs["_http_client"]
+        say("door", costs[""], "CPU ms", limit=limit, ratio=limit / costs[""])
+        for name in makers.keys() - {""}:
+            say(f"door{name}", costs[name], "CPU ms")
 
 
-def cpu_ms(post: Post, threads: int, calls: int) -> float:
+def cpu_ms(post: Post) -> float:
     """CPU milliseconds of this process a call, connecting included."""
     began = time.process_time()
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(post) for _ in range(calls)]:
-            done.result()
-    return (time.process_time() - began) / calls * 1000
+    for _ in range(CALLS):
+        post()
+    return (time.process_time() - began) / CALLS * 1000
 
 
 def door(url: str) -> Post:
