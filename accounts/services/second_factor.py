@@ -42,7 +42,8 @@ def factor_of(user: User) -> SecondFactor | None:
 def begin(user: User, *, at: datetime) -> None:
     """Make a secret that waits to be confirmed, in place of an earlier one that waits. Raises Conflict (is_set_up)."""
     with transaction.atomic():
-        factor = SecondFactor.objects.select_for_update().filter(user=user).first() or SecondFactor(user=user)
+        User.objects.select_for_update(no_key=True).only("pk").get(pk=user.pk)  # a button may be pressed twice
+        factor = _locked(user) or SecondFactor(user=user)
         if factor.confirmed_at is not None:
             raise Conflict("is_set_up", "A second factor is set up already; remove it first.")
         factor.secret_enc = pyotp.random_base32()

@@ -15,6 +15,7 @@ from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.database_changes import DUE, notify
 from mastablasta.core.errors import Conflict
 from mastablasta.core.ids import new_id
+from mastablasta.core.logs import clean_text
 from webhooks import queue
 from webhooks.event_types import CATALOGUE, TEST_EVENT, body_of
 from webhooks.models import Endpoint, EndpointDelivery, Event
@@ -66,7 +67,9 @@ def redeliver_many(
         count = _send_again(EndpointDelivery.objects.filter(pk__in=chosen.values("pk")), at=at)
         if current.status == EndpointStatus.DISABLED:
             switch_on(current, at=at)
-        record("sent again", [subject_of(current, name=current.url, changes={"events": (None, count)})], at=at)
+        record(
+            "sent again", [subject_of(current, name=clean_text(current.url), changes={"events": (None, count)})], at=at
+        )
         queue.recompute_lanes([current.pk])
         notify(DUE)
     return count

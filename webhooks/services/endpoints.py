@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import User, Workspace
 from mastablasta.core.audit.recording import Subject, difference, record, subject_of
 from mastablasta.core.errors import Conflict, Invalid, NotThere
+from mastablasta.core.logs import clean_text
 from mastablasta.core.outbound import Unavailable, check_url
 from webhooks import queue
 from webhooks.models import Endpoint, EndpointLane
@@ -86,7 +87,7 @@ def _facts(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _told(endpoint: Endpoint, **changes: tuple[Any, Any]) -> Subject:
-    return subject_of(endpoint, name=endpoint.url, changes=changes)
+    return subject_of(endpoint, name=clean_text(endpoint.url), changes=changes)
 
 
 def switch_on(endpoint: Endpoint, *, at: datetime) -> None:

@@ -31,7 +31,10 @@ Changes = Mapping[str, tuple[Any, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What something was done with. `type`: as `posts.post`. `changes`: before and after, by field."""
+    """What something was done with. `type`: as `posts.post`. `changes`: before and after, by field.
+
+    `name` is shown as it is: whoever names by what may hold a secret, as an address may, cleans it first.
+    """
 
     type: str
     id: Any
@@ -131,9 +134,12 @@ def _plain(value: Any) -> Any:
         return {str(name): NOT_SHOWN if names_a_secret(str(name)) else _plain(inner) for name, inner in value.items()}
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes):
         return [_plain(inner) for inner in list(value)[:MOST_VALUES]]
-    return _text(str(value), LONGEST_VALUE)
+    return _without_secrets(_text(str(value), LONGEST_VALUE))
 
 
 def _text(text: str, longest: int) -> str:
     cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
-    return clean_text(cut.replace("\x00", "").encode(errors="replace").decode())
+    return cut.replace("\x00", "").encode(errors="replace").decode()
+
+
+_without_secrets = lru_cache(maxsize=500)(clean_text)  # of a thousand posts most values are the same
