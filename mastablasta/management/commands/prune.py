@@ -60,6 +60,6 @@ def _lines(done: Pruned, old: Mapping[str, int], *, is_rehearsal: bool) -> list[
         *lines,
         f"{done.orphans} files without a row ({done.orphan_bytes:,} bytes), {done.scratch} leftovers of uploads and "
         f"{done.rows} rows {would}removed; {done.made_again} {would}made again; {len(done.lost)} lost",
-        f"{old['samples']} old samples of figures, {old['attempts']} old attempts and {old['audit_entries']} old entries "
-        f"of the audit log {would}removed",
+        f"{old['samples']} old samples of figures, {old['attempts']} old attempts and {old['audit_entries']} old "
+        f"entries of the audit log {would}removed",
     ]
