@@ -113,10 +113,10 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "go on with a video where it should have got to, and not where it has",
+        "go on with a video from its beginning, whatever has arrived",
         "integrations/platforms/youtube/uploads.py",
-        "self.keep(position, next=arrived)",
-        "self.keep(position, next=most)",
+        "path=use.path, offset=start, length=min(CHUNK, use.size - start))",
+        "path=use.path, offset=0, length=min(CHUNK, use.size - start))",
         (f"{OF_YOUTUBE}::test_stretch_whose_answer_is_lost_is_asked_for_and_not_sent_again",),
     ),
     Mutation(
