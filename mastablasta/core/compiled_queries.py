@@ -163,7 +163,8 @@ def _models_of(compiler: SQLCompiler) -> _Models:
     columns = slice(about["select_fields"][0], about["select_fields"][-1] + 1)
     fields: Any = [column for column, _, _ in compiler.select[columns]]
     names = tuple(field.target.attname for field in fields)
-    populators = tuple(get_related_populators(about, compiler.select, connection.alias))
+    related: Any = get_related_populators  # which takes one more in the stubs, those of a later Django
+    populators = tuple(related(about, compiler.select, connection.alias))
     return _Models(about["model"], names, columns, populators)
 
 
