@@ -75,6 +75,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "mastablasta/core/holds.py": ("mastablasta/tests/test_release.py",),
     "mastablasta/core/state_triggers.py": ("posts/tests/test_states.py",),
     "mastablasta/core/compiled_queries.py": ("accounts/tests/test_authentication.py",),
+    "mastablasta/web/database_pool.py": ("mastablasta/web/tests/test_database_pool.py",),
     "mastablasta/ops/health.py": ("mastablasta/tests/test_health.py",),
     "mastablasta/ops/diagnosis.py": ("mastablasta/tests/test_doctor.py",),
     "mastablasta/management/commands/up.py": (),  # a lock around migrations, on PostgreSQL only: tests/e2e

@@ -6,11 +6,12 @@ database to answer.
 
 from __future__ import annotations
 
-from collections import defaultdict, namedtuple
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import itemgetter
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -40,13 +41,10 @@ POST_COLUMNS = (
 )  # fmt: skip
 
 
-PostRow = namedtuple("PostRow", POST_COLUMNS)  # type: ignore[misc]  # the names stand there
-
-
-def find_post(id: UUID, workspace: UUID) -> PostRow | None:
+def find_post(id: UUID, workspace: UUID) -> SimpleNamespace | None:
     """A post of this workspace, unless it is deleted; one query."""
     row = _POST.first(id=id, workspace=workspace)
-    return PostRow(*row) if row else None
+    return SimpleNamespace(**dict(zip(POST_COLUMNS, row, strict=True))) if row else None
 
 
 def _post_query(id: UUID, workspace: Any) -> QuerySet[Any, Any]:
@@ -141,7 +139,7 @@ def _value(delivery: Delivery, column: str) -> Any:
     return reduce(getattr, column.split("__"), delivery)
 
 
-def present_post(post: Post | PostRow, *, expands_media: bool = False) -> dict[str, Any]:
+def present_post(post: Post | SimpleNamespace, *, expands_media: bool = False) -> dict[str, Any]:
     return present_posts([post], expands_media=expands_media)[0]
 
 

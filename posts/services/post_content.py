@@ -99,7 +99,7 @@ def target_of(account: SocialAccount) -> Target:
 
 
 class AccountChoice:
-    """The connected accounts of a workspace that drafts may mean, read in one query for all of them.
+    """The connected accounts of a workspace that drafts may mean, read in one query for all of them; none for none.
 
     `platforms`: those whose default accounts may be meant; `accounts`: the ids that may be named. `has_endpoint`: an
     account was found and the workspace has an endpoint, so that a webhook may have to be told of what becomes of it.
@@ -107,7 +107,8 @@ class AccountChoice:
     """
 
     def __init__(self, workspace: Workspace, platforms: Iterable[str], accounts: Iterable[UUID]) -> None:
-        rows = _MEANT.all(workspace=workspace.pk, platforms=sorted(set(platforms)), accounts=sorted(set(accounts)))
+        slugs, ids = sorted(set(platforms)), sorted(set(accounts))
+        rows = _MEANT.all(workspace=workspace.pk, platforms=slugs, accounts=ids) if slugs or ids else []
         self.found: list[SocialAccount] = [_account(row) for row in rows]
         self.has_endpoint = any(row[-1] for row in rows)
         self.ids = frozenset(str(account.id) for account in self.found)
