@@ -405,7 +405,7 @@ def test_what_nobody_acknowledges_is_given_up_by_the_kernel_too() -> None:
 
     [kept] = connections._kept.by_key.values()
     assert kept.sock is not None
-    assert kept.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 15_000
+    assert kept.sock.raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 15_000
 
 
 def test_connection_that_the_server_closed_is_not_used_for_a_visible_call() -> None:
