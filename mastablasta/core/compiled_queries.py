@@ -85,7 +85,8 @@ def prepared_cursor() -> Any:
     with connection.wrap_database_errors:
         connection.close_if_health_check_failed()
         connection.ensure_connection()
-        return connection._prepare_cursor(Cursor(connection.connection))
+        driver: Any = connection
+        return driver._prepare_cursor(Cursor(driver.connection))
 
 
 class CompiledQuery:

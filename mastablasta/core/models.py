@@ -32,7 +32,7 @@ class Row(models.Model):
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
     def beat(self, name: str, *, at: datetime, **detail: Any) -> None:
         """Say that `name` is alive at `at`. Around the ORM: every process does this all the time."""
-        fields = [self.model._meta.get_field(column) for column in ("name", "at", "detail")]
+        fields: list[Any] = [self.model._meta.get_field(column) for column in ("name", "at", "detail")]
         values = [
             field.get_db_prep_save(one, connection) for field, one in zip(fields, (name, at, detail), strict=True)
         ]

@@ -24,7 +24,7 @@ class JsonRenderer(JSONRenderer):
     ) -> bytes:
         if data is None:
             return b""
-        if not self.get_indent(accepted_media_type, renderer_context or {}):
+        if not self.get_indent(accepted_media_type or "", renderer_context or {}):
             try:
                 text = orjson.dumps(data, default=_other, option=orjson.OPT_PASSTHROUGH_DATETIME)
             except TypeError:

@@ -191,7 +191,9 @@ class ApiView(GenericAPIView[Any]):
         """Return what the request's body says, checked. Raises ValidationError."""
         if not isinstance(self.request.data, Mapping) and not options.get("many"):
             raise not_an_object()
-        return read_once(serializer_class, self.request.data, context=self.get_serializer_context(), **options)
+        context = {**self.get_serializer_context()}
+        checked: dict[str, Any] = read_once(serializer_class, self.request.data, context=context, **options)
+        return checked
 
     def list_rows(self) -> Response:
         """Answer with one page of `get_queryset()`, filtered, through `serializer_class`."""
