@@ -8,7 +8,7 @@ analytics/tests/test_recording.py compares both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from django.db import connection
@@ -18,8 +18,6 @@ from analytics.figures import FIGURES, LARGEST
 from analytics.models import LatestMetrics
 from webhooks.outbox import HAS_ENDPOINT_SQL
 
-if TYPE_CHECKING:
-    from psycopg.types.json import Jsonb
 
     from analytics.recording import Sample
 
@@ -112,14 +110,14 @@ def record_in_order(samples: Sequence[Sample]) -> tuple[int, list[Rise]] | None:
         return count, [_rise(row) for row in cursor.fetchall()]
 
 
-def _json_of(samples: Sequence[Sample]) -> Jsonb:
+def _json_of(samples: Sequence[Sample]) -> Any:
     try:
         return _json(samples)
     except orjson.JSONEncodeError:  # a number of more than 64 bits
         return _json([{**one.figures(), **{name: getattr(one, name) for name in _OTHERS}} for one in samples])
 
 
-def _json(values: Sequence[Any]) -> Jsonb:
+def _json(values: Sequence[Any]) -> Any:
     """One value, as Python quotes each of many."""
     from psycopg.types.json import Jsonb  # where SQLite serves, psycopg is not loaded
 

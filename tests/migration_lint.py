@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.__main__ import ROOT, clean_environment
 from tests.pg import NoPostgreSQL, database, postgresql
 
-OURS = ("accounts", "analytics", "core", "integrations", "media_library", "posts", "webhooks")
+OURS = ("accounts", "analytics", "audit", "core", "integrations", "media_library", "posts", "webhooks")
 UNRELEASED = "older than the linter: no version that ran before it was ever released"
 WIDER = "a longer text or fewer checks: what the version before writes is right in the new column"
 EXCEPTIONS: dict[str, str] = {
@@ -31,6 +31,8 @@ EXCEPTIONS: dict[str, str] = {
     "0007_post_types_of_capabilities": WIDER,
     "0009_post_external_id": "unique among rows that have one, and no version before writes any",
     "0016_media_roles": UNRELEASED,
+    "0003_documents_and_captions": WIDER,
+    "0019_captions_role": WIDER,
 }
 SETTINGS = "from mastablasta.settings import *\nINSTALLED_APPS = [*INSTALLED_APPS, 'django_migration_linter']\n"
 

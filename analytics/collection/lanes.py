@@ -89,8 +89,8 @@ _FIRST_PLAN = CompiledQuery(_first_plan, account=UUID)
 
 def ready_at(account_id: UUID, *, next_at: datetime | None, blocked_until: datetime | None) -> datetime | None:
     """When there is something to do for an account whose lane says this; the caller has locked the lane."""
-    first: tuple[datetime] | None = _FIRST_PLAN.first(account=account_id)
-    due = [moment for moment in (*(first or ()), next_at) if moment is not None]
+    first = _FIRST_PLAN.first(account=account_id)
+    due: list[datetime] = [moment for moment in (*(first or ()), next_at) if moment is not None]
     if not due:
         return None
     return max(min(due), blocked_until) if blocked_until else min(due)

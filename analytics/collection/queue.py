@@ -272,8 +272,8 @@ def _write_plans(plans: Mapping[Becomes, Sequence[UUID]]) -> None:
 
 
 def _sample(delivery_id: UUID, part: int, metrics: Metrics, *, moment: datetime | None) -> Sample:
-    counted_at, *told = metrics
-    return Sample(delivery_id, moment or counted_at, part, *told)
+    told: tuple[Any, ...] = metrics[1:]  # in the order of a sample's fields
+    return Sample(delivery_id, moment or metrics.counted_at, part, *told)
 
 
 def _record_account(told: Told, *, moment: datetime | None) -> None:

@@ -35,11 +35,11 @@ class _InIndex(RawSQL):
 
     def __init__(self, tsquery: str) -> None:
         super().__init__(_POSTGRESQL, (tsquery,))
-        self.for_pages = tsquery
+        self.within = self.for_pages = tsquery
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[str, ...]]:  # noqa: ARG002  as Django calls it
         is_page = compiler.query.order_by and compiler.query.high_mark is not None
-        return f"({_POSTGRESQL})", (self.for_pages,) if is_page else self.params
+        return f"({_POSTGRESQL})", (self.for_pages if is_page else self.within,)
 
 
 def matching(posts: PostQuerySet, query: Query, *, workspace: UUID) -> PostQuerySet:

@@ -88,7 +88,7 @@ def forget_stale(*, older_than: timedelta = timedelta(hours=1)) -> int:
 
 def forget_failures(*, at: datetime) -> int:
     """Remove django-q2's record of tasks that ended FAILURES_KEPT_FOR ago, and return how many."""
-    return Task.objects.filter(stopped__lt=at - FAILURES_KEPT_FOR).delete()[0]
+    return int(Task.objects.filter(stopped__lt=at - FAILURES_KEPT_FOR).delete()[0])
 
 
 def _unpack(payload: str) -> dict[str, Any] | None:
