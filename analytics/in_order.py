@@ -8,7 +8,7 @@ analytics/tests/test_recording.py compares both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.db import connection
@@ -18,7 +18,7 @@ from analytics.figures import FIGURES, LARGEST
 from analytics.models import LatestMetrics
 from webhooks.outbox import HAS_ENDPOINT_SQL
 
-
+if TYPE_CHECKING:
     from analytics.recording import Sample
 
 _KEYS = "jsonb_to_recordset(%(keys)s) AS i(delivery_id uuid, part int, collected_at timestamptz)"
