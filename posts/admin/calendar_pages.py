@@ -295,8 +295,15 @@ def _cells(request: HttpRequest, days: list[Day], span: Span, zone: str) -> Iter
     for day in days:
         entries = [_entry(request, row, handles, names if len(names) > 1 else {}, tz) for row in day.posts]
         is_of_month = span.kind != "month" or day.date.month == span.day.month
-        shown = {"is_today": day.date == today, "is_of_month": is_of_month, "offsets": _offsets(day.date, tz)}
-        yield Cell(day.date, entries, day.total, **shown, all_of_it=_list_of(day.date, zone))
+        yield Cell(
+            date=day.date,
+            entries=entries,
+            total=day.total,
+            is_today=day.date == today,
+            is_of_month=is_of_month,
+            offsets=_offsets(day.date, tz),
+            all_of_it=_list_of(day.date, zone),
+        )
 
 
 def _entry(
