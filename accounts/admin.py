@@ -32,6 +32,13 @@ class MembershipRows(admin.TabularInline):  # type: ignore[type-arg]  # generic 
     autocomplete_fields = ("user", "workspace")
     readonly_fields = ("created_at",)
 
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        """Fields of a table have no label of their own; these say what they are to who hears them."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.widget.attrs["aria-label"] = str(db_field.verbose_name).capitalize()
+        return field
+
 
 @admin.register(User)
 class UserPage(Page, UserAdmin):  # type: ignore[type-arg]  # generic in the stubs only

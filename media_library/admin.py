@@ -114,7 +114,8 @@ class AssetPage(ReadOnlyPage):
             return icon(asset)
         if asset.deleted_at or not asset.thumbnail_name:
             return format_html('<span class="media-none">{}</span>', "deleted" if asset.deleted_at else "no picture")
-        return format_html('<img src="{}" alt="{}" loading="lazy">', thumbnail_address(asset), asset.alt_text)
+        words = asset.alt_text or asset.filename  # it is a link, which has to say where it leads
+        return format_html('<img src="{}" alt="{}" loading="lazy">', thumbnail_address(asset), words)
 
     @admin.display(description="State", ordering="status")
     def state(self, asset: Asset) -> SafeString:
