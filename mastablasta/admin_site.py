@@ -176,7 +176,7 @@ def _here(path: str) -> str | None:
         return max(below, key=len)
     shown = next((label for labels in SECTIONS.values() for label in labels if path.startswith(_below(label))), "")
     section = next((labels for labels in SECTIONS.values() if shown in labels), ())
-    return next((url for url, label in places if label in section), None)
+    return next((url for url, label in places if label in section and url.startswith(_below(label))), None)
 
 
 def _below(label: str) -> str:

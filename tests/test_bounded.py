@@ -20,6 +20,7 @@ from analytics.recording import AccountFigures, Sample, record, record_accounts
 from analytics.tests.factories import make_published
 from integrations.models import OAuthState
 from integrations.tests.factories import make_account, make_oauth_state
+from mastablasta.core.audit.models import AuditEntry
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import Heartbeat, IdempotencyKey, Mail, RequestCount
 from mastablasta.ops import tasks
@@ -48,11 +49,12 @@ KEPT_DAYS: dict[Any, int] = {
     MetricSample: 30,
     AccountSample: 30,
     Attempt: 30,
+    AuditEntry: 30,
     Task: 31,
 }
 # Rows that people made, or as many as there are of those, of hosts, of names: who deletes one deletes the other.
 OF_PEOPLE = {
-    "accounts": "User Workspace Membership ApiKey User_groups User_user_permissions",
+    "accounts": "User Workspace Membership ApiKey SecondFactor User_groups User_user_permissions",
     "analytics": "CollectionPlan CollectionLane LatestMetrics Rollup MetricAlert MetricAlertHit",
     "core": "Tally InstanceRecord",
     "integrations": "PlatformHost GlobalPause RateBudget Credential SocialAccount",
@@ -78,7 +80,7 @@ def test_every_table_is_one_of_people_or_has_an_end() -> None:
 
 
 def test_ninety_days_leave_what_is_kept_and_no_more(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.ANALYTICS_KEEP_DAYS = settings.ATTEMPTS_KEEP_DAYS = 30
+    settings.ANALYTICS_KEEP_DAYS = settings.ATTEMPTS_KEEP_DAYS = settings.AUDIT_KEEP_DAYS = 30
     monkeypatch.setattr("accounts.services.pruning.KEPT_FOR", timedelta(days=20))
     with time_machine.travel(BEGINNING, tick=False) as clock:
         workspace = make_workspace()
@@ -96,7 +98,7 @@ def test_ninety_days_leave_what_is_kept_and_no_more(settings: Any, monkeypatch: 
     most = {model: (days + lives.get(model, 0)) // STEP + 1 for model, days in KEPT_DAYS.items()}
     assert {model.__name__: count for model, count in after.items() if count > most[model]} == {}
     kept = {model for model, count in after.items() if count}
-    assert {Session, Mail, BulkJob, Event, EndpointDelivery, MetricSample, Attempt, Task} <= kept
+    assert {Session, Mail, BulkJob, Event, EndpointDelivery, MetricSample, Attempt, AuditEntry, Task} <= kept
 
 
 def work(workspace: Workspace, account: Any, endpoint: Any, delivery: Any) -> None:

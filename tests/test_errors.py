@@ -240,13 +240,20 @@ def test_415_says_what_to_send(api, content_type):
     assert_problem(response, 415, "unsupported_media_type", sentence)
 
 
-@pytest.mark.parametrize("path", ["/api/v2/taking", "/api/plain/body"])
-def test_413_for_a_body_beyond_the_limit(api, settings, path):
+def test_413_for_a_body_beyond_the_limit(api, settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+    body = b'{"name":"' + b"x" * 1_000_000 + b'"}'
 
-    response = api.generic("POST", path, b'{"name":"' + b"x" * 1_000_000 + b'"}', content_type="application/json")
+    of_the_api, elsewhere = (
+        api.generic("POST", path, body, content_type="application/json")
+        for path in ("/api/v2/taking", "/api/plain/body")
+    )
 
-    assert_problem(response, 413, *SENTENCES[413])
+    [problem] = of_the_api.json()["errors"]
+    assert (problem["code"], problem["params"]) == ("body_too_large", {"limit": 1_000_000, "actual": len(body)})
+    assert_problem(of_the_api, 413, "body_too_large", problem["message"], [problem])
+    assert "1,000,000" in problem["message"]
+    assert_problem(elsewhere, 413, *SENTENCES[413])
 
 
 def test_411_for_a_body_without_its_length(api):
@@ -404,7 +411,7 @@ def test_a_refusal_is_no_failure_of_the_program(api, name, level):
     with capture_logs() as lines:
         api.get(f"/api/v2/raising/{name}")
 
-    assert max((line["log_level"] for line in lines), key=["info", "warning", "error"].index) == level
+    assert max((line["log_level"] for line in lines), key=["debug", "info", "warning", "error"].index) == level
     assert [line for line in lines if "exc_info" in line] == [one for one in lines if one["event"] == "request_failed"]
 
 

@@ -88,7 +88,10 @@ class Sandbox:
 
     def begin(self, name: str, make: Callable[[], T]) -> T:
         """Call `make`, which changes the world, and return what it returns; from the second time on take over the world
-        that it left and return that again, provided that nothing else has happened since the world was reset."""
+        that it left and return that again, provided that nothing else has happened since the world was reset.
+
+        Its calls are in the journal neither time.
+        """
         if not self._is_new:
             return make()
         found = self._call("POST", "restore", {"name": name})
@@ -100,6 +103,8 @@ class Sandbox:
         if found["untouched"]:
             self._call("POST", "keep", {"name": name})
             self._begun[name] = made, dict(self._people)
+            self._call("POST", "reset")
+            self._call("POST", "restore", {"name": name})
         return made
 
     def _call(self, method: str, path: str, body: Any = None, **query: str) -> Any:

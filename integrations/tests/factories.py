@@ -21,6 +21,7 @@ from integrations.services import app_password, oauth_connect
 from integrations.services.authorisations import Authorisation, save_accounts
 from integrations.services.operator_apps import BY_PASSWORD
 from integrations.states import AccountState
+from tests.kit.asked_scopes import scopes_asked
 from tests.kit.connector_contract import consent
 from tests.world import Sandbox
 
@@ -120,11 +121,12 @@ def connect(
     workspace: Workspace | None = None,
     user: User | None = None,
     instance: str | None = None,
+    anew: bool = False,
 ) -> SocialAccount:
     """Sign `handle` in at the simulator, as a browser would, and return the account; a new person, if need be.
 
     Who is signed in first, in a world where nothing has happened yet, has been there before (Sandbox.begin): what the
-    platform answered then is stored, and nobody is asked.
+    platform answered then is stored, and nobody is asked; unless `anew`.
     """
     workspace = workspace or make_workspace()
     user = user or Membership.objects.filter(workspace=workspace).select_related("user").earliest("created_at").user
@@ -136,10 +138,10 @@ def connect(
             accounts.append(_signed_in(sandbox, handle, platform, workspace, user, service))
         return authorisations[0]
 
-    if PlatformHost.objects.filter(platform=platform).exists():
+    if anew or PlatformHost.objects.filter(platform=platform).exists():
         sign_in()
     else:
-        authorisation = sandbox.begin(f"connected: {handle} at {service}", sign_in)
+        authorisation = sandbox.begin(f"connected: {handle} at {service} {scopes_asked(platform)}", sign_in)
     return accounts[0] if accounts else _stored(authorisation, workspace, user)
 
 

@@ -71,7 +71,7 @@ def test_each_text_option_says_what_it_takes() -> None:
     for_readers = {("mastodon", "spoiler_text"), ("facebook", "title"), ("instagram", "audio_name")}
     texts = ("title", "link_title", "link_description", "poll_question", "poll_options")
     for_readers |= {("linkedin", name) for name in texts} | {("youtube", "title"), ("youtube", "tags")}
-    for_readers |= {("twitter", "poll_options"), ("mastodon", "poll_options")}
+    for_readers |= {("twitter", "title"), ("twitter", "poll_options"), ("mastodon", "poll_options")}
     for_readers |= {("bluesky", "link_title"), ("bluesky", "link_description")}
     for slug in filter(registry.is_built, registry.PLATFORM_SLUGS):
         for name, schema in registry.capabilities(slug).options["properties"].items():

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.django_db
 PERSON = "01a206dc-28b9-7431-bf43-c8f15169286e"
 NOTHING: dict[str, Any] = {
     "orphans": 0, "orphan_bytes": 0, "scratch": 0, "rows": 0, "made_again": 0, "lost": [], "samples": 0, "attempts": 0,
+    "audit_entries": 0,
 }  # fmt: skip
 
 
@@ -181,5 +182,6 @@ def test_people_are_told_in_sentences():
 
     assert out.getvalue() == (
         "1 files without a row (10 bytes), 0 leftovers of uploads and 0 rows would be removed; "
-        "0 would be made again; 0 lost\n0 old samples of figures and 0 old attempts would be removed\n"
+        "0 would be made again; 0 lost\n0 old samples of figures, 0 old attempts and "
+        "0 old entries of the audit log would be removed\n"
     )

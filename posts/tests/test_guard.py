@@ -327,9 +327,9 @@ def test_in_one_request_duplicates_are_refused_each_by_itself(
 @pytest.mark.parametrize(
     ("body", "statements"),
     [
-        ({"content": "Hello", "platforms": ["mastodon"]}, 5),
-        ({"content": "Hello"}, 2),
-        (scheduled(), 6),
+        ({"content": "Hello", "platforms": ["mastodon"]}, 6),
+        ({"content": "Hello"}, 3),
+        (scheduled(), 7),
     ],
     ids=["draft", "draft for nobody", "scheduled"],
 )

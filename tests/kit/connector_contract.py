@@ -38,6 +38,7 @@ from integrations.contract import (
 from integrations.errors import NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.services.operator_apps import BY_PASSWORD, operators_app
 from mastablasta.core.outbound import Http
+from tests.kit.asked_scopes import scopes_asked
 
 if TYPE_CHECKING:
     from tests.world import Sandbox
@@ -125,7 +126,8 @@ def visit(sandbox: Sandbox, slug: str, handle: str = "anna", *, sign_in: str = "
     """
     base_url = f"{sandbox.url}/{slug}" + (f"/{sign_in}" if sign_in else "")
     go = _visit_by_password if slug in BY_PASSWORD else _visit_by_consent
-    visited = sandbox.begin(f"{base_url} {handle}", lambda: go(sandbox, slug, handle, base_url, sign_in))
+    name = f"visited: {handle} at {base_url} {scopes_asked(slug, sign_in)}"
+    visited = sandbox.begin(name, lambda: go(sandbox, slug, handle, base_url, sign_in))
     return SignedInAccount(sandbox, slug, *visited)
 
 

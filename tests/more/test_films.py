@@ -7,7 +7,8 @@ from rest_framework.test import APIClient
 
 from accounts.models import Workspace
 from media_library.tests.factories import clip, make_asset, moving
-from posts.tests.test_media import client, everywhere, publish, seen, workspace  # noqa: F401  fixtures too
+from posts.tests.conftest import client, workspace  # noqa: F401  fixtures
+from posts.tests.test_media import everywhere, publish, seen
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -517,7 +517,7 @@ def test_figures_are_told_of_what_is_there(sandbox: Sandbox, folder: MediaFolder
     nothing = dict.fromkeys(COUNTS, 0)
     said = told[poll.remote_id].answer
     assert said == (SAID if whose == "person" else {"totalShareStatistics": SAID_OF_ORGANISATIONS})
-    assert {urn: replace(one, counted_at=at, answer={}) for urn, one in told.items()} == {
+    assert {urn: one._replace(counted_at=at, answer={}) for urn, one in told.items()} == {
         text.remote_id: Metrics(at, **COUNTS),
         poll.remote_id: Metrics(at, **COUNTS),
         unseen.remote_id: Metrics(at, **nothing),

@@ -21,6 +21,7 @@ from integrations.errors import (
 )
 from integrations.platforms.mastodon.limits import STOCK, limits_of
 from integrations.platforms.mastodon.oauth import SCOPES, MastodonOAuth
+from integrations.protocols.server_discovery import handle_domain
 from mastablasta.core.outbound import Http, Refused, connections
 from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, raw_server, says
 
@@ -506,9 +507,7 @@ def test_account_without_a_name_and_with_odd_values_is_told() -> None:
     ],
 )
 def test_handle_names_no_strangers_domain(base: str, domain: str, handle: str) -> None:
-    flow = MastodonOAuth(Http(base), {"domain": domain})
-
-    assert f"@anna@{flow._handle_domain()}" == handle
+    assert f"@anna@{handle_domain(base, domain)}" == handle
 
 
 @pytest.mark.parametrize("said", [answer("{}"), answer("<html>"), answer('{"id":"1"}'), answer("{}", 500)])
