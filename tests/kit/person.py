@@ -16,6 +16,7 @@ from posts.engine import publisher
 from posts.queue import claims
 from tests.kit.connector_contract import consent
 from tests.world import Sandbox
+from webhooks import sender
 
 PASSWORD = "correct horse battery"
 
@@ -26,6 +27,7 @@ class Person:
     def __init__(self, email: str, **more: Any) -> None:
         self.client = APIClient(raise_request_exception=False)
         self.email = email
+        self.accounts: list[str] = []  # ids of those that a test connected
         answer = self.call("POST", "auth/register", {"email": email, "password": PASSWORD, **more}, status=201)
         self.registered = answer
         self.bear(answer["access_token"])
@@ -67,5 +69,6 @@ class Person:
 def do_now(command: str, *arguments: str) -> None:
     """What clock and workers would do: `publish_due`, `deliver_webhooks`, `collect_analytics`; until nothing is due."""
     claims.unpark_lanes()
-    with patch.object(publisher, "LINGER_S", 0.2), suppress(SystemExit):  # 1: something is left, which is told else
+    lingers = patch.object(publisher, "LINGER_S", 0.2), patch.object(sender, "LINGER_S", 0.0)
+    with lingers[0], lingers[1], suppress(SystemExit):  # 1: something is left, which is told else
         call_command(command, *arguments, stdout=StringIO(), stderr=StringIO())
