@@ -33,6 +33,8 @@ from tests.ports import free_port
 
 KEPT_TEMPLATE = "mastablasta_template"
 PREFIX = "mastablasta_test_"
+UNSAFE = ("fsync", "synchronous_commit", "full_page_writes")  # off where only speed counts
+MOST_CONNECTIONS = 400  # three instances at once, with their pools and their crowds
 
 
 class NoPostgreSQL(Exception):
@@ -125,7 +127,7 @@ def own_tcp_server() -> Iterator[str]:
 
     Raises NoPostgreSQL.
     """
-    kept = KEPT / f"postgresql-{checksum()}"
+    kept = KEPT / f"postgresql-{MOST_CONNECTIONS}-{checksum()}"
     if not kept.is_dir():
         _keep_cluster(kept.name)
     with _wheel_server(kept) as server:
@@ -133,7 +135,7 @@ def own_tcp_server() -> Iterator[str]:
 
         with psycopg.connect(str(server.get_uri()), autocommit=True) as connection:
             connection.execute("ALTER SYSTEM RESET ALL")
-            connection.execute("ALTER SYSTEM SET max_connections = 200")
+            connection.execute(f"ALTER SYSTEM SET max_connections = {MOST_CONNECTIONS}")
         port, data = free_port(), Path(server.pgdata)
         with (data / "pg_hba.conf").open("a") as rules:
             rules.write("host all all 10.0.0.0/8 trust\n")
@@ -155,13 +157,14 @@ def own_tcp_server() -> Iterator[str]:
 
 @contextmanager
 def _from_wheel(*, durable: bool) -> Iterator[str]:
-    kept = KEPT / f"postgresql-{checksum()}"
+    kept = KEPT / f"postgresql-{MOST_CONNECTIONS}-{checksum()}"
     if not kept.is_dir():
         _keep_cluster(kept.name)
     with _wheel_server(kept) as server:
         if durable:
             with psycopg.connect(str(server.get_uri()), autocommit=True) as connection:
-                connection.execute("ALTER SYSTEM RESET ALL")
+                for setting in UNSAFE:
+                    connection.execute(f"ALTER SYSTEM RESET {setting}")
                 connection.execute("SELECT pg_reload_conf()")
         yield str(server.get_uri()).replace("postgresql://", "postgres://")
 
@@ -171,8 +174,9 @@ def _keep_cluster(name: str) -> None:
     with being_kept(name) as path, _wheel_server(keep_as=path) as server:
         url = str(server.get_uri()).replace("postgresql://", "postgres://")
         with psycopg.connect(url, autocommit=True) as connection:
-            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            for setting in UNSAFE:
                 connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.execute(f"ALTER SYSTEM SET max_connections = {MOST_CONNECTIONS}")  # of its copies
             connection.execute("SELECT pg_reload_conf()")
             connection.execute(f'CREATE DATABASE "{KEPT_TEMPLATE}"')
         migrate(DATABASE_URL=with_name(url, KEPT_TEMPLATE))
