@@ -95,7 +95,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "posts/search/matching.py": ("posts/tests/test_search.py",),
     "posts/services/post_renditions.py": ("posts/tests/test_media.py",),
     "posts/services/scheduling.py": ("posts/tests/test_conflicts.py",),
-    "posts/services/media_deletion.py": ("posts/tests/test_retracting.py",),
+    "posts/services/media_deletion.py": ("posts/tests/test_remote_deletion.py",),
     "webhooks/queue.py": ("webhooks/tests/test_sender.py", "posts/tests/test_events.py"),
     "webhooks/services/endpoints.py": ("webhooks/tests/test_api.py",),
 }

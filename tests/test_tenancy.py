@@ -6,11 +6,9 @@ What the walk needs to call an operation stands in tests/tenancy.py; an operatio
 from __future__ import annotations
 
 import re
-import socket
 import uuid
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +19,9 @@ from rest_framework.test import APIClient
 from accounts.models import User, Workspace
 from accounts.roles import Role, SiteRole
 from accounts.tests.factories import PASSWORD, make_api_key, make_member, make_workspace, signed_in, with_key
-from mastablasta.core.outbound import addresses, connections
 from media_library.tests.factories import photo
 from tests.kit.certificates import Authority
+from tests.kit.named_hosts import allowed_host
 from tests.kit.raw_server import answer, raw_server, says
 from tests.tenancy import OPERATIONS, Kind, Operation
 
@@ -66,18 +64,12 @@ def known_password(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def pictures_host(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def pictures_host(authority: Authority, settings: Settings) -> Iterator[None]:
     """A host that the operator allows to be fetched from: settings.PICTURES_URL."""
-    authority, name = Authority(tmp_path), "pictures.example"
-    monkeypatch.setattr(addresses, "getaddrinfo", lambda _, port, **how: socket.getaddrinfo("127.0.0.1", port, **how))
-    monkeypatch.setattr(connections, "DEFAULT_CA_BUNDLE_PATH", str(authority.path))
-    connections.tls_context.cache_clear()
-    with raw_server(says(answer(photo())), tls=authority.server(name)) as server:
-        settings.OUTBOUND_ALLOW_HOSTS, settings.PICTURES_URL = [name], f"https://{name}:{server.port}"
+    host, picture = "pictures.example", says(answer(photo()))
+    with allowed_host(host, settings, authority=authority), raw_server(picture, tls=authority.server(host)) as server:
+        settings.PICTURES_URL = f"https://{host}:{server.port}"
         yield
-    connections.tls_context.cache_clear()
-    addresses.forget_names()
-    connections.drop_kept()
 
 
 @pytest.fixture

@@ -11,13 +11,14 @@ import orjson
 from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from analytics.collection.reading import Job, Post
 from analytics.models import CollectionLane, CollectionPlan
 from integrations import registry
 from integrations.capabilities import MetricsRule, RateRule
-from integrations.models import SocialAccount
-from integrations.services import budgets
+from integrations.models import Credential, SocialAccount
+from integrations.services import budgets, tokens
 from integrations.services.hosts import app_of
 from mastablasta.core.compiled_queries import CompiledQuery
 from posts.services.post_content import target_of
@@ -33,8 +34,8 @@ def job_of(lane: CollectionLane, *, at: datetime) -> Job:
     What is out no more, or whose post is deleted here, is asked for never again. An account with nothing left to ask
     for has a job without posts.
     """
-    account = lane.account
-    assert account.credential is not None  # noqa: S101  a claim gives no others
+    account, grant = lane.account, lane.account.credential
+    assert grant is not None  # noqa: S101  a claim gives no others
     target = target_of(account)
     batch = registry.connector_class(account.platform).metrics_batch(target)
     wants_account = lane.next_at is not None and lane.next_at <= at
@@ -49,13 +50,24 @@ def job_of(lane: CollectionLane, *, at: datetime) -> Job:
         host_id=account.platform_host_id,
         target=target,
         app=app_of(account.platform_host),
-        credential=account.credential,
+        access_token=str(grant.access_enc),
+        expires_at=grant.expires_at,
+        renew=(lambda: _renewed(grant)) if grant.refresh_enc else None,
         target_token=str(account.target_token_enc or ""),
         batch=batch,
         posts=posts,
         wants_account=wants_account,
         failures=lane.failures,
     )
+
+
+def _renewed(credential: Credential) -> str:
+    """The access token of a newer pair. It is all that a reading thread asks of the database, on a connection that it
+    gives back."""
+    try:
+        return str(tokens.newer_credentials(credential, at=timezone.now()).access_enc)
+    finally:
+        connection.close()
 
 
 # --- what is due ---

@@ -196,7 +196,7 @@ class Clock:
                 log.warning("clock_stops_draining", after_s=round((at - self.helps_since).total_seconds()))
                 self.helps_since = None
         elif self.due_since is not None and now >= self.due_since + GRACE_S:
-            log.error("clock_drains_itself", reason="work is due and no drain answers the bell")
+            log.error("clock_drains_itself", reason="work is due and no drain answers the wake-up")
             self.helps_since = at
         if self.helps_since is not None and is_due and (self.helper is None or not self.helper.is_alive()):
             self.helper = threading.Thread(target=self._drain_here, name="clock-drain", daemon=True)

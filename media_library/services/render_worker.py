@@ -42,7 +42,7 @@ STOP_S = 3.0  # how long decoders may take to end when told to; they are killed,
 MOST_TRIES = 3
 WAIT_BETWEEN = (timedelta(seconds=1), timedelta(seconds=5))
 
-VANISHED = f"It could not be made: whoever tried was ended {MOST_TRIES} times before it was done."
+VANISHED = f"It could not be made: the process that makes it was ended {MOST_TRIES} times before it was done."
 
 QUICK = WorkerClass("quick", timeout_s=120, niceness=5)
 AT_MOST_S = 50.0

@@ -178,7 +178,7 @@ def test_a_thread_is_written_and_moved_by_keyboard_and_mouse_and_what_stands_aga
 
 
 def keep_for_help(page: Page, name: str) -> None:
-    """With HELP_PICTURES=yes the picture of that name on the help page is made anew."""
+    """With HELP_PICTURES=yes the picture of that name on the help page is taken again."""
     if os.environ.get("HELP_PICTURES") != "yes":
         return
     HELP.mkdir(exist_ok=True)
