@@ -58,6 +58,15 @@ def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
             connections.close_all()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _decoders_are_forked() -> Iterator[None]:
+    """No test but those of media_library/tests/test_process.py waits until Python has loaded what looks at a file."""
+    from tests.kit.forked_decoders import forked_decoders
+
+    with forked_decoders():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _not_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for the clock to look whether this instance may send; one that does says `holds.forget()`."""

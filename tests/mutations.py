@@ -217,7 +217,7 @@ MUTATIONS = (
         "        return self.filter(**self.scope(workspace))",
         "        return self.filter()",
         (
-            "tests/test_tenancy.py::test_id_of_another_workspace_is_404_and_untouched",
+            "tests/test_tenancy.py::test_nobody_from_elsewhere_gets_at_it",
             "tests/test_tenancy.py::test_list_shows_ones_own_and_nothing_foreign",
         ),
     ),
