@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from integrations.capabilities import MetricsRule, RateRule
 from integrations.models import Credential, SocialAccount
 from integrations.services import budgets, tokens
 from integrations.services.hosts import app_of
-from mastablasta.core.compiled_queries import CompiledQuery
+from mastablasta.core.compiled_queries import CompiledQuery, prepared_cursor
 from posts.services.post_content import target_of
 from posts.states import DeliveryState
 
@@ -92,8 +93,6 @@ SELECT coalesce(array_agg(delivery_id), '{{}}'),
   FROM ({rows})
        due (delivery_id, state, deleted_at, remote_id, parts, published_at, gone_at, failures, collected_at)
 """
-# A delivery, whether it is out, and what has to be known of it: its refs, `published_at` and the plan's own.
-DueRow = tuple[UUID, bool, Sequence[str], datetime | None, datetime | None, int, datetime | None]
 
 
 def _due(account: UUID, at: datetime) -> QuerySet[Any, Any]:
@@ -104,36 +103,38 @@ def _due(account: UUID, at: datetime) -> QuerySet[Any, Any]:
 _DUE = CompiledQuery(_due, account=UUID, at=datetime)
 
 
-def _due_rows(account_id: UUID, *, at: datetime) -> Iterable[DueRow]:
+def _planned(account_id: UUID, *, at: datetime) -> Iterable[tuple[bool, Post]]:
+    """The posts whose plans are due, and whether each is out; those that are not may lack ids and a moment."""
     if connection.vendor == "postgresql":
-        return _due_rows_at_once(account_id, at=at)
-    found = _DUE.all(account=account_id, at=at)
+        return _planned_at_once(account_id, at=at)
     return [
         (
-            delivery_id,
             state == DeliveryState.PUBLISHED and deleted_at is None,
-            [part["remote_id"] for part in parts or ()] or [remote_id],
-            *about,
+            Post(delivery_id, tuple(part["remote_id"] for part in parts or ()) or (remote_id,), *about),
         )
-        for delivery_id, state, deleted_at, remote_id, parts, *about in found
+        for delivery_id, state, deleted_at, remote_id, parts, *about in _DUE.all(account=account_id, at=at)
     ]
 
 
-def _due_rows_at_once(account_id: UUID, *, at: datetime) -> Iterable[DueRow]:
+def _planned_at_once(account_id: UUID, *, at: datetime) -> Iterable[tuple[bool, Post]]:
     sql, values = _DUE.statement(account=account_id, at=at)
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_AS_TWO_VALUES.format(rows=sql), values)
         ids, text = cursor.fetchone()
-    moment = datetime.fromisoformat
+    moment, make = datetime.fromisoformat, Post._make
     return [
         (
-            delivery_id,
             is_out,
-            refs,
-            published_at and moment(published_at),
-            gone_at and moment(gone_at),
-            failures,
-            collected_at and moment(collected_at),
+            make(
+                (
+                    delivery_id,
+                    tuple(refs),
+                    published_at and moment(published_at),
+                    gone_at and moment(gone_at),
+                    failures,
+                    collected_at and moment(collected_at),
+                )
+            ),
         )
         for delivery_id, (is_out, refs, published_at, gone_at, failures, collected_at) in zip(
             ids, orjson.loads(text), strict=True
@@ -145,14 +146,14 @@ def _due_posts(account_id: UUID, *, at: datetime, counts: bool) -> list[Post]:
     """The posts of an account that are due, the youngest first: they change most. `counts`: if its platform does."""
     posts: list[Post] = []
     ended = []
-    for delivery_id, is_out, refs, published_at, gone_at, failures, collected_at in _due_rows(account_id, at=at):
-        if counts and is_out and all(refs) and published_at is not None:
-            posts.append(Post(delivery_id, tuple(refs), published_at, gone_at, failures, collected_at))
+    for is_out, post in _planned(account_id, at=at):
+        if counts and is_out and post.published_at is not None and all(post.refs):
+            posts.append(post)
         else:
-            ended.append(delivery_id)
+            ended.append(post.delivery_id)
     if ended:
         CollectionPlan.objects.filter(delivery__in=ended).update(next_at=None)
-    return sorted(posts, key=lambda post: post.published_at, reverse=True)
+    return sorted(posts, key=attrgetter("published_at"), reverse=True)
 
 
 # --- within the budgets ---

@@ -27,12 +27,11 @@ from analytics.collection.reading import Post, Told
 from analytics.models import CollectionLane, CollectionPlan
 from analytics.recording import AccountFigures, Sample
 from integrations import registry
-from integrations.contract import Metrics
 from integrations.errors import RateLimited
 from integrations.models import SocialAccount
 from integrations.services import circuits
 from integrations.states import AccountState
-from mastablasta.core.compiled_queries import CompiledQuery, IsOneOf
+from mastablasta.core.compiled_queries import CompiledQuery, IsOneOf, prepared_cursor
 from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
 from posts.models import Delivery
@@ -166,13 +165,12 @@ def claim(*, at: datetime, limit: int, token: UUID, busy_hosts: Collection[UUID]
 
 
 # --- results ---
-# One value, as Python quotes each of many.
 _WRITE_PLANS = """
 UPDATE analytics_collectionplan p
    SET next_at = r.next_at, failures = r.failures, gone_at = r.gone_at,
        collected_at = coalesce(r.collected_at, p.collected_at)
-  FROM jsonb_to_recordset(%s) AS r(next_at timestamptz, failures int, gone_at timestamptz, collected_at timestamptz,
-       deliveries uuid[])
+  FROM jsonb_to_recordset(%s::jsonb) AS r(next_at timestamptz, failures int, gone_at timestamptz,
+       collected_at timestamptz, deliveries uuid[])
  WHERE p.delivery_id = ANY(r.deliveries)
 """
 
@@ -225,15 +223,16 @@ def finish(told: Told, *, at: datetime, moment: datetime | None = None) -> dict[
 
 
 def _changes_of(told: Told, *, at: datetime, moment: datetime | None) -> Changes:
-    job = told.job
-    changes, look = Changes(), next_looks(job.account_id, after=at)
+    changes, look = Changes(), next_looks(told.job.account_id, after=at)
     collected: dict[datetime | None, list[UUID]] = defaultdict(list)
-    for post in job.posts:
-        for part, ref in enumerate(post.refs):
-            if (metrics := told.metrics.get(ref)) is not None:
-                changes.samples.append(_sample(post.delivery_id, part, metrics, moment=moment))
-        if post.refs[0] in told.metrics:
-            collected[look(post.published_at)].append(post.delivery_id)
+    metrics_of, add = told.metrics.get, changes.samples.append
+    for post in told.job.posts:
+        delivery_id, refs = post.delivery_id, post.refs
+        for part, ref in enumerate(refs):
+            if (metrics := metrics_of(ref)) is not None:  # after the moment they have a sample's fields in their order
+                add(Sample._make((delivery_id, moment or metrics.counted_at, part, *metrics[1:])))
+        if refs[0] in told.metrics:
+            collected[look(post.published_at)].append(delivery_id)
         else:
             _add_untold(changes, post, told, at=at)
     for next_at, deliveries in collected.items():
@@ -263,17 +262,12 @@ def _add_untold(changes: Changes, post: Post, told: Told, *, at: datetime) -> No
 def _write_plans(plans: Mapping[Becomes, Sequence[UUID]]) -> None:
     if connection.vendor == "postgresql" and plans:
         rows = [{**becomes._asdict(), "deliveries": deliveries} for becomes, deliveries in plans.items()]
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(_WRITE_PLANS, [orjson.dumps(rows).decode()])
         return
     for becomes, deliveries in plans.items():
         values = {name: value for name, value in becomes._asdict().items() if name != "collected_at" or value}
         CollectionPlan.objects.filter(delivery__in=deliveries).update(**values)
-
-
-def _sample(delivery_id: UUID, part: int, metrics: Metrics, *, moment: datetime | None) -> Sample:
-    told: tuple[Any, ...] = metrics[1:]  # in the order of a sample's fields
-    return Sample(delivery_id, moment or metrics.counted_at, part, *told)
 
 
 def _record_account(told: Told, *, moment: datetime | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -108,7 +108,7 @@ def workspace(db: None) -> Workspace:
     return accounts[0].workspace
 
 
-def scans(statement: str) -> Iterator[str]:
+def scans(statement: str, growing: Collection[str]) -> Iterator[str]:
     """The growing tables that PostgreSQL would read from one end to the other."""
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN (FORMAT JSON) " + statement)
@@ -116,18 +116,18 @@ def scans(statement: str) -> Iterator[str]:
     waiting = [one["Plan"] for one in (json.loads(found) if isinstance(found, str) else found)]
     while waiting:
         node = waiting.pop()
-        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in GROWING:
+        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in growing:
             yield node["Relation Name"]
         waiting += node.get("Plans", ())
 
 
-def whole_scans(captured: CaptureQueriesContext) -> list[str]:
+def whole_scans(captured: CaptureQueriesContext, growing: Collection[str] = GROWING) -> list[str]:
     """The statements among these that read a growing table from one end to the other, with its name."""
     found = []
     for query in list(captured.captured_queries):
         for statement in sqlparse.split(query["sql"]):
             if statement.lstrip("(").split(None, 1)[0].upper() in {"SELECT", "WITH", "UPDATE", "DELETE"}:
-                found += [f"{table}: {statement[:400]}" for table in scans(statement.rstrip(";"))]
+                found += [f"{table}: {statement[:400]}" for table in scans(statement.rstrip(";"), growing)]
     return found
 
 
