@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import orjson
 from django.db import connection, models
@@ -36,6 +36,7 @@ _PLAIN: dict[type[models.Field[Any, Any]], frozenset[type]] = {
     models.JSONField: frozenset({dict, list, str, int, float, bool}),
 }
 _NOTHING = frozenset({type(None)})
+M = TypeVar("M", bound=models.Model)
 
 
 def insert_rows(rows: Sequence[models.Model]) -> None:
@@ -63,6 +64,47 @@ def insert_values(model: type[models.Model], shared: dict[str, Any], rows: Seque
     """
     with prepared_cursor() as cursor:
         cursor.execute(_plan(model, has_ids=True).statement, [_json(shared), _json(rows)])
+
+
+class NewRows(Generic[M]):
+    """Makes instances of a model, not yet stored, as its constructor does, in a third of the time.
+
+    The constructor asks each field for its default, and each relation whether it may hold what it is given.
+
+        new_tag = NewRows(PostTag)
+        tag = new_tag(post=post, name="news")
+    """
+
+    def __init__(self, model: type[M]) -> None:
+        fields = model._meta.concrete_fields
+        self._model = model
+        self._relations = {field.name: field for field in fields if field.is_relation}
+        self._places = {field.attname: place for place, field in enumerate(fields)}
+        self._made = [(place, field.default) for place, field in enumerate(fields) if _is_made(field)]
+        self._values = [None if _is_made(field) else field.get_default() for field in fields]
+
+    def __call__(self, **given: Any) -> M:
+        """`given`: values by the names of columns (`post_id`), or other rows by those of relations (`post`)."""
+        values = self._values.copy()
+        for place, make in self._made:
+            values[place] = make()
+        related = []
+        for name, value in given.items():
+            relation = self._relations.get(name)
+            if relation is None:
+                values[self._places[name]] = value
+            elif value is not None:
+                values[self._places[relation.attname]] = getattr(value, relation.target_field.attname)
+                related.append((relation, value))
+        row = self._model(*values)
+        for relation, other in related:
+            relation.set_cached_value(row, other)
+        return row
+
+
+def _is_made(field: models.Field[Any, Any]) -> bool:
+    """Whether each row gets a default of its own."""
+    return field.has_default() and callable(field.default)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from accounts.models import User, Workspace
-from mastablasta.core.bulk_insert import insert_rows
+from mastablasta.core.bulk_insert import NewRows, insert_rows
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem
 from posts import audit, events
 from posts.models import Delivery, Post
@@ -143,7 +143,7 @@ def _compose(new: NewPost, *, by: User | None, within: Surroundings, at: datetim
     problems = [*drafts.problems_of(draft), *drafts.time_problems(draft, publish=new.publish, at=at)]
     if problems:
         return Refused(problems)
-    post = Post(workspace=within.workspace, author=by)
+    post = _new_post(workspace=within.workspace, author=by)
     composed = drafts.compose(post, draft, goes_out=new.goes_out, within=within)
     problems = [one for one in composed.problems if new.goes_out or one.code in drafts.NEVER_STORED]
     if problems:
@@ -152,6 +152,9 @@ def _compose(new: NewPost, *, by: User | None, within: Surroundings, at: datetim
     if new.goes_out:
         _promise(post, deliveries, due_at=draft.scheduled_at or at)
     return Made(post, draft, composed, deliveries)
+
+
+_new_post = NewRows(Post)
 
 
 def _planned(made: Made, *, at: datetime) -> Planned:
