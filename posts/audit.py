@@ -34,16 +34,13 @@ def record_posts(action: str, posts: Iterable[Post], *, at: datetime) -> None:
 
 def record_created(posts: Iterable[tuple[Post, int]], *, at: datetime) -> None:
     """New posts, each with the number of its accounts; one statement, however many posts."""
-    record(
-        "created",
-        (
-            post_subject(
-                post, status=(None, post.status), scheduled_at=(None, post.scheduled_at), accounts=(None, count)
-            )
-            for post, count in posts
-        ),
-        at=at,
-    )
+    told: dict[tuple[Any, ...], dict[str, tuple[Any, Any]]] = {}  # of a thousand posts the most are alike
+    subjects = []
+    for post, count in posts:
+        now = {"status": post.status, "scheduled_at": post.scheduled_at, "accounts": count}
+        changes = told.setdefault((*now.values(),), {name: (None, value) for name, value in now.items()})
+        subjects.append(Subject("posts.post", post.id, post.content[:80], post.workspace_id, changes))
+    record("created", subjects, at=at)
 
 
 def edit_changes(before: Draft, after: Draft) -> dict[str, tuple[Any, Any]]:

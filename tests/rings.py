@@ -63,6 +63,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "mastablasta/ops/clock.py": ("mastablasta/tests/test_clock.py",),
     "mastablasta/core/migrations/0002_queue_index.py": ("mastablasta/core/tests/test_jobs.py",),
     "mastablasta/core/audit/recording.py": ("mastablasta/core/audit/tests/test_recording.py",),
+    "mastablasta/core/bulk_insert.py": ("posts/tests/test_bulk_insert.py",),
     "mastablasta/core/database_changes.py": ("mastablasta/core/tests/test_database_changes.py",),
     "mastablasta/core/lookups.py": ("media_library/tests/test_library.py",),
     "mastablasta/core/models.py": (
@@ -89,6 +90,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "posts/queue/sqlite.py": ("posts/tests/test_claims.py",),
     "posts/queue/types.py": ("posts/tests/test_claims.py",),
     "posts/services/bulk_jobs.py": ("posts/tests/test_bulk_jobs.py",),
+    "posts/services/creation.py": ("posts/tests/test_bulk.py",),
     "posts/services/locks.py": ("posts/tests/test_bulk.py", "posts/tests/test_bulk_changes.py"),
     "posts/search/common_words.py": ("posts/tests/test_search.py",),
     "posts/search/index.py": ("posts/tests/test_search_index.py",),

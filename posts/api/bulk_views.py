@@ -43,18 +43,25 @@ class Rows(serializers.ListField):
         super().__init__(min_length=1, max_length=MOST, error_messages=messages, **options)
 
 
+class Item(serializers.JSONField):
+    """Any JSON, as it was read: to write it once more would only say again that it is JSON."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+
 @extend_schema_field(NewPostSerializer(many=True))
 class NewPosts(Rows):
     """Posts of which each is checked by itself, so that one that cannot be read refuses no other."""
 
-    child = serializers.JSONField()
+    child = Item()
 
 
 @extend_schema_field(EditItemSerializer(many=True, partial=True))
 class Edits(Rows):
     """Changes of which each is checked by itself."""
 
-    child = serializers.JSONField()
+    child = Item()
 
 
 class BulkSerializer(StrictSerializer):

@@ -13,6 +13,7 @@ from accounts.models import Workspace
 from integrations import registry
 from integrations.models import SocialAccount
 from integrations.validation import unknown_options
+from mastablasta.core.bulk_insert import NewRows
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.pasting import is_blank
 from media_library.models import Asset
@@ -140,7 +141,10 @@ def compose(post: Post, draft: Draft, *, goes_out: bool, within: Surroundings | 
 
 def tags_of(post: Post, names: Sequence[str]) -> list[PostTag]:
     """These tags of the post, each once, not yet stored."""
-    return [PostTag(post=post, name=name) for name in tag_names(names)]
+    return [_new_tag(post=post, name=name) for name in tag_names(names)]
+
+
+_new_tag = NewRows(PostTag)
 
 
 def tag_names(names: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from integrations import registry
 from integrations.contract import Content, Part, Target
 from integrations.models import PlatformHost, SocialAccount
 from integrations.states import AccountState
+from mastablasta.core.bulk_insert import NewRows
 from mastablasta.core.compiled_queries import CompiledQuery, IsOneOf
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem, Invalid
 from mastablasta.core.fields import EncryptedTextField
@@ -305,7 +306,7 @@ def add_deliveries(post: Post, accounts: Iterable[SocialAccount], files: Files =
 def deliveries_of(post: Post, accounts: Iterable[SocialAccount], files: Files = NO_FILES) -> list[Delivery]:
     """A delivery in draft for each account, not yet stored."""
     return [
-        Delivery(
+        _new_delivery(
             post=post,
             workspace_id=post.workspace_id,
             account=account,
@@ -314,6 +315,9 @@ def deliveries_of(post: Post, accounts: Iterable[SocialAccount], files: Files = 
         )
         for account in accounts
     ]
+
+
+_new_delivery = NewRows(Delivery)
 
 
 def recompute_facts(posts: Iterable[tuple[Post, Iterable[Delivery], Files]]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from integrations.contract import Target
@@ -85,10 +86,16 @@ def media_rule_of(limits: Mapping[str, Any]) -> MediaRule | None:
     `limits` as `limits_of` gave them, maybe long ago: what is missing is stock. A GIF becomes a silent video at the
     server, but comes as a GIF, and by the limits of pictures.
     """
-    most = {name: int(limits.get(name, stock)) for name, stock in STOCK.items()}
+    most = tuple(int(limits.get(name, stock)) for name, stock in STOCK.items())
+    return _media_rule(most, tuple(limits.get("mime_types") or (*PICTURES, GIF, MP4)))
+
+
+@lru_cache(maxsize=200)  # of a thousand posts most are for the same server
+def _media_rule(limits: tuple[int, ...], taken: tuple[str, ...]) -> MediaRule | None:
+    """`limits` in the order of STOCK."""
+    most = dict(zip(STOCK, limits, strict=True))
     if not most["max_media_attachments"]:
         return None
-    taken = limits.get("mime_types") or (*PICTURES, GIF, MP4)
     pictures = tuple(mime_type for mime_type in PICTURES if mime_type in taken)
     image_bytes, video_bytes = most["image_size_limit"] - 1, most["video_size_limit"] - 1  # "must be less than"
     pixels, video_pixels = most["image_matrix_limit"], most["video_matrix_limit"]

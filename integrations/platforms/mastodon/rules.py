@@ -34,6 +34,8 @@ def status_id_of(named: str, target: Target | None) -> str:
 
 def post_problems(content: Content, target: Target | None) -> Iterator[FieldProblem]:
     """What is wrong with a post as a whole, by the server's own limits; None = stock ones."""
+    if not content.options:  # all of it is about them
+        return
     where = target.host if target else "Mastodon"
     yield from poll_problems(content, slug="mastodon", where=where)
     yield from poll_limit_problems(content, _poll_limits(target), slug="mastodon", where=where)

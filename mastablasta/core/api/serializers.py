@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db import models
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
-from rest_framework.fields import Field
+from rest_framework.fields import Field, empty
 
 from mastablasta.core.api.fields import OffsetDateTimeField
 from mastablasta.core.api.problems import fault
@@ -77,16 +77,29 @@ class StrictSerializer(serializers.Serializer[Any]):
     children of lists are checked alike. Faults of limits carry `limit` and `actual` in their params.
     """
 
+    _given: Any = None
+
+    @property
+    def _writable_fields(self) -> Iterator[Field[Any, Any, Any, Any]]:
+        """DRF's, without those that JSON leaves out and may leave out: to ask each of them costs as much as to read."""
+        given = self._given
+        for name, field in self.fields.items():
+            if not field.read_only and (given is None or name in given or field.required or field.default is not empty):
+                yield field
+
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
             raise not_an_object()
         own = {**self._unknown(data), **self._wrong_types(data)}
+        self._given = data if type(data) is dict else None  # a form's names are others than its fields'
         try:
             value = super().to_internal_value(data)
         except ValidationError as error:
             detail: Any = error.detail
             found = {name: self._measured(name, data, faults) for name, faults in detail.items()}
             raise self._refusal(_merged(found, own)) from error
+        finally:
+            self._given = None
         if own:
             raise self._refusal(own)
         return value

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from django.db import connection, models
 
 from mastablasta.core.audit.actors import Actor, current_actor
 from mastablasta.core.audit.models import AuditEntry
+from mastablasta.core.bulk_insert import insert_values
 from mastablasta.core.ids import new_id
 from mastablasta.core.logs import clean_text, names_a_secret
 
@@ -58,60 +59,74 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
 def record(action: str, subjects: Iterable[Subject], *, at: Any, by: Actor | None = None) -> None:
     """Write that `action` was done with each of these, by who acts now or `by`. One statement; none without subjects.
 
-    What a field's name says is a secret is told without its values.
+    What a field's name says is a secret is told without its values. Changes that several have in common cost least as
+    one and the same mapping.
     """
-    rows = [_row(subject) for subject in subjects]
+    rows = _rows(list(subjects))
     if not rows:
         return
     actor = by or current_actor()
-    moment = AuditEntry._meta.get_field("at").get_db_prep_value(at, connection)
-    person = AuditEntry._meta.get_field("actor").get_db_prep_value(actor.user_id, connection)
     request_id = str(structlog.contextvars.get_contextvars().get("request_id") or "")[:64]
-    shared = [moment, person, actor.name[:254], actor.via.value, actor.credential[:16], request_id, action]
+    shared = {
+        "at": at, "actor_id": actor.user_id, "actor_name": actor.name[:254], "via": actor.via.value,
+        "credential": actor.credential[:16], "request_id": request_id, "action": action,
+    }  # fmt: skip
+    if connection.vendor == "postgresql":
+        shared |= _in_common(rows)
+        insert_values(AuditEntry, shared, [{name: row[name] for name in row.keys() - shared.keys()} for row in rows])
+        return
+    for name in ("at", "actor_id"):
+        shared[name] = AuditEntry._meta.get_field(name.removesuffix("_id")).get_db_prep_value(shared[name], connection)
     with connection.cursor() as cursor:
-        cursor.execute(_statement(connection.vendor), [*shared, orjson.dumps(rows).decode()])
+        cursor.execute(_sqlite(), [*shared.values(), orjson.dumps(rows).decode()])
 
 
-COLUMNS = (
-    "at, actor_id, actor_name, via, credential, request_id, action, "
-    "id, workspace_id, object_type, object_id, object_name, changes"
-)
+_COLUMNS = ("at", "actor_id", "actor_name", "via", "credential", "request_id", "action")  # of who acts, when and how
+_OF_SUBJECT = ("id", "workspace_id", "object_type", "object_id", "object_name", "changes")
 
 
-@lru_cache(maxsize=2)
-def _statement(vendor: str) -> str:
-    if vendor == "postgresql":
-        return (
-            f"INSERT INTO {AuditEntry._meta.db_table} ({COLUMNS}) "  # noqa: S608  names of our own
-            "SELECT %s::timestamptz, %s::uuid, %s, %s, %s, %s, %s, "
-            "told.id, told.workspace, told.type, told.object, told.name, told.changes "
-            "FROM json_to_recordset(%s::json) AS told"
-            "(id uuid, workspace uuid, type text, object text, name text, changes jsonb)"
-        )
-    of_row = ", ".join(f"json_extract(value, '$.{name}')" for name in _KEYS)
+@cache
+def _sqlite() -> str:
+    of_row = ", ".join(f"json_extract(value, '$.{name}')" for name in _OF_SUBJECT)
     return (
-        f"INSERT INTO {AuditEntry._meta.db_table} ({COLUMNS}) "  # noqa: S608  likewise
+        f"INSERT INTO {AuditEntry._meta.db_table} ({', '.join((*_COLUMNS, *_OF_SUBJECT))}) "  # noqa: S608  our own
         f"SELECT %s, %s, %s, %s, %s, %s, %s, {of_row} FROM json_each(%s)"
     )
 
 
-_KEYS = ("id", "workspace", "type", "object", "name", "changes")
-
-
-def _row(subject: Subject) -> dict[str, Any]:
-    workspace = subject.workspace
-    return {
-        "id": _id(new_id()),
-        "workspace": None if workspace is None else _id(workspace),
-        "type": subject.type,
-        "object": str(subject.id),
-        "name": _text(subject.name, LONGEST_NAME),
-        "changes": {name: _told(name, both) for name, both in subject.changes.items() if _says(name, both)},
+def _in_common(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What all of these rows have: of changes one and the same, since Python takes `True` and `1` for equal."""
+    first = rows[0]
+    found = {
+        name: first[name] for name in ("workspace_id", "object_type") if all(row[name] == first[name] for row in rows)
     }
+    if all(row["changes"] is first["changes"] for row in rows):
+        found["changes"] = first["changes"]
+    return found
 
 
-def _id(id: UUID) -> str:
-    return str(id) if connection.features.has_native_uuid_field else id.hex
+def _rows(subjects: Sequence[Subject]) -> list[dict[str, Any]]:
+    """The columns of each, as JSON takes them."""
+    as_text = not connection.features.has_native_uuid_field
+    told: dict[int, dict[str, Any]] = {}  # by identity: `subjects` keeps the mappings alive
+    for subject in subjects:
+        if id(subject.changes) not in told:
+            told[id(subject.changes)] = _changes(subject.changes)
+    return [
+        {
+            "id": new_id().hex if as_text else new_id(),
+            "workspace_id": subject.workspace.hex if as_text and subject.workspace else subject.workspace,
+            "object_type": subject.type,
+            "object_id": str(subject.id),
+            "object_name": _text(subject.name, LONGEST_NAME),
+            "changes": told[id(subject.changes)],
+        }
+        for subject in subjects
+    ]
+
+
+def _changes(changes: Changes) -> dict[str, Any]:
+    return {name: _told(name, both) for name, both in changes.items() if _says(name, both)}
 
 
 def _says(name: str, both: tuple[Any, Any]) -> bool:
