@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import BooleanField, Func, Model, QuerySet
+from django.db.models import BooleanField, Func, JSONField, Model, QuerySet
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -143,11 +143,29 @@ class CompiledQuery:
             sql,
             tuple(params),
             places,
-            tuple((index, tuple(found), column) for index, (found, column) in converters.items()),
+            tuple((index, tuple(map(_quicker, found)), column) for index, (found, column) in converters.items()),
             _models_of(compiler) if issubclass(queryset._iterable_class, ModelIterable) else None,
         )
         self._plans[connection.vendor] = plan
         return plan
+
+
+def _quicker(convert: Converter) -> Converter:
+    """The same, in less time: a post has six JSON columns, and nearly all of them are empty."""
+    field = getattr(convert, "__self__", None)
+    is_json = getattr(convert, "__func__", None) is JSONField.from_db_value and field is not None
+    return _json_value if is_json and field.decoder is None else convert
+
+
+def _json_value(value: Any, expression: Any, _: Any) -> Any:
+    if value == "[]":
+        return []
+    if value == "{}":
+        return {}
+    return _from_json(value, expression, connection)
+
+
+_from_json = JSONField().from_db_value
 
 
 def _converted(row: tuple[Any, ...], converters: Sequence[tuple[int, tuple[Converter, ...], Any]]) -> tuple[Any, ...]:

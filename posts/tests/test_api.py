@@ -316,15 +316,43 @@ def test_the_list_takes_the_same_few_queries_however_long(
 
 
 @pytest.mark.parametrize(
-    ("path", "statements"), [("posts?limit=1", 4), ("posts?cursor=", 3), ("posts/{id}", 3), ("posts?status=failed", 3)]
+    ("path", "statements"),
+    [
+        ("posts?limit=1", 3),
+        ("posts?cursor=", 3),
+        ("posts?limit=1&offset=0&status=draft", 4),
+        ("posts?status=failed", 3),
+        ("posts/{id}", 2),
+    ],
 )
 def test_what_a_read_asks_the_database(
     client: APIClient, account: SocialAccount, path: str, statements: int, django_assert_num_queries: Any
 ) -> None:
     post, _ = (make_post(accounts=[account]) for _ in range(2))
 
-    with django_assert_num_queries(statements):  # sign-in, posts, what belongs to them; the total, where it is unknown
+    # Sign-in, posts, what belongs to them; the total, where it is unknown and comes with no first page; a post is one.
+    with django_assert_num_queries(statements):
         assert client.get(f"/api/v2/{path.format(id=post.id)}").status_code == 200
+
+
+def test_first_pages_are_those_of_the_whole_list(client: APIClient, account: SocialAccount) -> None:
+    for _ in range(3):
+        make_post(accounts=[account])
+    make_post(accounts=[account], deleted_at=timezone.now())
+    make_post()  # of somebody else
+    newest = [row["id"] for row in client.get("/api/v2/posts?status=draft").json()["posts"]]
+
+    first = client.get("/api/v2/posts?limit=2").json()
+    assert ([row["id"] for row in first["posts"]], first["total"]) == (newest[:2], 3)
+    second = client.get(f"/api/v2{first['next'].partition('/api/v2')[2]}").json()
+    assert ([row["id"] for row in second["posts"]], second["total"], second["next"]) == (newest[2:], 3, None)
+
+    first = client.get("/api/v2/posts?limit=2&cursor=").json()
+    assert ([row["id"] for row in first["posts"]], first["previous"]) == (newest[:2], None)
+    second = client.get(f"/api/v2{first['next'].partition('/api/v2')[2]}").json()
+    assert ([row["id"] for row in second["posts"]], second["next"]) == (newest[2:], None)
+    back = client.get(f"/api/v2{second['previous'].partition('/api/v2')[2]}").json()
+    assert [row["id"] for row in back["posts"]] == newest[:2]
 
 
 def test_a_read_shows_deliveries_tags_and_files_each_in_their_order(client: APIClient, account: SocialAccount) -> None:
