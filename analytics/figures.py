@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.utils.translation import gettext_lazy
+
 FIGURES = ("views", "likes", "shares", "comments", "reach", "clicks")
+WORDS = {
+    "views": gettext_lazy("views"),
+    "likes": gettext_lazy("likes"),
+    "shares": gettext_lazy("shares"),
+    "comments": gettext_lazy("comments"),
+    "reach": gettext_lazy("reach"),
+    "clicks": gettext_lazy("clicks"),
+    "engagement_rate": gettext_lazy("engagement rate"),
+}
 LARGEST = 10**15  # of what is believed: nothing was seen a quadrillion times, and sums of it fit into a column
 ENGAGING = ("likes", "shares", "comments")
 

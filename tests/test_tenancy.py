@@ -19,6 +19,7 @@ from rest_framework.test import APIClient
 from accounts.models import User, Workspace
 from accounts.roles import Role, SiteRole
 from accounts.tests.factories import PASSWORD, make_api_key, make_member, make_workspace, signed_in, with_key
+from mastablasta.core.audit.models import AuditEntry
 from media_library.tests.factories import photo
 from tests.kit.certificates import Authority
 from tests.kit.named_hosts import allowed_host
@@ -129,12 +130,17 @@ def test_public_operation_asks_nobody_to_sign_in(ask, name):
 
 
 @pytest.mark.parametrize("name", names(kinds=(Kind.PERSONAL, Kind.WORKSPACE)))
-def test_owner_is_let_through(ask, name):
+def test_owner_is_let_through_and_the_audit_log_hears_of_what_they_change(ask, name):
     workspace = make_workspace()
+    thing, operation = thing_of(name, workspace), OPERATIONS[name]
+    before = set(AuditEntry.objects.values_list("id", flat=True))
 
-    response = ask(name, signed_in(owner_of(workspace)), thing=thing_of(name, workspace), workspace=workspace)
+    response = ask(name, signed_in(owner_of(workspace)), thing=thing, workspace=workspace)
 
     assert is_2xx(response), response.content
+    told = AuditEntry.objects.exclude(id__in=before)
+    assert told.exists() == (name in WRITES and not operation.untold), "it is told, or says why not (Operation.untold)"
+    assert set(told.values_list("actor_name", flat=True)) <= {owner_of(workspace).email}
 
 
 @pytest.mark.parametrize("name", names(kinds=(Kind.PERSONAL, Kind.WORKSPACE)))
