@@ -49,7 +49,10 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     site_role = models.CharField(max_length=10, choices=SiteRole.choices, default=SiteRole.EDITOR)
     is_active = models.BooleanField(default=True)
     has_staff_access = models.BooleanField(
-        "staff access", default=False, help_text="Lets them in here, to their own workspaces. Site admins need none."
+        "staff access",
+        default=False,
+        db_default=False,
+        help_text="Lets them in here, to their own workspaces. Site admins need none.",
     )
     default_workspace = models.ForeignKey(
         "Workspace", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -149,10 +152,12 @@ class Workspace(Row):
     missed_post_policy = models.CharField(max_length=10, blank=True, choices=[("send", "send"), ("hold", "hold")])
     missed_post_hours = models.PositiveIntegerField(null=True, blank=True)
     requires_alt_text = models.BooleanField(default=False)
-    timezone = models.CharField(max_length=64, blank=True)
-    duplicate_window_hours = models.PositiveSmallIntegerField(default=24)
-    clash_window_minutes = models.PositiveSmallIntegerField(default=5)
-    duplicate_policy = models.CharField(max_length=10, choices=[("warn", "warn"), ("refuse", "refuse")], default="warn")
+    timezone = models.CharField(max_length=64, blank=True, default="", db_default="")
+    duplicate_window_hours = models.PositiveSmallIntegerField(default=24, db_default=24)
+    clash_window_minutes = models.PositiveSmallIntegerField(default=5, db_default=5)
+    duplicate_policy = models.CharField(
+        max_length=10, choices=[("warn", "warn"), ("refuse", "refuse")], default="warn", db_default="warn"
+    )
     deleted_at = models.DateTimeField(null=True, blank=True)
     members = models.ManyToManyField(User, through="Membership", related_name="workspaces")
 
