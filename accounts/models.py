@@ -53,6 +53,7 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     has_staff_access = models.BooleanField(
         _("staff access"),
         default=False,
+        db_default=False,
         help_text=_("Lets them in here, to their own workspaces. Site admins need none."),
     )
     default_workspace = models.ForeignKey(
@@ -163,11 +164,11 @@ class Workspace(Row):
     missed_post_policy = models.CharField(max_length=10, blank=True, choices=[("send", _("send")), ("hold", _("hold"))])
     missed_post_hours = models.PositiveIntegerField(null=True, blank=True)
     requires_alt_text = models.BooleanField(default=False)
-    timezone = models.CharField(max_length=64, blank=True)
-    duplicate_window_hours = models.PositiveSmallIntegerField(default=24)
-    clash_window_minutes = models.PositiveSmallIntegerField(default=5)
+    timezone = models.CharField(max_length=64, blank=True, default="", db_default="")
+    duplicate_window_hours = models.PositiveSmallIntegerField(default=24, db_default=24)
+    clash_window_minutes = models.PositiveSmallIntegerField(default=5, db_default=5)
     duplicate_policy = models.CharField(
-        max_length=10, choices=[("warn", _("warn")), ("refuse", _("refuse"))], default="warn"
+        max_length=10, choices=[("warn", _("warn")), ("refuse", _("refuse"))], default="warn", db_default="warn"
     )
     deleted_at = models.DateTimeField(null=True, blank=True)
     members = models.ManyToManyField(User, through="Membership", related_name="workspaces")

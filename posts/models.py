@@ -139,7 +139,7 @@ class PostMedia(models.Model):
     position = models.PositiveSmallIntegerField()
     alt_text = models.CharField(max_length=LONGEST_ALT_TEXT, null=True, blank=True)
     fit = models.CharField(max_length=4, choices=Fit.choices, default=Fit.FIT)
-    role = models.CharField(max_length=8, choices=Role.choices, default=Role.CONTENT)
+    role = models.CharField(max_length=8, choices=Role.choices, default=Role.CONTENT, db_default=Role.CONTENT)
 
     class Meta:
         verbose_name_plural = "post media"
