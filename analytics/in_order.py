@@ -48,8 +48,8 @@ SELECT d.id, i.part, d.account_id, d.published_at, '{{}}', '{{}}', '[]', false
 """
 # A statement of its own: only the next one sees what was committed while this one waited for a lock.
 _LOCK = f"""
-SELECT count(*), coalesce(bool_or(is_late), false) FROM (
-  SELECT l.collected_at >= i.collected_at AS is_late
+SELECT count(*), count(DISTINCT id), coalesce(bool_or(is_late), false) FROM (
+  SELECT l.id, l.collected_at >= i.collected_at AS is_late
     FROM {_KEYS} JOIN analytics_latestmetrics l ON l.delivery_id = i.delivery_id AND l.part = i.part
    ORDER BY l.delivery_id, l.part FOR UPDATE OF l) locked
 """
@@ -104,22 +104,22 @@ _TOLD = ("delivery_id", "account_id", "published_at", "collected_at")
 
 
 def record_in_order(samples: Sequence[Sample]) -> tuple[int, list[Rise]] | None:
-    """Store these, of each part of a delivery one at most; how many, and which figures of roots differ now.
+    """Store these; how many, and which figures of roots differ now.
 
     Of the latter only those of workspaces that may want to be told. None = one at least is not later than what is
-    stored: then no sample was. In the caller's transaction; all of the newest figures are locked, by delivery and part,
-    until it ends.
+    stored, or two are of the same part of a delivery: then no sample was stored. In the caller's transaction; all of
+    the newest figures are locked, by delivery and part, until it ends.
     """
     columns = list(zip(*samples, strict=True))
     values = {"keys": _json(columns[: len(_KEY)])}
     with prepared_cursor() as cursor:
         cursor.execute(_LOCK, values)
-        count, is_late = cursor.fetchone()
+        count, parts, is_late = cursor.fetchone()
         if count < len(samples):
             cursor.execute(_MISSING, values)
             cursor.execute(_LOCK, values)
-            count, is_late = cursor.fetchone()
-        if is_late:
+            count, parts, is_late = cursor.fetchone()
+        if is_late or parts < count:
             return None
         cursor.execute(_RECORD, {"samples": _json_of(columns), "largest": LARGEST})
         return count, [_rise(row) for row in cursor.fetchall()]

@@ -79,13 +79,9 @@ def record(samples: Sequence[Sample], *, at: datetime) -> int:
     if not samples:
         return 0
     with transaction.atomic(savepoint=False):
-        if connection.vendor == "postgresql" and len({(one.delivery_id.int, one.part) for one in samples}) == len(
-            samples
-        ):
-            done = record_in_order(samples)
-            if done is not None:
-                events.record_updates(done[1], at=at)
-                return done[0]
+        if connection.vendor == "postgresql" and (done := record_in_order(samples)) is not None:
+            events.record_updates(done[1], at=at)
+            return done[0]
         incoming = _by_key(samples)
         latest = _lock_latest(incoming)
         changes = Changes()

@@ -146,5 +146,5 @@ def _ask_batch(connector: Connector, refs: Sequence[str], told: Told) -> None:
         _ask_batch(connector, refs[:middle], told)
         _ask_batch(connector, refs[middle:], told)
         return
-    told.metrics |= {ref: found[ref] for ref in refs if ref in found}
+    told.metrics.update(found)
     told.answered.update(refs)

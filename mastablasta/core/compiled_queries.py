@@ -16,11 +16,12 @@ from typing import Any
 from django.db import connection
 from django.db.models import BooleanField, Func, JSONField, Model, QuerySet
 from django.db.models.query import ModelIterable, get_related_populators
+from django.db.models.sql import UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
 Converter = Callable[[Any, Any, Any], Any]
-Slot = type[uuid.UUID] | type[str] | type[datetime] | type[list[Any]]
-Value = uuid.UUID | str | datetime | Sequence[uuid.UUID] | Sequence[str]
+Slot = type[uuid.UUID] | type[str] | type[int] | type[datetime] | type[list[Any]]
+Value = uuid.UUID | str | int | datetime | Sequence[uuid.UUID] | Sequence[str]
 
 
 class IsOneOf(Func):
@@ -134,15 +135,11 @@ class CompiledQuery:
         queryset = self._build(**markers)
         compiler = queryset.query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
-        names = {_adapted(marker): name for name, marker in markers.items()}
-        places = tuple((index, names[param]) for index, param in enumerate(params) if param in names)
-        if {name for _, name in places} != set(self._slots):
-            raise ValueError(f"not every one of {sorted(self._slots)} is a parameter of {sql}")
         converters = compiler.get_converters([column for column, _, _ in compiler.select])
         plan = _Plan(
             sql,
             tuple(params),
-            places,
+            _places(markers, params, sql),
             tuple((index, tuple(map(_quicker, found)), column) for index, (found, column) in converters.items()),
             _models_of(compiler) if issubclass(queryset._iterable_class, ModelIterable) else None,
         )
@@ -166,6 +163,45 @@ def _json_value(value: Any, expression: Any, _: Any) -> Any:
 
 
 _from_json = JSONField().from_db_value
+
+
+class CompiledUpdate:
+    """An `update` likewise: `build` returns the queryset and what its columns become; a value may be None.
+
+    rename = CompiledUpdate(lambda id, name: (Tag.objects.filter(id=id), {"name": name}), id=UUID, name=str)
+    rename.run(id=tag.id, name="harbour")
+    """
+
+    def __init__(self, build: Callable[..., tuple[QuerySet[Any, Any], Mapping[str, Any]]], **slots: Slot) -> None:
+        self._build = build
+        self._slots = slots
+        self._plans: dict[str, _Plan] = {}
+
+    def run(self, **values: Value | None) -> int:
+        """Update; how many rows."""
+        plan = self._plans.get(connection.vendor) or self._prepare()
+        with prepared_cursor() as cursor:
+            cursor.execute(plan.sql, plan.filled(values))
+            return int(cursor.rowcount)
+
+    def _prepare(self) -> _Plan:
+        markers: Mapping[str, Any] = {name: _marker(kind) for name, kind in self._slots.items()}
+        queryset, becomes = self._build(**markers)
+        query = queryset.query.chain(UpdateQuery)
+        query.add_update_values(becomes)
+        sql, params = query.get_compiler(connection=connection).as_sql()
+        plan = _Plan(sql, tuple(params), _places(markers, params, sql), (), None)
+        self._plans[connection.vendor] = plan
+        return plan
+
+
+def _places(markers: Mapping[str, Any], params: Sequence[Any], sql: str) -> tuple[tuple[int, str], ...]:
+    """Where the slots' values stand among the parameters."""
+    names = {_adapted(marker): name for name, marker in markers.items()}
+    places = tuple((index, names[param]) for index, param in enumerate(params) if param in names)
+    if {name for _, name in places} != set(markers):
+        raise ValueError(f"not every one of {sorted(markers)} is a parameter of {sql}")
+    return places
 
 
 def _converted(row: tuple[Any, ...], converters: Sequence[tuple[int, tuple[Converter, ...], Any]]) -> tuple[Any, ...]:
@@ -192,6 +228,8 @@ def _marker(kind: Any) -> Any:
     one = uuid.uuid4()
     if kind is datetime:
         return datetime(1, 1, 2, tzinfo=UTC) + timedelta(microseconds=one.int % 10**16)
+    if kind is int:
+        return one.int % 2**31
     return one if kind is uuid.UUID else one.hex
 
 
@@ -199,10 +237,10 @@ def _adapted(value: Any) -> Any:
     """As the database takes it: SQLite has no type for UUIDs, and none for lists."""
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value)
-    if connection.features.has_native_uuid_field:
+    if connection.features.has_native_uuid_field or value is None:
         return value
     if isinstance(value, uuid.UUID):
         return value.hex
-    if isinstance(value, str):
+    if isinstance(value, str | int):
         return value
     return json.dumps([each.hex if isinstance(each, uuid.UUID) else each for each in value])
