@@ -125,7 +125,7 @@ _NOTHING = Value(None, output_field=TextField())
 
 
 def _rows_of_parts(those: Any, before: Sequence[Any] = ()) -> list[QuerySet[Any, Any]]:
-    """Three kinds of rows, each NULL where the others are not: deliveries, files and tags of the posts that `those` says.
+    """Three kinds of rows, each NULL where the others are not: deliveries, files and tags of posts as `those` says.
 
     They are parts of a union: PostgreSQL takes the types of its first two, Django those of the first. `before`: columns
     that come first.

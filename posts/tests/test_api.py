@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -333,6 +335,19 @@ def test_what_a_read_asks_the_database(
     # Sign-in, posts, what belongs to them; the total, where it is unknown and comes with no first page; a post is one.
     with django_assert_num_queries(statements):
         assert client.get(f"/api/v2/{path.format(id=post.id)}").status_code == 200
+
+
+@pytest.mark.parametrize(("when", "statements"), [(None, 4), ("2030-01-31T09:00:00Z", 5)])
+def test_what_a_create_asks_the_database(
+    client: APIClient, account: SocialAccount, when: str | None, statements: int
+) -> None:
+    """Sign-in, accounts, neighbours, and on PostgreSQL all that is stored in one; then lanes are woken."""
+    with CaptureQueriesContext(connection) as captured:
+        assert create(client, scheduled_time=when).status_code == 201
+
+    asked = [one["sql"] for one in captured if "SAVEPOINT" not in one["sql"]]
+    on_sqlite = 2 if when is None else 4  # a statement for each table, and lanes are made before they are woken
+    assert len(asked) == statements + (on_sqlite if connection.vendor == "sqlite" else 0)
 
 
 def test_first_pages_are_those_of_the_whole_list(client: APIClient, account: SocialAccount) -> None:

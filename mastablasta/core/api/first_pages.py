@@ -27,15 +27,15 @@ class CountOf(Subquery):
 class CompiledList:
     """A list in total order of which rows show `columns`; `build` gives its rows for values of `slots`.
 
-        newest = CompiledList(lambda workspace: Post.objects.in_workspace(workspace)…, COLUMNS, workspace=UUID)
-        self.paginate_queryset(newest.of(workspace=self.workspace.pk))
+    newest = CompiledList(lambda workspace: Post.objects.in_workspace(workspace)…, COLUMNS, workspace=UUID)
+    self.paginate_queryset(newest.of(workspace=self.workspace.pk))
     """
 
     def __init__(self, build: Callable[..., QuerySet[Any]], columns: Sequence[str], **slots: Slot) -> None:
         self._build = build
         self._columns = tuple(columns)
         self._slots = slots
-        self._row = namedtuple("Row", self._columns)._make  # noqa: PYI024  its fields are not known before
+        self._row = namedtuple("Row", self._columns)._make
         self._queries: dict[tuple[int, int], CompiledQuery] = {}
 
     def of(self, **values: Value) -> ListOf:
