@@ -21,7 +21,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from integrations import registry
-from integrations.contract import Absent, Connector, Content, Found, LeaseLost, Part, Published, SentPart, Step, Target
+from integrations.contract import (
+    Absent,
+    Connector,
+    Content,
+    Found,
+    LeaseLost,
+    Part,
+    Published,
+    SentPart,
+    Step,
+    Target,
+)
 from integrations.errors import NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.services.operator_apps import BY_PASSWORD, operators_app
 from integrations.sign_in import NO_APP, ClientApp, OAuthFlow, Tokens
