@@ -22,23 +22,20 @@ import pytest
 
 from integrations import registry
 from integrations.contract import (
-    NO_APP,
     Absent,
-    ClientApp,
     Connector,
     Content,
     Found,
     LeaseLost,
-    OAuthFlow,
     Part,
     Published,
     SentPart,
     Step,
     Target,
-    Tokens,
 )
 from integrations.errors import NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.services.operator_apps import BY_PASSWORD, operators_app
+from integrations.sign_in import NO_APP, ClientApp, OAuthFlow, Tokens
 from mastablasta.core.outbound import Http
 from tests.kit.asked_scopes import scopes_asked
 
