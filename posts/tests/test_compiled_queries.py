@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from datetime import datetime
+from uuid import UUID, uuid4
 
 import pytest
 
-from mastablasta.core.compiled_queries import CompiledQuery, IsOneOf
+from mastablasta.core.compiled_queries import CompiledQuery, CompiledUpdate, IsOneOf
 from posts.models import Delivery
-from posts.tests.factories import make_delivery
+from posts.tests.factories import NOON, make_delivery
 
 pytestmark = pytest.mark.django_db
 COLUMNS = ("id", "state", "progress", "due_at", "post__content", "account__facts", "account__target_token_enc")
@@ -24,3 +25,29 @@ def test_all_gives_what_the_queryset_gives_for_any_number_of_ids() -> None:
         expected = sorted(Delivery.objects.filter(id__in=ids).values_list(*COLUMNS))
         assert sorted(of_ids.all(ids=[*ids, uuid4()])) == expected
         assert (of_ids.first(ids=ids) is not None) == bool(ids)
+
+
+def test_an_update_changes_what_the_querysets_would_and_takes_none() -> None:
+    deliveries = [make_delivery(), make_delivery(), make_delivery()]
+    own = CompiledUpdate(
+        lambda ids, released_at, tries: (
+            Delivery.objects.filter(IsOneOf("id", ids)),
+            {"released_at": released_at, "tries": tries},
+        ),
+        ids=list,
+        released_at=datetime,
+        tries=int,
+    )
+
+    assert own.run(ids=[one.id for one in deliveries[:2]], released_at=NOON, tries=7) == 2
+    assert own.run(ids=[deliveries[1].id, uuid4()], released_at=None, tries=0) == 1
+
+    found = [Delivery.objects.values_list("released_at", "tries").get(id=one.id) for one in deliveries]
+    assert found == [(NOON, 7), (None, 0), (deliveries[2].released_at, deliveries[2].tries)]
+
+
+def test_a_slot_that_reaches_no_parameter_is_refused() -> None:
+    lost = CompiledUpdate(lambda one, text: (Delivery.objects.filter(id=one), {"tries": 1}), one=UUID, text=str)
+
+    with pytest.raises(ValueError, match="not every one of"):
+        lost.run(one=uuid4(), text="")
