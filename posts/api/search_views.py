@@ -14,7 +14,7 @@ from accounts.api.base import WorkspaceScopedViewSet
 from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import StrictSerializer
 from posts.api.filters import RELEVANCE, SearchFilter, is_asked
-from posts.api.presenting import present_posts
+from posts.api.presenting import POST_COLUMNS, present_posts
 from posts.api.serializers import PostSerializer
 from posts.models import Post
 from posts.search.highlights import highlights, texts_of
@@ -54,7 +54,7 @@ class PostSearchViewSet(WorkspaceScopedViewSet):
     }
 
     def narrow(self, rows: Any) -> Any:
-        return rows.kept().order_by("-created_at", "-id")
+        return rows.kept().order_by("-created_at", "-id").values_list(*POST_COLUMNS, named=True)
 
     @extend_schema(summary="Search posts by their texts and tags, newest first")
     def list(self, request: Request) -> Response:
