@@ -32,10 +32,10 @@ format: development  ## put the code into shape
 bench: development  ## measure against the bare limits of this machine (ONLY=a,b picks figures)
 	@$(VENV_PYTHON) -m bench $(ONLY)
 
-pictures: development  ## make the pictures of the admin's help page anew (needs Chromium)
+pictures: development  ## take the pictures of the admin's help page again (needs Chromium)
 	@HELP_PICTURES=yes $(VENV_PYTHON) -m pytest -q tests/more/test_admin_pages.py -k thread
 
-openapi: development  ## write docs/openapi.yaml anew
+openapi: development  ## write docs/openapi.yaml
 	@$(VENV_PYTHON) -m tests.checks --write-openapi
 
 lock: development  ## pin the whole tree again after a change of requirements*.txt

@@ -15,6 +15,7 @@ from django.conf import settings
 if TYPE_CHECKING:
     from pytest_django.plugin import DjangoDbBlocker
 
+    from tests.kit.certificates import Authority
     from tests.world import Sandbox
 
 pytest_plugins = [
@@ -57,12 +58,29 @@ def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
             connections.close_all()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _decoders_are_forked() -> Iterator[None]:
+    """No test but those of media_library/tests/test_process.py waits until Python has loaded what looks at a file."""
+    from tests.kit.forked_decoders import forked_decoders
+
+    with forked_decoders():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _not_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test waits for the clock to look whether this instance may send; who asks for it says `holds.forget()`."""
+    """No test waits for the clock to look whether this instance may send; one that does says `holds.forget()`."""
     from mastablasta.core import holds
 
     monkeypatch.setattr(holds, "_last", holds.Answer(good_until=math.inf))
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """One that makes certificates; whose test trusts it, tests/kit/named_hosts.py says."""
+    from tests.kit.certificates import Authority
+
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="session")

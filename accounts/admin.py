@@ -10,6 +10,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import NewPasswordForm, NewPersonForm, PersonForm, WorkspaceForm
 from accounts.models import ApiKey, Invitation, Membership, SecondFactor, Session, User, Workspace
@@ -36,7 +39,7 @@ class MembershipRows(admin.TabularInline):  # type: ignore[type-arg]  # generic 
         """Fields of a table have no label of their own; these say what they are to who hears them."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None:
-            field.widget.attrs["aria-label"] = str(db_field.verbose_name).capitalize()
+            field.widget.attrs["aria-label"] = capfirst(str(db_field.verbose_name))
         return field
 
 
@@ -57,8 +60,8 @@ class UserPage(Page, UserAdmin):  # type: ignore[type-arg]  # generic in the stu
     readonly_fields = ("password_set", "last_login", "created_at", "updated_at")
     fieldsets = (
         (None, {"fields": ("email", "name", "site_role", "has_staff_access", "is_active", "password_set")}),
-        ("At home", {"fields": ("default_workspace", "timezone")}),
-        ("Times", {"fields": ("last_login", "created_at", "updated_at")}),
+        (_("At home"), {"fields": ("default_workspace", "timezone")}),
+        (_("Times"), {"fields": ("last_login", "created_at", "updated_at")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "site_role", "password1", "password2")}),)
     inlines = (MembershipRows,)
@@ -69,16 +72,23 @@ class UserPage(Page, UserAdmin):  # type: ignore[type-arg]  # generic in the stu
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.readonly_fields if obj else ()
 
-    @admin.display(description="Password")
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Without the password: `User.save` tells of that, whoever sets it."""
+        message.changes.pop("password", None)
+        super().log_change(request, obj, message)
+
+    @admin.display(description=_("Password"))
     def password_set(self, user: User) -> str:
-        state = "Set" if user.has_usable_password() else "None: they cannot sign in"
-        return format_html('{}. <a href="../password/">Set another</a>, which signs them out everywhere.', state)
+        state = gettext("Set.") if user.has_usable_password() else gettext("None: they cannot sign in.")
+        told = gettext("It signs them out everywhere.")
+        return format_html('{} <a href="../password/">{}</a>. {}', state, gettext("Set another one"), told)
 
 
 @admin.register(Workspace)
 class WorkspacePage(Page):
     """Made and deleted by their members."""
 
+    empty = _("You are in no workspace yet: accept an invitation, or make one by POST /api/v2/workspaces.")
     workspace_path = "id"
     writing = MANAGE
     form = WorkspaceForm
@@ -101,6 +111,7 @@ class WorkspacePage(Page):
 class MembershipPage(Page):
     """Deleting one ends the person's API keys for the workspace and the invitations that they sent."""
 
+    empty = _("Nobody is a member of anything yet: invite people, or add them on the page of a workspace.")
     workspace_path = "workspace"
     writing = None
     list_display = ("user", "workspace", "role", "created_at")
@@ -125,11 +136,11 @@ class MembershipPage(Page):
 class StandingFilter(admin.SimpleListFilter):
     """By whether it still opens anything, as far as being ended goes."""
 
-    title = "ended"
+    title = _("ended")
     parameter_name = "ended"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("no", "No"), ("yes", "Yes")]
+        return [("no", gettext("No")), ("yes", gettext("Yes"))]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows if self.value() is None else rows.filter(revoked_at__isnull=self.value() == "no")
@@ -139,6 +150,9 @@ class StandingFilter(admin.SimpleListFilter):
 class InvitationPage(ReadOnlyPage):
     """Sent and withdrawn by owners and admins of the workspace. The tokens are nowhere stored."""
 
+    empty = _(
+        "Nobody is invited. Owners and admins of a workspace invite people by POST /api/v2/workspaces/{id}/invitations."
+    )
     workspace_path = "workspace"
     reading = writing = MANAGE
     hidden = ("sha256",)
@@ -149,7 +163,7 @@ class InvitationPage(ReadOnlyPage):
     list_select_related = ("workspace", "invited_by")
     actions = ("withdraw",)
 
-    @admin.action(description="Withdraw: these let nobody in any more, at once")
+    @admin.action(description=_("Withdraw: these let nobody in any more, at once"))
     def withdraw(self, request: HttpRequest, rows: QuerySet[Invitation]) -> None:
         ended = 0
         for invitation in rows.filter(withdrawn_at=None):
@@ -158,14 +172,15 @@ class InvitationPage(ReadOnlyPage):
                 ended += 1
             except Conflict as used:
                 self.message_user(request, f"{invitation.email}: {used.detail}", messages.WARNING)
-        self.message_user(request, f"{ended} withdrawn.")
+        self.message_user(request, gettext("%(count)s withdrawn.") % {"count": ended})
 
 
 @admin.register(Session)
 class SessionPage(ReadOnlyPage):
     """Sign-ins. Their tokens are nowhere stored."""
 
-    title = "Sign-ins"
+    title = _("Sign-ins")
+    empty = _("Nobody is signed in to the API: sign-ins there are listed here, and can be ended.")
     hidden = ("current_jti",)
     list_display = ("user", "created_at", "last_used_at", "expires_at", "revoked_at", "user_agent")
     list_filter = (StandingFilter,)
@@ -174,17 +189,18 @@ class SessionPage(ReadOnlyPage):
     list_select_related = ("user",)
     actions = ("sign_out",)
 
-    @admin.action(description="Sign out: end these sign-ins and their tokens at once")
+    @admin.action(description=_("Sign out: end these sign-ins and their tokens at once"))
     def sign_out(self, request: HttpRequest, rows: QuerySet[Session]) -> None:
         ended = end_sessions(Session.objects.filter(pk__in=rows.values("pk")), at=timezone.now())
-        self.message_user(request, f"{ended} ended.")
+        self.message_user(request, gettext("%(count)s ended.") % {"count": ended})
 
 
 @admin.register(ApiKey)
 class ApiKeyPage(ReadOnlyPage):
     """Keys are made by their owners and shown to them once."""
 
-    title = "API keys"
+    title = _("API keys")
+    empty = _("There is no API key yet: people make their own by POST /api/v2/auth/api-keys.")
     hidden = ("sha256",)
     list_display = ("name", "prefix", "user", "workspace", "role", "last_used_at", "expires_at", "revoked_at")
     list_filter = ("role", StandingFilter)
@@ -193,17 +209,20 @@ class ApiKeyPage(ReadOnlyPage):
     list_select_related = ("user", "workspace")
     actions = ("revoke",)
 
-    @admin.action(description="Revoke: these keys open nothing any more, at once")
+    @admin.action(description=_("Revoke: these keys open nothing any more, at once"))
     def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> None:
         ended = end_api_keys(ApiKey.objects.filter(pk__in=rows.values("pk")), at=timezone.now())
-        self.message_user(request, f"{ended} revoked.")
+        self.message_user(request, gettext("%(count)s revoked.") % {"count": ended})
 
 
 @admin.register(SecondFactor)
 class SecondFactorPage(ReadOnlyPage):
     """Set up by people themselves. Secrets are encrypted and codes hashed; neither is read here."""
 
-    title = "Second factors"
+    title = _("Second factors")
+    empty = _(
+        "Nobody has a second factor yet: each person sets up their own by “Second factor” in the head of the page."
+    )
     hidden = ("secret_enc", "recovery_hashes")
     list_display = ("user", "confirmed_at", "last_used_at", "created_at")
     list_filter = (("confirmed_at", admin.EmptyFieldListFilter),)
@@ -215,7 +234,7 @@ class SecondFactorPage(ReadOnlyPage):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [name for name in super().get_fields(request, obj) if name != "last_step"]
 
-    @admin.action(description="Remove: for who has lost the app and the codes; be sure that it is them who ask")
+    @admin.action(description=_("Remove: for who has lost the app and the codes; be sure that it is them who ask"))
     def remove(self, request: HttpRequest, rows: QuerySet[SecondFactor]) -> None:
         removed = sum(remove(factor.user, at=timezone.now()) for factor in rows)
-        self.message_user(request, f"{removed} removed.")
+        self.message_user(request, gettext("%(count)s removed.") % {"count": removed})

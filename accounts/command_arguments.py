@@ -18,11 +18,19 @@ def named_workspace(workspace_id: UUID) -> Workspace:
     return workspace
 
 
+def named_person(email: str, *, option: str = "") -> User:
+    """The person with this e-mail, however it is spelled. Raises CommandError, status 2, that names the `option`."""
+    try:
+        return User.objects.get_by_natural_key(email)
+    except User.DoesNotExist:
+        nobody = f"{option}: nobody" if option else "Nobody"
+        sentence = f"{nobody} is registered as {email}; register first, or look for the right e-mail."
+        raise CommandError(sentence, returncode=2) from None
+
+
 def named_editor(email: str, workspace: Workspace) -> User:
     """The person of --user, who may write in the workspace. Raises CommandError, status 2."""
-    person = User.objects.filter(email=email.lower()).first()
-    if person is None:
-        raise CommandError(f"--user: there is nobody with the e-mail {email}.", returncode=2)
+    person = named_person(email, option="--user")
     if not may_write(person, workspace):
         raise CommandError(f"--user: {email} may not write in this workspace; make them an editor.", returncode=2)
     return person

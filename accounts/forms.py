@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from accounts.emails import one_form
 from accounts.models import User
@@ -32,7 +33,7 @@ class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in th
 
 def _zone(name: str) -> str:
     if name and name not in zone_names():
-        raise ValidationError(f"{name!r} is not an IANA time zone; write for example Europe/Berlin.")
+        raise ValidationError(_("%(name)r is not an IANA time zone; write for example Europe/Berlin.") % {"name": name})
     return name
 
 

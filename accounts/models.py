@@ -8,15 +8,17 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import Permission, PermissionsMixin
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
 
 from accounts.emails import one_form, to_look_for
 from accounts.querysets import InvitationQuerySet, SessionQuerySet, WorkspaceQuerySet, WorkspaceScopedQuerySet
 from accounts.roles import Action, Role, SiteRole, effective_role, may
 from accounts.spelling import prepared
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.fields import EncryptedTextField
 from mastablasta.core.models import Row
 
@@ -49,7 +51,10 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     site_role = models.CharField(max_length=10, choices=SiteRole.choices, default=SiteRole.EDITOR)
     is_active = models.BooleanField(default=True)
     has_staff_access = models.BooleanField(
-        "staff access", default=False, help_text="Lets them in here, to their own workspaces. Site admins need none."
+        _("staff access"),
+        default=False,
+        db_default=False,
+        help_text=_("Lets them in here, to their own workspaces. Site admins need none."),
     )
     default_workspace = models.ForeignKey(
         "Workspace", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -71,15 +76,25 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
         return self.email
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """A new password ends all sign-ins, whoever sets it: the person, the admin or `manage.py changepassword`."""
-        has_new_password = getattr(self, "_password", None) is not None and not self._state.adding
-        super().save(*args, **kwargs)
-        if has_new_password:
+        """A new password ends all sign-ins and is told by the audit log, without it, whoever sets it: the person, the
+        admin or `manage.py changepassword`."""
+        is_other = getattr(self, "_password", None) is not None or self.__dict__.pop("_has_lost_password", False)
+        has_new_password = is_other and not self._state.adding
+        if not has_new_password:
+            super().save(*args, **kwargs)
+            return
+        with transaction.atomic():
+            super().save(*args, **kwargs)
             at = timezone.now()
             self.sessions.filter(revoked_at=None).update(revoked_at=at, updated_at=at)
+            record("changed", [subject_of(self, changes={"password": (None, None)})], at=at)
 
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(None if raw_password is None else prepared(raw_password))
+
+    def set_unusable_password(self) -> None:
+        super().set_unusable_password()
+        self._has_lost_password = True
 
     def check_password(self, raw_password: str | None) -> bool:
         """Whether it is theirs, however it is spelled. One that was stored as it was typed gets its one form then."""
@@ -146,13 +161,15 @@ class Workspace(Row):
 
     name = models.CharField(max_length=100)
     is_personal = models.BooleanField(default=False)
-    missed_post_policy = models.CharField(max_length=10, blank=True, choices=[("send", "send"), ("hold", "hold")])
+    missed_post_policy = models.CharField(max_length=10, blank=True, choices=[("send", _("send")), ("hold", _("hold"))])
     missed_post_hours = models.PositiveIntegerField(null=True, blank=True)
     requires_alt_text = models.BooleanField(default=False)
-    timezone = models.CharField(max_length=64, blank=True)
-    duplicate_window_hours = models.PositiveSmallIntegerField(default=24)
-    clash_window_minutes = models.PositiveSmallIntegerField(default=5)
-    duplicate_policy = models.CharField(max_length=10, choices=[("warn", "warn"), ("refuse", "refuse")], default="warn")
+    timezone = models.CharField(max_length=64, blank=True, default="", db_default="")
+    duplicate_window_hours = models.PositiveSmallIntegerField(default=24, db_default=24)
+    clash_window_minutes = models.PositiveSmallIntegerField(default=5, db_default=5)
+    duplicate_policy = models.CharField(
+        max_length=10, choices=[("warn", _("warn")), ("refuse", _("refuse"))], default="warn", db_default="warn"
+    )
     deleted_at = models.DateTimeField(null=True, blank=True)
     members = models.ManyToManyField(User, through="Membership", related_name="workspaces")
 

@@ -8,6 +8,8 @@ from typing import Any
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, MinLengthValidator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from accounts.spelling import prepared
@@ -33,14 +35,14 @@ class LeastPrepared(MinLengthValidator):
 class NoControlCharacters:
     """A password validator of Django's kind, for what RFC 8265 keeps out of passwords."""
 
-    sentence = "A password holds no control characters, such as line breaks; leave them out."
+    sentence = gettext_noop("A password holds no control characters, such as line breaks; leave them out.")
 
     def validate(self, password: str, user: User | None = None) -> None:  # noqa: ARG002  the same for everybody
         if any(unicodedata.category(character) == "Cc" for character in password):
             raise ValidationError(self.sentence, code="control_character")
 
     def get_help_text(self) -> str:
-        return self.sentence
+        return _(self.sentence)
 
 
 def check_password_rules(password: str, *, user: User, field: str) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
+from django.utils.translation import gettext_lazy as _
 
 from analytics.admin_pages import overview_page, post_page
 from analytics.models import (
@@ -26,7 +27,10 @@ SHOWN = ("views", "likes", "shares", "comments", "reach", "clicks")
 
 @admin.register(LatestMetrics)
 class LatestMetricsPage(ReadOnlyPage):
-    title = "Figures of posts"
+    title = _("Figures of posts")
+    empty = _(
+        "No figures are told yet. They are asked for by themselves once a post is out; platforms take minutes to hours."
+    )
     workspace_path = "account__workspace"
     list_display = ("delivery", "part", "account", *SHOWN, "collected_at")
     list_filter = ("account__platform",)
@@ -50,6 +54,9 @@ class LatestMetricsPage(ReadOnlyPage):
 
 @admin.register(MetricSample)
 class MetricSamplePage(ReadOnlyPage):
+    empty = _(
+        "No figures are told yet. They are asked for by themselves once a post is out; platforms take minutes to hours."
+    )
     workspace_path = "delivery__workspace"
     list_display = ("delivery", "part", "collected_at", *SHOWN, "has_fallen")
     list_filter = ("has_fallen",)
@@ -79,7 +86,8 @@ class CollectionLanePage(ReadOnlyPage):
 
 @admin.register(Rollup)
 class RollupPage(ReadOnlyPage):
-    title = "Gains by the quarter of an hour"
+    title = _("Gains by the quarter of an hour")
+    empty = _("Nothing was gained yet. Figures are asked for by themselves once a post is out.")
     workspace_path = "account__workspace"
     list_display = ("account", "starts_at", *SHOWN)
     search_fields = ("account__handle",)
@@ -89,7 +97,8 @@ class RollupPage(ReadOnlyPage):
 
 @admin.register(AccountSample)
 class AccountSamplePage(ReadOnlyPage):
-    title = "Followers"
+    title = _("Followers")
+    empty = _("No followers are told yet. They are asked for by themselves once a post of the account is out.")
     workspace_path = "account__workspace"
     list_display = ("account", "collected_at", "followers", "following", "posts")
     search_fields = ("account__handle",)
@@ -99,7 +108,8 @@ class AccountSamplePage(ReadOnlyPage):
 
 @admin.register(MetricAlert)
 class MetricAlertPage(ReadOnlyPage):
-    title = "Alerts"
+    title = _("Alerts")
+    empty = _("There is no alert yet: POST /api/v2/analytics/alerts makes one.")
     workspace_path = "workspace"
     list_display = ("figure", "threshold", "platform", "account", "workspace", "created_by", "created_at")
     list_filter = ("figure",)
@@ -110,7 +120,8 @@ class MetricAlertPage(ReadOnlyPage):
 
 @admin.register(MetricAlertHit)
 class MetricAlertHitPage(ReadOnlyPage):
-    title = "Alerts that went off"
+    title = _("Alerts that went off")
+    empty = _("No alert went off yet: when a post reaches what an alert waits for, it is listed here.")
     workspace_path = "alert__workspace"
     list_display = ("alert", "delivery", "value", "at")
     search_fields = ("=alert__id", "=delivery__id")

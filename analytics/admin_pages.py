@@ -15,10 +15,12 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Workspace
 from analytics.charts import Chart, bar_chart
-from analytics.figures import FIGURES, engagement_rate
+from analytics.figures import FIGURES, WORDS, engagement_rate
 from analytics.models import LatestMetrics, MetricSample
 from analytics.services.overview import Overview, overview_of
 from analytics.services.spans import Chosen, Days
@@ -33,9 +35,15 @@ class OverviewForm(forms.Form):
     """Whose figures, and of how many days."""
 
     workspace = forms.ModelChoiceField(
-        Workspace.objects.kept(), widget=AutocompleteSelect(Post._meta.get_field("workspace"), admin.site)
+        Workspace.objects.kept(),
+        label=gettext_lazy("Workspace"),
+        widget=AutocompleteSelect(Post._meta.get_field("workspace"), admin.site),
     )
-    days = forms.TypedChoiceField(coerce=int, choices=[(count, f"the last {count} days") for count in SPANS])
+    days = forms.TypedChoiceField(
+        coerce=int,
+        label=gettext_lazy("Days"),
+        choices=lambda: [(count, _("the last %(count)s days") % {"count": count}) for count in SPANS],
+    )
 
     def __init__(self, workspaces: frozenset[UUID] | None, *args: Any, **kwargs: Any) -> None:
         """`workspaces`: those to choose from, None = all."""
@@ -58,12 +66,12 @@ def overview_page(request: HttpRequest, page: Page) -> HttpResponse:
         rows = [(day.isoformat(), _values(sums.shown())) for day, sums in found.by_day.items()]
         shown |= {
             "charts": _charts(found),
-            "names": NAMES,
-            "rows": [*rows, ("In all", _values(found.totals.shown()))],
+            "names": [WORDS[name] for name in NAMES],
+            "rows": [*rows, (_("In all"), _values(found.totals.shown()))],
             "workspace": workspace,
             "zone": days.zone,
         }
-    return page.answer(request, "admin/analytics/overview.html", "Figures by day", shown)
+    return page.answer(request, "admin/analytics/overview.html", _("Figures by day"), shown)
 
 
 def post_page(request: HttpRequest, page: Page, post_id: UUID) -> HttpResponse:
@@ -71,8 +79,8 @@ def post_page(request: HttpRequest, page: Page, post_id: UUID) -> HttpResponse:
     post = get_object_or_404(Post, id=post_id)
     if not may_read(request, post.workspace_id):
         raise Http404
-    shown = {"post": post, "accounts": figures_of(post), "names": NAMES}
-    return page.answer(request, "admin/analytics/post.html", "Figures of a post", shown)
+    shown = {"post": post, "accounts": figures_of(post), "names": [WORDS[name] for name in NAMES]}
+    return page.answer(request, "admin/analytics/post.html", _("Figures of a post"), shown)
 
 
 def figures_of(post: Post) -> list[dict[str, Any]]:
@@ -89,7 +97,7 @@ def figures_of(post: Post) -> list[dict[str, Any]]:
             "account": rows[0].delivery.account,
             "answer": told.get(delivery),
             "charts": [
-                bar_chart(name, [(_moment(row), row.figures()[name]) for row in rows])
+                bar_chart(name, str(WORDS[name]), [(_moment(row), row.figures()[name]) for row in rows])
                 for name in FIGURES
                 if any(row.figures()[name] is not None for row in rows)
             ],
@@ -111,7 +119,7 @@ def _last_days(workspace: Workspace, count: int) -> Days:
 def _charts(found: Overview) -> list[Chart]:
     """One for each figure that is told at all."""
     return [
-        bar_chart(name, [(day.isoformat(), sums.figures[name]) for day, sums in found.by_day.items()])
+        bar_chart(name, str(WORDS[name]), [(day.isoformat(), sums.figures[name]) for day, sums in found.by_day.items()])
         for name in FIGURES
         if found.totals.figures[name] is not None
     ]

@@ -7,13 +7,18 @@ from typing import TypedDict
 
 
 class Chart(TypedDict):
-    """Bars beside each other, from left to right; a value of None = not told, and nothing is drawn."""
+    """Bars beside each other, from left to right; a value of None = not told, and nothing is drawn.
 
+    `name`: of the figure, by which the page tells its charts apart; `title`: what stands above it.
+    """
+
+    name: str
     title: str
     labels: list[str]
     values: list[int | None]
 
 
-def bar_chart(title: str, values: Sequence[tuple[str, int | None]]) -> Chart:
+def bar_chart(name: str, title: str, values: Sequence[tuple[str, int | None]]) -> Chart:
     """A chart of these values, each with its label."""
-    return Chart(title=title, labels=[label for label, _ in values], values=[value for _, value in values])
+    labels, told = [label for label, _ in values], [value for _, value in values]
+    return Chart(name=name, title=title, labels=labels, values=told)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Decimal
+
+from django.utils.translation import gettext_lazy
 
 FIGURES = ("views", "likes", "shares", "comments", "reach", "clicks")
+WORDS = {
+    "views": gettext_lazy("views"),
+    "likes": gettext_lazy("likes"),
+    "shares": gettext_lazy("shares"),
+    "comments": gettext_lazy("comments"),
+    "reach": gettext_lazy("reach"),
+    "clicks": gettext_lazy("clicks"),
+    "engagement_rate": gettext_lazy("engagement rate"),
+}
 LARGEST = 10**15  # of what is believed: nothing was seen a quadrillion times, and sums of it fit into a column
-_HUNDREDTH = Decimal("0.01")
+ENGAGING = ("likes", "shares", "comments")
 
 
 def engagements(figures: Mapping[str, int | None]) -> int | None:
     """Likes, shares and comments together, of those that are told; None = none of them is."""
-    told = [figures[name] for name in ("likes", "shares", "comments")]
-    return sum(one for one in told if one is not None) if any(one is not None for one in told) else None
+    told = [figure for name in ENGAGING if (figure := figures[name]) is not None]
+    return sum(told) if told else None
 
 
 def audience(figures: Mapping[str, int | None]) -> int | None:
@@ -25,7 +35,8 @@ def rate(engaged: int | None, seen: int | None) -> float | None:
     """In per cent, to two decimals; None where either is not told, or nobody saw it."""
     if engaged is None or seen is None or seen <= 0:
         return None
-    return float((Decimal(100 * engaged) / seen).quantize(_HUNDREDTH, ROUND_HALF_UP))
+    hundredths = (2 * 10_000 * abs(engaged) + seen) // (2 * seen)  # halves away from zero, and exact for any totals
+    return (hundredths if engaged >= 0 else -hundredths) / 100
 
 
 def engagement_rate(figures: Mapping[str, int | None]) -> float | None:

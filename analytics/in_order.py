@@ -7,21 +7,38 @@ analytics/tests/test_recording.py compares both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from django.db import connection
 
 from analytics.alerts import Rise
-from analytics.figures import FIGURES, LARGEST
+from analytics.figures import FIGURES, LARGEST, credible
 from analytics.models import LatestMetrics
+from mastablasta.core.compiled_queries import prepared_cursor
 from webhooks.outbox import HAS_ENDPOINT_SQL
 
 if TYPE_CHECKING:
     from analytics.recording import Sample
 
-_KEYS = "jsonb_to_recordset(%(keys)s) AS i(delivery_id uuid, part int, collected_at timestamptz)"
+
+def _rows_of(value: str, columns: Mapping[str, str]) -> str:
+    """A table out of one JSON value, the list of its columns, in this order: each a list of as many as there are rows.
+
+    By columns no name is written, sent and read for each row.
+    """
+    lists = ", ".join(
+        f"jsonb_array_elements{'' if kind == 'jsonb' else '_text'}({value} -> {place})"
+        for place, kind in enumerate(columns.values())
+    )
+    cells = ", ".join(f"{name}::{kind}" for name, kind in columns.items())
+    return f"(SELECT {cells} FROM ROWS FROM ({lists}) AS lists ({', '.join(columns)}))"
+
+
+_KEY = {"delivery_id": "uuid", "collected_at": "timestamptz", "part": "int"}
+# In the order of a sample's fields.
+_TOLD_COLUMNS = {**_KEY, **dict.fromkeys(FIGURES, "numeric"), "extra": "jsonb", "answer": "jsonb"}
+_KEYS = f"{_rows_of('%(keys)s', _KEY)} i"
 _MISSING = f"""
 INSERT INTO analytics_latestmetrics (delivery_id, part, account_id, published_at, extra, answer, untold, is_repeat)
 SELECT d.id, i.part, d.account_id, d.published_at, '{{}}', '{{}}', '[]', false
@@ -31,8 +48,8 @@ SELECT d.id, i.part, d.account_id, d.published_at, '{{}}', '{{}}', '[]', false
 """
 # A statement of its own: only the next one sees what was committed while this one waited for a lock.
 _LOCK = f"""
-SELECT count(*), coalesce(bool_or(is_late), false) FROM (
-  SELECT l.collected_at >= i.collected_at AS is_late
+SELECT count(*), count(DISTINCT id), coalesce(bool_or(is_late), false) FROM (
+  SELECT l.id, l.collected_at >= i.collected_at AS is_late
     FROM {_KEYS} JOIN analytics_latestmetrics l ON l.delivery_id = i.delivery_id AND l.part = i.part
    ORDER BY l.delivery_id, l.part FOR UPDATE OF l) locked
 """
@@ -47,8 +64,7 @@ _RECORD = f"""
 WITH i AS MATERIALIZED (
   SELECT delivery_id, part, collected_at, extra, answer,
          {_each("CASE WHEN {0} BETWEEN 0 AND %(largest)s THEN {0}::bigint END AS {0}")}
-    FROM jsonb_to_recordset(%(samples)s) AS told(delivery_id uuid, part int, collected_at timestamptz, extra jsonb,
-         answer jsonb, {_each("{0} numeric")})),
+    FROM {_rows_of("%(samples)s", _TOLD_COLUMNS)} told),
 m AS MATERIALIZED (
   SELECT i.*, l.account_id, l.published_at, l.collected_at AS last_at, l.is_repeat,
          {_each("l.{0} AS old_{0}")}, {_each("i.{0} - coalesce(l.{0}, 0) AS {0}_gain")},
@@ -84,45 +100,44 @@ SELECT m.delivery_id, m.account_id, m.published_at, m.collected_at, m.extra, {_e
 """
 
 
-_OTHERS = ("delivery_id", "part", "collected_at", "extra", "answer")
 _TOLD = ("delivery_id", "account_id", "published_at", "collected_at")
 
 
 def record_in_order(samples: Sequence[Sample]) -> tuple[int, list[Rise]] | None:
-    """Store these, of each part of a delivery one at most; how many, and which figures of roots differ now.
+    """Store these; how many, and which figures of roots differ now.
 
     Of the latter only those of workspaces that may want to be told. None = one at least is not later than what is
-    stored: then no sample was. In the caller's transaction; all of the newest figures are locked, by delivery and part,
-    until it ends.
+    stored, or two are of the same part of a delivery: then no sample was stored. In the caller's transaction; all of
+    the newest figures are locked, by delivery and part, until it ends.
     """
-    keys = [{"delivery_id": one.delivery_id, "part": one.part, "collected_at": one.collected_at} for one in samples]
-    values = {"keys": _json(keys)}
-    with connection.cursor() as cursor:
+    columns = list(zip(*samples, strict=True))
+    values = {"keys": _json(columns[: len(_KEY)])}
+    with prepared_cursor() as cursor:
         cursor.execute(_LOCK, values)
-        count, is_late = cursor.fetchone()
+        count, parts, is_late = cursor.fetchone()
         if count < len(samples):
             cursor.execute(_MISSING, values)
             cursor.execute(_LOCK, values)
-            count, is_late = cursor.fetchone()
-        if is_late:
+            count, parts, is_late = cursor.fetchone()
+        if is_late or parts < count:
             return None
-        cursor.execute(_RECORD, {"samples": _json_of(samples), "largest": LARGEST})
+        cursor.execute(_RECORD, {"samples": _json_of(columns), "largest": LARGEST})
         return count, [_rise(row) for row in cursor.fetchall()]
 
 
-def _json_of(samples: Sequence[Sample]) -> Any:
+def _json_of(columns: Sequence[Sequence[Any]]) -> Any:
     try:
-        return _json(samples)
+        return _json(columns)
     except orjson.JSONEncodeError:  # a number of more than 64 bits
-        return _json([{**one.figures(), **{name: getattr(one, name) for name in _OTHERS}} for one in samples])
+        figures = slice(len(_KEY), len(_KEY) + len(FIGURES))
+        told = [[credible(figure) for figure in column] for column in columns[figures]]
+        return _json([*columns[: figures.start], *told, *columns[figures.stop :]])
 
 
-def _json(values: Sequence[Any]) -> Any:
-    """One value, as Python quotes each of many."""
+def _json(value: Any) -> Any:
     from psycopg.types.json import Jsonb  # where SQLite serves, psycopg is not loaded
 
-    data = orjson.dumps(values, default=dict)
-    return Jsonb(data, dumps=bytes)
+    return Jsonb(orjson.dumps(value, default=dict), dumps=bytes)
 
 
 def _rise(row: Sequence[Any]) -> Rise:

@@ -20,7 +20,7 @@ from django.db.models import Q
 
 from accounts.models import Workspace
 from accounts.querysets import WorkspaceScopedQuerySet
-from analytics.figures import FIGURES, LARGEST
+from analytics.figures import FIGURES, LARGEST, WORDS
 from analytics.querysets import (
     AccountSampleQuerySet,
     CollectionLaneQuerySet,
@@ -253,7 +253,7 @@ class MetricAlert(Row):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    figure = models.CharField(max_length=10, choices=[(name, name) for name in FIGURES])
+    figure = models.CharField(max_length=10, choices=[(name, WORDS[name]) for name in FIGURES])
     threshold = models.BigIntegerField()
     platform = models.CharField(max_length=20, blank=True)
     account = models.ForeignKey(SocialAccount, null=True, blank=True, on_delete=models.CASCADE, related_name="+")

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -21,6 +21,7 @@ from analytics.alerts import Rise
 from analytics.figures import FIGURES, credible
 from analytics.in_order import record_in_order
 from analytics.models import GRAIN, AccountSample, LatestMetrics, MetricSample, Rollup
+from integrations.contract import NOTHING
 from posts.models import Delivery
 
 AT_ONCE = 500  # rows that one statement names: SQLite takes no more than 1,000 conditions
@@ -28,14 +29,13 @@ Key = tuple[UUID, int]  # delivery, part
 Gains = dict[str, int | None]
 
 
-@dataclass
-class Sample:
+class Sample(NamedTuple):
     """What a platform said of one part of a delivery (0 = the root) at `collected_at`. None = it does not tell.
 
     A figure below 0, or one that no column takes, counts as not told. `answer`: what the platform said in its own
     words; only that of the newest sample is kept.
 
-    It is never changed, and neither frozen nor with slots: to make and to write a thousand takes a third as long so.
+    A tuple: a hundred are told at once, and are stored by their columns.
     """
 
     delivery_id: UUID
@@ -47,8 +47,8 @@ class Sample:
     comments: int | None = None
     reach: int | None = None
     clicks: int | None = None
-    extra: Mapping[str, int] = field(default_factory=dict)
-    answer: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, int] = NOTHING
+    answer: Mapping[str, Any] = NOTHING
 
     def figures(self) -> dict[str, int | None]:
         return {name: credible(getattr(self, name)) for name in FIGURES}
@@ -79,13 +79,9 @@ def record(samples: Sequence[Sample], *, at: datetime) -> int:
     if not samples:
         return 0
     with transaction.atomic(savepoint=False):
-        if connection.vendor == "postgresql" and len({(one.delivery_id.int, one.part) for one in samples}) == len(
-            samples
-        ):
-            done = record_in_order(samples)
-            if done is not None:
-                events.record_updates(done[1], at=at)
-                return done[0]
+        if connection.vendor == "postgresql" and (done := record_in_order(samples)) is not None:
+            events.record_updates(done[1], at=at)
+            return done[0]
         incoming = _by_key(samples)
         latest = _lock_latest(incoming)
         changes = Changes()

@@ -1,7 +1,7 @@
 """A POST of 450 bytes to a server on loopback that answers at once: CPU per call of our door (mark, checked address,
 one deadline), of bare `http.client`, and where pycurl is installed of libcurl with the same (mark, address, deadline).
 
-One thread, in turns, the median of three. pycurl is no dependency; what it was found to cost and why it is not taken:
+One thread, in turns, the median of three. pycurl is not used here; what it was found to cost, and why it was not taken:
 docs/performance.md.
 """
 

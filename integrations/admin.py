@@ -9,6 +9,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from integrations.models import Credential, GlobalPause, OAuthState, PlatformHost, RateBudget, SocialAccount
 from integrations.services.forecast import ENDS_SOON, forecast_of
@@ -17,7 +19,8 @@ from mastablasta.core.admin_base import ReadOnlyPage, badge
 
 @admin.register(PlatformHost)
 class PlatformHostPage(ReadOnlyPage):
-    title = "Platforms"
+    title = _("Platforms")
+    empty = _("No platform is in use yet: connect an account, and its platform is listed here.")
     hidden = ("client_secret_enc",)
     list_display = ("host", "platform", "base_url", "info_at", "paused_at", "paused_reason", "circuit_opened_at")
     list_filter = (
@@ -33,6 +36,7 @@ class PlatformHostPage(ReadOnlyPage):
 class GlobalPausePage(ReadOnlyPage):
     """Begun and ended in the triage."""
 
+    empty = _("Nothing is paused. To publish nothing anywhere, use “Pause everything” in the triage.")
     list_display = ("reason", "paused_at", "paused_by")
     search_fields = ("reason",)
     list_select_related = ("paused_by",)
@@ -40,6 +44,7 @@ class GlobalPausePage(ReadOnlyPage):
 
 @admin.register(Credential)
 class CredentialPage(ReadOnlyPage):
+    empty = _("Nobody signed in at a platform yet: connect an account.")
     workspace_path = "workspace"
     hidden = ("access_enc", "refresh_enc", "refresh_lease")
     list_display = ("subject", "platform_host", "workspace", "state", "expires_at", "refreshed_at", "error")
@@ -52,11 +57,11 @@ class CredentialPage(ReadOnlyPage):
 class SignInFilter(admin.SimpleListFilter):
     """By whether somebody has to sign in again soon."""
 
-    title = "sign-in"
+    title = _("sign-in")
     parameter_name = "sign_in"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("ending", f"ends within {ENDS_SOON.days} days")]
+        return [("ending", gettext("ends within %(days)s days") % {"days": ENDS_SOON.days})]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         is_asked = self.value() == "ending"
@@ -67,7 +72,8 @@ class SignInFilter(admin.SimpleListFilter):
 class SocialAccountPage(ReadOnlyPage):
     """Connected, paused and disconnected in the API, where the platform is told."""
 
-    title = "Connected accounts"
+    title = _("Connected accounts")
+    empty = _("No account is connected yet: connect one, and posts have somewhere to go.")
     workspace_path = "workspace"
     hidden = ("target_token_enc", "facts")  # facts: as the platform gave them; what is in there is not ours to show
     list_display = (
@@ -82,12 +88,12 @@ class SocialAccountPage(ReadOnlyPage):
         rows: Any = super().get_queryset(request)
         return rows.with_forecast()  # type: ignore[no-any-return]
 
-    @admin.display(description="Sign-in ends", ordering="sign_in_ends_at")
+    @admin.display(description=_("Sign-in ends"), ordering="sign_in_ends_at")
     def sign_in_ends(self, account: SocialAccount) -> Any:
         forecast = forecast_of(account)
         return forecast and forecast.ends_at
 
-    @admin.display(description="State", ordering="state")
+    @admin.display(description=_("State"), ordering="state")
     def state_badge(self, account: SocialAccount) -> SafeString:
         return badge(account.state, account.get_state_display())
 
@@ -96,7 +102,8 @@ class SocialAccountPage(ReadOnlyPage):
 class OAuthStatePage(ReadOnlyPage):
     """Sign-ins under way."""
 
-    title = "Sign-ins at platforms"
+    title = _("Sign-ins at platforms")
+    empty = _("Nobody is signing in at a platform just now: connecting an account begins here and ends there.")
     hidden = ("sha256", "verifier_enc", "held_enc", "confirm_sha256")
     list_display = ("user", "workspace", "platform_host", "created_at", "expires_at", "used_at")
     list_filter = ("platform_host__platform", ("used_at", admin.EmptyFieldListFilter))

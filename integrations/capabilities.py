@@ -52,7 +52,7 @@ class RateRule:
 
     def __post_init__(self) -> None:
         if self.resets_in and (self.window_s != 86_400 or not ZoneInfo(self.resets_in)):
-            raise ValueError("a window that ends with the day lasts one")
+            raise ValueError("a window that ends with the day lasts 86,400 s")
 
     def window_end(self, at: datetime) -> datetime:
         """When a window that `at` lies in, or begins, ends."""

@@ -335,7 +335,7 @@ class Connector(ABC):
     def read_options(cls, options: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003
         """What these options leave out and the pages tell that they name, for people to see and change beforehand.
 
-        Through the door, in at most ten seconds; {} = nothing is told, which is no failure.
+        Through the door, in at most ten seconds; {} = nothing is told, which is not a failure.
         """
         return {}
 
@@ -382,7 +382,7 @@ class Connector(ABC):
     def fetch_metrics(self, refs: Sequence[str]) -> Mapping[str, Metrics]:  # noqa: ARG002
         """How people took these posts, by the remote ids of `refs`, `metrics_batch` of them at most.
 
-        A post that the platform does not show, or an id that is none of its ids, is absent; a figure that it does not
+        A post that the platform does not show, or an id that it never gave, is absent; a figure that it does not
         tell is None. Without calls where it counts nothing, as here.
         """
         return {}
@@ -589,7 +589,7 @@ class PasswordSignIn(SignIn):
         """
 
     def refresh(self, app: ClientApp, *, refresh_token: str) -> Tokens:  # noqa: ARG002
-        """As SignIn says. This one is for tokens that do not end: one that is refused can only be made anew."""
+        """As SignIn says. This one is for tokens that do not end: only the person can replace one that is refused."""
         raise NeedsReconnect("The platform renews no tokens.", code="no_refresh_token", can_refresh=False)
 
     def revoke(self, app: ClientApp, *, token: str) -> None:  # noqa: ARG002

@@ -65,7 +65,7 @@ def _is_date_time(text: str) -> bool:
 
 
 FORMATS: dict[str, Format] = {
-    "bcp47": Format(_is_language, "write a language tag as BCP 47 has them, such as en or pt-BR"),
+    "bcp47": Format(_is_language, "write a BCP 47 language tag, such as en or pt-BR"),
     "uuid": Format(_is_uuid, "write an id such as 0190a1b2-0000-7000-8000-000000000000"),
     "numeric-id": Format(_is_numeric_id, "write the id in digits, such as 1346889436626259968"),
     "uri": Format(_is_web_address, "write a whole web address, such as https://example.com/page"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
 from integrations.querysets import SocialAccountQuerySet
@@ -142,11 +143,11 @@ class SocialAccount(Row):
     """
 
     class Kind(models.TextChoices):
-        PERSON = "person", "Person"
-        PAGE = "page", "Page"
-        CHANNEL = "channel", "Channel"
-        ORGANISATION = "organisation", "Organisation"
-        BOARD = "board", "Board"
+        PERSON = "person", _("Person")
+        PAGE = "page", _("Page")
+        CHANNEL = "channel", _("Channel")
+        ORGANISATION = "organisation", _("Organisation")
+        BOARD = "board", _("Board")
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="social_accounts")
     credential = models.ForeignKey(Credential, null=True, on_delete=models.SET_NULL, related_name="accounts")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from mastablasta.core.transitions import StateTable
 
 
 class AccountState(models.TextChoices):
-    PENDING = "pending", "Waits to be activated"
-    ACTIVE = "active", "Active"
-    NEEDS_REAUTH = "needs_reauth", "Has to be connected again"
-    PAUSED = "paused", "Paused by a person"
-    DISCONNECTED = "disconnected", "Disconnected"
+    PENDING = "pending", _("Waits to be activated")
+    ACTIVE = "active", _("Active")
+    NEEDS_REAUTH = "needs_reauth", _("Has to be connected again")
+    PAUSED = "paused", _("Paused by a person")
+    DISCONNECTED = "disconnected", _("Disconnected")
 
 
 ACCOUNT_MOVES = StateTable(
@@ -27,5 +28,5 @@ ACCOUNT_MOVES = StateTable(
 
 
 class CredentialState(models.TextChoices):
-    LIVE = "live", "Live"
-    DEAD = "dead", "Refused by the platform"
+    LIVE = "live", _("Live")
+    DEAD = "dead", _("Refused by the platform")

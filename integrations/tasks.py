@@ -1,4 +1,4 @@
-"""What the clock rings about accounts; lost, doubled or late, a bell changes nothing."""
+"""What the clock wakes about accounts; lost, doubled or late, a wake-up changes nothing."""
 
 from __future__ import annotations
 

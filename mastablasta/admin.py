@@ -11,6 +11,8 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.roles import SiteRole
 from mastablasta.core.admin_base import ReadOnlyPage
@@ -29,7 +31,7 @@ admin.site.unregister([AccessLog, AccessFailureLog])  # nothing is written there
 class RolePage(ReadOnlyPage):
     """What each role may do here; written by `migrate` (accounts/groups.py)."""
 
-    title = "Roles"
+    title = _("Roles")
     list_display = ("name",)
     search_fields = ("name",)
     ordering = ("name",)
@@ -40,10 +42,10 @@ class RolePage(ReadOnlyPage):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.get_fields(request, obj)
 
-    @admin.display(description="May")
+    @admin.display(description=_("May"))
     def may(self, group: Group) -> str:
         if group.name == SiteRole.ADMIN.group_name:
-            return "Everything that can be done here, in every workspace."
+            return gettext("Everything that can be done here, in every workspace.")
         held = group.permissions.order_by("content_type__app_label", "codename")
         return ", ".join(held.values_list("name", flat=True))
 
@@ -52,7 +54,8 @@ class RolePage(ReadOnlyPage):
 class LockOutPage(ReadOnlyPage):
     """Wrong passwords by name and address, which lock the pair out; without what was typed."""
 
-    title = "Wrong passwords"
+    title = _("Wrong passwords")
+    empty = _("Nobody typed a wrong password lately; who is locked out is listed here, and can be let try again.")
     hidden = ("get_data", "post_data", "http_accept")
     list_display = ("username", "ip_address", "failures_since_start", "attempt_time", "path_info")
     search_fields = ("=username", "=ip_address")
@@ -60,11 +63,11 @@ class LockOutPage(ReadOnlyPage):
     ordering = ("-attempt_time",)
     actions = ("unlock",)
 
-    @admin.action(description="Unlock: these may try again at once")
+    @admin.action(description=_("Unlock: these may try again at once"))
     def unlock(self, request: HttpRequest, rows: QuerySet[AccessAttempt]) -> None:
         record("unlocked", [subject_of(row, name=row.username) for row in rows], at=timezone.now())
-        count, _ = rows.delete()
-        self.message_user(request, f"{count} unlocked.")
+        count, _rows = rows.delete()
+        self.message_user(request, gettext("%(count)s unlocked.") % {"count": count})
 
 
 @admin.register(QUEUED)

@@ -16,6 +16,7 @@ from django.urls import NoReverseMatch, path, reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from mastablasta.core.admin_base import workspaces_of
 from mastablasta.ops.dashboard import DAYS, dashboard_of
@@ -23,33 +24,35 @@ from mastablasta.second_factor_gate import Standing, standing
 
 # In the order in which they are shown. What stands in none is for engineers.
 SECTIONS = {
-    "Publishing": (
+    gettext_noop("Publishing"): (
         "posts.Post", "posts.Delivery", "posts.Attempt", "posts.BulkJob", "media_library.Asset",
         "media_library.Rendition", "posts.PostTag", "posts.PostMedia",
     ),
-    "Accounts": ("integrations.SocialAccount", "integrations.Credential", "integrations.PlatformHost"),
-    "People": (
+    gettext_noop("Accounts"): ("integrations.SocialAccount", "integrations.Credential", "integrations.PlatformHost"),
+    gettext_noop("People"): (
         "accounts.User", "auth.Group", "accounts.Workspace", "accounts.Membership", "accounts.Invitation",
         "accounts.Session", "accounts.ApiKey", "accounts.SecondFactor", "audit.AuditEntry",
     ),
-    "Webhooks": ("webhooks.Endpoint", "webhooks.EndpointDelivery", "webhooks.EndpointAttempt", "webhooks.Event"),
-    "Analytics": (
+    gettext_noop("Webhooks"): (
+        "webhooks.Endpoint", "webhooks.EndpointDelivery", "webhooks.EndpointAttempt", "webhooks.Event",
+    ),
+    gettext_noop("Analytics"): (
         "analytics.LatestMetrics", "analytics.MetricSample", "analytics.Rollup", "analytics.AccountSample",
         "analytics.MetricAlert", "analytics.MetricAlertHit",
     ),
 }  # fmt: skip
-FOR_ENGINEERS = "For engineers"
+FOR_ENGINEERS = gettext_noop("For engineers")
 # The top bar: names of addresses, each with whose page it is ("" = everybody's).
 PLACES = (
-    ("Dashboard", "admin:index", ""),
-    ("Triage", "triage:overview", ""),
-    ("Calendar", "calendar:month", "posts.Post"),
-    ("Posts", "admin:posts_post_changelist", "posts.Post"),
-    ("Media", "admin:media_library_asset_changelist", "media_library.Asset"),
-    ("Accounts", "admin:integrations_socialaccount_changelist", "integrations.SocialAccount"),
-    ("Figures", "admin:analytics_latestmetrics_by_day", "analytics.LatestMetrics"),
-    ("Webhooks", "admin:webhooks_endpoint_changelist", "webhooks.Endpoint"),
-    ("People", "admin:accounts_user_changelist", "accounts.User"),
+    (gettext_noop("Dashboard"), "admin:index", ""),
+    (gettext_noop("Triage"), "triage:overview", ""),
+    (gettext_noop("Calendar"), "calendar:month", "posts.Post"),
+    (gettext_noop("Posts"), "admin:posts_post_changelist", "posts.Post"),
+    (gettext_noop("Media"), "admin:media_library_asset_changelist", "media_library.Asset"),
+    (gettext_noop("Accounts"), "admin:integrations_socialaccount_changelist", "integrations.SocialAccount"),
+    (gettext_noop("Figures"), "admin:analytics_latestmetrics_by_day", "analytics.LatestMetrics"),
+    (gettext_noop("Webhooks"), "admin:webhooks_endpoint_changelist", "webhooks.Endpoint"),
+    (gettext_noop("People"), "admin:accounts_user_changelist", "accounts.User"),
 )
 
 
@@ -74,7 +77,7 @@ class Site(admin.AdminSite):
     """The admin of staff."""
 
     site_header = site_title = "MastaBlasta"
-    index_title = "What is going on"
+    index_title = gettext_lazy("What is going on")
     index_template = "admin/dashboard.html"
     site_url = "/api/v2/docs"
     enable_nav_sidebar = False
@@ -92,7 +95,7 @@ class Site(admin.AdminSite):
         return answered
 
     def _refused(self, request: HttpRequest) -> HttpResponseBase:
-        shown = {**self.each_context(request), "title": "Your role does not allow this"}
+        shown = {**self.each_context(request), "title": _("Your role does not allow this")}
         return TemplateResponse(request, "admin/refused.html", shown, status=403)
 
     def get_urls(self) -> list[Any]:
@@ -148,7 +151,7 @@ def _sections(apps: list[Any]) -> list[Any]:
     table = {**SECTIONS, FOR_ENGINEERS: tuple(label for label in seen if label not in placed)}
     return [
         {
-            "name": name,
+            "name": _(name),
             "app_label": name.lower().replace(" ", "-"),
             "app_url": f"{reverse('admin:index')}#{name.lower().replace(' ', '-')}",
             "has_module_perms": True,
@@ -164,12 +167,12 @@ def _places(request: HttpRequest, sections: list[Any]) -> list[dict[str, Any]]:
     seen = {shown["model"]._meta.label for section in sections for shown in section["models"]}
     found = [(name, address_of(place)) for name, place, label in PLACES if sections and (not label or label in seen)]
     here = _here(request.path)
-    return [{"name": name, "url": url, "is_here": url == here} for name, url in found if url]
+    return [{"name": _(name), "url": url, "is_here": url == here} for name, url in found if url]
 
 
 def _here(path: str) -> str | None:
     """The place that a page belongs to: the one it lies below, else the first of the section that its rows are of."""
-    index, *places = [(address_of(place) or "", label) for _, place, label in PLACES]
+    index, *places = [(address_of(place) or "", label) for _name, place, label in PLACES]
     if path == index[0]:
         return path
     if below := [url for url, _ in places if url and path.startswith(url)]:

@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 
 
 class ProjectConfig(AppConfig):
@@ -7,3 +7,6 @@ class ProjectConfig(AppConfig):
 
     def ready(self) -> None:
         from mastablasta import checks  # noqa: F401  registers the start-up checks
+        from mastablasta.core.model_words import look_up_names
+
+        look_up_names(apps.get_app_configs())

@@ -117,7 +117,7 @@ class Environment:
             try:
                 ipaddress.ip_network(item, strict=False)
             except ValueError:
-                self.fault("E003", name, f"{item!r} is no address or network; write 10.0.0.5 or 10.0.0.0/8")
+                self.fault("E003", name, f"{item!r} is not an address or network; write 10.0.0.5 or 10.0.0.0/8")
             else:
                 found.append(item)
         return found
@@ -149,7 +149,7 @@ class Environment:
 def carry_home(base_dir: Path) -> None:
     """Have the environment with which this process was started name MASTABLASTA_HOME: by it a runner knows its own.
 
-    What a process adds to its environment later, others cannot read; so where it is missing, Python starts anew.
+    What a process adds to its environment later, others cannot read; so where it is missing, Python starts again.
     """
     os.environ["SPT_NOENV"] = "1"  # else setproctitle, once imported, writes over what others can read
     given = os.environ.get("MASTABLASTA_HOME")

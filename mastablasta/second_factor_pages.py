@@ -18,6 +18,8 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -35,6 +37,7 @@ View = Callable[..., HttpResponseBase]
 
 class CodeForm(PageForm):
     code = forms.CharField(
+        label=gettext_lazy("Code"),
         max_length=40,
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True, "spellcheck": "false"}),
     )
@@ -44,7 +47,9 @@ class PasswordForm(PageForm):
     """What is done to a second factor is done by who knows the password, not by who finds a browser open."""
 
     password = forms.CharField(
-        strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}), label="Your password"
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        label=gettext_lazy("Your password"),
     )
 
 
@@ -82,7 +87,7 @@ def ask(request: HttpRequest, user: User) -> HttpResponse:
             if factor is not None:
                 has_shown(request, factor)
             return redirect(_onward(request))
-    shown = {"form": form, "next": _onward(request), "title": "Second factor"}
+    shown = {"form": form, "next": _onward(request), "title": _("Second factor")}
     return _page(request, "ask", shown, status=status)
 
 
@@ -117,17 +122,17 @@ def _confirm(request: HttpRequest, user: User, form: forms.Form) -> HttpResponse
     factor = second_factor.factor_of(user)
     if factor is not None:
         has_shown(request, factor.pk)
-    return _page(request, "codes", {"codes": codes, "title": "Recovery codes", "is_new": True})
+    return _page(request, "codes", {"codes": codes, "title": _("Recovery codes"), "is_new": True})
 
 
 def _renew(request: HttpRequest, user: User, _form: forms.Form) -> HttpResponse:
     codes = second_factor.renew_codes(user, at=timezone.now())
-    return _page(request, "codes", {"codes": codes, "title": "Recovery codes"})
+    return _page(request, "codes", {"codes": codes, "title": _("Recovery codes")})
 
 
 def _remove(request: HttpRequest, user: User, _form: forms.Form) -> HttpResponse:
     if second_factor.remove(user, at=timezone.now()):
-        messages.success(request, "Your second factor is removed.")
+        messages.success(request, _("Your second factor is removed."))
     return redirect("second-factor:own")
 
 
@@ -144,7 +149,7 @@ def _own(request: HttpRequest, user: User, form: forms.Form | None = None, *, st
     factor = second_factor.factor_of(user)
     waiting = second_factor.enrolment(factor) if factor else None
     shown = {
-        "title": "Your second factor",
+        "title": _("Your second factor"),
         "factor": factor if factor and factor.confirmed_at else None,
         "codes_left": len(factor.recovery_hashes) if factor else 0,
         "waiting": waiting,

@@ -11,6 +11,7 @@ import base64
 import gc
 import logging
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -450,7 +451,11 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 # --- logs ------------------------------------------------------------------------------------------------------------
 LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), "console" if IS_DEVELOPMENT else "json")
 LOG_FILE = env.text("LOG_FILE") or (str(HOME / "app.log") if IS_DEVELOPMENT else "")
-LOGGING = logging_config(LOG_FORMAT, LOG_FILE, is_quiet=IS_DEVELOPMENT and bool(LOG_FILE))
+SENTRY_DSN = env.text("SENTRY_DSN")
+if SENTRY_DSN and not re.fullmatch(r"https://\w+(:\w+)?@[\w.:-]+(/[\w/.-]*)?/\d+", SENTRY_DSN):
+    env.fault("E003", "SENTRY_DSN", "is not the DSN of a project; copy it from there: https://key@sentry.example.org/1")
+    SENTRY_DSN = ""
+LOGGING = logging_config(LOG_FORMAT, LOG_FILE, is_quiet=IS_DEVELOPMENT and bool(LOG_FILE), reports_to=SENTRY_DSN)
 
 judge(env, globals(), platforms=PLATFORMS, is_development=IS_DEVELOPMENT)
 SETUP_FAULTS = env.faults

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.template.defaultfilters import filesizeformat
@@ -13,12 +14,15 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from mastablasta.core.admin_base import ReadOnlyPage
+from mastablasta.core.audit.recording import record, subject_of
 from media_library.api import serving
 from media_library.codecs.recipes import WEB
 from media_library.formats import FORMATS
-from media_library.models import Asset, AssetStatus, Rendition
+from media_library.models import Asset, AssetKind, AssetStatus, Rendition
 from media_library.services import files, links, renditions
 
 MOST_USES = 50
@@ -28,11 +32,11 @@ STYLES = {"all": ("media_library/admin.css",)}
 class UsedFilter(admin.SimpleListFilter):
     """By whether a post has it."""
 
-    title = "used"
+    title = _("used")
     parameter_name = "used"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Yes"), ("no", "No")]
+        return [("yes", gettext("Yes")), ("no", gettext("No"))]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows if self.value() is None else rows.used(self.value() == "yes")  # type: ignore[attr-defined]
@@ -47,15 +51,15 @@ class RenditionRows(admin.TabularInline):  # type: ignore[type-arg]  # generic i
     can_delete = False
     max_num = 0
 
-    @admin.display(description="Key")
+    @admin.display(description=_("Key"))
     def key(self, rendition: Rendition) -> str:
         return rendition.recipe_key[:12]
 
-    @admin.display(description="Pixels")
+    @admin.display(description=_("Pixels"))
     def dimensions(self, rendition: Rendition) -> str:
         return dimensions_of(rendition)
 
-    @admin.display(description="Size")
+    @admin.display(description=_("Size"))
     def bytes(self, rendition: Rendition) -> str:
         return filesizeformat(rendition.size)
 
@@ -64,7 +68,8 @@ class RenditionRows(admin.TabularInline):  # type: ignore[type-arg]  # generic i
 class AssetPage(ReadOnlyPage):
     """The list is a grid by its style sheet alone: boxes, sorting and actions are the admin's own."""
 
-    title = "Media"
+    title = _("Media")
+    empty = _("No file is here yet: upload one while you write a post, or by POST /api/v2/media/upload.")
     workspace_path = "workspace"
     list_display = ("picture", "filename", "state", "what", "facts_in_short", "whose", "created_at")
     list_display_links = ("picture", "filename")
@@ -77,9 +82,9 @@ class AssetPage(ReadOnlyPage):
     actions = ("reprocess",)
     fieldsets = (
         (None, {"fields": ("preview", "filename", "alt_text", "state", "used_by")}),
-        ("The file", {"fields": ("what", "mime_type", "dimensions", "duration_s", "bytes", "sha256", "facts")}),
-        ("Whose", {"fields": ("workspace", "uploaded_by", "created_at", "updated_at", "deleted_at")}),
-        ("In the storage", {"fields": ("storage", "stored_name", "thumbnail_name", "tries", "next_try_at")}),
+        (_("The file"), {"fields": ("what", "mime_type", "dimensions", "duration_s", "bytes", "sha256", "facts")}),
+        (_("Whose"), {"fields": ("workspace", "uploaded_by", "created_at", "updated_at", "deleted_at")}),
+        (_("In the storage"), {"fields": ("storage", "stored_name", "thumbnail_name", "tries", "next_try_at")}),
     )
 
     class Media:
@@ -94,12 +99,16 @@ class AssetPage(ReadOnlyPage):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [name for _, options in self.fieldsets for name in options["fields"]]
 
-    @admin.action(description="Make again: thumbnail, preview, and what failed; posts keep the forms that they have")
+    @admin.action(description=_("Make again: thumbnail, preview, and what failed; posts keep the forms that they have"))
     def reprocess(self, request: HttpRequest, rows: QuerySet[Asset]) -> None:
         kept = list(rows.filter(deleted_at=None))
-        for asset in kept:
-            renditions.reprocess(asset, at=timezone.now())
-        self.message_user(request, f"{len(kept)} will be made again, as soon as a worker has time.")
+        at = timezone.now()
+        with transaction.atomic():
+            for asset in kept:
+                renditions.reprocess(asset, at=at)
+            record("made again", [subject_of(asset, name=asset.filename) for asset in kept], at=at)
+        said = gettext("%(count)s will be made again, as soon as a worker has time.")
+        self.message_user(request, said % {"count": len(kept)})
 
     def original(self, request: HttpRequest, id: Any) -> HttpResponseBase:
         asset = self.get_object(request, str(id))
@@ -113,64 +122,76 @@ class AssetPage(ReadOnlyPage):
         if not asset.deleted_at and not asset.has_picture:
             return icon(asset)
         if asset.deleted_at or not asset.thumbnail_name:
-            return format_html('<span class="media-none">{}</span>', "deleted" if asset.deleted_at else "no picture")
+            return format_html(
+                '<span class="media-none">{}</span>', gettext("deleted") if asset.deleted_at else gettext("no picture")
+            )
         words = asset.alt_text or asset.filename  # it is a link, which has to say where it leads
         return format_html('<img src="{}" alt="{}" loading="lazy">', thumbnail_address(asset), words)
 
-    @admin.display(description="State", ordering="status")
+    @admin.display(description=_("State"), ordering="status")
     def state(self, asset: Asset) -> SafeString:
-        word = "deleted" if asset.deleted_at else asset.status
-        return format_html('<span class="media-state media-{}" title="{}">{}</span>', word, asset.status_reason, word)
+        state = "deleted" if asset.deleted_at else asset.status
+        word = gettext("deleted") if asset.deleted_at else asset.get_status_display()
+        return format_html('<span class="media-state media-{}" title="{}">{}</span>', state, asset.status_reason, word)
 
-    @admin.display(description="Kind", ordering="kind")
+    @admin.display(description=_("Kind"), ordering="kind")
     def what(self, asset: Asset) -> str:
-        return asset.form
+        return asset.form_word
 
-    @admin.display(description="Size", ordering="size")
+    @admin.display(description=_("Size"), ordering="size")
     def facts_in_short(self, asset: Asset) -> str:
         length = "" if asset.duration_s is None else f" · {asset.duration_s:.1f} s"
         return f"{extent_of(asset)} · {filesizeformat(asset.size)}{length}"
 
-    @admin.display(description="Workspace", ordering="workspace__name")
+    @admin.display(description=_("Workspace"), ordering="workspace__name")
     def whose(self, asset: Asset) -> str:
         return f"{asset.workspace} · {asset.uploaded_by}" if asset.uploaded_by else str(asset.workspace)
 
-    @admin.display(description="Pixels")
+    @admin.display(description=_("Pixels"))
     def dimensions(self, asset: Asset) -> str:
-        return extent_of(asset) if asset.has_picture else "none"
+        return extent_of(asset) if asset.has_picture else gettext("none")
 
-    @admin.display(description="Size")
+    @admin.display(description=_("Size"))
     def bytes(self, asset: Asset) -> str:
-        return f"{filesizeformat(asset.size)} ({asset.size:,} bytes)"
+        exact = gettext("%(count)s bytes") % {"count": f"{asset.size:,}"}
+        return f"{filesizeformat(asset.size)} ({exact})"
 
-    @admin.display(description="Where")
+    @admin.display(description=_("Where"))
     def storage(self, asset: Asset) -> str:
         return files.place()
 
-    @admin.display(description="Preview")
+    @admin.display(description=_("Preview"))
     def preview(self, asset: Asset) -> SafeString:
         if asset.deleted_at:
-            return format_html('<span class="media-none">{}</span>', "deleted")
+            return format_html('<span class="media-none">{}</span>', gettext("deleted"))
         web = asset.renditions.filter(recipe_key=WEB, status=AssetStatus.READY).first()
         original = reverse("admin:media_library_asset_original", args=[asset.pk])
-        link = format_html('<p><a href="{}">The original as it came</a></p>', original)
+        link = format_html('<p><a href="{}">{}</a></p>', original, gettext("The original as it came"))
         seen = shown(web, poster=asset) if asset.has_picture else icon(asset)
         return format_html('<div class="media-preview">{}{}</div>', seen, link)
 
-    @admin.display(description="Used by")
+    @admin.display(description=_("Used by"))
     def used_by(self, asset: Asset) -> SafeString | str:
         uses = asset.uses.order_by("-post_id").distinct()
         rows = uses.values_list("post_id", "post__status", "post__content", "post__deleted_at")[:MOST_USES]
-        found = [
-            (reverse("admin:posts_post_change", args=[post_id]), content[:60] or "(no text)", status, gone)
+        post: Any = uses.model._meta.get_field("post").related_model
+        statuses = dict(post._meta.get_field("status").flatchoices)
+        said = [
+            (
+                reverse("admin:posts_post_change", args=[post_id]),
+                content[:60] or gettext("(no text)"),
+                gettext("%(status)s, deleted") % {"status": statuses[status]} if gone else statuses[status],
+            )
             for post_id, status, content, gone in rows
         ]
-        said = [(address, text, f"{status}, deleted" if gone else status) for address, text, status, gone in found]
-        return format_html_join(SafeString("<br>"), '<a href="{}">{}</a> ({})', said) or "no post"
+        return format_html_join(SafeString("<br>"), '<a href="{}">{}</a> ({})', said) or gettext("no post")
 
 
 @admin.register(Rendition)
 class RenditionPage(ReadOnlyPage):
+    empty = _(
+        "No form of a file was made yet: they are made when a file is uploaded, and when a platform needs another one."
+    )
     workspace_path = "asset__workspace"
     list_display = ("asset", "recipe_key", "status", "mime_type", "size", "created_at")
     list_filter = ("status", "mime_type")
@@ -187,7 +208,7 @@ class RenditionPage(ReadOnlyPage):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.get_fields(request, obj)
 
-    @admin.display(description="Preview")
+    @admin.display(description=_("Preview"))
     def preview(self, rendition: Rendition) -> SafeString:
         is_there = rendition.status == AssetStatus.READY and not rendition.asset.deleted_at
         if is_there and not rendition.asset.has_picture:
@@ -201,7 +222,7 @@ def shown(rendition: Rendition | None, *, poster: Asset | None = None) -> SafeSt
     if rendition is None:
         if still:
             return format_html('<img src="{}" alt="">', still)
-        return format_html('<span class="media-none">{}</span>', "no picture")
+        return format_html('<span class="media-none">{}</span>', gettext("no picture"))
     address = here(links.link_to_rendition(rendition, at=timezone.now()))
     if rendition.mime_type.startswith("video/"):
         return format_html('<video src="{}" poster="{}" controls preload="metadata"></video>', address, still)
@@ -225,14 +246,17 @@ def extent_of(asset: Asset) -> str:
     """How much it is: pixels, pages, or captions."""
     if asset.has_picture:
         return dimensions_of(asset)
-    count, what = (asset.facts.get("pages"), "page") if asset.kind == "document" else (asset.facts.get("cues"), "line")
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    if asset.kind == "document":
+        pages = asset.facts.get("pages") or 0
+        return ngettext("%(count)s page", "%(count)s pages", pages) % {"count": pages}
+    lines = asset.facts.get("cues") or 0
+    return ngettext("%(count)s line", "%(count)s lines", lines) % {"count": lines}
 
 
 def icon(row: Asset | Rendition) -> SafeString:
     """What stands for a file of which there is nothing to be seen: a sheet with the ending of its name."""
     form = FORMATS[row.mime_type]
-    label = f"{form.container}, {form.kind}"
+    label = f"{form.container}, {AssetKind(form.kind).label}"
     return format_html(
         '<span class="media-icon media-icon-{}" role="img" aria-label="{}">{}</span>', form.kind, label, form.container
     )

@@ -81,7 +81,7 @@ def claimed_format(first_block: bytes) -> Format:
         return form
     looks = looks_like(first_block)
     like = f" (it looks like {looks})" if looks else ""
-    raise refusal(OtherFormat, "not_media", f"The file is no {NAMES}{like}; upload one of these.", valid=NAMES)
+    raise refusal(OtherFormat, "not_media", f"The file is not {NAMES}{like}; upload one of these.", valid=NAMES)
 
 
 def refusal(kind: type[OtherFormat | Damaged], code: str, message: str, **params: Any) -> OtherFormat | Damaged:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
 from mastablasta.core.models import Row
@@ -18,16 +20,16 @@ LONGEST_ALT_TEXT = 10_000  # what the widest platform takes; each has a limit of
 
 
 class AssetKind(models.TextChoices):
-    IMAGE = "image", "Image"
-    VIDEO = "video", "Video"
-    DOCUMENT = "document", "Document"
-    CAPTIONS = "captions", "Captions"
+    IMAGE = "image", _("Image")
+    VIDEO = "video", _("Video")
+    DOCUMENT = "document", _("Document")
+    CAPTIONS = "captions", _("Captions")
 
 
 class AssetStatus(models.TextChoices):
-    PROCESSING = "processing", "Processing"
-    READY = "ready", "Ready"
-    FAILED = "failed", "Failed"
+    PROCESSING = "processing", _("Processing")
+    READY = "ready", _("Ready")
+    FAILED = "failed", _("Failed")
 
 
 class Asset(Row):
@@ -94,6 +96,11 @@ class Asset(Row):
     def form(self) -> str:
         """As platforms see it: image, animation (a picture that moves), video, document or captions."""
         return "animation" if self.is_animated else self.kind
+
+    @property
+    def form_word(self) -> str:
+        """Likewise, as people call it."""
+        return gettext("Animation") if self.is_animated else self.get_kind_display()
 
     @property
     def has_picture(self) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mastablasta.core.audit.recording import Subject, difference, record
+from mastablasta.core.audit.recording import Subject, difference, entries, record
+from mastablasta.core.bulk_insert import Statement
 from posts.models import Delivery, Post
 
 if TYPE_CHECKING:
@@ -32,15 +33,15 @@ def record_posts(action: str, posts: Iterable[Post], *, at: datetime) -> None:
     record(action, map(post_subject, posts), at=at)
 
 
-def record_created(posts: Iterable[tuple[Post, int]], *, at: datetime) -> None:
-    """New posts, each with the number of its accounts; one statement, however many posts."""
+def created(posts: Iterable[tuple[Post, int]], *, at: datetime) -> Statement | None:
+    """New posts, each with the number of its accounts: to be stored together with them."""
     told: dict[tuple[Any, ...], dict[str, tuple[Any, Any]]] = {}  # of a thousand posts the most are alike
     subjects = []
     for post, count in posts:
         now = {"status": post.status, "scheduled_at": post.scheduled_at, "accounts": count}
         changes = told.setdefault((*now.values(),), {name: (None, value) for name, value in now.items()})
         subjects.append(Subject("posts.post", post.id, post.content[:80], post.workspace_id, changes))
-    record("created", subjects, at=at)
+    return entries("created", subjects, at=at)
 
 
 def edit_changes(before: Draft, after: Draft) -> dict[str, tuple[Any, Any]]:

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
 from integrations.models import SocialAccount
@@ -22,14 +23,14 @@ from posts.states import CLAIMABLE, COUNTED, AttemptKind, AttemptOutcome, Delive
 class PostType(models.TextChoices):
     """What the API calls the types that platforms declare in their capabilities; the database takes any of them."""
 
-    STANDARD = "standard", "Standard"
-    THREAD = "thread", "Thread"
-    REEL = "reel", "Reel"
-    STORY = "story", "Story"
-    CAROUSEL = "carousel", "Carousel"
-    VIDEO = "video", "Video"
-    SHORT = "short", "Short"
-    ARTICLE = "article", "Article"
+    STANDARD = "standard", _("Standard")
+    THREAD = "thread", _("Thread")
+    REEL = "reel", _("Reel")
+    STORY = "story", _("Story")
+    CAROUSEL = "carousel", _("Carousel")
+    VIDEO = "video", _("Video")
+    SHORT = "short", _("Short")
+    ARTICLE = "article", _("Article")
 
 
 class Post(Row):
@@ -122,14 +123,14 @@ class PostMedia(models.Model):
     """
 
     class Fit(models.TextChoices):
-        FIT = "fit", "Fit inside"
-        PAD = "pad", "Pad"
-        CROP = "crop", "Crop"
+        FIT = "fit", _("Fit inside")
+        PAD = "pad", _("Pad")
+        CROP = "crop", _("Crop")
 
     class Role(models.TextChoices):
-        CONTENT = "content", "Content"
-        COVER = "cover", "Cover"
-        CAPTIONS = "captions", "Captions"
+        CONTENT = "content", _("Content")
+        COVER = "cover", _("Cover")
+        CAPTIONS = "captions", _("Captions")
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="media_uses")
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="uses")
@@ -138,7 +139,7 @@ class PostMedia(models.Model):
     position = models.PositiveSmallIntegerField()
     alt_text = models.CharField(max_length=LONGEST_ALT_TEXT, null=True, blank=True)
     fit = models.CharField(max_length=4, choices=Fit.choices, default=Fit.FIT)
-    role = models.CharField(max_length=8, choices=Role.choices, default=Role.CONTENT)
+    role = models.CharField(max_length=8, choices=Role.choices, default=Role.CONTENT, db_default=Role.CONTENT)
 
     class Meta:
         verbose_name_plural = "post media"
@@ -350,21 +351,21 @@ class Attempt(models.Model):
 class BulkKind(models.TextChoices):
     """What a bulk job does with each of its items."""
 
-    CREATE = "create", "Create posts"
-    UPDATE = "update", "Change posts"
-    PUBLISH = "publish", "Publish posts now"
-    RETRY = "retry", "Send again what failed"
-    DELETE = "delete", "Delete posts here"
-    IMPORT = "import", "Import posts from a file"
-    REHEARSAL = "import_dry_run", "Say what an import would do"
+    CREATE = "create", _("Create posts")
+    UPDATE = "update", _("Change posts")
+    PUBLISH = "publish", _("Publish posts now")
+    RETRY = "retry", _("Send again what failed")
+    DELETE = "delete", _("Delete posts here")
+    IMPORT = "import", _("Import posts from a file")
+    REHEARSAL = "import_dry_run", _("Say what an import would do")
 
 
 class BulkStatus(models.TextChoices):
-    QUEUED = "queued", "Waits for a worker"
-    RUNNING = "running", "Under way"
-    DONE = "done", "Every item was done or refused"
-    CANCELLED = "cancelled", "Cancelled by a person"
-    FAILED = "failed", "Given up, or undone as a whole"
+    QUEUED = "queued", _("Waits for a worker")
+    RUNNING = "running", _("Under way")
+    DONE = "done", _("Every item was done or refused")
+    CANCELLED = "cancelled", _("Cancelled by a person")
+    FAILED = "failed", _("Given up, or undone as a whole")
 
 
 OPEN_BULK = (BulkStatus.QUEUED, BulkStatus.RUNNING)

@@ -7,27 +7,49 @@ whole post, are read off it here and nowhere else.
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from mastablasta.core.transitions import StateTable
 
 
 class DeliveryState(models.TextChoices):
-    DRAFT = "draft", "Draft"
-    QUEUED = "queued", "Waits for its time, or for another try"
-    BLOCKED = "blocked", "Waits for its account or platform to be usable"
-    HELD = "held", "Too late by the missed-post rule; waits for a person"
-    SENDING = "sending", "Being sent"
-    PROCESSING = "processing", "The platform still works on it"
-    UNKNOWN = "unknown", "Sent without a trustworthy answer; the platform is being asked"
-    UNCONFIRMED = "unconfirmed", "Nobody can say whether it is out; waits for a person"
-    PUBLISHED = "published", "Out"
-    FAILED = "failed", "Not out; may be retried"
-    REJECTED = "rejected", "Refused by the platform as it is; has to be edited"
-    CANCELLED = "cancelled", "Cancelled"
-    RETRACTED = "retracted", "Was out, and was taken back"
+    DRAFT = "draft", _("Draft")
+    QUEUED = "queued", _("Waits for its time, or for another try")
+    BLOCKED = "blocked", _("Waits for its account or platform to be usable")
+    HELD = "held", _("Too late by the missed-post rule; waits for a person")
+    SENDING = "sending", _("Being sent")
+    PROCESSING = "processing", _("The platform still works on it")
+    UNKNOWN = "unknown", _("Sent without a trustworthy answer; the platform is being asked")
+    UNCONFIRMED = "unconfirmed", _("Nobody can say whether it is out; waits for a person")
+    PUBLISHED = "published", _("Out")
+    FAILED = "failed", _("Not out; may be retried")
+    REJECTED = "rejected", _("Refused by the platform as it is; has to be edited")
+    CANCELLED = "cancelled", _("Cancelled")
+    RETRACTED = "retracted", _("Was out, and was taken back")
+
+    @property
+    def word(self) -> str:
+        """The state in one word, for who looks at many at once."""
+        return str(WORDS[self])
 
 
 S = DeliveryState
+
+WORDS = {
+    S.DRAFT: _("draft"),
+    S.QUEUED: _("queued"),
+    S.BLOCKED: _("blocked"),
+    S.HELD: _("held"),
+    S.SENDING: _("sending"),
+    S.PROCESSING: _("processing"),
+    S.UNKNOWN: _("unknown"),
+    S.UNCONFIRMED: _("unconfirmed"),
+    S.PUBLISHED: _("published"),
+    S.FAILED: _("failed"),
+    S.REJECTED: _("rejected"),
+    S.CANCELLED: _("cancelled"),
+    S.RETRACTED: _("retracted"),
+}
 
 DELIVERY_MOVES = StateTable(
     {
@@ -87,22 +109,22 @@ API_STATUS: dict[str, str] = {
 
 
 class PostStatus(models.TextChoices):
-    DRAFT = "draft", "Draft"
-    SCHEDULED = "scheduled", "Scheduled"
-    PUBLISHING = "publishing", "Publishing"
-    PUBLISHED = "published", "Published"
-    PARTIALLY_PUBLISHED = "partially_published", "Partially published"
-    UNCONFIRMED = "unconfirmed", "Unconfirmed"
-    FAILED = "failed", "Failed"
-    CANCELLED = "cancelled", "Cancelled"
+    DRAFT = "draft", _("Draft")
+    SCHEDULED = "scheduled", _("Scheduled")
+    PUBLISHING = "publishing", _("Publishing")
+    PUBLISHED = "published", _("Published")
+    PARTIALLY_PUBLISHED = "partially_published", _("Partially published")
+    UNCONFIRMED = "unconfirmed", _("Unconfirmed")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
 
 
 class AttemptKind(models.TextChoices):
     """Every call is an attempt and shows in the audit trail; the API's `attempts` counts those that may be visible."""
 
-    SEND = "send", "Send"
-    POLL = "poll", "Ask whether the platform has finished"
-    RECONCILE = "reconcile", "Ask whether it is out"
+    SEND = "send", _("Send")
+    POLL = "poll", _("Ask whether the platform has finished")
+    RECONCILE = "reconcile", _("Ask whether it is out")
 
 
 ATTEMPT_KIND: dict[str, str] = {
@@ -113,14 +135,14 @@ ATTEMPT_KIND: dict[str, str] = {
 
 
 class AttemptOutcome(models.TextChoices):
-    PUBLISHED = "published", "Out"
-    PENDING = "pending", "The platform still works on it"
-    REJECTED = "rejected", "This content is refused"
-    NEEDS_RECONNECT = "needs_reconnect", "The account has to be connected again"
-    RATE_LIMITED = "rate_limited", "Asked to come back later"
-    UNAVAILABLE = "unavailable", "Certainly nothing was done"
-    UNKNOWN = "unknown", "No trustworthy answer"
-    OPERATOR_PROBLEM = "operator_problem", "Our own app at the platform is in trouble"
-    ABSENT = "absent", "The platform does not have it"
-    CANNOT_TELL = "cannot_tell", "The platform cannot say whether it has it"
-    ABANDONED = "abandoned", "Ended before anything was sent"
+    PUBLISHED = "published", _("Out")
+    PENDING = "pending", _("The platform still works on it")
+    REJECTED = "rejected", _("This content is refused")
+    NEEDS_RECONNECT = "needs_reconnect", _("The account has to be connected again")
+    RATE_LIMITED = "rate_limited", _("Asked to come back later")
+    UNAVAILABLE = "unavailable", _("Certainly nothing was done")
+    UNKNOWN = "unknown", _("No trustworthy answer")
+    OPERATOR_PROBLEM = "operator_problem", _("Our own app at the platform is in trouble")
+    ABSENT = "absent", _("The platform does not have it")
+    CANNOT_TELL = "cannot_tell", _("The platform cannot say whether it has it")
+    ABANDONED = "abandoned", _("Ended before anything was sent")

@@ -1,4 +1,4 @@
-"""What the queue rings: each fetches nothing and calls one service. Lost, doubled or late, a bell changes nothing."""
+"""What the queue runs: each fetches nothing and calls one service. Lost, doubled or late, it changes nothing."""
 
 from __future__ import annotations
 

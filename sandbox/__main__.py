@@ -29,7 +29,7 @@ def port_number(given: str) -> int:
     except ValueError:
         port = -1
     if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{given!r} is no port: 0 to 65535, 0 picks a free one")
+        raise argparse.ArgumentTypeError(f"{given!r} is not a port: 0 to 65535, 0 picks a free one")
     return port
 
 

@@ -1,4 +1,4 @@
-"""What many platforms have in common: refusals of one JSON shape, bearer tokens, app passwords, keys of the caller's.
+"""What many platforms have in common: refusals of one JSON shape, tokens, app passwords, keys of the caller's.
 
 The words are nobody's in particular: what a vendor says otherwise, its own class says.
 """
@@ -53,6 +53,12 @@ class JsonPlatform(Platform):
             raise self.refuse(403, "no_person", "The token is an app's own")
         return person
 
+    def new_token(self, person: Person, at_ms: int) -> Token:
+        """Return a token of this person's for a program that is not a registered app; it does not end by itself."""
+        token = Token(secrets.token_urlsafe(32), Grant(None, person, ()), at_ms)
+        self.site.tokens[token.access] = token
+        return token
+
     def post_once(self, person: Person, text: str, at_ms: int, *, key: str, **more: Any) -> Post:
         """Make a post visible and return it; while `idempotency` is on, the one that this key of theirs has made."""
         earlier = self.post_of_key(person, key) if self.world.limits.idempotency else None
@@ -100,6 +106,11 @@ class AppPasswordPlatform(JsonPlatform):
         person = self.site.person(handle)
         if person is None or not hmac.compare_digest(password.encode(), person.app_password.encode()):
             raise self.refuse(401, "wrong_password", "Wrong handle or app password")
-        token = Token(secrets.token_urlsafe(32), Grant(None, person, ()), at_ms)
-        self.site.tokens[token.access] = token
-        return token
+        return self.new_token(person, at_ms)
+
+
+class PastedTokenPlatform(JsonPlatform):
+    """One where people make a program's token themselves and paste it there, where others ask for an app password."""
+
+    def person_extras(self, person: Person) -> dict[str, Any]:
+        return {"app_password": self.new_token(person, person.created_ms).access}

@@ -100,7 +100,7 @@ class Request:
     def fields(self) -> dict[str, Any]:
         """Return the body's fields, whether it came as JSON, as a form or as multipart.
 
-        Files are `Upload`s. A body that is not a JSON object, or is no form, raises UnreadableBody.
+        Files are `Upload`s. A body that is not a JSON object, or is not a form, raises UnreadableBody.
         """
         if self.multipart is not None:
             return self.multipart

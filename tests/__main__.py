@@ -38,6 +38,7 @@ from tests.databases import sqlite_template
 from tests.faults import figures
 from tests.pg import NoPostgreSQL, postgresql
 from tests.rings import CORE, MOST_SECONDS, PROCESSES, REPORT, VENDOR_PATHS
+from tests.started import nothing_left
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_COLLECTED = 5
@@ -167,11 +168,11 @@ class Call:
 
 @contextmanager
 def called(arguments: list[str], environment: dict[str, str], *, speaks: bool = True) -> Iterator[Call]:
-    """pytest with these arguments; it does not outlast the block."""
-    with tempfile.TemporaryDirectory(prefix="mb-report-") as folder, ExitStack() as stack:
+    """pytest with these arguments; neither it nor anything that its tests started outlasts the block."""
+    with tempfile.TemporaryDirectory(prefix="mb-report-") as folder, ExitStack() as stack, nothing_left() as mark:
         report, said = Path(folder) / "report", None if speaks else Path(folder) / "said"
         output = stack.enter_context(said.open("wb")) if said else None
-        command, variables = [sys.executable, "-m", "pytest", *arguments], environment | {REPORT: str(report)}
+        command, variables = [sys.executable, "-m", "pytest", *arguments], environment | mark | {REPORT: str(report)}
         process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=output)
         try:
             yield Call(process, report, said)
@@ -311,12 +312,20 @@ def main(arguments: list[str]) -> int:
     return 1 if outcome.failed or not outcome.count("passed") else 0
 
 
+def end_in_order() -> None:
+    """From now on SIGTERM and SIGINT raise KeyboardInterrupt, once: what was started is ended, and made removed."""
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, _interrupted)
+
+
 def _interrupted(*_: object) -> NoReturn:
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, signal.SIG_IGN)  # a second one would leave half of it behind
     raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _interrupted)  # so that PostgreSQL stops and what was made is removed
+    end_in_order()
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

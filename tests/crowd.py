@@ -32,11 +32,11 @@ SELECT a.id FROM posts_attempt a JOIN posts_delivery d ON d.id = a.delivery_id
  WHERE a.ended_at IS NULL AND d.post_id = ANY(%s::uuid[])
 """
 # A clock that drains calls itself otherwise.
-HOLDER = r"""
+HOLDERS = r"""
 SELECT substring(a.worker FROM '^[^@]+:(\d+)$')::int AS pid
   FROM posts_attempt a JOIN posts_delivery d ON d.id = a.delivery_id
  WHERE a.ended_at IS NULL AND d.post_id = ANY(%s::uuid[]) AND a.worker ~ '^[^@]+:\d+$'
- GROUP BY a.worker ORDER BY count(*) DESC LIMIT 1
+ GROUP BY a.worker ORDER BY count(*) DESC
 """
 LOOK_UPS = """
 SELECT count(*) AS calls FROM posts_attempt a JOIN posts_delivery d ON d.id = a.delivery_id
@@ -169,18 +169,21 @@ class Crowd:
         assert self.rows(STILL_LEASED, list(burst.texts)) == []
         assert self.rows(STILL_OPEN, list(burst.texts)) == []
 
+    def holders(self, posts: Sequence[str]) -> list[int]:
+        """The queue workers with these posts in hand, the one with most of them first, and who died just now."""
+        return [row["pid"] for row in self.rows(HOLDERS, list(posts))]
+
     def holder(self, posts: Sequence[str]) -> int | None:
         """The queue worker with most of these posts in hand, if there is one."""
-        found = self.rows(HOLDER, list(posts))
-        return found[0]["pid"] if found else None
+        return next(iter(self.holders(posts)), None)
 
     def wait_for_holder(self, posts: Sequence[str]) -> int:
         pid: int = self.instance.wait_for(lambda: self.holder(posts), what="in a worker's hands")
         return pid
 
-    def looked_up(self, burst: Burst) -> int:
-        """How many calls asked the platform whether it has a post of this burst."""
-        [row] = self.rows(LOOK_UPS, list(burst.texts))
+    def looked_up(self, posts: Sequence[str]) -> int:
+        """How many calls asked a platform whether it has one of these posts."""
+        [row] = self.rows(LOOK_UPS, list(posts))
         return int(row["calls"])
 
     def rows(self, query: LiteralString, *values: Any) -> list[dict[str, Any]]:

@@ -93,7 +93,7 @@ MUTATIONS = (
         ("mastablasta/v1_demo/tests/test_calls.py::test_no_call_opens_a_connection_to_the_database",),
     ),
     Mutation(
-        "make a container anew whose post is out",
+        "make a second container for a post that is out",
         "integrations/platforms/instagram/containers.py",
         'raise OutcomeUnknown("Instagram has published it already.", code="published_before")',
         'raise Rejected("Instagram has published it already.", code=GONE)',
@@ -120,7 +120,7 @@ MUTATIONS = (
         (f"{OF_YOUTUBE}::test_stretch_whose_answer_is_lost_is_asked_for_and_not_sent_again",),
     ),
     Mutation(
-        "begin a video anew when nobody knows what has arrived of it",
+        "begin a video again when nobody knows what has arrived of it",
         "integrations/platforms/youtube/uploads.py",
         "if position not in self.kept:",
         "if position not in self.kept or not self._knows_what_arrived:",
@@ -217,7 +217,7 @@ MUTATIONS = (
         "        return self.filter(**self.scope(workspace))",
         "        return self.filter()",
         (
-            "tests/test_tenancy.py::test_id_of_another_workspace_is_404_and_untouched",
+            "tests/test_tenancy.py::test_nobody_from_elsewhere_gets_at_it",
             "tests/test_tenancy.py::test_list_shows_ones_own_and_nothing_foreign",
         ),
     ),

@@ -33,7 +33,8 @@ class Operation:
     `takes_a_sign_in`: no API key may. `is_of_one_person`: also
     within the workspace only who made the thing reaches it. `adds_up`: its answer is sums, of which
     analytics/tests/test_overview.py holds that nothing foreign is in them. `gives_bytes`: a file, which is no page
-    either. `media_type`: of that file. `is_multipart`: how its body is sent.
+    either. `media_type`: of that file. `is_multipart`: how its body is sent. `untold`: why the audit log hears
+    nothing of it, of an operation that is no GET.
     """
 
     kind: Kind = Kind.WORKSPACE
@@ -51,6 +52,7 @@ class Operation:
     gives_bytes: bool = False
     media_type: str = "image/jpeg"
     is_multipart: bool = False
+    untold: str = ""
     fixtures: tuple[str, ...] = ()
 
 
@@ -315,8 +317,10 @@ OPERATIONS: dict[str, Operation] = {
     "GET /accounts/{id}": Operation(thing=account_of),
     "PATCH /accounts/{id}": Operation(thing=account_of, body=lambda _: {"status": "paused"}),
     "DELETE /accounts/{id}": Operation(thing=account_nobody_signed_in_to),
-    "POST /accounts/{id}/refresh": Operation(thing=signed_in_account_of),
-    "POST /accounts/{id}/test": Operation(thing=signed_in_account_of),
+    "POST /accounts/{id}/refresh": Operation(
+        thing=signed_in_account_of, untold="the program does it by itself, too; what is found out is an event"
+    ),
+    "POST /accounts/{id}/test": Operation(thing=signed_in_account_of, untold="it asks the platform, no more"),
     "POST /accounts/{id}/activate": Operation(thing=pending_account_of),
     "GET /oauth/{platform}/authorize": Operation(
         path={"platform": "mastodon"}, fixtures=("sandbox",), begins_a_write=True
@@ -335,7 +339,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "POST /posts/{id}/duplicate": Operation(thing=draft_of),
     "POST /posts/{id}/retry": Operation(thing=delivery_in("failed", error_retryable=True)),
-    "POST /posts/retry-failed": Operation(),
+    "POST /posts/retry-failed": Operation(thing=delivery_in("failed", error_retryable=True)),
     "POST /deliveries/{id}/resolve": Operation(
         thing=unconfirmed_delivery_of, body=lambda _: {"outcome": "published"}
     ),
@@ -360,7 +364,9 @@ OPERATIONS: dict[str, Operation] = {
         body=lambda workspace: {"updates": [{"id": str(draft_of(workspace)), "content": "Other"}]}
     ),
     "POST /bulk/posts/publish": Operation(body=lambda workspace: {"post_ids": [str(draft_of(workspace))]}),
-    "POST /bulk/posts/retry": Operation(body=lambda workspace: {"post_ids": [str(draft_of(workspace))]}),
+    "POST /bulk/posts/retry": Operation(
+        body=lambda workspace: {"post_ids": [str(delivery_in("failed", error_retryable=True)(workspace))]}
+    ),
     "GET /bulk/jobs": Operation(thing=bulk_job_of),
     "GET /bulk/jobs/{id}": Operation(thing=bulk_job_of),
     "POST /bulk/jobs/{id}/cancel": Operation(thing=bulk_job_of),
@@ -371,7 +377,7 @@ OPERATIONS: dict[str, Operation] = {
     "GET /webhooks/{id}": Operation(thing=webhook_of),
     "PATCH /webhooks/{id}": Operation(thing=webhook_of, body=lambda _: {"status": "paused"}),
     "DELETE /webhooks/{id}": Operation(thing=webhook_of),
-    "POST /webhooks/{id}/test": Operation(thing=webhook_of),
+    "POST /webhooks/{id}/test": Operation(thing=webhook_of, untold="it sends an example and changes nothing"),
     "POST /webhooks/{id}/rotate-secret": Operation(thing=webhook_of),
     "POST /webhooks/{id}/redeliver": Operation(thing=webhook_of),
     "GET /webhooks/{id}/deliveries": Operation(thing=failed_webhook_delivery_of),
@@ -394,7 +400,10 @@ OPERATIONS: dict[str, Operation] = {
     "POST /analytics/alerts": Operation(body=lambda _: {"figure": "views", "threshold": 10_000}),
     "GET /analytics/alerts/{id}": Operation(thing=alert_of),
     "DELETE /analytics/alerts/{id}": Operation(thing=alert_of),
-    "POST /analytics/refresh": Operation(body=lambda workspace: {"post_ids": [str(post_with_figures(workspace))]}),
+    "POST /analytics/refresh": Operation(
+        body=lambda workspace: {"post_ids": [str(post_with_figures(workspace))]},
+        untold="figures are asked for earlier than they would be, nothing else",
+    ),
     "POST /schedule/conflicts": Operation(
         body=lambda _: {"scheduled_time": "2030-01-31T09:00:00Z"}, only_reads=True
     ),

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -14,13 +15,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import Workspace
+from accounts.models import User, Workspace
 from accounts.roles import Role, SiteRole
+from accounts.services import password_reset
 from accounts.tests.factories import (
     PASSWORD,
     make_api_key,
     make_invitation,
     make_member,
+    make_session,
     make_user,
     make_workspace,
     signed_in,
@@ -30,6 +33,7 @@ from integrations.services import accounts as account_changes
 from integrations.services import hosts
 from integrations.tests.factories import make_account
 from mastablasta.core.audit.models import AuditEntry
+from media_library.tests.factories import make_asset, photo
 from posts.api.bulk_items import STEPS
 from posts.models import BulkJob, Delivery, Post
 from posts.services import bulk_jobs
@@ -141,10 +145,10 @@ def test_what_a_person_decides_about_deliveries_is_told_and_a_refusal_is_not(wor
     assert found.changes["state"] == ["unconfirmed", "published"]
 
 
-def test_bulk_work_is_told_row_by_row_in_one_statement_and_a_rehearsal_not_at_all(workspace, account):
+def test_bulk_work_with_a_thousand_is_told_row_by_row_set_based_and_a_rehearsal_not_at_all(workspace, account):
     posts = [
         Post(workspace=workspace, content=f"Post {number}", status="failed", scheduled_at=timezone.now())
-        for number in range(200)
+        for number in range(1000)
     ]
     Post.objects.bulk_create(posts)
     Delivery.objects.bulk_create(
@@ -156,15 +160,16 @@ def test_bulk_work_is_told_row_by_row_in_one_statement_and_a_rehearsal_not_at_al
     )  # fmt: skip
     browser = browser_of(make_user(site_role=SiteRole.ADMIN))
     address = "/admin/triage/act/"
-    picked = [str(one.pk) for one in Delivery.objects.all()]
+    cause = {"scope": "group", "state": "failed", "code": "x", "platform": "mastodon"}
 
-    preview = browser.post(address, {"action": "retry", "picked": picked})
+    preview = browser.post(address, {"action": "retry", **cause})
     assert not AuditEntry.objects.exists()
     with CaptureQueriesContext(connection) as context:
         browser.post(address, {"held": preview.context["held"]})
 
-    assert AuditEntry.objects.filter(action="retried", object_type="posts.delivery").count() == 200
-    assert [query["sql"].startswith("INSERT INTO audit") for query in context].count(True) == 1
+    assert AuditEntry.objects.filter(action="retried", object_type="posts.delivery").count() == 1000
+    told_of = [query["sql"] for query in context if query["sql"].startswith("INSERT INTO audit")]
+    assert len(told_of) == 4  # one for each 250 posts, as they are locked
 
 
 def test_bulk_job_is_told_as_its_person_and_by_what_it_did(workspace):
@@ -308,3 +313,85 @@ def test_the_log_outlives_what_it_tells_of():
     assert page.status_code == 200
     assert "ada@example.test" in page.content.decode()
     assert BulkJob.objects.count() == 0
+
+
+def test_files_are_told_from_upload_to_deletion_and_the_same_bytes_once(workspace):
+    api, other, bytes_of_it = api_of(workspace), make_asset(workspace=workspace), photo()
+
+    def upload(**fields: Any) -> Any:
+        return api.post(
+            "/api/v2/media/upload", {"file": SimpleUploadedFile("beach.jpg", bytes_of_it), **fields}, format="multipart"
+        ).json()
+
+    file = upload()
+    upload(alt_text="A beach")
+    api.patch(f"/api/v2/media/{file['id']}", {"filename": "dawn.jpg"}, format="json")
+    api.patch(f"/api/v2/media/{file['id']}", {"filename": "dawn.jpg"}, format="json")  # no change, no entry
+    browser_of(make_user(site_role=SiteRole.ADMIN)).post(
+        "/admin/media_library/asset/", {"action": "reprocess", "_selected_action": [file["id"], str(other.pk)]}
+    )
+    api.delete(f"/api/v2/media/{file['id']}")
+
+    entries = AuditEntry.objects.filter(object_id=file["id"]).order_by("at", "id")
+    assert [(one.action, one.object_name, one.changes) for one in entries] == [
+        ("uploaded", "beach.jpg", {"mime_type": [None, "image/jpeg"], "size": [None, file["size"]]}),
+        ("changed", "beach.jpg", {"alt_text": ["", "A beach"]}),
+        ("changed", "dawn.jpg", {"filename": ["beach.jpg", "dawn.jpg"]}),
+        ("made again", "dawn.jpg", {}),
+        ("deleted", "dawn.jpg", {}),
+    ]
+    assert {one.workspace_id for one in entries} == {workspace.pk}
+    assert told(object_id=str(other.pk)) == [("media_library.asset", "made again")]
+
+
+NEW = "another-engine-1843"
+
+
+def by_themselves_here(person: User) -> None:
+    fields = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
+    assert browser_of(person).post("/admin/password_change/", fields).status_code == 302
+
+
+def by_themselves_in_the_api(person: User) -> None:
+    body = {"current_password": PASSWORD, "new_password": NEW}
+    assert signed_in(person).post("/api/v2/auth/password", body, format="json").status_code == 200
+
+
+def by_staff(person: User) -> None:
+    fields = {"password1": NEW, "password2": NEW, "usable_password": "true"}
+    assert browser_of(person).post(f"/admin/accounts/user/{person.pk}/password/", fields).status_code == 302
+
+
+def by_staff_taken_away(person: User) -> None:
+    fields = {"password1": "", "password2": "", "usable_password": "false", "unset-password": "1"}
+    assert browser_of(person).post(f"/admin/accounts/user/{person.pk}/password/", fields).status_code == 302
+
+
+def by_reset(person: User) -> None:
+    body = {"token": password_reset.token_of(person), "new_password": NEW}
+    assert APIClient().post("/api/v2/auth/password/reset/confirm", body, format="json").status_code == 204
+
+
+def by_command(person: User) -> None:
+    person.set_password(NEW)
+    person.save()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [by_themselves_here, by_themselves_in_the_api, by_staff, by_staff_taken_away, by_reset, by_command],
+    ids=lambda one: one.__name__,
+)
+def test_each_change_of_a_password_is_told_once_without_it_and_ends_all_sign_ins(change):
+    person = make_user(site_role=SiteRole.ADMIN, password=PASSWORD)
+    session = make_session(person)
+
+    change(person)
+
+    entry = AuditEntry.objects.get(object_type="accounts.user")
+    assert (entry.action, entry.object_id, entry.changes) == (
+        "changed", str(person.pk), {"password": [None, "(not shown)"]},
+    )  # fmt: skip
+    assert NEW not in str(list(AuditEntry.objects.values_list()))
+    session.refresh_from_db()
+    assert session.revoked_at is not None

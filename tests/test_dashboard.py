@@ -80,7 +80,7 @@ def test_staff_see_what_their_own_workspaces_do():
     assert [bar.height for bar in found.gains.reach_by_day[-3:]] == [50.0, 100.0, 0.0]
     assert len(found.gains.reach_by_day) == len(found.gains.engagements_by_day) == DAYS
     assert [check.name for check in found.checks if not check.ok] == ["Workers"]
-    assert "No heartbeat. (99 s)" in page
+    assert '<span lang="en">No heartbeat.</span> (99 s)' in page
     assert "Maintenance" in page
     assert "The platform said no." in page
     assert "foreign" not in page

@@ -105,5 +105,13 @@ def test_readme_names_it(slug: str) -> None:
 
 
 @pytest.mark.parametrize("slug", BUILT)
+def test_operators_have_a_page_on_it(slug: str) -> None:
+    page = (ROOT / f"docs/platforms/{slug}.md").read_text()
+
+    assert page.startswith(f"# {registry.PLATFORMS[slug].label}")
+    assert [option for option in registry.capabilities(slug).options["properties"] if f"`{option}" not in page] == []
+
+
+@pytest.mark.parametrize("slug", BUILT)
 def test_simulators_readme_has_a_section_on_it(slug: str) -> None:
     assert f"\n## {registry.PLATFORMS[slug].label}\n" in (ROOT / "sandbox/README.md").read_text()

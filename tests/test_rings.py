@@ -65,7 +65,14 @@ def item(path: str, *fixtures: str, marks: tuple[str, ...] = (), name: str = "te
         (item("posts/tests/test_composing.py", marks=("django_db",)), ("database",)),
         (item("posts/tests/test_claims.py", marks=("django_db",)), ("database", "vendor")),
         (item("posts/tests/test_claims.py"), ("pure",)),
-        (item("tests/test_tenancy.py", "db", name="test_owner_is_let_through"), ("database", "vendor")),
+        (
+            item(
+                "tests/test_tenancy.py",
+                "db",
+                name="test_owner_is_let_through_and_the_audit_log_hears_of_what_they_change",
+            ),
+            ("database", "vendor"),
+        ),
         (item("tests/test_tenancy.py", "db", name="test_viewer_writes_nothing"), ("database",)),
         (item("tests/e2e/test_running.py", "db"), ("processes", "core")),
         (item("tests/faults/test_kills.py"), ("processes",)),

@@ -7,18 +7,22 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mastablasta.core.admin_base import ReadOnlyPage, badge
 from mastablasta.core.errors import DomainError
 from webhooks.models import Endpoint, EndpointAttempt, EndpointDelivery, EndpointLane, Event
 from webhooks.services import deliveries, endpoints
+from webhooks.states import EndpointDeliveryState, EndpointStatus
 
 
 @admin.register(Endpoint)
 class EndpointPage(ReadOnlyPage):
     """Registered and changed in the API, where the address is checked and the secret shown once."""
 
-    title = "Webhooks"
+    title = _("Webhooks")
+    empty = _("There is no webhook yet: register one by POST /api/v2/webhooks, and its secret is shown once.")
     workspace_path = "workspace"
     hidden = ("secret_enc", "old_secret_enc")
     list_display = ("url", "workspace", "status_badge", "disabled_reason", "disabled_at", "created_by", "created_at")
@@ -28,21 +32,21 @@ class EndpointPage(ReadOnlyPage):
     list_select_related = ("workspace", "created_by")
     actions = ("send_what_was_missed", "pause", "go_on")
 
-    @admin.display(description="Status", ordering="status")
+    @admin.display(description=_("Status"), ordering="status")
     def status_badge(self, endpoint: Endpoint) -> SafeString:
-        return badge(endpoint.status, endpoint.status)
+        return badge(endpoint.status, EndpointStatus(endpoint.status).word)
 
-    @admin.action(description="Switch on again and send what was missed or failed, in order")
+    @admin.action(description=_("Switch on again and send what was missed or failed, in order"))
     def send_what_was_missed(self, request: HttpRequest, rows: QuerySet[Endpoint]) -> None:
         at = timezone.now()
         queued = sum(deliveries.redeliver_many(endpoint, at=at) for endpoint in rows)
-        self.message_user(request, f"Events that are sent again: {queued}.")
+        self.message_user(request, gettext("Events that are sent again: %(count)s.") % {"count": queued})
 
-    @admin.action(description="Pause: what happens is kept and goes out when it goes on")
+    @admin.action(description=_("Pause: what happens is kept and goes out when it goes on"))
     def pause(self, request: HttpRequest, rows: QuerySet[Endpoint]) -> None:
         self._change(request, rows, "paused")
 
-    @admin.action(description="Go on, without what was missed")
+    @admin.action(description=_("Go on, without what was missed"))
     def go_on(self, request: HttpRequest, rows: QuerySet[Endpoint]) -> None:
         self._change(request, rows, "active")
 
@@ -66,6 +70,7 @@ class EndpointLanePage(ReadOnlyPage):
 
 @admin.register(Event)
 class EventPage(ReadOnlyPage):
+    empty = _("Nothing was told yet: events are written once there is a webhook that wants them.")
     workspace_path = "workspace"
     list_display = ("type", "workspace", "created_at", "is_fanned_out", "id")
     list_filter = ("type", "is_fanned_out")
@@ -76,7 +81,8 @@ class EventPage(ReadOnlyPage):
 
 @admin.register(EndpointDelivery)
 class EndpointDeliveryPage(ReadOnlyPage):
-    title = "Webhook deliveries"
+    title = _("Webhook deliveries")
+    empty = _("Nothing was sent yet: register a webhook, and what happens is sent there.")
     workspace_path = "endpoint__workspace"
     list_display = (
         "event",
@@ -93,11 +99,11 @@ class EndpointDeliveryPage(ReadOnlyPage):
     list_select_related = ("event", "endpoint")
     actions = ("send_again",)
 
-    @admin.display(description="State", ordering="state")
+    @admin.display(description=_("State"), ordering="state")
     def state_badge(self, delivery: EndpointDelivery) -> SafeString:
-        return badge(delivery.state, delivery.state)
+        return badge(delivery.state, EndpointDeliveryState(delivery.state).word)
 
-    @admin.action(description="Send again, with the same id and body")
+    @admin.action(description=_("Send again, with the same id and body"))
     def send_again(self, request: HttpRequest, rows: QuerySet[EndpointDelivery]) -> None:
         for delivery in rows.select_related("endpoint"):
             try:
@@ -108,7 +114,8 @@ class EndpointDeliveryPage(ReadOnlyPage):
 
 @admin.register(EndpointAttempt)
 class EndpointAttemptPage(ReadOnlyPage):
-    title = "Webhook attempts"
+    title = _("Webhook attempts")
+    empty = _("Nothing was sent yet: register a webhook, and what happens is sent there.")
     workspace_path = "delivery__endpoint__workspace"
     list_display = ("delivery", "number", "started_at", "duration_ms", "http_status", "code", "message")
     list_filter = ("http_status", "code")

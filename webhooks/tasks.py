@@ -1,4 +1,4 @@
-"""What the queue rings: each calls one service. Lost, doubled or late, a bell changes nothing."""
+"""What the queue runs: each calls one service. Lost, doubled or late, a wake-up changes nothing."""
 
 from __future__ import annotations
 

@@ -13,21 +13,21 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='workspace',
             name='clash_window_minutes',
-            field=models.PositiveSmallIntegerField(default=5),
+            field=models.PositiveSmallIntegerField(db_default=5, default=5),
         ),
         migrations.AddField(
             model_name='workspace',
             name='duplicate_policy',
-            field=models.CharField(choices=[('warn', 'warn'), ('refuse', 'refuse')], default='warn', max_length=10),
+            field=models.CharField(choices=[('warn', 'warn'), ('refuse', 'refuse')], db_default='warn', default='warn', max_length=10),
         ),
         migrations.AddField(
             model_name='workspace',
             name='duplicate_window_hours',
-            field=models.PositiveSmallIntegerField(default=24),
+            field=models.PositiveSmallIntegerField(db_default=24, default=24),
         ),
         migrations.AddField(
             model_name='workspace',
             name='timezone',
-            field=models.CharField(blank=True, max_length=64),
+            field=models.CharField(blank=True, db_default='', default='', max_length=64),
         ),
     ]

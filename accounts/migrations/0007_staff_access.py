@@ -9,6 +9,7 @@ class Migration(migrations.Migration):
             "user",
             "has_staff_access",
             models.BooleanField(
+                db_default=False,
                 default=False,
                 help_text="Lets them in here, to their own workspaces. Site admins need none.",
                 verbose_name="staff access",

@@ -1,4 +1,4 @@
-"""The second factor of Django admin: an authenticator app (TOTP, RFC 6238), and codes for who has lost it."""
+"""The second factor of Django admin: an authenticator app (TOTP, RFC 6238), and codes for those who have lost it."""
 
 from __future__ import annotations
 

@@ -125,6 +125,5 @@ def change_password(user: User, *, current: str, new: str, request: HttpRequest,
     check_password_rules(new, user=user, field="new_password")
     user.set_password(new)
     with transaction.atomic():
-        user.save(update_fields=["password", "updated_at"])  # ends all
-        record("changed", [subject_of(user, changes={"password": (None, None)})], at=at)
+        user.save(update_fields=["password", "updated_at"])  # ends all, and is told
         return start_session(user, at=at, user_agent=request.headers.get("User-Agent", ""))

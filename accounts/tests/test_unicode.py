@@ -17,11 +17,12 @@ from django.core.validators import validate_email
 from django.test import Client
 from rest_framework.test import APIClient
 
+from accounts.command_arguments import named_editor, named_person
 from accounts.emails import one_form
 from accounts.models import User
 from accounts.roles import SiteRole
 from accounts.spelling import prepared
-from accounts.tests.factories import make_user, make_workspace, signed_in
+from accounts.tests.factories import make_member, make_user, make_workspace, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -164,6 +165,14 @@ def test_admin_and_command_store_addresses_in_the_same_form() -> None:
     stored = User.objects.filter(email__endswith=".example").values_list("email", flat=True)
     assert sorted(stored) == ["ada@xn--bcher-kva.example", "root@xn--bcher-kva.example"]
     assert User.objects.get_by_natural_key("root@b\u00fccher.example").email == "root@xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize("typed", ["Ada@B\u00fccher.example", "ADA@xn--bcher-kva.example"])
+def test_person_is_found_on_a_command_line_however_the_address_is_typed(typed: str) -> None:
+    workspace = make_workspace()
+    ada = make_member(workspace, email="ada@xn--bcher-kva.example")
+
+    assert (named_person(typed), named_editor(typed, workspace)) == (ada, ada)
 
 
 # --- what was stored before there was one form ---

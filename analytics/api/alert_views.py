@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from accounts.api.base import WorkspaceScopedViewSet
 from analytics.figures import FIGURES, LARGEST
 from analytics.models import MetricAlert
-from analytics.services.alerts import create_alert
+from analytics.services.alerts import create_alert, delete_alert
 from integrations.registry import PLATFORM_SLUGS
 from mastablasta.core.api.filters import SpanFilterSet, SpanForm, choice, ordering_by
 from mastablasta.core.api.serializers import StrictSerializer
@@ -104,7 +104,7 @@ class AlertViewSet(WorkspaceScopedViewSet):
 
     @extend_schema(summary="Delete an alert", responses={204: None})
     def destroy(self, request: Request, id: UUID) -> Response:
-        self.get_object().delete()
+        delete_alert(self.get_object())
         return Response(status=204)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+import orjson
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
 
 from accounts.models import Workspace
 from analytics.figures import FIGURES, engagement_rate
@@ -25,6 +26,7 @@ def _figures_query(model: Any, *, with_parts: bool) -> CompiledQuery:
         rows: QuerySet[Any, Any] = model.objects.filter(delivery__workspace=workspace, delivery__post=post)
         rows = rows.filter(delivery__post__deleted_at=None, collected_at__isnull=False)
         rows = rows if with_parts else rows.filter(part=0)
+        rows = rows.annotate(extra_text=Cast("extra", TextField()))
         return rows.order_by("delivery__created_at", "delivery", "part", "collected_at").values_list(*columns)
 
     return CompiledQuery(build, post=UUID, workspace=UUID)
@@ -37,7 +39,7 @@ _COLUMNS = (
     "delivery__collection_plan__gone_at",
     "part",
     "collected_at",
-    "extra",
+    "extra_text",  # which orjson reads in a tenth of the time
     *FIGURES,
 )
 _FIGURES = {
@@ -63,7 +65,7 @@ def _present_figures(
     gone_at: datetime | None,
     part: int,
     collected_at: datetime,
-    extra: Mapping[str, int],
+    extra: str,
     *told: Any,
 ) -> dict[str, Any]:
     figures = dict(zip(FIGURES, told, strict=False))
@@ -71,11 +73,11 @@ def _present_figures(
         figures[name] = None
     return {
         "platform": platform,
-        "account_id": str(account_id),
-        "delivery_id": str(delivery_id),
+        "account_id": account_id,
+        "delivery_id": delivery_id,
         "part": part,
         **figures,
-        "extra": extra,
+        "extra": orjson.loads(extra),
         "engagement_rate": engagement_rate(figures),
         "collected_at": utc_text(collected_at),
         "gone_at": utc_text(gone_at) if gone_at else None,

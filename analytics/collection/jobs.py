@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -11,15 +12,16 @@ import orjson
 from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from analytics.collection.reading import Job, Post
 from analytics.models import CollectionLane, CollectionPlan
 from integrations import registry
 from integrations.capabilities import MetricsRule, RateRule
-from integrations.models import SocialAccount
-from integrations.services import budgets
+from integrations.models import Credential, SocialAccount
+from integrations.services import budgets, tokens
 from integrations.services.hosts import app_of
-from mastablasta.core.compiled_queries import CompiledQuery
+from mastablasta.core.compiled_queries import CompiledQuery, prepared_cursor
 from posts.services.post_content import target_of
 from posts.states import DeliveryState
 
@@ -33,8 +35,8 @@ def job_of(lane: CollectionLane, *, at: datetime) -> Job:
     What is out no more, or whose post is deleted here, is asked for never again. An account with nothing left to ask
     for has a job without posts.
     """
-    account = lane.account
-    assert account.credential is not None  # noqa: S101  a claim gives no others
+    account, grant = lane.account, lane.account.credential
+    assert grant is not None  # noqa: S101  a claim gives no others
     target = target_of(account)
     batch = registry.connector_class(account.platform).metrics_batch(target)
     wants_account = lane.next_at is not None and lane.next_at <= at
@@ -49,13 +51,24 @@ def job_of(lane: CollectionLane, *, at: datetime) -> Job:
         host_id=account.platform_host_id,
         target=target,
         app=app_of(account.platform_host),
-        credential=account.credential,
+        access_token=str(grant.access_enc),
+        expires_at=grant.expires_at,
+        renew=(lambda: _renewed(grant)) if grant.refresh_enc else None,
         target_token=str(account.target_token_enc or ""),
         batch=batch,
         posts=posts,
         wants_account=wants_account,
         failures=lane.failures,
     )
+
+
+def _renewed(credential: Credential) -> str:
+    """The access token of a newer pair. It is all that a reading thread asks of the database, on a connection that it
+    gives back."""
+    try:
+        return str(tokens.newer_credentials(credential, at=timezone.now()).access_enc)
+    finally:
+        connection.close()
 
 
 # --- what is due ---
@@ -80,8 +93,6 @@ SELECT coalesce(array_agg(delivery_id), '{{}}'),
   FROM ({rows})
        due (delivery_id, state, deleted_at, remote_id, parts, published_at, gone_at, failures, collected_at)
 """
-# A delivery, whether it is out, and what has to be known of it: its refs, `published_at` and the plan's own.
-DueRow = tuple[UUID, bool, Sequence[str], datetime | None, datetime | None, int, datetime | None]
 
 
 def _due(account: UUID, at: datetime) -> QuerySet[Any, Any]:
@@ -92,36 +103,38 @@ def _due(account: UUID, at: datetime) -> QuerySet[Any, Any]:
 _DUE = CompiledQuery(_due, account=UUID, at=datetime)
 
 
-def _due_rows(account_id: UUID, *, at: datetime) -> Iterable[DueRow]:
+def _planned(account_id: UUID, *, at: datetime) -> Iterable[tuple[bool, Post]]:
+    """The posts whose plans are due, and whether each is out; those that are not may lack ids and a moment."""
     if connection.vendor == "postgresql":
-        return _due_rows_at_once(account_id, at=at)
-    found = _DUE.all(account=account_id, at=at)
+        return _planned_at_once(account_id, at=at)
     return [
         (
-            delivery_id,
             state == DeliveryState.PUBLISHED and deleted_at is None,
-            [part["remote_id"] for part in parts or ()] or [remote_id],
-            *about,
+            Post(delivery_id, tuple(part["remote_id"] for part in parts or ()) or (remote_id,), *about),
         )
-        for delivery_id, state, deleted_at, remote_id, parts, *about in found
+        for delivery_id, state, deleted_at, remote_id, parts, *about in _DUE.all(account=account_id, at=at)
     ]
 
 
-def _due_rows_at_once(account_id: UUID, *, at: datetime) -> Iterable[DueRow]:
+def _planned_at_once(account_id: UUID, *, at: datetime) -> Iterable[tuple[bool, Post]]:
     sql, values = _DUE.statement(account=account_id, at=at)
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_AS_TWO_VALUES.format(rows=sql), values)
         ids, text = cursor.fetchone()
-    moment = datetime.fromisoformat
+    moment, make = datetime.fromisoformat, Post._make
     return [
         (
-            delivery_id,
             is_out,
-            refs,
-            published_at and moment(published_at),
-            gone_at and moment(gone_at),
-            failures,
-            collected_at and moment(collected_at),
+            make(
+                (
+                    delivery_id,
+                    tuple(refs),
+                    published_at and moment(published_at),
+                    gone_at and moment(gone_at),
+                    failures,
+                    collected_at and moment(collected_at),
+                )
+            ),
         )
         for delivery_id, (is_out, refs, published_at, gone_at, failures, collected_at) in zip(
             ids, orjson.loads(text), strict=True
@@ -133,14 +146,14 @@ def _due_posts(account_id: UUID, *, at: datetime, counts: bool) -> list[Post]:
     """The posts of an account that are due, the youngest first: they change most. `counts`: if its platform does."""
     posts: list[Post] = []
     ended = []
-    for delivery_id, is_out, refs, published_at, gone_at, failures, collected_at in _due_rows(account_id, at=at):
-        if counts and is_out and all(refs) and published_at is not None:
-            posts.append(Post(delivery_id, tuple(refs), published_at, gone_at, failures, collected_at))
+    for is_out, post in _planned(account_id, at=at):
+        if counts and is_out and post.published_at is not None and all(post.refs):
+            posts.append(post)
         else:
-            ended.append(delivery_id)
+            ended.append(post.delivery_id)
     if ended:
         CollectionPlan.objects.filter(delivery__in=ended).update(next_at=None)
-    return sorted(posts, key=lambda post: post.published_at, reverse=True)
+    return sorted(posts, key=attrgetter("published_at"), reverse=True)
 
 
 # --- within the budgets ---

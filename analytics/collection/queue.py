@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -27,12 +27,11 @@ from analytics.collection.reading import Post, Told
 from analytics.models import CollectionLane, CollectionPlan
 from analytics.recording import AccountFigures, Sample
 from integrations import registry
-from integrations.contract import Metrics
 from integrations.errors import RateLimited
 from integrations.models import SocialAccount
 from integrations.services import circuits
 from integrations.states import AccountState
-from mastablasta.core.compiled_queries import CompiledQuery, IsOneOf
+from mastablasta.core.compiled_queries import CompiledQuery, CompiledUpdate, IsOneOf, prepared_cursor
 from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
 from posts.models import Delivery
@@ -81,12 +80,19 @@ def make_all_due(*, at: datetime) -> int:
         return CollectionPlan.objects.filter(next_at__gt=at).update(next_at=at)
 
 
-def _plan_some(*, at: datetime, since: datetime | None) -> int:
-    out = Delivery.objects.filter(state=DeliveryState.PUBLISHED, published_at__lte=at, platform__in=_counting())
+def _unplanned(at: datetime, since: datetime, platforms: Any) -> QuerySet[Any, Any]:
+    out = Delivery.objects.filter(IsOneOf("platform", platforms), state=DeliveryState.PUBLISHED)
     out = out.filter(~Exists(CollectionPlan.objects.filter(delivery=OuterRef("pk"))))
-    if since is not None:
-        out = out.filter(published_at__gte=since)
-    rows = list(out.order_by("-published_at").values_list("id", "account", "published_at")[:PLANNED])
+    out = out.filter(published_at__gte=since, published_at__lte=at)
+    return out.order_by("-published_at").values_list("id", "account", "published_at")[:PLANNED]
+
+
+_UNPLANNED = CompiledQuery(_unplanned, at=datetime, since=datetime, platforms=list)
+_EVER = datetime(1, 1, 2, tzinfo=UTC)
+
+
+def _plan_some(*, at: datetime, since: datetime | None) -> int:
+    rows = _UNPLANNED.all(at=at, since=since or _EVER, platforms=_counting())
     if not rows:
         return 0
     plans = [
@@ -152,27 +158,37 @@ def _claimable(limit: int) -> CompiledQuery:
     return CompiledQuery(build, at=datetime, now=datetime, busy=list)
 
 
+_LEASE = CompiledUpdate(
+    lambda accounts, token, expires_at: (
+        CollectionLane.objects.filter(IsOneOf("account", accounts)),
+        {"lease_token": token, "lease_expires_at": expires_at},
+    ),
+    accounts=list,
+    token=UUID,
+    expires_at=datetime,
+)
+
+
 def claim(*, at: datetime, limit: int, token: UUID, busy_hosts: Collection[UUID] = ()) -> list[CollectionLane]:
     """Take up to `limit` accounts with something due, those that wait longest first, none at `busy_hosts`."""
     with transaction.atomic():
         now = timezone.now()
         found: list[CollectionLane] = _claimable(limit).all(at=at, now=now, busy=list(busy_hosts))
         expires_at = now + LEASE
-        mine = CollectionLane.objects.filter(account__in=[lane.account_id for lane in found])
-        mine.update(lease_token=token, lease_expires_at=expires_at)
+        if found:
+            _LEASE.run(accounts=[lane.account_id for lane in found], token=token, expires_at=expires_at)
     for lane in found:
         lane.lease_token, lane.lease_expires_at = token, expires_at
     return found
 
 
 # --- results ---
-# One value, as Python quotes each of many.
 _WRITE_PLANS = """
 UPDATE analytics_collectionplan p
    SET next_at = r.next_at, failures = r.failures, gone_at = r.gone_at,
        collected_at = coalesce(r.collected_at, p.collected_at)
-  FROM jsonb_to_recordset(%s) AS r(next_at timestamptz, failures int, gone_at timestamptz, collected_at timestamptz,
-       deliveries uuid[])
+  FROM jsonb_to_recordset(%s::jsonb) AS r(next_at timestamptz, failures int, gone_at timestamptz,
+       collected_at timestamptz, deliveries uuid[])
  WHERE p.delivery_id = ANY(r.deliveries)
 """
 
@@ -183,6 +199,15 @@ def _held(account: UUID, token: UUID) -> QuerySet[Any, Any]:
 
 
 _HELD = CompiledQuery(_held, account=UUID, token=UUID)
+
+
+def _let_go(account: UUID, **becomes: Any) -> tuple[QuerySet[CollectionLane], dict[str, Any]]:
+    return CollectionLane.objects.filter(account=account), {**becomes, "lease_token": None, "lease_expires_at": None}
+
+
+_LET_GO = CompiledUpdate(
+    _let_go, account=UUID, next_at=datetime, blocked_until=datetime, ready_at=datetime, failures=int
+)
 
 
 class Becomes(NamedTuple):
@@ -219,21 +244,22 @@ def finish(told: Told, *, at: datetime, moment: datetime | None = None) -> dict[
         _record_account(told, moment=moment)
         after = {"next_at": held[0], "blocked_until": held[1], **_lane_after(told, at=at)}
         due_at = lanes.ready_at(job.account_id, next_at=after["next_at"], blocked_until=after["blocked_until"])
-        CollectionLane.objects.filter(account=job.account_id).update(**after, ready_at=due_at)
+        _LET_GO.run(account=job.account_id, ready_at=due_at, **after)
     _note_host(told, at=at)  # by itself: who holds a lane never waits for others
     return dict(changes.outcomes)
 
 
 def _changes_of(told: Told, *, at: datetime, moment: datetime | None) -> Changes:
-    job = told.job
-    changes, look = Changes(), next_looks(job.account_id, after=at)
+    changes, look = Changes(), next_looks(told.job.account_id, after=at)
     collected: dict[datetime | None, list[UUID]] = defaultdict(list)
-    for post in job.posts:
-        for part, ref in enumerate(post.refs):
-            if (metrics := told.metrics.get(ref)) is not None:
-                changes.samples.append(_sample(post.delivery_id, part, metrics, moment=moment))
-        if post.refs[0] in told.metrics:
-            collected[look(post.published_at)].append(post.delivery_id)
+    metrics_of, add = told.metrics.get, changes.samples.append
+    for post in told.job.posts:
+        delivery_id, refs = post.delivery_id, post.refs
+        for part, ref in enumerate(refs):
+            if (metrics := metrics_of(ref)) is not None:  # after the moment they have a sample's fields in their order
+                add(Sample(delivery_id, moment or metrics[0], part, *metrics[1:]))
+        if refs[0] in told.metrics:
+            collected[look(post.published_at)].append(delivery_id)
         else:
             _add_untold(changes, post, told, at=at)
     for next_at, deliveries in collected.items():
@@ -263,17 +289,12 @@ def _add_untold(changes: Changes, post: Post, told: Told, *, at: datetime) -> No
 def _write_plans(plans: Mapping[Becomes, Sequence[UUID]]) -> None:
     if connection.vendor == "postgresql" and plans:
         rows = [{**becomes._asdict(), "deliveries": deliveries} for becomes, deliveries in plans.items()]
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(_WRITE_PLANS, [orjson.dumps(rows).decode()])
         return
     for becomes, deliveries in plans.items():
         values = {name: value for name, value in becomes._asdict().items() if name != "collected_at" or value}
         CollectionPlan.objects.filter(delivery__in=deliveries).update(**values)
-
-
-def _sample(delivery_id: UUID, part: int, metrics: Metrics, *, moment: datetime | None) -> Sample:
-    told: tuple[Any, ...] = metrics[1:]  # in the order of a sample's fields
-    return Sample(delivery_id, moment or metrics.counted_at, part, *told)
 
 
 def _record_account(told: Told, *, moment: datetime | None) -> None:
@@ -285,17 +306,16 @@ def _record_account(told: Told, *, moment: datetime | None) -> None:
 
 
 def _lane_after(told: Told, *, at: datetime) -> dict[str, Any]:
-    """The lane is free. After a failure it rests, twice as long each time, or as long as the platform wants."""
+    """After a failure the lane rests, twice as long each time, or as long as the platform wants."""
     job, failure = told.job, told.failure
-    freed: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
+    after: dict[str, Any] = {"failures": 0}
     if told.is_account_told:
-        freed["next_at"] = next_step(job.account_id, DAY, after=at + DAY / 2)
-    if failure is None:
-        return {**freed, "failures": 0}
+        after["next_at"] = next_step(job.account_id, DAY, after=at + DAY / 2)
     if isinstance(failure, RateLimited):
-        return {**freed, "blocked_until": max(failure.until, at + timedelta(seconds=1))}
-    failures = job.failures + 1
-    return {**freed, "failures": failures, "blocked_until": at + _wait(failures)}
+        after |= {"failures": job.failures, "blocked_until": max(failure.until, at + timedelta(seconds=1))}
+    elif failure is not None:
+        after |= {"failures": job.failures + 1, "blocked_until": at + _wait(job.failures + 1)}
+    return after
 
 
 def _note_host(told: Told, *, at: datetime) -> None:

@@ -9,14 +9,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 import structlog
-from django.db import connection
 from django.utils import timezone
 
 from integrations.contract import AccountMetrics, ClientApp, Connector, Metrics, Target
 from integrations.errors import CallFailed, NeedsReconnect, Rejected, Unavailable
-from integrations.models import Credential
 from integrations.services.connectors import connector_for
-from integrations.services.tokens import newer_credentials
 from mastablasta.core.errors import DomainError
 
 log = structlog.get_logger(__name__)
@@ -38,7 +35,8 @@ class Post(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one account is asked for. `target_token`: the account's own, "" = the grant's is shown.
+    """What one account is asked for. `access_token` is the grant's; `target_token` the account's own, shown instead
+    where there is one. `renew` brings a newer one of the grant's; None = there is no such way.
 
     `wants_account`: its own figures are due too. `failures`: looks in a row that failed.
     """
@@ -50,8 +48,10 @@ class Job:
     host_id: UUID
     target: Target
     app: ClientApp
-    credential: Credential
-    target_token: str
+    access_token: str = field(repr=False)
+    expires_at: datetime | None
+    renew: Callable[[], str] | None = field(repr=False)
+    target_token: str = field(repr=False)
     batch: int
     posts: Sequence[Post] = ()
     wants_account: bool = False
@@ -92,28 +92,19 @@ def read(job: Job, *, should_stop: Callable[[], bool]) -> Told:
 
 def _read(job: Job, told: Told, should_stop: Callable[[], bool]) -> None:
     """With a token that is good for a while; one that is refused all the same is renewed, once."""
-    ends_at, can_renew = job.credential.expires_at, bool(job.credential.refresh_enc) and not job.target_token
-    is_renewed = can_renew and ends_at is not None and ends_at <= timezone.now() + REFRESH_AHEAD
-    if is_renewed:
-        job = _with_newer_token(job)
+    renew = None if job.target_token else job.renew
+    if renew is not None and job.expires_at is not None and job.expires_at <= timezone.now() + REFRESH_AHEAD:
+        job, renew = replace(job, access_token=renew()), None
     try:
         _ask(job, told, should_stop)
     except NeedsReconnect as refusal:
-        if is_renewed or not (can_renew and refusal.can_refresh):
+        if renew is None or not refusal.can_refresh:
             raise
-        _ask(_with_newer_token(job), told, should_stop)
-
-
-def _with_newer_token(job: Job) -> Job:
-    """The one place where this thread uses the database, on a connection that it gives back."""
-    try:
-        return replace(job, credential=newer_credentials(job.credential, at=timezone.now()))
-    finally:
-        connection.close()
+        _ask(replace(job, access_token=renew()), told, should_stop)
 
 
 def _ask(job: Job, told: Told, should_stop: Callable[[], bool]) -> None:
-    shown = job.target_token or str(job.credential.access_enc)
+    shown = job.target_token or job.access_token
     connector = connector_for(job.platform, job.target, token=shown, app=job.app)
     refs = [ref for post in job.posts for ref in post.refs if ref not in told.answered]
     for start in range(0, len(refs), job.batch):
@@ -155,5 +146,5 @@ def _ask_batch(connector: Connector, refs: Sequence[str], told: Told) -> None:
         _ask_batch(connector, refs[:middle], told)
         _ask_batch(connector, refs[middle:], told)
         return
-    told.metrics |= {ref: found[ref] for ref in refs if ref in found}
+    told.metrics.update(found)
     told.answered.update(refs)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import User, Workspace
 from analytics.models import MetricAlert
 from integrations.models import SocialAccount
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import Conflict, Invalid
 
 MOST_ALERTS = 100  # of a workspace
@@ -28,7 +30,7 @@ def create_alert(
             raise Conflict("too_many_alerts", sentence)
         if account_id and not SocialAccount.objects.in_workspace(workspace).filter(id=account_id).exists():
             raise Invalid.field("account_id", "unknown_account", "There is no such account; GET /accounts lists them.")
-        return MetricAlert.objects.create(
+        alert = MetricAlert.objects.create(
             workspace=workspace,
             created_by=by,
             figure=figure,
@@ -36,3 +38,12 @@ def create_alert(
             platform=platform,
             account_id=account_id,
         )
+        record("created", [subject_of(alert, changes={"platform": (None, platform or None)})], at=alert.created_at)
+    return alert
+
+
+def delete_alert(alert: MetricAlert) -> None:
+    """Nobody is told by it any more."""
+    with transaction.atomic():
+        record("deleted", [subject_of(alert)], at=timezone.now())
+        alert.delete()

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db.models import Count, F, Max, Q, Sum, Value
 from django.db.models.functions import Coalesce, Left
 
-from analytics.figures import FIGURES
+from analytics.figures import ENGAGING, FIGURES
 from analytics.models import LatestMetrics, MetricSample, Rollup
 from analytics.services.spans import Chosen, Days, SpanNumber
 from analytics.services.sums import Sums
@@ -190,7 +190,7 @@ def _not_whole(begin: datetime, end: datetime) -> Q:
 
 
 def _weight(figures: Mapping[str, int | None]) -> int:
-    return sum(figures[name] or 0 for name in ("likes", "shares", "comments"))
+    return sum(figures[name] or 0 for name in ENGAGING)
 
 
 def _top_posts(chosen: Chosen, days: Days) -> list[TopPost]:
@@ -198,7 +198,7 @@ def _top_posts(chosen: Chosen, days: Days) -> list[TopPost]:
     rows: Any = LatestMetrics.objects.filter(
         _newest(chosen), published_at__gte=days.begin, published_at__lt=days.end, delivery__post__deleted_at=None
     )
-    engaged = sum((Coalesce(Sum(name), Value(0)) for name in ("likes", "shares", "comments")), Value(0))
+    engaged = sum((Coalesce(Sum(name), Value(0)) for name in ENGAGING), Value(0))
     best = (
         rows.values("delivery__post")
         .annotate(engaged=engaged, seen=Coalesce(Sum("views"), Value(0)), published=Max("published_at"))

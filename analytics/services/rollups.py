@@ -1,4 +1,4 @@
-"""Making rollups anew from samples, set-based: for whoever doubts them, and after samples were changed by hand.
+"""Making rollups again from samples, set-based: for those who doubt them, and after samples were changed by hand.
 
 `recording.record` keeps them right by itself, also when samples arrive late.
 """
@@ -53,7 +53,7 @@ _REBUILD_IN_SQLITE = (
 
 
 def rebuild_rollups(begin: datetime, end: datetime) -> int:
-    """Sum the samples of whole quarters of an hour from `begin` to before `end` anew; returns how many rollups it is.
+    """Sum the samples of whole quarters of an hour from `begin` to before `end` again; returns how many rollups it is.
 
     What is recorded meanwhile waits. Not for a time of which samples were removed by age: their gains would be lost.
     """

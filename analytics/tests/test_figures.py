@@ -24,6 +24,8 @@ def figures(**told):
         ({"likes": 10}, None),
         ({"views": 0, "likes": 1}, None),
         ({"views": 10, "reach": 0, "likes": 1}, None),
+        ({"views": 800, "likes": -1}, -0.13),
+        ({"views": LARGEST, "likes": LARGEST - 1, "comments": 1}, 100.0),
     ],
 )
 def test_engagement_rate(told, rate):

@@ -1,4 +1,4 @@
-"""Rollups made anew, and samples that are forgotten."""
+"""Rollups made again, and samples that are forgotten."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from mastablasta.core.errors import FieldProblem
 
 OPTION = "captions"
 MOST = 20
-_LANGUAGE = {"type": "string", "format": "bcp47", "description": "The language of the captions, as BCP 47 says it."}
+_LANGUAGE = {"type": "string", "format": "bcp47", "description": "The language of the captions, as a BCP 47 tag."}
 
 
 def caption_option(name_of_language: str, **more: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class FacebookLogin(OperatorAppFlow):
         raise for_tokens(failure)
 
     def rows(self, app: ClientApp, token: str, path: str, params: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        """Every row of a list that Meta gives page by page. Raises Unavailable where it is no list."""
+        """Every row of a list that Meta gives page by page. Raises Unavailable where it is not a list."""
         http, after = self.http.with_auth(auth_of(token, app)), ""
         for _ in range(MOST_PAGES):
             answer = http.get(f"/{VERSION}{path}", params={**params, **({"after": after} if after else {})})

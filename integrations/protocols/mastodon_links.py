@@ -71,7 +71,7 @@ def find_links(text: str) -> list[tuple[int, int]]:
 
 
 def _addresses(text: str) -> Iterator[_Address]:
-    """Each address, those without a protocol too: what one of these takes in is no link of its own."""
+    """Each address, those without a protocol too: what one of these takes in is not a link of its own."""
     at = used = 0
     while (name := _NAME.search(text, at)) is not None:
         address = _address(text, name.start(), name.end(), used)
@@ -106,7 +106,7 @@ def _protocol_start(text: str, host: int, used: int) -> int | None:
 
 
 def _may_start(text: str, at: int, used: int) -> bool:
-    """Whether an address may: at the start of a line, or after one character more than is used, which is no letter."""
+    """Whether an address may: at the start of a line, or after one more character than is used, no letter."""
     return at == 0 or text[at - 1] == "\n" or (at > used and MAY_PRECEDE.match(text, at - 1) is not None)
 
 

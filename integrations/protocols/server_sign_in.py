@@ -69,8 +69,8 @@ class ServerFlow(OAuth2Flow):
     def knows_app(self, app: ClientApp) -> bool:
         """Ask for a token of the app's own, which only a server that knows it gives. It is nobody's and not kept.
 
-        Any server may begin anew, and the consent page would tell nobody but the person. A refusal that says nothing of
-        the app counts as none.
+        Any server may begin from nothing, and the consent page would tell nobody but the person. A refusal that says
+        nothing of the app counts as none.
         """
         form = {"grant_type": "client_credentials", "scope": self.scopes[0]}
         answer = self.http.post(

@@ -60,9 +60,15 @@ def numbers_in(holder: Any, *, depth: int = 3) -> dict[str, Any]:
 
     No text, so no names, links and tokens; at most MOST_NUMBERS of each object, under names of at most 40 characters.
     """
-    found: dict[str, Any] = {}
     if depth <= 0 or not isinstance(holder, dict):
-        return found
+        return {}
+    if len(holder) <= MOST_NUMBERS:
+        for name, value in holder.items():
+            if type(value) is not int or not 0 <= value <= LARGEST_COUNT or len(name) > LONGEST_NAME:
+                break
+        else:
+            return holder  # as most are: nothing in it has to go
+    found: dict[str, Any] = {}
     for name, value in holder.items():
         if type(value) is int:
             if not 0 <= value <= LARGEST_COUNT:

@@ -55,7 +55,7 @@ class Picture:
 
 
 def read_page(url: str) -> PageSummary | None:
-    """What the page says of itself; None where it is no page, or cannot or may not be read. Never raises CallFailed.
+    """What the page says of itself; None where it is not a page, or cannot or may not be read. Never raises CallFailed.
 
     `title` is the host's name where the page has none.
     """

@@ -175,7 +175,7 @@ def _store_account(
 def _place_in_line(account: SocialAccount, *, is_only: bool, at: datetime) -> tuple[AccountState, bool]:
     """The state that a sign-in gives an account, and whether it is the default then.
 
-    A host that was set up anew gives the same name to another account, and the one before it is dead: its place as the
+    A host that was set up again gives the same name to another account, and the one before it is dead: its place as the
     default is taken over.
     """
     was_in_use = account.state not in {AccountState.PENDING, AccountState.DISCONNECTED}

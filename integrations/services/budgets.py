@@ -13,6 +13,7 @@ from django.db.models import F
 
 from integrations.capabilities import RateRule
 from integrations.models import RateBudget
+from mastablasta.core.compiled_queries import prepared_cursor
 
 
 def reserve(key: str, rules: Sequence[RateRule], *, calls: int, at: datetime) -> tuple[int, datetime]:
@@ -68,7 +69,7 @@ _TAKE = (
 
 
 def _take(key: str, calls: int, *, at: datetime) -> bool:
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_TAKE, [calls, key, connection.ops.adapt_datetimefield_value(at), calls])
         return bool(cursor.rowcount)
 

@@ -19,6 +19,7 @@ from django.db.models import F, Q
 
 from integrations.errors import CallFailed
 from integrations.models import PlatformHost
+from mastablasta.core.compiled_queries import CompiledQuery
 from mastablasta.core.time_scale import scaled
 
 OPENS_AFTER = 3  # silent calls in a row; fewer than one post's tries, so that a lone post waits instead of failing
@@ -92,6 +93,16 @@ def answering_again() -> Mapping[UUID, datetime]:
     """Hosts that answer after a silence, and since when; what waits for them has not been woken yet."""
     rows = PlatformHost.objects.filter(answers_again_at__isnull=False)
     return {host.id: host.answers_again_at for host in rows if host.answers_again_at and takes_look_ups(host)}
+
+
+def something_answers_again() -> bool:
+    """Whether `answering_again` may name any."""
+    return _ANSWERING_AGAIN.first() is not None
+
+
+_ANSWERING_AGAIN = CompiledQuery(
+    lambda: PlatformHost.objects.filter(answers_again_at__isnull=False).order_by().values_list("id")[:1]
+)
 
 
 def have_woken(hosts: Mapping[UUID, datetime]) -> None:

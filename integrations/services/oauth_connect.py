@@ -65,7 +65,7 @@ def start_connect(*, workspace: Workspace, user: User, platform: str, instance: 
     host, _ = hosts.reach(platform, base_url, sign_in=sign_in, at=at)
     redirect_uri = hosts.redirect_uri_of(platform)
     app = hosts.our_app(host, hosts.flow_at(host), redirect_uri=redirect_uri, at=at)
-    flow = hosts.flow_at(host)  # anew: it may have learned at the registration
+    flow = hosts.flow_at(host)  # made again: it may have learned at the registration
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
     begun = OAuthState.objects.create(
         sha256=sha256_of(state),

@@ -121,12 +121,12 @@ def connect(
     workspace: Workspace | None = None,
     user: User | None = None,
     instance: str | None = None,
-    anew: bool = False,
+    afresh: bool = False,
 ) -> SocialAccount:
     """Sign `handle` in at the simulator, as a browser would, and return the account; a new person, if need be.
 
     Who is signed in first, in a world where nothing has happened yet, has been there before (Sandbox.begin): what the
-    platform answered then is stored, and nobody is asked; unless `anew`.
+    platform answered then is stored, and nobody is asked; unless `afresh`.
     """
     workspace = workspace or make_workspace()
     user = user or Membership.objects.filter(workspace=workspace).select_related("user").earliest("created_at").user
@@ -138,7 +138,7 @@ def connect(
             accounts.append(_signed_in(sandbox, handle, platform, workspace, user, service))
         return authorisations[0]
 
-    if anew or PlatformHost.objects.filter(platform=platform).exists():
+    if afresh or PlatformHost.objects.filter(platform=platform).exists():
         sign_in()
     else:
         authorisation = sandbox.begin(f"connected: {handle} at {service} {scopes_asked(platform)}", sign_in)

@@ -40,5 +40,5 @@ def test_calendar_day_ends_at_midnight_of_its_zone(zone: str, at: str, end: str)
 def test_rule_that_makes_no_sense_is_refused() -> None:
     with pytest.raises(ZoneInfoNotFoundError):
         a_day_in("Pacific/Nowhere")
-    with pytest.raises(ValueError, match="lasts one"):
+    with pytest.raises(ValueError, match="lasts 86,400 s"):
         RateRule("publish", 10, 900, "app", SOURCE, resets_in="UTC")

@@ -273,7 +273,7 @@ def test_http_is_made_outside_of_transactions(
 
     monkeypatch.setattr(connections, "take", take)
 
-    connect(sandbox, "anna", workspace=workspace, user=owner, anew=True)
+    connect(sandbox, "anna", workspace=workspace, user=owner, afresh=True)
 
     assert len(seen) >= 4
     assert not any(seen)

@@ -1,4 +1,4 @@
-"""manage.py refresh_tokens: what the chore does, for operators, with a word on each account."""
+"""manage.py refresh_tokens: what the periodic task does, for operators, with a word on each account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chore that renews tokens before they end."""
+"""The periodic task that renews tokens before they end."""
 
 from __future__ import annotations
 

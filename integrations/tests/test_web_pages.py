@@ -12,22 +12,15 @@ from integrations.protocols import web_pages
 from integrations.protocols.web_pages import PageSummary, read_page, read_picture
 from tests.kit.certificates import Authority
 from tests.kit.media_contract import png
-from tests.kit.named_hosts import named_hosts
+from tests.kit.named_hosts import allowed_host
 from tests.kit.raw_server import RawServer, answer, raw_server, says_once
 
 HOST = "pages.example"
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture(autouse=True)
 def known_host(authority: Authority, settings: Settings) -> Iterator[None]:
-    """`pages.example` is this machine, and the operator allows it; `inside.example` is a private address."""
-    settings.OUTBOUND_ALLOW_HOSTS = [HOST]
-    with named_hosts({HOST: "127.0.0.1", "inside.example": "10.0.0.1"}, authority=authority):
+    with allowed_host(HOST, settings, authority=authority):
         yield
 
 

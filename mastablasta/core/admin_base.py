@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce, wraps
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -23,11 +23,16 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from mastablasta.core.audit.form_changes import Told, told_by
 from mastablasta.core.audit.models import AuditEntry
 from mastablasta.core.audit.recording import Subject, record
 from mastablasta.core.audit.wording import in_words
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 READ, WRITE, MANAGE = "read", "write", "manage"  # as accounts.roles.Action has them
 MOST_CHOICES = 50  # of a filter
@@ -66,7 +71,7 @@ def _is_in(workspace_id: UUID, allowed: frozenset[UUID] | None) -> bool:
 class WorkspaceFilter(admin.SimpleListFilter):
     """By workspace, of those that who asks may see; nothing to choose from where there is one or none."""
 
-    title = "workspace"
+    title = gettext_lazy("workspace")
     parameter_name = "workspace"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -94,6 +99,7 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     """A page of rows.
 
     `title`: what the list is called; "" = as the model calls its rows.
+    `empty`: what a list without any row says to do.
     `hidden`: columns that no page shows or even reads, as secrets and what proves one.
     `workspace_path`: the way from a row to its workspace, as in a filter ("workspace", "delivery__workspace"); people
     with staff access see the rows of their workspaces only. None = site admins only.
@@ -104,7 +110,10 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     who may write somewhere, and gets only the chosen rows of workspaces where they may.
     """
 
-    title: ClassVar[str] = ""
+    title: ClassVar[str | _StrPromise] = ""
+    empty: ClassVar[str | _StrPromise] = gettext_lazy(
+        "Nothing is here yet, and there is nothing to do: the program writes these rows by itself as it works."
+    )
     hidden: ClassVar[tuple[str, ...]] = ()
     workspace_path: ClassVar[str | None] = None
     reading: ClassVar[str] = READ
@@ -114,7 +123,12 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     show_facets = admin.ShowFacets.NEVER
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        shown = {"title": self._list_title, "may_act": self.has_write_permission(request)}
+        shown = {
+            "title": self._list_title,
+            "may_act": self.has_write_permission(request),
+            "empty": self.empty,
+            "is_narrowed": bool(request.GET),
+        }
         return super().changelist_view(request, {**shown, **(extra_context or {})})
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
@@ -124,7 +138,7 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
 
     @property
     def _list_title(self) -> str:
-        return self.title or capfirst(str(self.opts.verbose_name_plural))
+        return str(self.title) or capfirst(str(self.opts.verbose_name_plural))
 
     # --- pages beside Django's own ---
     def own_page(self, route: str, view: Callable[..., Any], name: str) -> URLPattern:
@@ -175,7 +189,7 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
             "has_more": len(found) > MOST_HISTORY,
             **(extra_context or {}),
         }
-        return self.answer(request, "admin/object_history.html", f"History of {row}", shown)
+        return self.answer(request, "admin/object_history.html", _("History of %(row)s") % {"row": row}, shown)
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         return told_by(form, formsets, is_new=add)
@@ -239,7 +253,8 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
             chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
             rows, writable = rows.filter(pk__in=chosen), writable.filter(pk__in=chosen)
         if left_out := rows.count() - writable.count():
-            self.message_user(request, f"Left out, as your role there does not allow it: {left_out}.", messages.WARNING)
+            said = _("Left out, as your role there does not allow it: %(count)s.") % {"count": left_out}
+            self.message_user(request, said, messages.WARNING)
 
     def _reaches(self, request: HttpRequest, row: Model | None, action: str | None) -> bool:
         """Whether they may do `action` in the row's workspace; without a row, in any."""

@@ -9,12 +9,12 @@ database together.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 from django.db import connection, models
@@ -39,6 +39,46 @@ _NOTHING = frozenset({type(None)})
 M = TypeVar("M", bound=models.Model)
 
 
+class Statement(NamedTuple):
+    """An INSERT, to be carried out by itself or with others in one statement."""
+
+    sql: str
+    params: Sequence[Any]
+
+    def execute(self) -> None:
+        with prepared_cursor() as cursor:
+            cursor.execute(self.sql, self.params)
+
+
+def insert_together(*tables: Sequence[models.Model], told: Statement | None = None) -> None:
+    """Store new rows of several models, those of one in one sequence, and `told`; on PostgreSQL one statement.
+
+    So no row may need what a trigger makes of another one's. Else as `insert_rows`; in the caller's transaction.
+    """
+    statements: list[Statement] = []
+    for rows in tables:
+        statement = _insert(rows) if rows else None
+        if statement is not None:
+            statements.append(statement)
+        elif rows:
+            insert_rows(rows)
+    if told is not None:
+        statements.append(told)
+    if connection.vendor == "postgresql" and statements:
+        _together(statements).execute()
+        _mark_as_stored(row for rows in tables for row in rows)
+    else:
+        for statement in statements:
+            statement.execute()
+
+
+def _together(statements: Sequence[Statement]) -> Statement:
+    *before, last = statements
+    named = ", ".join(f"made_{number} AS ({one.sql})" for number, one in enumerate(before))
+    params = [value for one in statements for value in one.params]
+    return Statement(f"WITH {named} {last.sql}" if named else last.sql, params)
+
+
 def insert_rows(rows: Sequence[models.Model]) -> None:
     """Store these new rows of one model, in their order, as `bulk_create` would; one statement, none without rows.
 
@@ -46,24 +86,32 @@ def insert_rows(rows: Sequence[models.Model]) -> None:
     """
     if not rows:
         return
+    statement = _insert(rows)
+    if statement is None:
+        type(rows[0])._base_manager.bulk_create(rows)
+        return
+    statement.execute()
+    _mark_as_stored(rows)
+
+
+def _insert(rows: Sequence[models.Model]) -> Statement | None:
+    """None where only bulk_create can."""
     model = type(rows[0])
     written = _written(model, rows) if connection.vendor == "postgresql" else None
-    if written is None:
-        model._base_manager.bulk_create(rows)
-        return
-    with prepared_cursor() as cursor:
-        cursor.execute(_plan(model, has_ids=rows[0].pk is not None).statement, written)
+    return None if written is None else Statement(_plan(model, has_ids=rows[0].pk is not None).statement, written)
+
+
+def _mark_as_stored(rows: Iterable[models.Model]) -> None:
     for row in rows:
         row._state.adding, row._state.db = False, connection.alias
 
 
-def insert_values(model: type[models.Model], shared: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
-    """Store rows that are no instances, by columns, on PostgreSQL: what all of them share, and what each has besides.
+def insert_statement(model: type[models.Model], shared: dict[str, Any], rows: Sequence[dict[str, Any]]) -> Statement:
+    """What stores rows that are no instances, by columns, on PostgreSQL: what all share, and what each has besides.
 
-    Every column is named in either; one statement. Raises TypeError for a value that JSON has no form for.
+    Every column is named in either. Raises TypeError for a value that JSON has no form for.
     """
-    with prepared_cursor() as cursor:
-        cursor.execute(_plan(model, has_ids=True).statement, [_json(shared), _json(rows)])
+    return Statement(_plan(model, has_ids=True).statement, [_json(shared), _json(rows)])
 
 
 class NewRows(Generic[M]):

@@ -6,6 +6,7 @@ committed anything since; that is asked every POLL_S and costs no look at a tabl
 
 from __future__ import annotations
 
+import select
 import time
 from typing import Any
 
@@ -51,13 +52,25 @@ class DatabaseChanges:
             if raw is None or raw is not self._listens_on:
                 return True
             with connection.wrap_database_errors:
-                return any(True for _ in raw.notifies(timeout=timeout_s, stop_after=1))
+                # psycopg itself would wait in slices of 0.1 s.
+                return _has_heard(raw) or (_is_readable(raw, timeout_s) and _has_heard(raw))
         ends_at = time.monotonic() + timeout_s
         while (left_s := ends_at - time.monotonic()) > 0:
             if _version() != self._version:
                 return True
             time.sleep(min(POLL_S, left_s))
         return False
+
+
+def _has_heard(raw: Any) -> bool:
+    """Whether the server has said something; takes it."""
+    return any(True for _ in raw.notifies(timeout=0, stop_after=1))
+
+
+def _is_readable(raw: Any, timeout_s: float) -> bool:
+    poller = select.poll()
+    poller.register(raw.fileno(), select.POLLIN)
+    return bool(poller.poll(timeout_s * 1000))
 
 
 def _version() -> int:

@@ -206,11 +206,11 @@ _PROCESSORS: list[Any] = [  # one list for good: loggers hold on to it, also whe
 ]
 
 
-def logging_config(format: str, file: str, *, is_quiet: bool = False) -> dict[str, Any]:
+def logging_config(format: str, file: str, *, is_quiet: bool = False, reports_to: str = "") -> dict[str, Any]:
     """Configure structlog and return the settings of the standard library's logging.
 
     `format`: console or json, of stderr and of `file` ("" = stderr alone). `is_quiet`: stderr gets warnings,
-    errors and refused requests only.
+    errors and refused requests only. `reports_to`: the DSN of a project of Sentry's that is told of errors.
     """
     structlog.configure(
         processors=_PROCESSORS,
@@ -221,6 +221,8 @@ def logging_config(format: str, file: str, *, is_quiet: bool = False) -> dict[st
     handlers = {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": filters}}
     if file:
         handlers["file"] = {"()": SharedFileHandler, "path": file, "formatter": "line"}  # type: ignore[dict-item]
+    if reports_to:
+        handlers["reports"] = {"()": "mastablasta.core.error_reports.Reports", "dsn": reports_to}
     return {
         "version": 1,
         "disable_existing_loggers": False,

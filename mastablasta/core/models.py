@@ -41,7 +41,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
     def claim_turn(self, name: str, *, at: datetime, period: timedelta) -> bool:
         """Take the turn of a periodic thing; True for exactly one caller a period, however many ask."""
-        if self.filter(name=name, at__lte=at - period).update(at=at):
+        if self._moved(name, before=at - period, at=at):
             return True
         if self.filter(name=name).exists():
             return False
@@ -58,6 +58,8 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         found = _BEAT_OF.first(name=name)
         if found is not None:
             last, beating = found
+            if beating == {"owner": owner, "yields": yields} and self._moved(name, before=last, at=at):
+                return True  # whoever took it meanwhile has moved it on
             is_taken = beating.get("owner") not in {owner, ""} and last >= at - within
             if is_taken and (yields or not beating.get("yields")):
                 return False
@@ -71,6 +73,14 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
             return False
         self.bulk_create([Heartbeat(name=name, at=at, detail=detail)], ignore_conflicts=True)
         return self.filter(name=name, detail__owner=owner).exists()
+
+    @staticmethod
+    def _moved(name: str, *, before: datetime, at: datetime) -> bool:
+        """Move the beat of `name` to `at`; False, and nothing done, where it is later than `before` or not there."""
+        moment, limit = (connection.ops.adapt_datetimefield_value(one) for one in (at, before))
+        with prepared_cursor() as cursor:
+            cursor.execute(MOVE, [moment, name, limit])
+            return bool(cursor.rowcount)
 
     def resign(self, name: str, *, owner: str) -> None:
         """Let somebody else `lead` at once."""
@@ -96,6 +106,7 @@ BEAT = """
 INSERT INTO core_heartbeat (name, at, detail) VALUES (%s, %s, %s)
 ON CONFLICT (name) DO UPDATE SET at = excluded.at, detail = excluded.detail
 """
+MOVE = "UPDATE core_heartbeat SET at = %s WHERE name = %s AND at <= %s"
 
 
 class Heartbeat(models.Model):

@@ -28,7 +28,8 @@ from webhooks import queue as webhook_queue
 log = structlog.get_logger(__name__)
 
 TICK_S = 1.0  # at the latest; what is newly scheduled wakes it
-SLICE_S = 0.25  # how long it waits without looking whether it is told to stop; on SQLite between two ticks
+SLICE_S = 0.5  # how long it waits without looking whether it is told to stop
+SQLITE_TICK_S = 0.25  # the least between two ticks there, where any commit may mean work
 SHORTEST_TICK_S = 0.02
 HORIZON = timedelta(seconds=1)  # rung ahead: a drain is up when its second begins
 LEAD = timedelta(seconds=3)  # without a beat for so long somebody else rings; without a drain's, the clock drains
@@ -36,7 +37,7 @@ GRACE_S = 2.0  # work may be due for so long before the clock helps itself
 BEAT_S = 1.0
 SHOW_S = 2.0  # how often it shows that its instance may send and is at work
 SHOWN_FOR = timedelta(seconds=10)
-STAND_BY_S = 0.5
+STAND_BY_S = 1.0  # how often who does not lead looks whether somebody does
 STOP_S = 13.0
 
 
@@ -196,7 +197,7 @@ class Clock:
                 log.warning("clock_stops_draining", after_s=round((at - self.helps_since).total_seconds()))
                 self.helps_since = None
         elif self.due_since is not None and now >= self.due_since + GRACE_S:
-            log.error("clock_drains_itself", reason="work is due and no drain answers the bell")
+            log.error("clock_drains_itself", reason="work is due and no drain answers the wake-up")
             self.helps_since = at
         if self.helps_since is not None and is_due and (self.helper is None or not self.helper.is_alive()):
             self.helper = threading.Thread(target=self._drain_here, name="clock-drain", daemon=True)
@@ -224,7 +225,7 @@ class Clock:
                 if not self.leads:
                     time.sleep(min(left_s, SLICE_S))
                 elif self.changes.wait(min(left_s, SLICE_S)):
-                    least_s = 0.0 if connection.vendor == "postgresql" else min(SLICE_S, wait_s)
+                    least_s = 0.0 if connection.vendor == "postgresql" else min(SQLITE_TICK_S, wait_s)
                     time.sleep(max(SHORTEST_TICK_S, began + least_s - time.monotonic()))
                     return
         except DatabaseError:

@@ -14,6 +14,8 @@ from uuid import UUID
 from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 from django.db.models.functions import TruncDate
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from analytics.figures import FIGURES, engagements
@@ -30,14 +32,14 @@ SHOWN = 8  # rows of a list
 DAYS = 30  # of figures, today included
 FOR_A_PERSON = (DeliveryState.FAILED, DeliveryState.REJECTED, DeliveryState.UNCONFIRMED, DeliveryState.HELD)
 CHECKS = {
-    "due_work": "Publishing",
-    "worker": "Workers",
-    "clock": "Clock",
-    "database": "Database",
-    "storage": "Storage of files",
-    "media": "Pictures and films",
-    "webhooks": "Webhooks",
-    "analytics": "Figures",
+    "due_work": gettext_lazy("Publishing"),
+    "worker": gettext_lazy("Workers"),
+    "clock": gettext_lazy("Clock"),
+    "database": gettext_lazy("Database"),
+    "storage": gettext_lazy("Storage of files"),
+    "media": gettext_lazy("Pictures and films"),
+    "webhooks": gettext_lazy("Webhooks"),
+    "analytics": gettext_lazy("Figures"),
 }
 Workspaces = frozenset[UUID] | None  # None = all
 
@@ -133,7 +135,7 @@ def checks() -> list[Check]:
     """How the parts of the instance are: what /readyz and /api/v2/status say of them, with their words."""
     asked = {name: (health.READY | health.STATUS)[name] for name in ("database", *CHECKS)}
     found = health.findings(asked)
-    return [_check(name, found[key]) for key, name in CHECKS.items()]
+    return [_check(str(name), found[key]) for key, name in CHECKS.items()]
 
 
 def _check(name: str, finding: health.Finding) -> Check:
@@ -228,22 +230,24 @@ def _steps(workspaces: Workspaces, *, has_account: bool) -> list[Step]:
     has_post = Post.objects.filter(_in(workspaces), deleted_at=None).exists()
     is_out = Post.objects.filter(_in(workspaces), deleted_at=None, status=PostStatus.PUBLISHED).exists()
     steps = [
-        Step("Connect an account", "Sign in at a platform.", reverse("connecting:overview"), has_account),
+        Step(_("Connect an account"), _("Sign in at a platform."), reverse("connecting:overview"), has_account),
         Step(
-            "Write a post",
-            "For now or for later, or import a file of them.",
+            _("Write a post"),
+            _("For now or for later, or import a file of them."),
             reverse("admin:posts_post_write"),
             has_post,
         ),
         Step(
-            "See it published",
-            "It goes out when it is due; what fails is listed on this page.",
+            _("See it published"),
+            _("It goes out when it is due; what fails is listed on this page."),
             reverse("calendar:month"),
             is_out,
         ),
     ]
     if workspaces is None:
         has_others = User.objects.order_by()[1:2].exists()
-        people = "Make them here, or let them register; staff access lets them in here."
-        steps.insert(0, Step("Add the people who write", people, reverse("admin:accounts_user_add"), has_others, True))
+        people = _("Make them here, or let them register; staff access lets them in here.")
+        steps.insert(
+            0, Step(_("Add the people who write"), people, reverse("admin:accounts_user_add"), has_others, True)
+        )
     return steps

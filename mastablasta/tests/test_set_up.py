@@ -26,6 +26,7 @@ WRONG: list[tuple[str, str, dict[str, str | None]]] = [
     ("E003", "THROTTLE_RATES", {"THROTTLE_RATES": "user=fast"}),
     ("E003", "EMAIL_URL", {"EMAIL_URL": "mail.example.org:587"}),
     ("E003", "REDIS_URL", {"REDIS_URL": "127.0.0.1:6379"}),
+    ("E003", "SENTRY_DSN", {"SENTRY_DSN": "https://sentry.example.org/1"}),
     ("E003", "AWS_S3_ENDPOINT_URL", {"AWS_S3_ENDPOINT_URL": "s3.example.org"}),
     ("E003", "ALLOWED_HOSTS", {"ALLOWED_HOSTS": "social.example.org,https://www.example.org"}),
     ("E003", "OUTBOUND_ALLOW_HOSTS", {"OUTBOUND_ALLOW_HOSTS": "*"}),

@@ -57,7 +57,7 @@ def memory_of_instance() -> Memory:
 class FileMemory:
     """A file that is replaced as a whole by whoever has the lock; readers need none.
 
-    Who uses it holds a shared lock on `in_use` for life. Whoever finds nobody there begins with an empty memory, so
+    Whoever uses it holds a shared lock on `in_use` for life. Whoever finds nobody there begins with an empty memory, so
     that it ends with the instance, however that ends. Web processes inherit that lock from the one that starts them,
     and one that is replaced takes nothing along.
     """

@@ -18,7 +18,7 @@ from mastablasta.v1_demo.platforms import PLATFORMS
 from mastablasta.v1_demo.state import Row, shown
 
 TOO_NEAR = timedelta(minutes=5)
-APART = timedelta(minutes=6)  # a suggestion is no conflict
+APART = timedelta(minutes=6)  # a suggestion is not a conflict
 LONGEST_POST_TYPE = 20
 
 

@@ -5,7 +5,7 @@ on disk from 128 kB on; 30 s and a second more for every 16 kB), and gives a thr
 requests; uploads, with bodies in chunks; files, that is downloads and whatever waits for the storage; sign-ins and
 tests of accounts, which wait for a platform; the demo, where strangers wait for one memory; health. What a thread reads
 of an upload or sends as an answer keeps the same pace, or the client has left. After a refusal the loop reads on and
-drops what still comes, so that who sends learns why. Where connections run short, who has asked for nothing makes room.
+drops what still comes, so that the sender learns why. Where connections run short, idle ones make room.
 
 gthread gives a thread to whoever sends the first byte. Five connections of a byte a second against four threads, in the
 head, the body or a signed upload, on 2026-11-28: gthread answers nobody in all three; granian 2.8, and uvicorn 0.54
@@ -224,7 +224,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 self._drop(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """Called when a stop begins: who has sent nothing is not waited for longer than until `deadline`."""
+        """Called when a stop begins: a client that has sent nothing is not waited for beyond `deadline`."""
         for conn in self.connections:
             if conn.stage in {Stage.HEAD, Stage.LINGERING}:
                 conn.deadline = min(conn.deadline, deadline)

@@ -12,7 +12,7 @@ from media_library.api import examples
 from media_library.models import LONGEST_ALT_TEXT, AssetStatus
 
 KINDS = ("image", "animation", "video", "document", "captions")
-ALT_TEXT = "What it shows, for who cannot see it."
+ALT_TEXT = "What it shows, for people who cannot see it."
 
 
 class DimensionsSerializer(serializers.Serializer[Any]):

@@ -22,6 +22,7 @@ import structlog
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage, storages
+from django.utils.translation import gettext
 
 from mastablasta.core.errors import NotThere, Unreachable
 
@@ -256,4 +257,6 @@ def _unreachable() -> Unreachable:
 def place() -> str:
     """Where files are, for operators: the disk of this host, or which bucket."""
     storage: Any = storages["default"]
-    return "this host's disk" if is_local() else f"the bucket {storage.bucket_name}, below {storage.location}/"
+    if is_local():
+        return gettext("this host's disk")
+    return gettext("the bucket %(bucket)s, below %(path)s/") % {"bucket": storage.bucket_name, "path": storage.location}

@@ -12,6 +12,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Sum
 
 from accounts.models import User, Workspace
+from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import FieldProblem, NoRoom, Unreachable
 from mastablasta.core.ids import new_id
 from media_library import filenames
@@ -19,6 +20,7 @@ from media_library.formats import HAVE_PICTURES
 from media_library.inspection import Inspected, inspect
 from media_library.models import Asset, AssetStatus
 from media_library.services import asset_events, files, wakeups
+from media_library.services.edits import edit_asset
 from media_library.services.incoming import AROUND, Incoming, no_room, refuse_what_is_announced
 
 LONGEST_QUOTED = 100
@@ -156,6 +158,8 @@ def _write(asset: Asset) -> Asset:
                 return known
             _refuse_beyond_quota(asset.workspace, asset.size)
             asset.save(force_insert=True)
+            came = {"mime_type": (None, asset.mime_type), "size": (None, asset.size)}
+            record("uploaded", [subject_of(asset, name=asset.filename, changes=came)], at=asset.created_at)
             if asset.status == AssetStatus.READY:
                 asset_events.emit_ready(asset, at=asset.created_at)
             else:
@@ -180,8 +184,7 @@ def _is_written(asset: Asset) -> bool | None:
 def _with_same_bytes(workspace: Workspace, sha256: str, *, alt_text: str) -> Asset | None:
     found = Asset.objects.in_workspace(workspace).kept().filter(sha256=sha256).first()
     if found is not None and alt_text and not found.alt_text:
-        found.alt_text = alt_text
-        found.save(update_fields=["alt_text", "updated_at"])
+        edit_asset(found, alt_text=alt_text)
     return found
 
 

@@ -23,6 +23,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from mastablasta.core import jobs
+from mastablasta.core.compiled_queries import CompiledQuery
 from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
 from media_library.codecs.recipes import MP4, WEB
@@ -42,7 +43,7 @@ STOP_S = 3.0  # how long decoders may take to end when told to; they are killed,
 MOST_TRIES = 3
 WAIT_BETWEEN = (timedelta(seconds=1), timedelta(seconds=5))
 
-VANISHED = f"It could not be made: whoever tried was ended {MOST_TRIES} times before it was done."
+VANISHED = f"It could not be made: the process that makes it was ended {MOST_TRIES} times before it was done."
 
 QUICK = WorkerClass("quick", timeout_s=120, niceness=5)
 AT_MOST_S = 50.0
@@ -63,9 +64,8 @@ def work(
 
 def next_due_at() -> datetime | None:
     """When work is due next, maybe in the past; None = never. What is being made is due when its lease ends."""
-    rows: tuple[QuerySet[Any], ...] = (_assets(), _renditions())
-    moments = [rows_.order_by("next_try_at").values_list("next_try_at", flat=True).first() for rows_ in rows]
-    return min((moment for moment in moments if moment is not None), default=None)
+    found = [query.first() for query in (_NEXT_ASSET, _NEXT_RENDITION)]
+    return min((row[0] for row in found if row is not None and row[0] is not None), default=None)
 
 
 def _assets() -> QuerySet[Asset]:
@@ -74,6 +74,14 @@ def _assets() -> QuerySet[Asset]:
 
 def _renditions() -> QuerySet[Rendition]:
     return Rendition.objects.filter(status=AssetStatus.PROCESSING, asset__deleted_at=None)
+
+
+def _first(rows: QuerySet[Any]) -> QuerySet[Any, Any]:
+    return rows.order_by("next_try_at").values_list("next_try_at")[:1]
+
+
+_NEXT_ASSET = CompiledQuery(lambda: _first(_assets()))
+_NEXT_RENDITION = CompiledQuery(lambda: _first(_renditions()))
 
 
 def _held(job: RenderJob) -> QuerySet[Any]:

@@ -1,4 +1,4 @@
-"""The bell for work on files: thumbnails and renditions. Rows say what is to be done; losing a bell loses nothing."""
+"""Wake-ups for work on files: thumbnails and renditions. Rows say what is to be done; a lost one loses nothing."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import itertools
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -258,3 +259,15 @@ def found_in(data: bytes) -> dict[str, Any]:
             "is_animated": frames > 1,
             "facts": {"frames": frames, "orientation": image.getexif().get(ORIENTATION, 1), "mode": mode},
         }
+
+
+# How one file of each format that has pictures is made, by its extension, and its type.
+ONE_OF_EACH: dict[str, tuple[Callable[[], bytes], str]] = {
+    "jpg": (photo, "image/jpeg"),
+    "png": (lambda: still(mode="RGBA"), "image/png"),
+    "gif": (moving, "image/gif"),
+    "webp": (lambda: moving("WEBP"), "image/webp"),
+    "mp4": (lambda: clip("mp4"), "video/mp4"),
+    "mov": (lambda: clip("mov"), "video/quicktime"),
+    "avi": (lambda: clip("avi"), "video/x-msvideo"),
+}

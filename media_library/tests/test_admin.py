@@ -80,7 +80,7 @@ def test_page_shows_preview_forms_uses_and_where_it_is(operator):
 
     text = response.content.decode()
     assert [f"/api/v2/media/links/renditions/{rendition.id}" in one for one in pictures(response)] == [True]
-    assert f'href="/admin/posts/post/{post.id}/change/">Good morning from the beach</a> (draft)' in text
+    assert f'href="/admin/posts/post/{post.id}/change/">Good morning from the beach</a> (Draft)' in text
     assert page_of(rendition) in text
     assert "this host&#x27;s disk" in text
     assert asset.stored_name in text

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Membership, Workspace
 from accounts.roles import SiteRole
-from accounts.tests.factories import make_workspace, signed_in
+from accounts.tests.factories import signed_in
 from mastablasta.core.media_rules import CaptionRule, DocumentRule, MediaRule
 from media_library.codecs.recipes import CannotFit, Original, plan
 from media_library.models import Asset, Rendition
@@ -36,11 +36,6 @@ KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
     ),
     "english.vtt": (VTT.encode, {"kind": "captions", "mime_type": "text/vtt", "pages": None, "duration": 3600.0}),
 }
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
 
 
 @pytest.fixture

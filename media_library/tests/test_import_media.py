@@ -15,16 +15,11 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Workspace
 from accounts.roles import Role
-from accounts.tests.factories import make_member, make_user, make_workspace
+from accounts.tests.factories import make_member, make_user
 from media_library.models import Asset
 from media_library.tests.factories import clip, photo
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
 
 
 @pytest.fixture

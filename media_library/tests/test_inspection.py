@@ -169,7 +169,7 @@ def with_ftyp(brand: bytes, *compatible: bytes) -> bytes:
     ids=["mif1", "heic", "avif as mif1", "crx", "unknown"],
 )
 def test_other_files_of_boxes_are_named(data: bytes, looks: str, tmp_path: Path):
-    with pytest.raises(inspection.OtherFormat, match="is no JPEG") as caught:
+    with pytest.raises(inspection.OtherFormat, match="is not JPEG") as caught:
         found_in(data, tmp_path)
 
     assert (caught.value.code, f"(it looks like {looks})" in caught.value.detail) == ("not_media", True)

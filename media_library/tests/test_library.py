@@ -9,10 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from rest_framework.test import APIClient
 
-from accounts.models import Workspace
-from accounts.tests.factories import make_workspace, signed_in
 from mastablasta.core.api.fields import utc_text
 from media_library.models import Asset
 from media_library.tests.factories import clip, make_asset, make_rendition, moving, still
@@ -20,16 +17,6 @@ from media_library.tests.factories import clip, make_asset, make_rendition, movi
 pytestmark = pytest.mark.django_db
 
 URL = "/api/v2/media"
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(workspace.members.get())
 
 
 def use(asset: Asset, **post: Any) -> Any:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,16 @@ import pytest
 
 from media_library.codecs import process
 from media_library.codecs.process import DecoderFailed
+from tests.kit.forked_decoders import forked_decoders, started_decoders
 
 MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture(autouse=True)
+def _started() -> Iterator[None]:
+    """Other tests have their decoders forked."""
+    with started_decoders():
+        yield
 
 
 def run(do: str, **how: Any) -> dict[str, Any]:
@@ -115,4 +123,20 @@ def test_process_dies_with_its_parent(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
 
+    assert is_gone(int(pid_file.read_text()))
+
+
+def test_forked_as_in_other_tests_it_does_the_same(tmp_path: Path) -> None:
+    started = run("echo", say="Grüße 🙂", niceness=5)
+
+    with forked_decoders():
+        assert {**run("echo", say="Grüße 🙂", niceness=5), "heavy": []} == started
+        assert failure("refuse").code == "not_a_picture"
+        assert failure("die", signal="SIGSEGV").code == "crashed"
+        assert failure("eat").code == "out_of_memory"
+        assert failure("burn", timeout_s=0.2).code == "timed_out"
+        assert run("chatter") == {}
+        pid_file = tmp_path / "pid"
+        with pytest.raises(KeyError):
+            run("sleep", pid_file=str(pid_file), on_wait=raise_once_there(pid_file, KeyError))
     assert is_gone(int(pid_file.read_text()))

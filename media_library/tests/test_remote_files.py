@@ -19,7 +19,7 @@ from media_library.services import remote_files
 from media_library.tests.factories import clip, photo
 from media_library.tests.test_hostile import everything
 from tests.kit.certificates import Authority
-from tests.kit.named_hosts import named_hosts
+from tests.kit.named_hosts import allowed_host
 from tests.kit.raw_server import RawConnection, RawServer, answer, closes, raw_server, says, says_once
 
 pytestmark = pytest.mark.django_db
@@ -28,16 +28,9 @@ URL = "/api/v2/media/from-url"
 HOST = "pictures.example"
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture(autouse=True)
 def known_host(authority: Authority, settings: Settings) -> Iterator[None]:
-    """`pictures.example` is this machine, and the operator allows it; `inside.example` is a private address."""
-    settings.OUTBOUND_ALLOW_HOSTS = [HOST]
-    with named_hosts({HOST: "127.0.0.1", "inside.example": "10.0.0.1"}, authority=authority):
+    with allowed_host(HOST, settings, authority=authority):
         yield
 
 

@@ -45,7 +45,7 @@ KEYS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _models_are_read_once() -> Iterator[None]:
-    """Each session of botocore reads a megabyte of JSON anew, and every test makes one or two."""
+    """Each session of botocore reads a megabyte of JSON again, and every test makes one or two."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore_session, "create_loader", cache(botocore_session.create_loader))
         yield
@@ -89,16 +89,6 @@ def use_storage(settings: Settings, server: str, **options: Any) -> None:
 def use_troubled_storage(settings: Settings, server: str) -> None:
     """Likewise, with time-outs a twentieth as long."""
     use_storage(settings, server, client_config=client_config(connect_s=0.1, read_s=0.15))
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(workspace.members.get())
 
 
 @pytest.fixture

@@ -12,38 +12,16 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
-from rest_framework.test import APIClient
 
 from accounts.models import Workspace
-from accounts.tests.factories import make_workspace, signed_in
 from mastablasta.checks import setup_is_public
 from mastablasta.core.logs import clean_text
 from mastablasta.core.tests.answers import assert_problem
 from media_library.models import Asset
 from media_library.services import links
-from media_library.tests.factories import MAKER, clip, make_asset, make_rendition, moving, photo, still
+from media_library.tests.factories import MAKER, ONE_OF_EACH, make_asset, make_rendition, photo, still
 
 pytestmark = pytest.mark.django_db
-
-FILES: dict[str, tuple[Any, str]] = {
-    "jpg": (photo, "image/jpeg"),
-    "png": (lambda: still(mode="RGBA"), "image/png"),
-    "gif": (moving, "image/gif"),
-    "webp": (lambda: moving("WEBP"), "image/webp"),
-    "mp4": (lambda: clip("mp4"), "video/mp4"),
-    "mov": (lambda: clip("mov"), "video/quicktime"),
-    "avi": (lambda: clip("avi"), "video/x-msvideo"),
-}
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(workspace.members.get())
 
 
 @pytest.fixture
@@ -65,9 +43,9 @@ def whole(response: Any) -> bytes:
 
 
 # --- the original ---
-@pytest.mark.parametrize("extension", FILES)
+@pytest.mark.parametrize("extension", ONE_OF_EACH)
 def test_original_comes_back_byte_for_byte_and_runs_nothing(client, workspace, extension):
-    make, mime_type = FILES[extension]
+    make, mime_type = ONE_OF_EACH[extension]
     data = make()
     asset = make_asset(workspace=workspace, data=data, filename=f"My file.{extension}")
 

@@ -20,7 +20,6 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
-from accounts.models import Workspace
 from accounts.roles import Role, SiteRole
 from accounts.tests.factories import make_member, make_membership, make_user, make_workspace, signed_in
 from mastablasta.core.api.fields import utc_text
@@ -30,32 +29,13 @@ from media_library.api import uploads
 from media_library.models import Asset
 from media_library.services import incoming, wakeups
 from media_library.services.incoming import Incoming
-from media_library.tests.factories import clip, moving, photo, still
+from media_library.tests.factories import ONE_OF_EACH, clip, photo, still
 from media_library.tests.test_hostile import everything
 
 pytestmark = pytest.mark.django_db
 
 URL = "/api/v2/media/upload"
 BOUNDARY = "b0undary"
-FORMATS: dict[str, tuple[Callable[[], bytes], str]] = {
-    "jpg": (photo, "image/jpeg"),
-    "png": (lambda: still(mode="RGBA"), "image/png"),
-    "gif": (moving, "image/gif"),
-    "webp": (lambda: moving("WEBP"), "image/webp"),
-    "mp4": (lambda: clip("mp4"), "video/mp4"),
-    "mov": (lambda: clip("mov"), "video/quicktime"),
-    "avi": (lambda: clip("avi"), "video/x-msvideo"),
-}
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
-
-
-@pytest.fixture
-def client(workspace: Workspace) -> APIClient:
-    return signed_in(workspace.members.get())
 
 
 def upload(client: Any, data: bytes, name: str = "beach.jpg", *, key: str = "", **fields: str) -> Any:
@@ -77,9 +57,9 @@ def send(client: Any, *parts: bytes, end: bytes = f"--{BOUNDARY}--\r\n".encode()
 
 
 # --- what is kept ---
-@pytest.mark.parametrize("extension", FORMATS)
+@pytest.mark.parametrize("extension", ONE_OF_EACH)
 def test_original_is_kept_byte_for_byte(client, workspace, extension):
-    make, mime_type = FORMATS[extension]
+    make, mime_type = ONE_OF_EACH[extension]
     data = make()
     before = everything()
 

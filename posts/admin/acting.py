@@ -20,6 +20,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
@@ -42,7 +44,7 @@ MOST = {
     BulkAction.NOT_PUBLISHED: 100,
 }
 MOST_SHOWN = 100
-FOREIGN = "Your role there does not allow to act."
+FOREIGN = gettext_lazy("Your role there does not allow to act.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def act(request: HttpRequest) -> HttpResponse:
         return _preview(request, person)
     held = Held.of(request.POST["held"], person)
     if held is None:
-        messages.error(request, "This was looked at too long ago; choose again.")
+        messages.error(request, _("This was looked at too long ago; choose again."))
         return redirect("triage:overview")
     return _carry_out(request, person, held)
 
@@ -99,7 +101,7 @@ def _preview(request: HttpRequest, person: User) -> HttpResponse:
         return redirect(back)
     chosen, total = _chosen(request, MOST[action])
     if not chosen:
-        messages.warning(request, "Nothing was picked.")
+        messages.warning(request, _("Nothing was picked."))
         return redirect(back)
     return preview(request, person, Held(action, chosen, scheduled_at, back), total=total)
 
@@ -124,7 +126,7 @@ def preview(request: HttpRequest, person: User, wanted: Held, *, total: int) -> 
         "asks_url": wanted.action == BulkAction.PUBLISHED,
         "action": wanted.action,
     }
-    return answer(request, "preview", wanted.action.label, context)
+    return answer(request, "preview", str(wanted.action.label), context)
 
 
 def look_at(action: BulkAction) -> Any:
@@ -158,13 +160,13 @@ def _asked(request: HttpRequest) -> tuple[BulkAction | None, datetime | None, st
     """The action, its time where it has one, and what is wrong with what was asked for."""
     name = request.POST.get("action", "")
     if name not in BulkAction.values:
-        return None, None, "Choose what is to be done."
+        return None, None, _("Choose what is to be done.")
     action = BulkAction(name)
     if action != BulkAction.RESCHEDULE:
         return action, None, ""
     moment = parse_moment(request.POST.get("scheduled_at", ""))
     if moment is None:
-        return action, None, "Give the other time, in UTC."
+        return action, None, _("Give the other time, in UTC.")
     problems = time_problems(moment, at=timezone.now())
     return action, moment, problems[0].message if problems else ""
 
@@ -205,8 +207,8 @@ def _foreign(request: HttpRequest, asked: Collection[UUID], report: Report) -> l
     seen = visible_deliveries(request).filter(id__in=asked)
     foreign = seen.count() - writable_deliveries(request).filter(id__in=asked).count() if missing else 0
     gone = missing - foreign
-    found = [LeftOut("role_too_low", FOREIGN, foreign)] if foreign else []
-    return [*found, LeftOut("not_found", "There is no such delivery any more.", gone)] if gone else found
+    found = [LeftOut("role_too_low", str(FOREIGN), foreign)] if foreign else []
+    return [*found, LeftOut("not_found", _("There is no such delivery any more."), gone)] if gone else found
 
 
 def _back(request: HttpRequest) -> str:

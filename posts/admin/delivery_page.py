@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from mastablasta.core.admin_base import may_write
 from posts.admin.triage import OFFERED, address_of, page_of
@@ -42,7 +43,7 @@ def _shown(attempt: Attempt) -> dict[str, Any]:
         "number": attempt.number,
         "kind": attempt.get_kind_display(),
         "started_at": attempt.started_at,
-        "took": "under way" if took is None else f"{took:.2f} s",
+        "took": _("under way") if took is None else f"{took:.2f} s",
         "was_visible": attempt.sent_at is not None,
         "outcome": attempt.get_outcome_display() or "",
         "http_status": attempt.http_status,

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from integrations import registry
@@ -17,7 +18,7 @@ from posts.models import Delivery, Post
 class PlatformFilter(admin.SimpleListFilter):
     """By a platform that the post goes to, or is to go to once it has an account there."""
 
-    title = "platform"
+    title = _("platform")
     parameter_name = "platform"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -34,7 +35,7 @@ class PlatformFilter(admin.SimpleListFilter):
 class AuthorFilter(admin.SimpleListFilter):
     """By who wrote it, of those whose posts one sees; others are found by searching for their e-mail address."""
 
-    title = "author"
+    title = _("author")
     parameter_name = "author"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

@@ -15,6 +15,8 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mastablasta.core.admin_base import ReadOnlyPage, badge
 from mastablasta.core.errors import Conflict
@@ -28,6 +30,7 @@ from posts.import_export.admin_page import import_page
 from posts.models import OPEN_BULK, Attempt, BulkChunk, BulkJob, Delivery, Lane, Post, PostMedia, PostTag
 from posts.services import bulk_jobs
 from posts.services.bulk_actions import BulkAction
+from posts.states import DeliveryState
 
 
 class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
@@ -54,6 +57,7 @@ class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in
 
 @admin.register(Post)
 class PostPage(ReadOnlyPage):
+    empty = _("No post is here yet: write one, or import a file of them.")
     workspace_path = "workspace"
     list_display = (
         "beginning", "status_badge", "platforms", "outcome", "scheduled_at", "published_at", "author", "workspace",
@@ -100,29 +104,30 @@ class PostPage(ReadOnlyPage):
             raise PermissionDenied
         return import_page(request, self)
 
-    @admin.action(permissions=["view"], description="Export as CSV, as an import takes it; without the deleted ones")
+    @admin.action(permissions=["view"], description=_("Export as CSV, as an import takes it; without the deleted ones"))
     def export_as_csv(self, request: HttpRequest, rows: QuerySet[Post]) -> StreamingHttpResponse:
         return file_of_posts(rows.filter(deleted_at=None).order_by("created_at", "id"), "csv")
 
-    @admin.display(description="Content")
+    @admin.display(description=_("Content"))
     def beginning(self, post: Post) -> str:
-        return post.content[:80] or "(no text)"
+        return post.content[:80] or gettext("(no text)")
 
-    @admin.display(description="Status", ordering="status")
+    @admin.display(description=_("Status"), ordering="status")
     def status_badge(self, post: Post) -> SafeString:
         return badge(post.status, post.get_status_display())
 
-    @admin.display(description="Platforms")
+    @admin.display(description=_("Platforms"))
     def platforms(self, post: Post) -> str:
         return platforms_of(post)
 
-    @admin.display(description="Deliveries")
+    @admin.display(description=_("Deliveries"))
     def outcome(self, post: Post) -> str:
         return outcome_of(post)
 
 
 @admin.register(PostTag)
 class PostTagPage(ReadOnlyPage):
+    empty = _("No post has a tag yet: tags are given while a post is written.")
     workspace_path = "post__workspace"
     list_display = ("name", "post")
     search_fields = ("name",)
@@ -131,6 +136,7 @@ class PostTagPage(ReadOnlyPage):
 
 @admin.register(PostMedia)
 class PostMediaPage(ReadOnlyPage):
+    empty = _("No post has a file yet: pictures and videos are added while a post is written.")
     workspace_path = "post__workspace"
     list_display = ("post", "asset", "scope", "part", "position", "fit", "role")
     search_fields = ("asset__filename", "=post__id")
@@ -139,6 +145,7 @@ class PostMediaPage(ReadOnlyPage):
 
 @admin.register(Delivery)
 class DeliveryPage(ReadOnlyPage):
+    empty = _("Nothing is to be sent yet: write a post, and each account that it goes to is listed here.")
     workspace_path = "workspace"
     hidden = ("lease_token", "progress", "fingerprint")
     list_display = (
@@ -168,25 +175,26 @@ class DeliveryPage(ReadOnlyPage):
             offered |= {one.value: (look_at(one), one.value, f"{one.label} …") for one in chosen}
         return offered
 
-    @admin.display(description="Post", ordering="post")
+    @admin.display(description=_("Post"), ordering="post")
     def beginning(self, delivery: Delivery) -> str:
-        return delivery.post.content[:80] or "(no text)"
+        return delivery.post.content[:80] or gettext("(no text)")
 
-    @admin.display(description="Account", ordering="account__handle")
+    @admin.display(description=_("Account"), ordering="account__handle")
     def handle(self, delivery: Delivery) -> str:
         return delivery.account.handle
 
-    @admin.display(description="Author", ordering="post__author__email")
+    @admin.display(description=_("Author"), ordering="post__author__email")
     def author(self, delivery: Delivery) -> str:
         return str(delivery.post.author or "")
 
-    @admin.display(description="State", ordering="state")
+    @admin.display(description=_("State"), ordering="state")
     def state_word(self, delivery: Delivery) -> SafeString:
-        return badge(delivery.state, str(delivery.state))
+        return badge(delivery.state, DeliveryState(delivery.state).word)
 
 
 @admin.register(Attempt)
 class AttemptPage(ReadOnlyPage):
+    empty = _("Nothing was tried yet: what is sent, and what the platform answered, is listed here.")
     workspace_path = "delivery__workspace"
     hidden = ("lease_token",)
     list_display = ("delivery", "number", "kind", "started_at", "ended_at", "outcome", "http_status", "code", "message")
@@ -208,6 +216,7 @@ class LanePage(ReadOnlyPage):
 
 @admin.register(BulkJob)
 class BulkJobPage(ReadOnlyPage):
+    empty = _("No bulk job yet: imports of more than 1,000 rows, and /api/v2/bulk, begin one.")
     workspace_path = "workspace"
     list_display = (
         "kind", "status", "progress", "successful", "failed", "workspace", "author", "created_at", "finished_at",
@@ -218,18 +227,19 @@ class BulkJobPage(ReadOnlyPage):
     list_select_related = ("workspace", "author")
     actions = ("cancel",)
 
-    @admin.display(description="Done")
+    @admin.display(description=_("Done"))
     def progress(self, job: BulkJob) -> str:
-        return f"{job.done} of {job.total} ({100 * job.done // job.total} %)"
+        said = {"done": job.done, "total": job.total, "share": 100 * job.done // job.total}
+        return gettext("%(done)s of %(total)s (%(share)s %%)") % said
 
-    @admin.action(description="Cancel: do no more of these; what is done stays done")
+    @admin.action(description=_("Cancel: do no more of these; what is done stays done"))
     def cancel(self, request: HttpRequest, rows: QuerySet[BulkJob]) -> None:
         ended = 0
         for job in rows.filter(status__in=OPEN_BULK):
             with suppress(Conflict):  # it ended by itself meanwhile
                 bulk_jobs.cancel(job, at=timezone.now())
                 ended += 1
-        self.message_user(request, f"{ended} cancelled.")
+        self.message_user(request, gettext("%(count)s cancelled.") % {"count": ended})
 
 
 @admin.register(BulkChunk)

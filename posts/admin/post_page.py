@@ -12,12 +12,22 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from integrations import registry
 from posts.models import Delivery, Post
 from posts.services.edits import draft_of
 from posts.services.validation import Preview, validate_draft
 from posts.states import API_STATUS
+
+STATUS_WORDS = {
+    "pending": _("pending"),
+    "publishing": _("publishing"),
+    "published": _("published"),
+    "unconfirmed": _("unconfirmed"),
+    "failed": _("failed"),
+    "cancelled": _("cancelled"),
+}
 
 
 class PostList(ChangeList):
@@ -47,7 +57,7 @@ def platforms_of(post: Post) -> str:
 def outcome_of(post: Post) -> str:
     """How many of its deliveries are how far: "2 published, 1 failed"."""
     counts = Counter(API_STATUS[delivery.state] for delivery in post.deliveries.all())
-    return ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    return ", ".join(f"{count} {STATUS_WORDS[status]}" for status, count in sorted(counts.items()))
 
 
 def previews_of(post: Post) -> list[ShownPreview]:

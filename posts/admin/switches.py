@@ -14,6 +14,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
@@ -35,15 +37,22 @@ PAUSE, RESUME = "pause", "resume"
 class ReasonForm(forms.Form):
     """Why something is paused; whoever looks at what waits reads it."""
 
-    reason = forms.CharField(max_length=400, help_text="Whoever looks at a post that waits reads this.")
+    reason = forms.CharField(
+        max_length=400,
+        label=gettext_lazy("Reason"),
+        help_text=gettext_lazy("Whoever looks at a post that waits reads this."),
+    )
 
 
 class PasswordForm(forms.Form):
     """A sign-in by a password that the person made for this."""
 
-    handle = forms.CharField(max_length=255)
+    handle = forms.CharField(label=gettext_lazy("Handle"), max_length=255)
     app_password = forms.CharField(
-        max_length=255, widget=forms.PasswordInput, help_text="Made for this at the platform; it is not kept."
+        label=gettext_lazy("App password"),
+        max_length=255,
+        widget=forms.PasswordInput,
+        help_text=gettext_lazy("Made for this at the platform; it is not kept."),
     )
 
 
@@ -59,11 +68,15 @@ def account(request: HttpRequest, account_id: UUID, change: str) -> HttpResponse
         except DomainError as refusal:
             messages.error(request, refusal.detail)
         else:
-            messages.success(request, f"{row.handle} {'is paused' if change == PAUSE else 'goes on'}.")
+            messages.success(request, _changed(row.handle, change))
         return redirect("triage:overview")
-    waits = f"Its posts wait from now on, {row.waiting:,} of them already, and go out when it goes on."
-    goes = f"{row.waiting:,} of its posts are due and go out, as far as they are not too late for their workspace."
-    return _ask(request, change, f"{row.handle} on {registry.PLATFORMS[row.platform].label}", waits, goes)
+    waiting = {"count": f"{row.waiting:,}"}
+    waits = _("Its posts wait from now on, %(count)s of them already, and go out when it goes on.") % waiting
+    goes = (
+        _("%(count)s of its posts are due and go out, as far as they are not too late for their workspace.") % waiting
+    )
+    named = {"handle": row.handle, "platform": registry.PLATFORMS[row.platform].label}
+    return _ask(request, change, _("%(handle)s on %(platform)s") % named, waits, goes)
 
 
 @for_staff
@@ -81,8 +94,9 @@ def host(request: HttpRequest, host_id: UUID, change: str) -> HttpResponse:
             is_done = hosts.resume_host(row.platform, row.host, at=at)
         _say(request, row.host, change, is_done=is_done)
         return redirect("triage:hosts")
-    waits = "Nothing is published there from now on, for nobody: what is due waits."
-    goes = f"{row.waiting:,} posts are due there and go out, as far as they are not too late for their workspace."
+    waits = _("Nothing is published there from now on, for nobody: what is due waits.")
+    goes = _("%(count)s posts are due there and go out, as far as they are not too late for their workspace.")
+    goes %= {"count": f"{row.waiting:,}"}
     return _ask(request, change, f"{row.host} ({registry.PLATFORMS[row.platform].label})", waits, goes, form)
 
 
@@ -98,11 +112,11 @@ def everything(request: HttpRequest, change: str) -> HttpResponse:
             is_done = global_pause.pause_everything(reason=form.cleaned_data["reason"], by=person, at=at)
         else:
             is_done = global_pause.resume_everything(at=at)
-        _say(request, "Everything", change, is_done=is_done)
+        _say(request, _("Everything"), change, is_done=is_done)
         return redirect("triage:overview")
-    waits = "Nothing is published at any platform from now on, for nobody: what is due waits. It takes a few seconds."
-    goes = "What is due goes out, as far as it is not too late for its workspace. Hosts paused by themselves stay so."
-    return _ask(request, change, "everything", waits, goes, form)
+    waits = _("Nothing is published anywhere from now on, for nobody: what is due waits. It takes a few seconds.")
+    goes = _("What is due goes out, as far as it is not too late there. Hosts paused by themselves stay so.")
+    return _ask(request, change, _("everything"), waits, goes, form)
 
 
 @for_staff
@@ -111,7 +125,7 @@ def all_hosts(request: HttpRequest) -> HttpResponse:
     """Every host that accounts are on, to be paused or let go on."""
     _require_site_admin(request)
     rows = triage.with_waiting(_hosts(request).filter(accounts__isnull=False).distinct())[:500]
-    return answer(request, "hosts", "Platforms", {"hosts": rows, "global_pause": global_pause.global_pause()})
+    return answer(request, "hosts", _("Platforms"), {"hosts": rows, "global_pause": global_pause.global_pause()})
 
 
 @for_staff
@@ -126,12 +140,12 @@ def reconnect(request: HttpRequest, account_id: UUID) -> HttpResponse:
         try:
             if form is not None:
                 _sign_in(row, person, form)
-                messages.success(request, f"{row.handle} is connected.")
+                messages.success(request, _("%(handle)s is connected.") % {"handle": row.handle})
                 return redirect("triage:overview")
             shown["started"] = _started(row, person)
         except DomainError as refusal:
             messages.error(request, refusal.detail)
-    return answer(request, "reconnect", f"Connect {row.handle} again", shown)
+    return answer(request, "reconnect", _("Connect %(handle)s again") % {"handle": row.handle}, shown)
 
 
 def _sign_in(row: SocialAccount, person: User, form: forms.Form) -> None:
@@ -156,9 +170,13 @@ def _ask(
 ) -> HttpResponse:
     if change not in {PAUSE, RESUME}:
         raise Http404("There is no such switch.")
-    verb, sentence = ("Pause", waits) if change == PAUSE else ("Let go on:", goes)
-    shown = {"sentence": sentence, "button": verb.removesuffix(":"), "change": change, "form": form}
-    return answer(request, "switch", f"{verb} {what}", shown)
+    title, sentence, button = (
+        (_("Pause %(what)s"), waits, _("Pause"))
+        if change == PAUSE
+        else (_("Let go on: %(what)s"), goes, _("Let go on"))
+    )
+    shown = {"sentence": sentence, "button": button, "change": change, "form": form}
+    return answer(request, "switch", title % {"what": what}, shown)
 
 
 def _reason(request: HttpRequest, change: str) -> ReasonForm | None:
@@ -170,11 +188,15 @@ def _reason(request: HttpRequest, change: str) -> ReasonForm | None:
 
 def _say(request: HttpRequest, what: str, change: str, *, is_done: bool) -> None:
     if is_done:
-        messages.success(request, f"{what} {'is paused' if change == PAUSE else 'goes on'}.")
+        messages.success(request, _changed(what, change))
     elif change == PAUSE:
-        messages.warning(request, f"{what} is paused already.")
+        messages.warning(request, _("%(what)s is paused already.") % {"what": what})
     else:
-        messages.warning(request, f"{what} is not paused by itself.")
+        messages.warning(request, _("%(what)s is not paused by itself.") % {"what": what})
+
+
+def _changed(what: str, change: str) -> str:
+    return (_("%(what)s is paused.") if change == PAUSE else _("%(what)s goes on.")) % {"what": what}
 
 
 def _account(request: HttpRequest, account_id: UUID) -> Any:

@@ -20,6 +20,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from integrations import registry
@@ -48,10 +50,10 @@ OFFERED: dict[str, tuple[BulkAction, ...]] = {
     S.UNCONFIRMED: (BulkAction.PUBLISHED, BulkAction.NOT_PUBLISHED),
 }
 NAMES = {
-    S.FAILED: "Failed",
-    S.REJECTED: "Refused",
-    S.UNCONFIRMED: "Unconfirmed",
-    S.HELD: "Held",
+    S.FAILED: gettext_lazy("Failed"),
+    S.REJECTED: gettext_lazy("Refused"),
+    S.UNCONFIRMED: gettext_lazy("Unconfirmed"),
+    S.HELD: gettext_lazy("Held"),
 }
 
 
@@ -132,7 +134,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "global_pause": global_pause(),
         "is_site_admin": is_site_admin(request),
     }
-    return answer(request, "overview", "What needs a person", context)
+    return answer(request, "overview", _("What needs a person"), context)
 
 
 @for_staff
@@ -179,13 +181,13 @@ def address_of(cause: Cause) -> str:
 def name_of(cause: Cause) -> str:
     """The cause in words: "Failed: timed out (Mastodon)"."""
     entry = registry.PLATFORMS.get(cause.platform)
-    reason = f": {cause.code.replace('_', ' ')}" if cause.code else ""
+    reason = f": {_(cause.code.replace('_', ' '))}" if cause.code else ""
     return f"{NAMES[DeliveryState(cause.state)]}{reason} ({entry.label if entry else cause.platform})"
 
 
 def _place(text: str) -> tuple[datetime, UUID] | None:
     """Where a page begins; None = at the first row, also for what names no place."""
-    at, _, delivery_id = text.partition("~")
+    at, _tilde, delivery_id = text.partition("~")
     try:
         moment = parse_datetime(at)
         return None if moment is None or moment.tzinfo is None else (moment, UUID(delivery_id))

@@ -1,7 +1,7 @@
 """Posts and deliveries as the API shows them: from plain rows, in a fixed number of queries however long the page.
 
-Deliveries, files and tags come in one prepared query: each of the three alone takes Django longer to write than the
-database to answer.
+Deliveries, files and tags come in one prepared query, and of a single post that post with them: each of them alone
+takes Django longer to write than the database to answer.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import itemgetter
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid5
 
-from django.db.models import QuerySet, TextField, UUIDField, Value
+from django.db.models import BigIntegerField, IntegerField, Model, Q, QuerySet, TextField, UUIDField, Value
+from django.db.models.functions import Cast
 
 from mastablasta.core.api.fields import utc_text
+from mastablasta.core.api.first_pages import CompiledList, ListOf
 from mastablasta.core.compiled_queries import CompiledQuery, IsOneOf
 from media_library.api.presenting import present_assets
 from posts.models import Attempt, Delivery, Post, PostMedia, PostTag
@@ -41,17 +43,27 @@ POST_COLUMNS = (
 )  # fmt: skip
 
 
-def find_post(id: UUID, workspace: UUID) -> SimpleNamespace | None:
-    """A post of this workspace, unless it is deleted; one query."""
-    row = _POST.first(id=id, workspace=workspace)
-    return SimpleNamespace(**dict(zip(POST_COLUMNS, row, strict=True))) if row else None
+def find_post(id: UUID, workspace: UUID) -> dict[str, Any] | None:
+    """A post of this workspace as the API shows it, unless it is deleted; one query."""
+    rows = _WHOLE.all(id=id, workspace=workspace)
+    found = next((row for row in rows if row[0] is not None), None)
+    if found is None:
+        return None
+    post = SimpleNamespace(**dict(zip(POST_COLUMNS, found, strict=False)))
+    parts = _Parts.made_of(row[len(POST_COLUMNS) :] for row in rows if row is not found)
+    return _post(post, parts.deliveries[id], parts.tags[id], parts.media[id])
 
 
-def _post_query(id: UUID, workspace: Any) -> QuerySet[Any, Any]:
-    return Post.objects.in_workspace(workspace).kept().filter(id=id).values_list(*POST_COLUMNS)
+def newest_posts(workspace: UUID) -> ListOf:
+    """The posts of a workspace as rows of POST_COLUMNS, the newest first, for pages of them."""
+    return _NEWEST.of(workspace=workspace)
 
 
-_POST = CompiledQuery(_post_query, id=UUID, workspace=UUID)
+def _newest(workspace: Any) -> QuerySet[Post]:
+    return Post.objects.in_workspace(workspace).kept().order_by("-created_at", "-id")
+
+
+_NEWEST = CompiledList(_newest, POST_COLUMNS, workspace=UUID)
 
 
 def present_posts(posts: Sequence[Any], *, expands_media: bool = False) -> list[dict[str, Any]]:
@@ -80,9 +92,14 @@ class _Parts:
     @classmethod
     def of(cls, posts: Sequence[UUID]) -> _Parts:
         """One query, none without posts."""
+        return cls.made_of(_PARTS.all(ids=posts) if posts else ())
+
+    @classmethod
+    def made_of(cls, rows: Iterable[Sequence[Any]]) -> _Parts:
+        """Of rows of `_rows_of_parts`, in any order."""
         found = cls()
         tags, media = [], []
-        for row in _PARTS.all(ids=posts) if posts else ():
+        for row in rows:
             post_id = row[1]
             name, number, place, asset_id, *own = row[len(DELIVERY_COLUMNS) :]
             if row[0] is not None:
@@ -91,8 +108,8 @@ class _Parts:
                 media.append((place, post_id, (name, number), _use(asset_id, *own)))
             else:
                 tags.append((place, post_id, name))
-        for rows in found.deliveries.values():
-            rows.sort(key=lambda row: (row["platform"], row["id"]))
+        for of_post in found.deliveries.values():
+            of_post.sort(key=lambda row: (row["platform"], row["id"]))
         for _, post_id, scope_and_part, shown in sorted(media, key=itemgetter(0)):
             found.media[post_id][scope_and_part].append(shown)
         for _, post_id, name in sorted(tags):
@@ -104,24 +121,55 @@ def _no_media() -> Media:
     return defaultdict(lambda: defaultdict(list))
 
 
-def _parts_query(ids: Any) -> QuerySet[Any, Any]:
-    """Three kinds of rows, each NULL where the others are not; PostgreSQL takes the types of the first two."""
-    nothing = Value(None, output_field=TextField())
+_NOTHING = Value(None, output_field=TextField())
+
+
+def _rows_of_parts(those: Any, before: Sequence[Any] = ()) -> list[QuerySet[Any, Any]]:
+    """Three kinds of rows, each NULL where the others are not: deliveries, files and tags of posts as `those` says.
+
+    They are parts of a union: PostgreSQL takes the types of its first two, Django those of the first. `before`: columns
+    that come first.
+    """
     no_id = Value(None, output_field=UUIDField())
-    deliveries = Delivery.objects.filter(IsOneOf("post", ids)).order_by()
-    media = PostMedia.objects.filter(IsOneOf("post", ids)).order_by()
-    tags = PostTag.objects.filter(IsOneOf("post", ids)).order_by()
-    missing = [nothing] * (len(DELIVERY_COLUMNS) - 2)
+    missing = [*before, _NOTHING]
+    no_delivery = [_NOTHING] * (len(DELIVERY_COLUMNS) - 2)
     own = ("alt_text", "fit", "role")
-    no_own = [nothing] * len(own)
-    return deliveries.values_list(*DELIVERY_COLUMNS, nothing, nothing, nothing, no_id, *no_own).union(
-        media.values_list(nothing, "post_id", *missing, "scope", "part", "position", "asset_id", *own),
-        tags.values_list(nothing, "post_id", *missing, "name", nothing, "id", nothing, *no_own),
-        all=True,
-    )
+    no_own = [_NOTHING] * len(own)
+    deliveries = Delivery.objects.filter(those).order_by()
+    media = PostMedia.objects.filter(those).order_by()
+    tags = PostTag.objects.filter(those).order_by()
+    return [
+        deliveries.values_list(*before, *DELIVERY_COLUMNS, _NOTHING, _NOTHING, _NOTHING, no_id, *no_own),
+        media.values_list(*missing, "post_id", *no_delivery, "scope", "part", "position", "asset_id", *own),
+        tags.values_list(*missing, "post_id", *no_delivery, "name", _NOTHING, "id", _NOTHING, *no_own),
+    ]
+
+
+def _parts_query(ids: Any) -> QuerySet[Any, Any]:
+    first, *others = _rows_of_parts(IsOneOf("post", ids))
+    return first.union(*others, all=True)
+
+
+def _whole_query(id: UUID, workspace: Any) -> QuerySet[Any, Any]:
+    """The post, and behind its columns those of `_rows_of_parts`, whose types it has to name."""
+    of_use = (TextField(), IntegerField(), BigIntegerField(), UUIDField(), TextField(), TextField(), TextField())
+    of_part = [*(_field(Delivery, name) for name in DELIVERY_COLUMNS), *of_use]
+    posts = Post.objects.in_workspace(workspace).kept().filter(id=id).order_by()
+    parts = _rows_of_parts(Q(post=id), [_NOTHING] * len(POST_COLUMNS))
+    return posts.values_list(*POST_COLUMNS, *(Cast(Value(None), field) for field in of_part)).union(*parts, all=True)
+
+
+def _field(model: type[Model], path: str) -> Any:
+    """The field of a column, of tables joined to it too; of a reference that of what it refers to."""
+    *joined, name = path.split("__")
+    for one in joined:
+        model = cast(Any, model._meta.get_field(one)).related_model
+    field: Any = model._meta.get_field(name)
+    return field.target_field if field.is_relation else field
 
 
 _PARTS = CompiledQuery(_parts_query, ids=list)
+_WHOLE = CompiledQuery(_whole_query, id=UUID, workspace=UUID)
 
 
 def present_made(made: Made) -> dict[str, Any]:
@@ -139,7 +187,7 @@ def _value(delivery: Delivery, column: str) -> Any:
     return reduce(getattr, column.split("__"), delivery)
 
 
-def present_post(post: Post | SimpleNamespace, *, expands_media: bool = False) -> dict[str, Any]:
+def present_post(post: Any, *, expands_media: bool = False) -> dict[str, Any]:
     return present_posts([post], expands_media=expands_media)[0]
 
 

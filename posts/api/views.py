@@ -23,6 +23,7 @@ from posts.api.filters import EXPAND_PARAMETER, AttemptFilter, PostFilter, expan
 from posts.api.presenting import (
     POST_COLUMNS,
     find_post,
+    newest_posts,
     present_attempt,
     present_made,
     present_post,
@@ -91,7 +92,9 @@ class PostViewSet(WorkspaceScopedViewSet):
 
     @extend_schema(summary="List posts, newest first")
     def list(self, request: Request) -> Response:
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        is_filtered = bool(PostFilter.read_of(request.query_params))
+        rows = self.filter_queryset(self.get_queryset()) if is_filtered else newest_posts(self.workspace.pk)
+        page = self.paginate_queryset(rows)
         return self.get_paginated_response(present_posts(page or [], expands_media=expands_media(request)))
 
     @extend_schema(
@@ -120,13 +123,12 @@ class PostViewSet(WorkspaceScopedViewSet):
         parameters=CONDITIONAL,
     )
     def retrieve(self, request: Request, id: UUID) -> HttpResponseBase:
-        post = find_post(id, self.workspace.pk)
-        if post is None:
+        shown = find_post(id, self.workspace.pk)
+        if shown is None:
             raise Http404
-        shown = present_post(post)
         if not expands_media(request):
             return unless_known(request, shown)
-        return tagged(present_post(post, expands_media=True), as_=shown)
+        return tagged(present_post(self.get_object(), expands_media=True), as_=shown)
 
     @extend_schema(
         summary="Replace what a post says, where and when it goes",

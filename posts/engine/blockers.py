@@ -54,7 +54,7 @@ class MissedRule:
             message = f"It was due at {due}; what is more than {self.hours} hours late waits for a person. {remedy}"
             return Blocker("held", message)
         if self.holds and is_first_look and late > HOLD_GRACE:
-            message = f"It was due at {due}, when nothing could be sent; this workspace decides such posts. {remedy}"
+            message = f"It was due at {due}, when nothing could be sent; this workspace decides for itself. {remedy}"
             return Blocker("held", message)
         return None
 

@@ -66,34 +66,34 @@ def assess_hosts(
 ) -> tuple[list[JobDone], dict[UUID, HostReport]]:
     """Return the results, those of silent hosts as waiting for them; and what is to be noted, by host."""
     ends = list(done)
-    weights: dict[UUID, HostReport] = {}
+    reports: dict[UUID, HostReport] = {}
     for end in ends:
         if end.result is not None and _called(end):
-            weights.setdefault(end.job.host_id, HostReport()).add(end, end.result.spent)
-    standings = {host: _standing(weight, hosts.get(host)) for host, weight in weights.items()}
-    weighed = [
+            reports.setdefault(end.job.host_id, HostReport()).add(end, end.result.spent)
+    standings = {host: _standing(report, hosts.get(host)) for host, report in reports.items()}
+    assessed = [
         _assessed(end, standings[end.job.host_id], hosts.get(end.job.host_id)) if _called(end) else end for end in ends
     ]
-    return weighed, weights
+    return assessed, reports
 
 
-def record(weights: Mapping[UUID, HostReport], hosts: dict[UUID, PlatformHost], *, at: datetime) -> None:
+def record(reports: Mapping[UUID, HostReport], hosts: dict[UUID, PlatformHost], *, at: datetime) -> None:
     """Write what was found, last in a transaction: a host's row is locked after all others."""
-    for host_id, weight in sorted(weights.items()):
+    for host_id, report in sorted(reports.items()):
         known = hosts.get(host_id)
         name = known.host if known else str(host_id)
         is_news = known is None or bool(known.failures or known.failed_sends or known.circuit_opened_at)
-        is_news = is_news and weight.answered
-        is_silent = bool(weight.silences or weight.failed_sends)
-        if is_news and circuits.note_answer(host_id, took_send=weight.took_send, at=at):
+        is_news = is_news and report.answered
+        is_silent = bool(report.silences or report.failed_sends)
+        if is_news and circuits.note_answer(host_id, took_send=report.took_send, at=at):
             log.warning("circuit_closed", host=name)
         if is_silent and circuits.note_silence(
-            host_id, calls=weight.silences, sends=weight.failed_sends, accounts=weight.silent_accounts, at=at
+            host_id, calls=report.silences, sends=report.failed_sends, accounts=report.silent_accounts, at=at
         ):
             log.error("circuit_opened", host=name)
-        if weight.limited_until is not None:
-            circuits.limit_host(host_id, until=weight.limited_until)
-        if is_silent or is_news or weight.limited_until is not None:
+        if report.limited_until is not None:
+            circuits.limit_host(host_id, until=report.limited_until)
+        if is_silent or is_news or report.limited_until is not None:
             hosts.pop(host_id, None)
 
 
@@ -101,13 +101,13 @@ def _called(end: JobDone) -> bool:
     return end.result is not None and end.result.outcome != AttemptOutcome.ABANDONED
 
 
-def _standing(weight: HostReport, host: PlatformHost | None) -> Standing:
-    failures, failed_sends = weight.silences, weight.failed_sends
+def _standing(report: HostReport, host: PlatformHost | None) -> Standing:
+    failures, failed_sends = report.silences, report.failed_sends
     if host is not None:
-        failures += 0 if weight.answered else host.failures
-        failed_sends += 0 if weight.took_send else host.failed_sends
+        failures += 0 if report.answered else host.failures
+        failed_sends += 0 if report.took_send else host.failed_sends
     takes_sends = failed_sends < circuits.OPENS_AFTER
-    is_still_open = host is not None and host.circuit_opened_at is not None and not weight.answered and takes_sends
+    is_still_open = host is not None and host.circuit_opened_at is not None and not report.answered and takes_sends
     answers = failures < circuits.OPENS_AFTER and not is_still_open
     return Standing(answers=answers, takes_sends=answers and takes_sends)
 

@@ -88,18 +88,18 @@ def _attached(jobs: Sequence[SendJob], *, at: datetime) -> list[SendJob]:
         if job.blocker is None and any(part.media for part in job.content.parts) and _needs_files(job)
     }
     found = attachments.attach_renditions(wanted, at=at) if wanted else {}
-    outfitted = []
+    loaded = []
     for job in jobs:
         one = found.get(job.claimed.delivery_id)
         if isinstance(one, Blocker) and job.kind == AttemptKind.RECONCILE:
-            outfitted.append(job)  # what is out is found without them
+            loaded.append(job)  # what is out is found without them
         elif isinstance(one, Blocker):
-            outfitted.append(replace(job, blocker=one))
+            loaded.append(replace(job, blocker=one))
         elif one is None:
-            outfitted.append(job)
+            loaded.append(job)
         else:
-            outfitted.append(replace(job, content=_as_needed(job, one)))
-    return outfitted
+            loaded.append(replace(job, content=_as_needed(job, one)))
+    return loaded
 
 
 def _needs_files(job: SendJob) -> bool:

@@ -282,7 +282,7 @@ class _Drain:
         free = self._free_slots() if may_claim else 0
         if forgotten := {done.job.host_id for done in self.done} - self.hosts.keys():
             self.hosts |= PlatformHost.objects.in_bulk(list(forgotten))
-        self.done, weights = assess_hosts(self.done, self.hosts)
+        self.done, reports = assess_hosts(self.done, self.hosts)
         with transaction.atomic():
             written = claims.finish(counted_results(self.done, at=at), at=at)
             apply_side_effects(self.done, written, at=at)
@@ -292,7 +292,7 @@ class _Drain:
             jobs = load_jobs(claimed, at=at, hosts=self.hosts)
             touched = {d.job.claimed.post_id for d in self.done if d.job.claimed.delivery_id in written}
             claims.recompute_post_status(touched | {c.post_id for c in claimed}, at=at)
-            record(weights, self.hosts, at=at)
+            record(reports, self.hosts, at=at)
         self.has_moved |= bool(written or held)
         self._count(written)
         self._committed(answers, jobs, len(claimed), free)

@@ -54,7 +54,7 @@ class AccountNames:
         return found, problems
 
     def _id(self, name: Any, field: str, problems: list[FieldProblem]) -> Any:
-        """The id of the account that has this name; whatever is no name stays as it is."""
+        """The id of the account that has this name; whatever is not a name stays as it is."""
         if not isinstance(name, str) or not registry.is_platform(name.partition(":")[0]) or ":" not in name:
             return name
         ids = self._found.get(_key(name), [])

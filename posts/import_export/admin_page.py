@@ -21,6 +21,8 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User, Workspace
 from accounts.services.workspaces import may_write
@@ -46,10 +48,14 @@ class FileForm(forms.Form):
 
     workspace = forms.ModelChoiceField(
         Workspace.objects.none(),
+        label=gettext_lazy("Workspace"),
         widget=AutocompleteSelect(Post._meta.get_field("workspace"), admin.site),
-        help_text="Whose posts they are to be.",
+        help_text=gettext_lazy("Whose posts they are to be."),
     )
-    file = forms.FileField(help_text="CSV or JSON in UTF-8, up to 1 MB; docs/import-and-export.md says what it holds.")
+    file = forms.FileField(
+        label=gettext_lazy("File"),
+        help_text=gettext_lazy("CSV or JSON in UTF-8, up to 1 MB; docs/import-and-export.md says what it holds."),
+    )
 
     def __init__(self, person: User, *args: Any) -> None:
         super().__init__(*args)
@@ -59,13 +65,14 @@ class FileForm(forms.Form):
     def clean_workspace(self) -> Workspace:
         workspace: Workspace = self.cleaned_data["workspace"]
         if not may_write(self.person, workspace):
-            raise forms.ValidationError("Your role there does not allow to write.")
+            raise forms.ValidationError(_("Your role there does not allow to write."))
         return workspace
 
     def clean_file(self) -> bytes:
         upload = self.cleaned_data["file"]
         if upload.size > LARGEST:
-            raise forms.ValidationError("At most 1 MB here; send it to POST /api/v2/bulk/posts/import, or split it.")
+            said = _("At most 1 MB here; send it to POST /api/v2/bulk/posts/import, or split it.")
+            raise forms.ValidationError(said)
         data: bytes = upload.read()
         try:
             count_rows(io.BytesIO(data))
@@ -108,12 +115,13 @@ def import_page(request: HttpRequest, page: Page) -> HttpResponse:
     if request.method == "POST" and "held" in request.POST:
         held = Held.of(request.POST["held"], person)
         if held is None:
-            messages.error(request, "The file was looked at too long ago; choose it again.")
+            messages.error(request, _("The file was looked at too long ago; choose it again."))
         elif (stored := _store(held, person)) is None:
-            messages.warning(request, "This was imported already.")
+            messages.warning(request, _("This was imported already."))
             return redirect("admin:posts_post_changelist")
         elif isinstance(stored, BulkJob):
-            messages.success(request, f"A job imports the {stored.total:,} rows; this page says how far it is.")
+            said = _("A job imports the %(count)s rows; this page says how far it is.")
+            messages.success(request, said % {"count": f"{stored.total:,}"})
             return redirect("admin:posts_bulkjob_change", stored.pk)
         else:
             shown = {"done": True, **_told(stored)}
@@ -123,7 +131,7 @@ def import_page(request: HttpRequest, page: Page) -> HttpResponse:
         if form.is_valid():
             held = Held(form.cleaned_data["workspace"], form.cleaned_data["file"], str(new_id()))
             shown = {"held": held.signed(person), "workspace": held.workspace, **_told(_rows(held, person, True))}
-    return page.answer(request, "admin/posts/post/import.html", "Import posts", shown)
+    return page.answer(request, "admin/posts/post/import.html", _("Import posts"), shown)
 
 
 def _rows(held: Held, person: User, is_rehearsal: bool) -> list[RowOutcome]:

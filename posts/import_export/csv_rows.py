@@ -87,7 +87,7 @@ def _header(cells: Sequence[str]) -> list[str]:
     for number, name in enumerate(names):
         if name not in COLUMNS:
             called = f"{name[:50]!r} in column" if name else "an empty name in column"
-            sentence = f"The header has {called} {letter(number)}, which is no name of a column; valid ones: {valid}."
+            sentence = f"The header has {called} {letter(number)}, which names no column; valid ones: {valid}."
             raise Invalid.field("file", "unknown_column", sentence, column=letter(number), valid=list(COLUMNS))
         if name in names[:number]:
             sentence = f"The header has the column {name} twice; leave one of them out."

@@ -47,7 +47,7 @@ def _name_of(row: Row) -> str:
 
 
 def _in_time(row: Row, at: datetime) -> Row:
-    """The row without a time that is past; what is no time is left to the rules for posts."""
+    """The row without a time that is past; what is not a time is left to the rules for posts."""
     text = row.values.get("scheduled_time") if isinstance(row.values, dict) else None
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None

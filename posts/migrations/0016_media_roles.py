@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='postmedia',
             name='role',
-            field=models.CharField(choices=[('content', 'Content'), ('cover', 'Cover')], default='content', max_length=7),
+            field=models.CharField(choices=[('content', 'Content'), ('cover', 'Cover')], db_default='content', default='content', max_length=7),
         ),
     ]

@@ -13,6 +13,7 @@ class Migration(migrations.Migration):
             name="role",
             field=models.CharField(
                 choices=[("content", "Content"), ("cover", "Cover"), ("captions", "Captions")],
+                db_default="content",
                 default="content",
                 max_length=8,
             ),

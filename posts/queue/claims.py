@@ -137,7 +137,13 @@ def _held() -> QuerySet[Any, Any]:
     return held.order_by("lease_expires_at").values_list("lease_expires_at")[:1]
 
 
-_NEXT_READY, _NEXT_LEASE_END = CompiledQuery(_ready), CompiledQuery(_held)
+def _parked() -> QuerySet[Any, Any]:
+    from posts.models import Lane
+
+    return Lane.objects.filter(is_parked=True).order_by().values_list("account")[:1]
+
+
+_NEXT_READY, _NEXT_LEASE_END, _PARKED = CompiledQuery(_ready), CompiledQuery(_held), CompiledQuery(_parked)
 
 
 def sweep_lanes(limit: int = 1000) -> int:
@@ -157,9 +163,7 @@ def sweep_lanes(limit: int = 1000) -> int:
 
 def something_is_parked() -> bool:
     """Whether `unpark_lanes` may find anything to do."""
-    from posts.models import Lane
-
-    return Lane.objects.filter(is_parked=True).exists() or bool(circuits.answering_again())
+    return _PARKED.first() is not None or circuits.something_answers_again()
 
 
 def unpark_lanes(*, at: datetime | None = None) -> int:

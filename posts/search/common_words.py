@@ -34,7 +34,7 @@ def is_common(query: Query, *, using: str) -> bool:
 
 
 def forget() -> None:
-    """Count anew at the next question."""
+    """Count again at the next question."""
     _read.clear()
 
 

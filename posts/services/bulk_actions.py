@@ -15,6 +15,7 @@ from itertools import chain, groupby, islice
 from uuid import UUID
 
 from django.db import models, transaction
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from mastablasta.core.errors import Conflict, DomainError
@@ -32,12 +33,12 @@ AT_ONCE = 250
 class BulkAction(models.TextChoices):
     """What may be done with deliveries that need a person."""
 
-    RETRY = "retry", "Retry"
-    PUBLISH = "publish", "Publish now"
-    RESCHEDULE = "reschedule", "Give another time"
-    CANCEL = "cancel", "Cancel"
-    PUBLISHED = "published", "It is published"
-    NOT_PUBLISHED = "not_published", "It is not published"
+    RETRY = "retry", gettext_lazy("Retry")
+    PUBLISH = "publish", gettext_lazy("Publish now")
+    RESCHEDULE = "reschedule", gettext_lazy("Give another time")
+    CANCEL = "cancel", gettext_lazy("Cancel")
+    PUBLISHED = "published", gettext_lazy("It is published")
+    NOT_PUBLISHED = "not_published", gettext_lazy("It is not published")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from accounts.models import User, Workspace
 from mastablasta.core import jobs
 from mastablasta.core.audit.actors import Via, acting
 from mastablasta.core.audit.recording import record, subject_of
+from mastablasta.core.compiled_queries import CompiledQuery
 from mastablasta.core.errors import Conflict, Invalid
 from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
@@ -152,7 +153,10 @@ def _work(steps: Steps, should_stop: Callable[[], bool], ends_at: float) -> int:
 
 def something_is_open() -> bool:
     """Whether there is anything to do for `work`."""
-    return BulkJob.objects.open().exists()
+    return _OPEN.first() is not None
+
+
+_OPEN = CompiledQuery(lambda: BulkJob.objects.open().order_by().values_list("pk")[:1])
 
 
 def _leads(owner: str) -> bool:

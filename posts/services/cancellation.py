@@ -16,13 +16,9 @@ from posts.queue import claims
 from posts.services import scheduling
 from posts.services.locks import Outcome, PostWithDeliveries, is_stopped, lock_posts, not_there, one_of
 from posts.services.preconditions import Check, no_check, raise_if_under_way
-from posts.services.retries import S
-from posts.states import (
-    DELIVERY_MOVES,
-    DeliveryState,
-)
+from posts.states import DELIVERY_MOVES, DeliveryState
 
-CANCELLABLE = tuple(DeliveryState(state) for state in DELIVERY_MOVES.sources_of(S.CANCELLED))
+CANCELLABLE = tuple(DeliveryState(state) for state in DELIVERY_MOVES.sources_of(DeliveryState.CANCELLED))
 
 
 def cancel_post(post: Post, *, at: datetime) -> Post:
@@ -102,6 +98,6 @@ def cancel_deliveries(deliveries: Sequence[Delivery], *, at: datetime) -> None:
     if not deliveries:
         return
     Delivery.objects.filter(id__in=[d.id for d in deliveries], state__in=CANCELLABLE).update(
-        state=S.CANCELLED, next_attempt_at=None, updated_at=at
+        state=DeliveryState.CANCELLED, next_attempt_at=None, updated_at=at
     )
     claims.recompute_lanes(d.account_id for d in deliveries)

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from accounts.models import User, Workspace
-from mastablasta.core.bulk_insert import NewRows, insert_rows
+from mastablasta.core.bulk_insert import NewRows, insert_rows, insert_together
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem
 from posts import audit, events
 from posts.models import Delivery, Post
@@ -193,11 +193,14 @@ def _store(new: Sequence[Made], *, at: datetime) -> None:
     """
     posts = sorted((one.post for one in new), key=lambda post: post.external_id or "")
     tags = list(chain.from_iterable(drafts.tags_of(one.post, one.draft.tags) for one in new))
-    insert_rows(tags if connection.vendor == "postgresql" else posts)
-    insert_rows(posts if connection.vendor == "postgresql" else tags)
-    insert_rows(list(chain.from_iterable(media.uses_of(one.post, one.draft.media) for one in new)))
     deliveries = list(chain.from_iterable(one.deliveries for one in new))
-    insert_rows(deliveries)
+    told = audit.created(((one.post, len(one.deliveries)) for one in new), at=at)
+    if connection.vendor == "postgresql":
+        insert_rows(tags)
+    insert_together(posts, deliveries, told=told)
+    if connection.vendor != "postgresql":
+        insert_rows(tags)
+    insert_rows(list(chain.from_iterable(media.uses_of(one.post, one.draft.media) for one in new)))
     forms: dict[tuple[UUID, str], RequiredRendition] = {}
     for one in new:
         if one.post.status == PostStatus.SCHEDULED and any(one.composed.files.values()):
@@ -212,7 +215,6 @@ def _store(new: Sequence[Made], *, at: datetime) -> None:
         ),
         at=at,
     )
-    audit.record_created(((one.post, len(one.deliveries)) for one in new), at=at)
     claims.wake_lanes(_earliest(deliveries))
 
 

@@ -95,7 +95,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """The accounts and files that a draft means, everything that stands against it, and what to warn of.
+    """The accounts and files that a draft means, all of its problems, and what to warn of.
 
     `has_endpoint`: a webhook may have to be told of it.
     """

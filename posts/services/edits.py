@@ -42,7 +42,7 @@ class Edit:
 
 
 def edit_post(post: Post, draft: Draft, *, check: Check = no_check, at: datetime) -> Post:
-    """Replace what the post says, where and when it goes. What is so already is no change.
+    """Replace what the post says, where and when it goes. What is so already is not a change.
 
     Tags and external id may always change. `check` gets the locked post before anything is changed, and may raise.
     Raises Conflict `already_out` once anything of it is out or uncertain, `external_id_taken`, Invalid as creating it

@@ -20,7 +20,7 @@ PAGE = Path(settings.BASE_DIR) / "docs" / "errors.md"
 # What is said of a delivery counts before what the same code means elsewhere.
 SECTIONS = ("What a delivery says", "Connecting accounts", "Writing and scheduling", "Files", "Changing posts")
 
-LOOK = "Look at the account whether the post is there, and say so here. Until then nothing is sent again."
+LOOK = "Look whether the post is on the account, and say so here. Until then nothing is sent again."
 EDIT = "Edit the post, then retry it: the platform takes it no other way."
 RETRY = "Nothing of what is missing is out. Retry it when its cause is over."
 DECIDE = "Publish it now, give it another time or cancel it."

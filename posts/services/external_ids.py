@@ -25,7 +25,7 @@ def holders(workspace: Workspace, external_ids: Collection[str]) -> dict[str, UU
 
 
 def problems_of(external_id: str, post: Post, found: Mapping[str, UUID]) -> list[FieldProblem]:
-    """What stands against this post having it; `found`: by `holders`."""
+    """Why this post cannot have it; `found`: by `holders`."""
     holder = found.get(external_id)
     return [] if holder is None or holder == post.id else [taken(external_id, holder)]
 

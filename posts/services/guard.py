@@ -53,7 +53,7 @@ class Verdict:
 def judge(
     workspace: Workspace, planned: Sequence[Planned], *, is_stored_next: bool = False, lanes: Collection[UUID] = ()
 ) -> list[Verdict]:
-    """What stands against each of these in its workspace, in their order; also what an earlier one of them says.
+    """The problems of each of these in its workspace, in their order; also what an earlier one of them says.
 
     One statement, none where nothing is looked for, and one more where the workspace's rules are not loaded.
     `is_stored_next`: they are stored in this transaction, and of two requests at once with the same text the later one

@@ -1,6 +1,6 @@
 """Reading what a scheduled post's options leave out and its platforms would look up, so that people see and change it.
 
-The platform reads it itself where this was not done in time: a bell that is lost changes nothing but that.
+The platform reads it itself where this was not done in time: a wake-up that is lost changes nothing but that.
 """
 
 from __future__ import annotations

@@ -352,7 +352,7 @@ def raise_if_any(problems: Sequence[FieldProblem]) -> None:
 
 
 def refusal(problems: Sequence[FieldProblem]) -> DomainError:
-    """One error for all of them: a Conflict where nothing else stands against it than another post."""
+    """One error for all of them: a Conflict where another post is the only problem."""
     more = len(problems) - 1
     sentence = problems[0].message + (f" (and {more} more)" if more else "")
     kind = Conflict if {one.code for one in problems} == {external_ids.TAKEN} else Invalid

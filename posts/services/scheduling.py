@@ -91,7 +91,7 @@ def _told(post: Post, *, at: datetime) -> Subject:
 def warn_of_duplicates(
     workspace: Workspace, completed: Sequence[CompletedPost], *, allow_duplicate: bool, due_at: datetime
 ) -> dict[UUID, DomainError]:
-    """Warn on these posts of what stands against sending them at `due_at`; by id why those are refused that are."""
+    """Warn on these posts of what would go wrong at `due_at`; return by id why some are refused."""
     planned = [guard.Planned(one.post.id, one.fingerprints(), due_at, may_repeat=allow_duplicate) for one in completed]
     verdicts = guard.judge(workspace, planned) if planned else []
     return guard.warn(zip((one.post for one in completed), verdicts, strict=True))
@@ -182,7 +182,7 @@ COMPLETED = ("wanted_platforms", "warnings")  # what `complete_posts` changes of
 
 @dataclass(frozen=True, slots=True)
 class CompletedPost:
-    """A post with all of its accounts, and what stands against sending it.
+    """A post with all of its accounts, and the problems of sending it.
 
     `new`: deliveries, not yet stored, for the platforms that had no account when they were chosen.
     """

@@ -75,7 +75,7 @@ class Verdict:
 def validate_draft(
     workspace: Workspace, *, draft: Draft, publish: bool = False, exclude_post: UUID | None = None, at: datetime
 ) -> Verdict:
-    """Return what stands against scheduling or publishing the draft, and what each account would get; stores nothing.
+    """Return the problems of scheduling or publishing the draft, and what each account would get; stores nothing.
 
     Previews are ordered by platform and account. `exclude_post`: the stored post that the draft is of, if any.
     """

@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -316,15 +318,56 @@ def test_the_list_takes_the_same_few_queries_however_long(
 
 
 @pytest.mark.parametrize(
-    ("path", "statements"), [("posts?limit=1", 4), ("posts?cursor=", 3), ("posts/{id}", 3), ("posts?status=failed", 3)]
+    ("path", "statements"),
+    [
+        ("posts?limit=1", 3),
+        ("posts?cursor=", 3),
+        ("posts?limit=1&offset=0&status=draft", 4),
+        ("posts?status=failed", 3),
+        ("posts/{id}", 2),
+    ],
 )
 def test_what_a_read_asks_the_database(
     client: APIClient, account: SocialAccount, path: str, statements: int, django_assert_num_queries: Any
 ) -> None:
     post, _ = (make_post(accounts=[account]) for _ in range(2))
 
-    with django_assert_num_queries(statements):  # sign-in, posts, what belongs to them; the total, where it is unknown
+    # Sign-in, posts, what belongs to them; the total, where it is unknown and comes with no first page; a post is one.
+    with django_assert_num_queries(statements):
         assert client.get(f"/api/v2/{path.format(id=post.id)}").status_code == 200
+
+
+@pytest.mark.parametrize(("when", "statements"), [(None, 4), ("2030-01-31T09:00:00Z", 5)])
+def test_what_a_create_asks_the_database(
+    client: APIClient, account: SocialAccount, when: str | None, statements: int
+) -> None:
+    """Sign-in, accounts, neighbours, and on PostgreSQL all that is stored in one; then lanes are woken."""
+    with CaptureQueriesContext(connection) as captured:
+        assert create(client, scheduled_time=when).status_code == 201
+
+    asked = [one["sql"] for one in captured if "SAVEPOINT" not in one["sql"]]
+    on_sqlite = 2 if when is None else 4  # a statement for each table, and lanes are made before they are woken
+    assert len(asked) == statements + (on_sqlite if connection.vendor == "sqlite" else 0)
+
+
+def test_first_pages_are_those_of_the_whole_list(client: APIClient, account: SocialAccount) -> None:
+    for _ in range(3):
+        make_post(accounts=[account])
+    make_post(accounts=[account], deleted_at=timezone.now())
+    make_post()  # of somebody else
+    newest = [row["id"] for row in client.get("/api/v2/posts?status=draft").json()["posts"]]
+
+    first = client.get("/api/v2/posts?limit=2").json()
+    assert ([row["id"] for row in first["posts"]], first["total"]) == (newest[:2], 3)
+    second = client.get(f"/api/v2{first['next'].partition('/api/v2')[2]}").json()
+    assert ([row["id"] for row in second["posts"]], second["total"], second["next"]) == (newest[2:], 3, None)
+
+    first = client.get("/api/v2/posts?limit=2&cursor=").json()
+    assert ([row["id"] for row in first["posts"]], first["previous"]) == (newest[:2], None)
+    second = client.get(f"/api/v2{first['next'].partition('/api/v2')[2]}").json()
+    assert ([row["id"] for row in second["posts"]], second["next"]) == (newest[2:], None)
+    back = client.get(f"/api/v2{second['previous'].partition('/api/v2')[2]}").json()
+    assert [row["id"] for row in back["posts"]] == newest[:2]
 
 
 def test_a_read_shows_deliveries_tags_and_files_each_in_their_order(client: APIClient, account: SocialAccount) -> None:

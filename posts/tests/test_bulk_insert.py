@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import DataError, connection, models, transaction
+from django.db import DataError, IntegrityError, connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership, Workspace
 from integrations.models import SocialAccount
 from mastablasta.core.audit.models import AuditEntry
-from mastablasta.core.audit.recording import Subject, record
-from mastablasta.core.bulk_insert import insert_rows
+from mastablasta.core.audit.recording import Subject, entries, record
+from mastablasta.core.bulk_insert import insert_rows, insert_together
 from mastablasta.core.ids import new_id
 from media_library.tests.factories import make_asset
 from posts.models import Delivery, Post, PostMedia, PostTag
@@ -127,3 +127,30 @@ def test_entries_of_the_audit_log_are_each_its_own_however_alike() -> None:
         changes = list(AuditEntry.objects.order_by("object_id").values_list("changes", flat=True))
         assert repr(changes) == repr([{"count": [None, one.changes["count"][1]]} for one in chosen])
         AuditEntry.objects.all().delete()
+
+
+def test_rows_of_several_models_and_what_is_told_of_them_are_stored_together_or_not_at_all(
+    account: SocialAccount,
+) -> None:
+    posts = [
+        Post(workspace=account.workspace, content=TEXT, post_options={"huge": 2**70}),
+        Post(workspace=account.workspace),
+    ]
+    told = entries("created", [Subject("posts.post", posts[1].id)], at=NOW)
+    bare = {"workspace": account.workspace, "account": account, "platform": "mastodon"}
+    twice = [Delivery(post=posts[1], **bare), Delivery(post=posts[1], **bare)]
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_together(posts[1:], twice, told=told)
+    assert (Post.objects.count(), Delivery.objects.count(), AuditEntry.objects.count()) == (0, 0, 0)
+
+    with CaptureQueriesContext(connection) as captured:
+        insert_together(posts[1:], twice[:1], told=told)
+    assert len(captured) == (1 if connection.vendor == "postgresql" else 3)
+    insert_together(posts[:1], [], told=None)  # a number that JSON is not written with
+    insert_together([], [], told=None)
+
+    assert {post.id for post in posts} == set(Post.objects.values_list("id", flat=True))
+    assert Post.objects.get(id=posts[0].id).post_options == {"huge": 2**70}
+    assert (Delivery.objects.get().post_id, AuditEntry.objects.get().object_id) == (posts[1].id, str(posts[1].id))
+    assert not any(row._state.adding for row in (*posts, twice[0]))

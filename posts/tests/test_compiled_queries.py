@@ -5,12 +5,18 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 
+from accounts import credential_queries
 from mastablasta.core.compiled_queries import CompiledQuery, IsOneOf
+from posts.api import presenting
+from posts.engine import job_loader
 from posts.models import Delivery
+from posts.services import post_content
 from posts.tests.factories import make_delivery
 
 pytestmark = pytest.mark.django_db
+KEPT_BY_PSYCOPG = 4_096  # characters of a text that psycopg 3.3 reads once
 COLUMNS = ("id", "state", "progress", "due_at", "post__content", "account__facts", "account__target_token_enc")
 
 
@@ -24,3 +30,17 @@ def test_all_gives_what_the_queryset_gives_for_any_number_of_ids() -> None:
         expected = sorted(Delivery.objects.filter(id__in=ids).values_list(*COLUMNS))
         assert sorted(of_ids.all(ids=[*ids, uuid4()])) == expected
         assert (of_ids.first(ids=ids) is not None) == bool(ids)
+
+
+def test_what_requests_and_drains_ask_is_short_enough_for_psycopg_to_keep() -> None:
+    hot = {
+        presenting._WHOLE: {"id": uuid4(), "workspace": uuid4()},
+        presenting._PARTS: {"ids": [uuid4()]},
+        post_content._MEANT: {"workspace": uuid4(), "platforms": [], "accounts": [uuid4()]},
+        job_loader._ROWS: {"ids": [uuid4()]},
+        credential_queries._KEY: {"sha256": "0"},
+    }
+
+    lengths = {len(query.statement(**values)[0]) for query, values in hot.items()}  # type: ignore[arg-type]
+
+    assert connection.vendor != "postgresql" or max(lengths) <= KEPT_BY_PSYCOPG

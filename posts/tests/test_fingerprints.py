@@ -102,7 +102,7 @@ def test_nothing_to_be_seen_is_no_duplicate_of_anything(text: str) -> None:
 
 
 def test_a_fingerprint_fits_a_column_and_stays_what_it_is() -> None:
-    """Rows hold it: another one after a change of the rules would have to be computed anew for all of them."""
+    """Rows hold it: another one after a change of the rules would have to be computed again for all of them."""
     assert fingerprint_of(content("Good morning! https://example.com/?utm_source=x")) == -6563518942875862487
     assert all(-(2**63) <= (fingerprint_of(content(str(n))) or 0) < 2**63 for n in range(100))
 

@@ -60,7 +60,7 @@ def test_a_file_is_looked_at_and_then_imported_once() -> None:
     assert [sentence(seen), sentence(done)] == ["2 created, 0 updated, 0 unchanged, 1 refused"] * 2
     assert "Harbour &lt;news&gt;" in seen.content.decode()
     for response in (seen, done):
-        assert "<td>4</td><td>content</td><td>content is missing" in response.content.decode()
+        assert '<td>4</td><td>content</td><td lang="en">content is missing' in response.content.decode()
     assert "This was imported already." in again.content.decode()
     author = client.session["_auth_user_id"]
     assert sorted((post.content, str(post.author_id)) for post in Post.objects.in_workspace(workspace)) == [

@@ -114,7 +114,7 @@ def test_each_fault_of_a_row_is_told_by_row_and_column() -> None:
         (b"", "no_rows", "The file is empty; begin it with the names of its columns."),
         (b"\n \n", "no_rows", "The file is empty"),
         (b"content\n", "no_rows", "The file has no row of a post."),
-        (b"content,colour\nx,y\n", "unknown_column", f"'colour' in column B, which is no name of a column; valid ones: "
+        (b"content,colour\nx,y\n", "unknown_column", f"'colour' in column B, which names no column; valid ones: "
          f"{', '.join(COLUMNS)}."),
         (b"content,,tags\nx,y,z\n", "unknown_column", "an empty name in column B"),
         (b"content,tags,Content\nx,y,z\n", "duplicate_column", "the column content twice"),

@@ -72,7 +72,7 @@ def test_people_read_each_fault_and_how_many_there_are_of_what(file: Path, works
         ("colour\nred\n", [], "'colour' in column A"),
         ('content\nfine\n"broken\n', [], "line 3"),
         (None, [], "FILE: it cannot be read"),
-        ("content\nx\n", ["--user", "nobody@example.org"], "--user: there is nobody"),
+        ("content\nx\n", ["--user", "nobody@example.org"], "--user: nobody is registered"),
         ("content\nx\n", ["--user", "viewer@example.org"], "may not write"),
         ("content\nx\n", ["--workspace", str(uuid4())], "--workspace: there is no workspace"),
     ],

@@ -14,10 +14,11 @@ from pytest_django.fixtures import Settings
 from integrations.models import PlatformHost, SocialAccount
 from integrations.services import circuits
 from integrations.tests.factories import connect
-from posts.engine import publisher, sender
+from posts.engine import outcomes, publisher, sender
 from posts.engine.publisher import drain
 from posts.models import Attempt, Delivery, Lane
 from posts.queue import claims
+from posts.tests.conftest import HASTE
 from posts.tests.factories import make_delivery
 from tests.world import Sandbox
 
@@ -34,6 +35,8 @@ def _in_more_haste(_in_haste: None, monkeypatch: pytest.MonkeyPatch, settings: S
     """Waits are shorter still; and the simulator shows at once what is out, so absence is believed at once."""
     settings.TIME_SCALE = SCALE
     monkeypatch.setattr(circuits, "SHORTEST_PROBE_S", 2 * SCALE)
+    monkeypatch.setattr(outcomes, "LOOKS_S", tuple(seconds * SCALE / HASTE for seconds in outcomes.LOOKS_S))
+    monkeypatch.setattr(outcomes, "LONGEST_GAP_S", outcomes.LONGEST_GAP_S * SCALE / HASTE)
     monkeypatch.setattr(publisher, "LINGER_S", 0.05)
     monkeypatch.setattr(sender, "visibility_lag_s", lambda _: 0.0)
 

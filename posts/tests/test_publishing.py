@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from django.db import connection
@@ -26,6 +28,20 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def publish(account: SocialAccount, content: str = "Hello", **overrides: Any) -> Delivery:
     return make_delivery(account, due_at=timezone.now(), content=content, **overrides)
+
+
+def with_options(account: SocialAccount, content: str, **options: Any) -> Delivery:
+    """One that is due now, of a post with these options of its platform."""
+    delivery = publish(account, content, is_one_step=False)
+    Post.objects.filter(id=delivery.post_id).update(post_options={account.platform: options})
+    return delivery
+
+
+def shown_to_author(sandbox: Sandbox, account: SocialAccount, path: str) -> Any:
+    """What the platform answers at `path` to the account's token, read as JSON."""
+    headers = {"Authorization": f"Bearer {account.credential.access_enc}"}
+    with urlopen(Request(f"{sandbox.url}/{account.platform}{path}", headers=headers), timeout=10) as answer:
+        return json.load(answer)
 
 
 def run(seconds: float = 30.0, until: Any = None) -> DrainReport:

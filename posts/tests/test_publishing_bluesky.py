@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Membership, Workspace
-from accounts.tests.factories import make_workspace, signed_in
+from accounts.tests.factories import signed_in
 from integrations.models import Credential, SocialAccount
 from integrations.services.account_check import check_account
 from integrations.services.tokens import refresh_expiring
@@ -31,11 +31,6 @@ from tests.world import Sandbox
 pytestmark = pytest.mark.django_db(transaction=True)
 
 POSTS = "app.bsky.feed.post"
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
 
 
 @pytest.fixture

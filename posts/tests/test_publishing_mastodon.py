@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -13,9 +11,16 @@ from accounts.tests.factories import signed_in
 from integrations.models import SocialAccount
 from mastablasta.ops import tasks
 from media_library.tests.factories import make_asset
-from posts.models import Delivery, Post
+from posts.models import Delivery
 from posts.tests.conftest import Connect
-from posts.tests.test_publishing import creates, outcomes, publish, run_until_settled
+from posts.tests.test_publishing import (
+    creates,
+    outcomes,
+    publish,
+    run_until_settled,
+    shown_to_author,
+    with_options,
+)
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,20 +31,8 @@ def anna(connected: Connect) -> SocialAccount:
     return connected("anna")
 
 
-def with_options(account: SocialAccount, content: str, **options: Any) -> Delivery:
-    delivery = publish(account, content)
-    Post.objects.filter(id=delivery.post_id).update(post_options={"mastodon": options})
-    return delivery
-
-
 def status_of(sandbox: Sandbox, account: SocialAccount, delivery: Delivery) -> Any:
-    """A status as the server shows it to its author."""
-    request = Request(
-        f"{sandbox.url}/mastodon/api/v1/statuses/{delivery.remote_id}",
-        headers={"Authorization": f"Bearer {account.credential.access_enc}"},
-    )
-    with urlopen(request, timeout=10) as answer:
-        return json.load(answer)
+    return shown_to_author(sandbox, account, f"/api/v1/statuses/{delivery.remote_id}")
 
 
 @pytest.mark.parametrize("effect", ["", "accept_then_reset"])

@@ -5,36 +5,36 @@ X's look-ups can be believed 30 s after the doubt began; cases that wait for tha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
-from urllib.request import Request, urlopen
 
 import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Workspace
-from accounts.tests.factories import make_workspace
 from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.services import hosts
 from integrations.tests.factories import connect
 from posts.models import Attempt, Delivery, Lane, Post
 from posts.queue import claims
 from posts.tests.factories import make_delivery
-from posts.tests.test_publishing import outcomes, publish, run, run_until_settled, settled
+from posts.tests.test_publishing import (
+    outcomes,
+    publish,
+    run,
+    run_until_settled,
+    settled,
+    shown_to_author,
+    with_options,
+)
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SETTLE_S = 0.9
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
 
 
 @pytest.fixture
@@ -360,21 +360,9 @@ def test_a_suspended_account_is_not_refreshed(sandbox: Sandbox, anna: SocialAcco
 # --- options ---
 
 
-def with_options(account: SocialAccount, content: str, **options: Any) -> Delivery:
-    delivery = publish(account, content, is_one_step=False)
-    Post.objects.filter(id=delivery.post_id).update(post_options={"twitter": options})
-    return delivery
-
-
 def shown(sandbox: Sandbox, account: SocialAccount, delivery: Delivery) -> Any:
-    """A post as X shows it to its author."""
     query = urlencode({"post.fields": "community_id", "expansions": "attachments.poll_ids,referenced_posts"})
-    request = Request(
-        f"{sandbox.url}/twitter/2/tweets/{delivery.remote_id}?{query}",
-        headers={"Authorization": f"Bearer {account.credential.access_enc}"},
-    )
-    with urlopen(request, timeout=10) as answer:
-        return json.load(answer)
+    return shown_to_author(sandbox, account, f"/2/tweets/{delivery.remote_id}?{query}")
 
 
 @pytest.mark.parametrize("effect", ["", "accept_then_reset"])

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Membership, Workspace
-from accounts.tests.factories import make_workspace, signed_in
+from accounts.tests.factories import signed_in
 from integrations.models import RateBudget, SocialAccount
 from integrations.tests.factories import connect
 from mastablasta.ops import tasks
 from media_library.tests.factories import SRT, clip, make_asset, photo
 from posts.models import Attempt, Delivery
 from posts.services import resolution, retries
-from posts.tests.test_publishing import outcomes, run_until_settled
+from posts.tests.test_publishing import outcomes, run_until_settled, shown_to_author
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
 
 
 @pytest.fixture
@@ -137,10 +131,8 @@ def captioned(workspace: Workspace) -> Delivery:
 
 
 def captions_at(sandbox: Sandbox, channel: SocialAccount, video_id: str) -> list[tuple[str, str]]:
-    address = f"{sandbox.url}/youtube/youtube/v3/captions?part=snippet&videoId={video_id}"
-    request = Request(address, headers={"Authorization": f"Bearer {channel.credential.access_enc}"})
-    with urlopen(request, timeout=10) as answer:
-        return [(one["snippet"]["language"], one["snippet"]["name"]) for one in json.load(answer)["items"]]
+    found = shown_to_author(sandbox, channel, f"/youtube/v3/captions?part=snippet&videoId={video_id}")
+    return [(one["snippet"]["language"], one["snippet"]["name"]) for one in found["items"]]
 
 
 def begun(sandbox: Sandbox) -> list[str]:

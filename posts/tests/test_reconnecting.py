@@ -17,7 +17,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User, Workspace
-from accounts.tests.factories import make_workspace, signed_in
+from accounts.tests.factories import signed_in
 from integrations import querysets
 from integrations.models import Credential, SocialAccount
 from integrations.services import disconnection
@@ -35,11 +35,6 @@ from tests.world import Sandbox
 pytestmark = pytest.mark.django_db(transaction=True)
 
 V2 = "/api/v2"
-
-
-@pytest.fixture
-def workspace() -> Workspace:
-    return make_workspace()
 
 
 @pytest.fixture

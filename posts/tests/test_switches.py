@@ -119,7 +119,7 @@ def test_while_everything_is_paused_nothing_goes_out_also_where_a_host_is_added(
 ) -> None:
     client = client_of()
     client.post("/admin/triage/everything/pause/", {"reason": "Fire"})
-    delivery = make_delivery(connected(anew=True), due_at=timezone.now(), content="Later")
+    delivery = make_delivery(connected(afresh=True), due_at=timezone.now(), content="Later")
 
     publisher.drain(worker="w")
     stopped = (Delivery.objects.get().state, sandbox.posts())

@@ -7,7 +7,7 @@ from types import ModuleType
 import orjson
 import pytest
 
-from sandbox.json_platform import AppPasswordPlatform
+from sandbox.json_platform import AppPasswordPlatform, JsonPlatform, PastedTokenPlatform
 from sandbox.platforms import platform_in
 from sandbox.records import Grant, Post, Token
 from sandbox.routing import Operation, Routes
@@ -15,12 +15,11 @@ from sandbox.wire import Answer, Refused, Request, json_answer
 from sandbox.world import World
 
 NOW_MS = 1_800_000_000_000
-ROUTES: Routes[Notes] = Routes()
+ROUTES: Routes[Words] = Routes()
 
 
-class Notes(AppPasswordPlatform):
-    slug = "notes"
-    label = "Notes"
+class Words(JsonPlatform):
+    label = "Words"
     routes = ROUTES
 
     def error(self, status: int, name: str, message: str) -> Answer:
@@ -30,8 +29,12 @@ class Notes(AppPasswordPlatform):
         return f"{self.site.url}/{post.id}"
 
 
+class Notes(Words, AppPasswordPlatform):
+    slug = "notes"
+
+
 @ROUTES.add("GET", "/me", Operation.OTHER)
-def me(server: Notes, request: Request) -> Answer:
+def me(server: Words, request: Request) -> Answer:
     return json_answer(200, {"handle": server.caller(request).handle, "sent": request.fields()})
 
 
@@ -42,7 +45,7 @@ def notes() -> Notes:
     return platform
 
 
-def asked(notes: Notes, path: str, token: str = "", body: bytes = b"") -> tuple[int, dict[str, object]]:
+def asked(notes: Words, path: str, token: str = "", body: bytes = b"") -> tuple[int, dict[str, object]]:
     headers = [(b"authorization", f"Bearer {token}".encode()), (b"content-type", b"application/json")]
     request = Request("GET", path, b"", headers, body, NOW_MS)
     answer = notes.carry_out(notes.route_of(request)[0], request)
@@ -60,6 +63,21 @@ def test_app_password_gives_a_token_that_says_who_calls(notes: Notes) -> None:
 
     assert asked(notes, "/me", first.access) == (200, {"handle": "ada", "sent": {}})
     assert first.access != second.access
+
+
+def test_pasted_token_says_who_calls() -> None:
+    class Letters(Words, PastedTokenPlatform):
+        slug = "letters"
+
+    platform = World("http://127.0.0.1:1", {"letters": Letters}).site("letters")
+    assert isinstance(platform, Letters)
+    person = platform.person_called("ada")
+    assert person is not None
+
+    tokens = [platform.person_extras(person)["app_password"] for _ in range(2)]
+
+    assert [asked(platform, "/me", token) for token in tokens] == [(200, {"handle": "ada", "sent": {}})] * 2
+    assert asked(platform, "/me", person.app_password)[0] == 401
 
 
 @pytest.mark.parametrize(("handle", "password"), [("bob", ""), ("ada", ""), ("ada", "ü"), ("nobody", "x")])

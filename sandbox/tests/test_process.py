@@ -76,7 +76,7 @@ def test_port_that_is_no_number_is_refused() -> None:
     _, errors = process.communicate(timeout=10)
 
     assert process.returncode == 2
-    assert errors.endswith("argument --port: '99999' is no port: 0 to 65535, 0 picks a free one\n")
+    assert errors.endswith("argument --port: '99999' is not a port: 0 to 65535, 0 picks a free one\n")
 
 
 def test_listens_on_loopback_only(origin: str) -> None:

@@ -326,7 +326,7 @@ def test_the_first_answer_after_an_outage_wakes_all_that_is_in_doubt(instance: I
     for platform in PLATFORMS:
         assert [len(in_world(instance, platform, f"{text} {number}")) for number in range(2)] == [1, 1]
         first_s, second_s = sorted(back_s[f"{platform} {number}"] for number in range(2))
-        assert second_s - first_s <= 10  # the chore that wakes comes within two seconds
+        assert second_s - first_s <= 10  # the task that wakes them comes within two seconds
         note("502 to everything", f"{platform}: out {first_s:.0f} and {second_s:.0f} s after it is back")
 
 

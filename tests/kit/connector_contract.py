@@ -29,11 +29,13 @@ from integrations.contract import (
     Content,
     Found,
     LeaseLost,
+    OAuthFlow,
     Part,
     Published,
     SentPart,
     Step,
     Target,
+    Tokens,
 )
 from integrations.errors import NeedsReconnect, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.services.operator_apps import BY_PASSWORD, operators_app
@@ -119,6 +121,13 @@ class SignedInAccount:
         self.sandbox.fault(self.slug, operation, effect, **more)
 
 
+def signed_in(flow: OAuthFlow, app: ClientApp, handle: str = "anna") -> Tokens:
+    """The tokens of somebody who says yes at the simulator."""
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
+    query = consent(flow.authorize_url(app, redirect_uri=CALLBACK, state="s", challenge=challenge), handle)
+    return flow.exchange(app, code=query["code"], redirect_uri=CALLBACK, verifier=VERIFIER)
+
+
 def visit(sandbox: Sandbox, slug: str, handle: str = "anna", *, sign_in: str = "") -> SignedInAccount:
     """Sign `handle` in at the simulator through the platform's own OAuth flow, or through its further one `sign_in`.
 
@@ -136,9 +145,7 @@ def _visit_by_consent(_: Sandbox, slug: str, handle: str, base_url: str, sign_in
     info = flow_class(Http(base_url), {}).host_info()
     flow = flow_class(Http(base_url), info)
     app = operators_app(slug, sign_in) or flow.register(redirect_uri=CALLBACK)
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-    query = consent(flow.authorize_url(app, redirect_uri=CALLBACK, state="s", challenge=challenge), handle)
-    tokens = flow.exchange(app, code=query["code"], redirect_uri=CALLBACK, verifier=VERIFIER)
+    tokens = signed_in(flow, app, handle)
     own = flow.who_am_i(app, access_token=tokens.access_token).targets[0]
     target = Target(base_url, urlsplit(base_url).netloc, own.remote_id, own.handle, info, own.facts)
     return target, own.token or tokens.access_token, app

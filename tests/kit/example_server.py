@@ -57,7 +57,7 @@ class ExampleServer:
 
     # --- the control ---
     def begin(self, _: str, make: Callable[[], T]) -> T:
-        """As the simulator's, which keeps what `make` leaves; here it is made anew, which costs nothing."""
+        """As the simulator's, which keeps what `make` leaves; here it is made each time, which costs nothing."""
         return make()
 
     def posts(self, platform: str = "", account: str = "") -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from mastablasta.core.outbound import addresses, connections
 from tests.kit.certificates import Authority
@@ -29,6 +30,15 @@ def named_hosts(hosts: Mapping[str, str], *, authority: Authority) -> Iterator[N
         _forget()
         yield
         _forget()
+
+
+@contextmanager
+def allowed_host(host: str, settings: Settings, *, authority: Authority) -> Iterator[None]:
+    """`host` is this machine, and the operator allows it; `inside.example` is a private address."""
+    settings.OUTBOUND_ALLOW_HOSTS = [host]
+    here = dict.fromkeys((host, "127.0.0.1"), "127.0.0.1")
+    with named_hosts({**here, "inside.example": "10.0.0.1"}, authority=authority):
+        yield
 
 
 def _forget() -> None:

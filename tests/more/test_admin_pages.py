@@ -38,10 +38,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 HELP = Path(__file__).resolve().parents[2] / "mastablasta/static/mastablasta/help"
-# By night only colours are otherwise than by day.
-SEEN_AS = (
-    ("light", 1280, ()), ("dark", 1280, ("color-contrast",)), ("dark", 390, ("color-contrast",)), ("light", 390, ()),
-)  # fmt: skip
+SEEN_AS = (("light", 1280), ("dark", 1280), ("dark", 390), ("light", 390))
 TEXTS = (
     "The lighthouse opens on Saturday", "Harbour tour, every Sunday at ten", "New in the museum: a map of 1843",
     "We look for volunteers", "Fog horn concert on Friday", "Thank you for a thousand visitors",
@@ -120,19 +117,38 @@ def test_every_kind_of_page_is_usable_by_everybody_by_day_and_night_and_on_a_pho
             page.open(f"{base}{path}")
             page.wait(f"document.readyState === 'complete' && ({READY.get(name, 'true')})")
             assert page.run("document.querySelector('#content')?.innerText.length > 20"), name
-            for scheme, width, rules in SEEN_AS:
+            for scheme, width in SEEN_AS:
                 page.shown_as(width=width, scheme=scheme)
                 page.wait("document.getAnimations().every((one) => one.playState !== 'running')")
                 keep_picture(page, f"{name}-{scheme}-{width}.png")
-                found = faults_of(page, *rules)
+                found = faults_of(page)
                 if (shown := page.run("document.documentElement.scrollWidth")) > width:
                     found.append(f"{shown} pixels wide")
                 for fault in found:
                     faults.setdefault(fault, []).append(f"{name} {scheme} {width}")
 
+        found_by_searching(page, f"{base}{pages['figures']}", "Harbour")
         assert faults == {}, json.dumps(faults, indent=1)
         assert page.complaints == []
         assert foreign(page, base) == []
+
+
+def found_by_searching(page: Page, address: str, name: str) -> None:
+    """The field that is searched in says what it is, closed and open, and lets one choose by keyboard."""
+    page.open(address)
+    page.click("[role=combobox]")
+    page.wait("!!document.querySelector('[role=option]')")
+    names = [
+        f"document.querySelector('{one}').ariaLabel" for one in ("[role=combobox]", "[type=search]", "[role=listbox]")
+    ]
+    assert [page.run(one) for one in names] == ["Workspace"] * 3
+    assert faults_of(page) == []
+    keep_picture(page, "searched.png")
+    found = f"[...document.querySelectorAll('[role=option]')].find(one => one.innerText.includes({json.dumps(name)}))"
+    page.run(f"{found}.dispatchEvent(new MouseEvent('mouseup', {{bubbles: true}}))")
+    page.wait("!document.querySelector('[role=option]')")
+    assert page.run(names[0]) == "Workspace: Harbour Museum"
+    assert faults_of(page) == []
 
 
 def test_a_thread_is_written_and_moved_by_keyboard_and_mouse_and_what_stands_against_it_is_said() -> None:
@@ -178,7 +194,7 @@ def test_a_thread_is_written_and_moved_by_keyboard_and_mouse_and_what_stands_aga
 
 
 def keep_for_help(page: Page, name: str) -> None:
-    """With HELP_PICTURES=yes the picture of that name on the help page is made anew."""
+    """With HELP_PICTURES=yes the picture of that name on the help page is taken again."""
     if os.environ.get("HELP_PICTURES") != "yes":
         return
     HELP.mkdir(exist_ok=True)

@@ -30,7 +30,7 @@ PACKAGE = "generated_client"
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """The client, made anew; a warning of its generator is a fault of our description."""
+    """The client, freshly made; a warning of its generator is a fault of our description."""
     folder = tmp_path_factory.mktemp("generated")
     of_files = dict.fromkeys(FORMATS, "application/octet-stream")  # the one type of bytes that it knows
     (folder / "config.yml").write_text(json.dumps({"post_hooks": [], "content_type_overrides": of_files}))

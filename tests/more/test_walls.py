@@ -33,6 +33,8 @@ BREACHES = {
     "The API does not call the engine": ("posts.api.views", "posts.engine.publisher"),
     "Threads that do HTTP never touch the ORM": ("posts.engine.sender", "posts.models"),
     "What sends webhooks never touches the ORM": ("webhooks.sending", "webhooks.models"),
+    "What reads figures never touches the ORM": ("analytics.collection.reading", "integrations.models"),
+    "What computes on plain values knows no Django": ("integrations.contract", "django"),
     "Codecs run in a process of their own, without Django": ("media_library.codecs.geometry", "django"),
     "The simulator knows nothing of ours": ("sandbox.world", "mastablasta.core.ids"),
     "Nothing of ours knows the simulator": ("mastablasta.ops.clock", "sandbox"),

@@ -98,7 +98,7 @@ class Items(Shape):
 
     def problems(self, value: Any, at: str = "$") -> Iterator[str]:
         if not isinstance(value, list):
-            yield f"{at}: is no list"
+            yield f"{at}: is not a list"
             return
         if not (self.least or 0) <= len(value) <= (len(value) if self.most is None else self.most):
             yield f"{at}: has {len(value)} items"

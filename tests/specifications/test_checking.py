@@ -83,7 +83,7 @@ def test_what_is_as_described_passes(slug: str, request_: Request) -> None:
         ("mastodon", posted({**STATUS, "visibility": "secret"}), "body.visibility: 'secret' is none of public,"),
         ("mastodon", posted({**STATUS, "sensitive": "yes"}), "body.sensitive: is neither true nor false"),
         ("mastodon", posted({"media_ids": [1]}), "body.media_ids[0]: is no text"),
-        ("mastodon", posted({"media_ids": "1"}), "body.media_ids: is no list"),
+        ("mastodon", posted({"media_ids": "1"}), "body.media_ids: is not a list"),
         ("mastodon", posted(None), "the body is missing"),
         ("mastodon", posted(STATUS, Idempotency="k"), "header Idempotency: is unknown"),
         ("mastodon", Request("POST", "/api/v1/statuses", {"Content-Type": FORM}, {"status": ["a"]}), "the body is of"),

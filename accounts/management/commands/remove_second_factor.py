@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.command_arguments import named_person
 from accounts.services.second_factor import remove
 from mastablasta.core.commands import Outcome, ProgressCommand
 
@@ -23,11 +23,7 @@ class Command(ProgressCommand):
         parser.add_argument("email")
 
     def work(self, **options: Any) -> Outcome:
-        try:
-            user = User.objects.get_by_natural_key(options["email"])
-        except User.DoesNotExist:
-            sentence = f"Nobody is registered as {options['email']}; look for the right e-mail."
-            raise CommandError(sentence, returncode=2) from None
+        user = named_person(options["email"])
         is_removed = remove(user, at=timezone.now())
         what = "The second factor is removed" if is_removed else "There was no second factor"
         return Outcome({"email": user.email, "removed": is_removed}, [f"{what}: {user.email}"])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.command_arguments import named_person
 from accounts.roles import SiteRole
 from accounts.services.people import set_site_role
 from mastablasta.core.commands import Outcome, ProgressCommand
@@ -25,10 +25,6 @@ class Command(ProgressCommand):
         parser.add_argument("role", choices=SiteRole.values)
 
     def work(self, **options: Any) -> Outcome:
-        try:
-            user = User.objects.get_by_natural_key(options["email"])
-        except User.DoesNotExist:
-            sentence = f"Nobody is registered as {options['email']}; register first, or look for the right e-mail."
-            raise CommandError(sentence, returncode=2) from None
+        user = named_person(options["email"])
         set_site_role(user, SiteRole(options["role"]), at=timezone.now())
         return Outcome({"email": user.email, "site_role": user.site_role}, [f"{user.email} is {user.site_role}"])

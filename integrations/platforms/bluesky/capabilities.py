@@ -75,7 +75,7 @@ CAPABILITIES = Capabilities(
                 "type": "array",
                 "maxItems": MAX_LANGS,
                 "items": {"type": "string", "format": "bcp47"},
-                "description": "The languages of the text, as BCP 47 says them: en, pt-BR.",
+                "description": "The languages of the text, as BCP 47 tags: en, pt-BR.",
             },
             "labels": {
                 "type": "array",

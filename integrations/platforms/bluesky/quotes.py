@@ -54,7 +54,7 @@ def _found(http: Http, address: str, did_of: Callable[[str], str | None]) -> dic
     if post is None or not text_in(post, "cid"):
         raise _gone(address)
     if object_in(post, "viewer").get("embeddingDisabled") is True:
-        sentence = f"Whoever wrote {address} lets nobody quote it; leave post_options.bluesky.quote out."
+        sentence = f"The author of {address} lets nobody quote it; leave post_options.bluesky.quote out."
         raise Rejected(sentence, code="quote_not_allowed")
     return {"uri": uri, "cid": text_in(post, "cid")}
 

@@ -17,7 +17,7 @@ def post_problems(content: Content) -> Iterator[FieldProblem]:
     options, media = content.options, content.parts[0].media
     if not options.get("link"):
         if any(options.get(name) for name in ABOUT_LINK):
-            yield _option("link", "required", "A card at Bluesky leads somewhere; give the link.")
+            yield _option("link", "required", "A card at Bluesky needs a link; give one.")
     elif len(media) > 1 or any(use.kind != "image" for use in media):
         yield _option("link", "contradiction", "A card at Bluesky shows one picture; leave the other files out.")
 

@@ -32,6 +32,7 @@ from integrations.platforms.facebook.reading import POST_FIELDS, has_text, own_p
 from integrations.platforms.facebook.rules import post_problems
 from integrations.platforms.facebook.uploads import Pictures, PostVideo, Reel, Videos, VideoStory, failed
 from integrations.platforms.facebook.videos import ask_for_video
+from integrations.protocols import duplicates
 from integrations.protocols.graph import (
     DUPLICATE,
     MEDIA_USED,
@@ -50,10 +51,7 @@ from mastablasta.core.outbound import Auth, Response
 MOST_PAGES = 10
 # How often Facebook is asked whether a video that it was told to show is there, and for how long.
 SHORTEST_WAIT, LONGEST_WAIT, LONGEST_PROCESSING = timedelta(seconds=1), timedelta(seconds=15), timedelta(minutes=30)
-# What is kept of a step in `progress`: since when it may be out, that Facebook has refused it as its own duplicate, and
-# since when a video is finished.
-MAYBE_OUT_SINCE = "maybe_out_since"
-REFUSED_AS_DUPLICATE = "refused_as_duplicate"
+# What is kept of a step in `progress`, beside what protocols/duplicates.py keeps: since when a video is finished.
 FINISHED_AT = "finished_at"
 
 
@@ -94,27 +92,20 @@ class FacebookConnector(Connector):
     ) -> Found | Absent | CannotTell:
         """Ask for the video by the id that it has had from the beginning; look for others in the page's own lists.
 
-        What is not there may be sent again, and this is noted with the time from which on it may be out after all.
-        When Facebook then refuses it as a duplicate, it has the post and does not show it yet: from there on absence
-        is not believed.
+        Facebook refuses the same text twice: what that says of an absence is in `protocols/duplicates.py`.
         """
         if step.part.kind != "comment" and _is_film(step):
             return self._look_for_film(ids_in(progress.data))
         if step.part.kind != "comment" and step.content.post_type == "story":
             return self._look_for_story(ids_in(progress.data))
-        noted = progress.data.get(MAYBE_OUT_SINCE)
-        maybe_out_since = min(since, datetime.fromisoformat(noted)) if noted else since
-        page = partial(self._list, self._list_path(step), since=maybe_out_since)
-        posts = own_posts(page, since=maybe_out_since, known=known, most_pages=MOST_PAGES)
+        since = duplicates.maybe_out_since(progress, since)
+        page = partial(self._list, self._list_path(step), since=since)
+        posts = own_posts(page, since=since, known=known, most_pages=MOST_PAGES)
         if isinstance(posts, CannotTell):
             return posts
         if found := first_match(posts, *_likenesses(step, ids_in(progress.data))):
             return found.found
-        if progress.data.get(REFUSED_AS_DUPLICATE):
-            raise Unavailable("Facebook has this post already, but does not show it yet.", code="not_shown_yet")
-        if not noted:
-            progress.save(**{MAYBE_OUT_SINCE: maybe_out_since.isoformat()})
-        return Absent()
+        return duplicates.absent(progress, since, label="Facebook")
 
     def delete(self, remote_id: str) -> None:
         """Source: https://developers.facebook.com/docs/graph-api/reference/post#deleting (read 2026-11-23)."""
@@ -154,7 +145,7 @@ class FacebookConnector(Connector):
         )
 
     def _film(self, step: Step, progress: Progress) -> Published | Pending:
-        """Upload a video, tell Facebook to show it, and wait until it does: its word that it will is no more than that.
+        """Upload a video, tell Facebook to show it, and wait until it does: its word that it will is not enough.
 
         Told so twice, it is still one video.
         """
@@ -206,12 +197,9 @@ class FacebookConnector(Connector):
 
     def _in_view_of_doubt(self, failure: CallFailed, progress: Progress) -> CallFailed:
         """A duplicate of something that we may have sent ourselves is not a refusal, but to be looked for."""
-        is_hint = isinstance(failure, Rejected) and failure.code in {DUPLICATE, MEDIA_USED}
-        if not is_hint or MAYBE_OUT_SINCE not in progress.data:
+        if not (isinstance(failure, Rejected) and failure.code in {DUPLICATE, MEDIA_USED}):
             return failure
-        progress.save(**{REFUSED_AS_DUPLICATE: True})
-        sentence = "Facebook has this text already: what was sent before seems to have got through."
-        return OutcomeUnknown(sentence, code=failure.code, http_status=failure.http_status)
+        return duplicates.in_doubt(failure, progress, said="Facebook has this text already")
 
     # --- looking for it ---
 
@@ -242,7 +230,7 @@ class FacebookConnector(Connector):
         if not answer.is_ok:
             raise error_from(answer)
         if not isinstance(answer.json(), Mapping):
-            raise answer.in_doubt("is no list of stories", code="unreadable")
+            raise answer.in_doubt("is not a list of stories", code="unreadable")
         for story in objects_in(answer.fields(), "data"):
             if id_in(story, "media_id") in ids and (post_id := id_in(story, "post_id")):
                 return Found(post_id, post_url(post_id, {"permalink_url": story.get("url")}))

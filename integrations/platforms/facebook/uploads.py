@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from integrations.contract import MediaUse, Pending
-from integrations.errors import CallFailed, OperatorProblem, Rejected
+from integrations.errors import CallFailed, Rejected
 from integrations.platforms.facebook.errors import error_from
 from integrations.platforms.facebook.videos import ask_for_video
-from integrations.protocols.graph import NOT_FOUND, UPLOAD_ORIGIN
+from integrations.protocols.graph import NOT_FOUND
 from integrations.protocols.graph_nodes import path_of
+from integrations.protocols.graph_uploads import upload_address, upload_rest
 from integrations.protocols.uploads import Uploads, file_of
 from integrations.protocols.values import id_in, object_in, text_in
 from mastablasta.core.outbound import File, Response
@@ -148,7 +148,8 @@ class HostedVideo(Videos):
         kept = self.kept.get(position)
         if kept is None:
             _, fields = self.begin()
-            self.progress.save_secret(upload_url=self._checked(text_in(fields, "upload_url")))
+            url = upload_address(text_in(fields, "upload_url"), self.http, label="Facebook")
+            self.progress.save_secret(upload_url=url)
             self.keep(position, id=id_in(fields, "video_id"), offset=0)
             self._transfer(position, use, 0)
             return
@@ -167,24 +168,8 @@ class HostedVideo(Videos):
         self._transfer(position, use, state.arrived_bytes)
 
     def _transfer(self, position: int, use: MediaUse, offset: int) -> None:
-        url = self.progress.data.get("upload_url")
-        if not url:
-            raise Rejected("The address to upload to is lost.", code=NOT_FOUND)
-        file = File("video.mp4", use.mime_type, path=use.path, offset=offset)
-        span = {"offset": str(offset), "file_size": str(use.size)}
-        answer = self.transfer(file.size, str(url), http=self.http.with_scheme("OAuth"), data=file, headers=span)
-        if not answer.is_ok:
-            raise error_from(answer)
-        if answer.fields().get("success") is not True:
-            raise answer.in_doubt("does not say that the file has arrived", code="no_result")
+        upload_rest(self, use, offset, kept_as="upload_url", error_from=error_from)
         self.arrived(position)
-
-    def _checked(self, url: str) -> str:
-        """The address to upload to, which has to be one that the token may go to."""
-        parts, own = urlsplit(url), urlsplit(self.http.base_url)
-        if f"{parts.scheme}://{parts.netloc}" not in {UPLOAD_ORIGIN, f"{own.scheme}://{own.netloc}"}:
-            raise OperatorProblem("Facebook names a strange address to upload to.", code="strange_origin")
-        return url
 
 
 class Reel(HostedVideo):

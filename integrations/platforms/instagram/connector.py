@@ -172,7 +172,7 @@ class InstagramConnector(Connector):
         return quota
 
     def _url_of(self, remote_id: str) -> str:
-        """Where people see a post. It is out, so that a call that fails here is no failure of publishing."""
+        """Where people see a post. It is out, so that a call that fails here is not a failure of publishing."""
         try:
             answer = self.http.get(path_of(remote_id), params={"fields": "permalink"})
             said = web_address(answer.fields().get("permalink")) if answer.is_ok else ""

@@ -15,17 +15,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from integrations.contract import MediaUse, Pending, Progress, Step, Target
-from integrations.errors import CallFailed, OperatorProblem, OutcomeUnknown, Rejected
+from integrations.errors import CallFailed, OutcomeUnknown, Rejected
 from integrations.platforms.instagram.errors import GONE, MADE_AGAIN, error_from, failure_of
 from integrations.platforms.instagram.rules import is_film, shown
-from integrations.protocols.graph import NOT_FOUND, UPLOAD_ORIGIN
 from integrations.protocols.graph_nodes import path_of
+from integrations.protocols.graph_uploads import upload_address, upload_rest
 from integrations.protocols.uploads import Kept, Uploads, kept_in
 from integrations.protocols.values import id_in, object_in, text_in
-from mastablasta.core.outbound import File, Http, Response
+from mastablasta.core.outbound import Http, Response
 
 FINISHED, PUBLISHED, IN_PROGRESS, EXPIRED = "FINISHED", "PUBLISHED", "IN_PROGRESS", "EXPIRED"
 _STATES = frozenset({FINISHED, PUBLISHED, IN_PROGRESS, EXPIRED, "ERROR"})
@@ -106,7 +105,8 @@ class Containers(Uploads):
         if use.url:
             self._keep_new(position, container, whole=True)
             return
-        self.progress.save_secret(**{f"upload_{position}": self._checked(text_in(answer.fields(), "uri"))})
+        url = upload_address(text_in(answer.fields(), "uri"), self.http, label="Instagram")
+        self.progress.save_secret(**{f"upload_{position}": url})
         self._keep_new(position, container, whole=False)
         self._transfer(position, use, 0)
 
@@ -187,24 +187,8 @@ class Containers(Uploads):
         self._transfer(position, use, state.arrived_bytes)
 
     def _transfer(self, position: int, use: MediaUse, offset: int) -> None:
-        url = self.progress.data.get(f"upload_{position}")
-        if not url:
-            raise Rejected("The address to upload to is lost.", code=NOT_FOUND)
-        file = File("video.mp4", use.mime_type, path=use.path, offset=offset)
-        span = {"offset": str(offset), "file_size": str(use.size)}
-        answer = self.transfer(file.size, str(url), http=self.http.with_scheme("OAuth"), data=file, headers=span)
-        if not answer.is_ok:
-            raise error_from(answer)
-        if answer.fields().get("success") is not True:
-            raise answer.in_doubt("does not say that the file has arrived", code="no_result")
+        upload_rest(self, use, offset, kept_as=f"upload_{position}", error_from=error_from)
         self.keep(position, whole=True)
-
-    def _checked(self, url: str) -> str:
-        """The address to upload to, which has to be one that the token may go to."""
-        parts, own = urlsplit(url), urlsplit(self.http.base_url)
-        if f"{parts.scheme}://{parts.netloc}" not in {UPLOAD_ORIGIN, f"{own.scheme}://{own.netloc}"}:
-            raise OperatorProblem("Instagram names a strange address to upload to.", code="strange_origin")
-        return url
 
 
 def container_in(step: Step, progress: Progress) -> str:

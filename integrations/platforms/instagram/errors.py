@@ -44,7 +44,7 @@ _OWN: Mapping[str | int, ErrorRule] = {
     "2207053": _FAILED,
     "2207082": _FAILED,
     "2207027": _rejects(NOT_READY, "Instagram is not ready to publish it yet: {said}"),
-    "2207051": ErrorRule(RateLimited, BLOCKED, "Instagram takes this for spam and keeps the account from it: {said}"),
+    "2207051": ErrorRule(RateLimited, BLOCKED, "Instagram takes this for spam and does not let it pass: {said}"),
     "2207042": ErrorRule(RateLimited, "quota_used_up", "The account has published all that Instagram allows: {said}"),
     "2207050": ErrorRule(
         NeedsReconnect, "account_limited", "Instagram has restricted the account: {said}", scope="account"

@@ -86,7 +86,7 @@ CAPABILITIES = Capabilities(
             "poll_question": {
                 "type": "string",
                 "maxLength": MAX_QUESTION,
-                "description": "Asks the readers; with poll_options, and without media and link.",
+                "description": "The question of a poll; with poll_options, and without media and link.",
             },
             "poll_options": {
                 "type": "array",

@@ -42,6 +42,7 @@ from integrations.platforms.linkedin.reading import comment_says, comment_urn, m
 from integrations.platforms.linkedin.rules import TITLED, is_organisation, post_problems
 from integrations.platforms.linkedin.text import length_of, little_text
 from integrations.platforms.linkedin.uploads import PostMedia
+from integrations.protocols import duplicates
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
 from integrations.protocols.uploads import ids_in
 from integrations.protocols.values import text_in
@@ -53,9 +54,8 @@ PAGE = 100
 MOST_PAGES = 10
 # A post may take its first comment only a while later: https://github.com/gitroomhq/postiz-app (read 2026-11-23).
 COMMENT_WAITS = (timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=20), timedelta(seconds=30))
-# What is kept of a step in `progress`: since when it may be out, which post LinkedIn takes it for a duplicate of, and
-# how often its post took no comment yet.
-MAYBE_OUT_SINCE = "maybe_out_since"
+# What is kept of a step in `progress`, beside what protocols/duplicates.py keeps: which post LinkedIn takes it for a
+# duplicate of, and how often its post took no comment yet.
 DUPLICATE_OF = "duplicate_of"
 COMMENT_REFUSED = "comment_refused"
 UNREADABLE = "LinkedIn does not let this server read the account's own posts; look there, and say whether it is out."
@@ -126,18 +126,17 @@ class LinkedInConnector(Connector):
         What is not there may be sent again, be it by a person, and this is noted with the time from which on it may be
         out after all.
         """
-        noted = progress.data.get(MAYBE_OUT_SINCE)
-        maybe_out_since = min(since, datetime.fromisoformat(noted)) if noted else since
+        since = duplicates.maybe_out_since(progress, since)
         try:
             can_read = _can(self.target, "can_read")
-            looked = self._look_for(step, progress, maybe_out_since, known) if can_read else None
+            looked = self._look_for(step, progress, since, known) if can_read else None
         except NeedsReconnect as refused:
             if refused.code != SCOPE_MISSING:
                 raise
             looked = None
-        looked = looked or self._taken_at_its_word(progress, maybe_out_since, known)
-        if not isinstance(looked, Found) and not noted:
-            progress.save(**{MAYBE_OUT_SINCE: maybe_out_since.isoformat()})
+        looked = looked or self._taken_at_its_word(progress, since, known)
+        if not isinstance(looked, Found):
+            duplicates.note_maybe_out(progress, since)
         return looked
 
     def delete(self, remote_id: str) -> None:
@@ -194,7 +193,7 @@ class LinkedInConnector(Connector):
 
     def _in_view_of_doubt(self, failure: CallFailed, progress: Progress) -> CallFailed:
         """A duplicate of something that we may have sent ourselves is not a refusal, but to be looked for."""
-        if failure.code != DUPLICATE or MAYBE_OUT_SINCE not in progress.data:
+        if failure.code != DUPLICATE or not duplicates.may_be_out(progress):
             return failure
         progress.save(**{DUPLICATE_OF: duplicate_in(failure)})
         sentence = "LinkedIn has this text already: what was sent before seems to have got through."

@@ -29,7 +29,7 @@ def _of_link(content: Content) -> Iterator[FieldProblem]:
     if not given:
         return
     if "link" not in given:
-        yield _option("link", "required", "A card at LinkedIn leads somewhere; give the link.")
+        yield _option("link", "required", "A card at LinkedIn needs a link; give one.")
     elif "link_title" not in given:
         yield _option("link_title", "required", "LinkedIn reads no title from the page; give one.")
     if len(media) > 1 or any(use.kind != "image" for use in media):
@@ -43,7 +43,7 @@ def _of_poll(content: Content) -> Iterator[FieldProblem]:
     if not options.get(ANSWERS):
         return
     if not options.get("poll_question"):
-        yield _option("poll_question", "required", "A poll asks something; write the question.")
+        yield _option("poll_question", "required", "A poll needs a question; write one.")
     if any(options.get(name) for name in LINK):
         yield _option("poll_question", "contradiction", "A poll at LinkedIn has no link; leave one of them out.")
 

@@ -52,7 +52,7 @@ def error_from(answer: Response) -> CallFailed:
 
 
 def error_text(answer: Response) -> str:
-    """What the server says is wrong, for people: `error_description`, `error`, or a short text that is no page."""
+    """What the server says is wrong, for people: `error_description`, `error`, or a short text that is not a page."""
     if said := text_in(answer.fields(), "error_description", "error"):
         return said[:300]
     text = answer.text.strip()

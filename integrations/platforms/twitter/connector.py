@@ -25,7 +25,7 @@ from integrations.contract import (
     Step,
     Target,
 )
-from integrations.errors import CallFailed, OutcomeUnknown, Rejected, Unavailable
+from integrations.errors import CallFailed, Rejected, Unavailable
 from integrations.platforms.twitter import metrics
 from integrations.platforms.twitter.addresses import post_id_of, post_url
 from integrations.platforms.twitter.articles import POST_TYPE, draft_of, is_article, is_post_of
@@ -59,6 +59,7 @@ from integrations.platforms.twitter.reading import (
 from integrations.platforms.twitter.rules import post_problems
 from integrations.platforms.twitter.text import comparable, weighted_length
 from integrations.platforms.twitter.uploads import PostMedia
+from integrations.protocols import duplicates
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
 from integrations.protocols.uploads import ids_in
 from integrations.protocols.values import object_in, text_in
@@ -70,10 +71,6 @@ PAGE = 100
 MOST_PAGES = 32  # what a timeline shows: 3,200 posts
 OF_EVERY_PART = ("made_with_ai", "paid_partnership")
 OF_THE_ROOT = ("reply_settings", "community_id", "share_with_followers")
-
-# What is kept of a step in `progress`: since when it may be out, and that X has refused it as its own duplicate.
-MAYBE_OUT_SINCE = "maybe_out_since"
-REFUSED_AS_DUPLICATE = "refused_as_duplicate"
 
 
 class TwitterConnector(Connector):
@@ -144,22 +141,13 @@ class TwitterConnector(Connector):
     ) -> Found | Absent | CannotTell:
         """Look for it in the account's own list: the oldest post with this text and such media in this place.
 
-        What is not there may be sent again, and this is noted with the time from which on it may be out after all.
-        When X then refuses it as a duplicate, it has the post and does not show it yet: from there on absence is not
-        believed, nothing is sent again, the look-ups go on, and in the end a person decides.
+        X refuses the same text twice: what that says of an absence is in `protocols/duplicates.py`. The look-ups go on
+        then, and in the end a person decides.
         """
-        noted = progress.data.get(MAYBE_OUT_SINCE)
-        maybe_out_since = min(since, datetime.fromisoformat(noted)) if noted else since
-        page = partial(self._page, since=maybe_out_since)
-        posts = own_posts(page, since=maybe_out_since, known=known, most_pages=MOST_PAGES)
+        since = duplicates.maybe_out_since(progress, since)
+        posts = own_posts(partial(self._page, since=since), since=since, known=known, most_pages=MOST_PAGES)
         looked = posts if isinstance(posts, CannotTell) else self._look_for(step, progress, posts)
-        if not isinstance(looked, Absent):
-            return looked
-        if progress.data.get(REFUSED_AS_DUPLICATE):
-            raise Unavailable("X has this post already, but does not show it yet.", code="not_shown_yet")
-        if not noted:
-            progress.save(**{MAYBE_OUT_SINCE: maybe_out_since.isoformat()})
-        return Absent()
+        return duplicates.absent(progress, since, label="X") if isinstance(looked, Absent) else looked
 
     def delete(self, remote_id: str) -> None:
         """Source: https://docs.x.com/x-api/posts/delete-post (read 2026-11-23)."""
@@ -189,20 +177,17 @@ class TwitterConnector(Connector):
         if remote_id:
             return Published(remote_id, self._url(remote_id), rests_until=rests_until(answer))
         failure = error_in(answer) if answer.is_ok else error_from(answer)
-        if isinstance(failure, Rejected) and MAYBE_OUT_SINCE in progress.data:
-            progress.save(**{REFUSED_AS_DUPLICATE: True})
-            sentence = "X does not publish the article again: what was sent before seems to have got through."
-            raise OutcomeUnknown(sentence, code=DUPLICATE, http_status=failure.http_status)
+        if isinstance(failure, Rejected):
+            said = "X does not publish the article again"
+            failure = duplicates.in_doubt(failure, progress, said=said, code=DUPLICATE)
         raise failure
 
     def _in_view_of_doubt(self, failure: CallFailed, progress: Progress) -> CallFailed:
         """A duplicate of something that we may have sent ourselves is not a refusal, but to be looked for."""
-        if failure.code not in {DUPLICATE, MEDIA_IDS} or MAYBE_OUT_SINCE not in progress.data:
+        if failure.code not in {DUPLICATE, MEDIA_IDS}:
             return failure
-        progress.save(**{REFUSED_AS_DUPLICATE: True})
         what = "has this text already" if failure.code == DUPLICATE else "does not take the same media again"
-        sentence = f"X {what}: what was sent before seems to have got through."
-        return OutcomeUnknown(sentence, code=failure.code, http_status=failure.http_status)
+        return duplicates.in_doubt(failure, progress, said=f"X {what}")
 
     def _look_for(self, step: Step, progress: Progress, posts: Sequence[OwnPost]) -> Found | Absent:
         """Of posts that are alike, the one with the files that we uploaded; of an article, the one that leads to it.

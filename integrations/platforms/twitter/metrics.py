@@ -90,8 +90,9 @@ def _read(answer: Response, fields: Mapping[str, Any], *, may_have_private: bool
         text_in(item, "media_key"): count_in(object_in(item, "public_metrics"), "view_count")
         for item in objects_in(object_in(fields, "includes"), "media")
     }
+    at = answer.received_at
     return {
-        remote_id: _metrics(post, views, answer.received_at, may_have_private=may_have_private)
+        remote_id: _metrics(post, views, at, may_have_private=may_have_private)
         for post in objects_in(fields, "data")
         if (remote_id := text_in(post, "id"))
     }
@@ -105,10 +106,15 @@ def _metrics(
         numbers_in(post.get("public_metrics"), depth=1),
         numbers_in(post.get("non_public_metrics"), depth=1),
     )
-    answer = {name: told for name, told in (("public_metrics", public), ("non_public_metrics", private)) if told}
+    answer = {"public_metrics": public} if public else {}
+    if private:
+        answer["non_public_metrics"] = private
     if not may_have_private:
         private = {}
-    extra = {ours: public[theirs] for theirs, ours in _EXTRA if theirs in public}
+    extra = {}
+    for theirs, ours in _EXTRA:
+        if theirs in public:
+            extra[ours] = public[theirs]
     for theirs, ours in _PRIVATE_EXTRA if private else ():
         if theirs in private:
             extra[ours] = private[theirs]
@@ -117,13 +123,14 @@ def _metrics(
     reposts, quotes = public.get("repost_count", public.get("retweet_count")), public.get("quote_count")
     return Metrics(
         at,
-        views=public.get("impression_count"),
-        likes=public.get("like_count"),
-        shares=reposts if quotes is None else quotes + (reposts or 0),
-        comments=public.get("reply_count"),
-        clicks=private.get("url_link_clicks"),
-        extra=extra,
-        answer=answer,
+        public.get("impression_count"),
+        public.get("like_count"),
+        reposts if quotes is None else quotes + (reposts or 0),
+        public.get("reply_count"),
+        None,  # X tells no reach
+        private.get("url_link_clicks"),
+        extra,
+        answer,
     )
 
 

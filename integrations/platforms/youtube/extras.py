@@ -43,7 +43,7 @@ def add_to_playlist(http: Http, video_id: str, playlist_id: Any, progress: Progr
         raise error_from(answer)
     items = answer.fields().get("items")
     if not isinstance(items, list):
-        raise answer.in_doubt("is no list of videos", code="unreadable")
+        raise answer.in_doubt("is not a list of videos", code="unreadable")
     if not items:
         resource = {"kind": "youtube#video", "videoId": video_id}
         item = {"snippet": {"playlistId": playlist_id, "resourceId": resource}}

@@ -49,7 +49,7 @@ def _items(answer: Response) -> list[Mapping[str, Any]]:
         raise error_from(answer)
     fields = answer.fields()
     if not isinstance(fields.get("items"), list):
-        raise answer.in_doubt("is no list", code="unreadable")
+        raise answer.in_doubt("is not a list", code="unreadable")
     return objects_in(fields, "items")
 
 

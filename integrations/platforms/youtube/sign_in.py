@@ -88,7 +88,7 @@ class YouTubeOAuth(OperatorAppFlow):
         if channel is not None:
             return GrantOwner(id_in(channel), (_target(channel),))
         if "items" not in fields and "pageInfo" not in fields:
-            raise answer.in_doubt("is no list of channels", code="unreadable")
+            raise answer.in_doubt("is not a list of channels", code="unreadable")
         raise NeedsReconnect(NO_CHANNEL, code="no_channel", http_status=answer.status, can_refresh=False)
 
 

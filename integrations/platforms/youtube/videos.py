@@ -141,7 +141,7 @@ def ask_for_video(http: Http, video_id: str) -> VideoState | None:
         raise error_from(answer)
     fields = answer.fields()
     if not isinstance(fields.get("items"), list):
-        raise answer.in_doubt("is no list of videos", code="unreadable")
+        raise answer.in_doubt("is not a list of videos", code="unreadable")
     for video in objects_in(fields, "items"):
         if id_in(video) == video_id:
             return _state(video)

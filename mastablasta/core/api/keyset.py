@@ -86,13 +86,16 @@ class Keyset:
         queryset = self.queryset.order_by(*self._order(backwards))
         if values is not None:
             queryset = queryset.filter(self._beyond(values, backwards))
-        rows = list(queryset[: limit + 1])
+        return self.page_of(list(queryset[: limit + 1]), limit=limit, backwards=backwards, is_first=values is None)
+
+    def page_of(self, rows: list[Any], *, limit: int, backwards: bool = False, is_first: bool = True) -> Page:
+        """The page that begins with these rows, of which there is one more than `limit` where it is not the last."""
         has_more = len(rows) > limit
         rows = rows[:limit]
         if backwards:
             rows.reverse()
-        is_first = values is None or not rows
-        has_next, has_previous = (bool(rows), has_more) if backwards else (has_more, not is_first)
+        begins = is_first or not rows
+        has_next, has_previous = (bool(rows), has_more) if backwards else (has_more, not begins)
         return Page(
             rows,
             self._cursor(rows[-1], backwards=False) if has_next else "",

@@ -16,6 +16,7 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from mastablasta.core.api.first_pages import ListOf
 from mastablasta.core.api.keyset import Keyset
 from mastablasta.core.api.problems import fault
 
@@ -32,7 +33,7 @@ class EnvelopePagination(BasePagination):
     """`?limit=` (default 50, at most 200) with `?offset=` and a total, or with `?cursor=` (empty to start) and none.
 
     `total` is exact up to 10,000; beyond it is 10,000 and `total_capped` is true. One query when the page
-    shows the end of the list, else two.
+    shows the end of the list or is the first of a CompiledList, else two.
     """
 
     query_parameters = ("limit", "offset", "cursor")
@@ -46,12 +47,17 @@ class EnvelopePagination(BasePagination):
             return self._page_by_cursor(queryset, request)
         return self._page_by_offset(queryset, request)
 
-    def _page_by_offset(self, queryset: QuerySet[Any], request: Request) -> list[Any]:
+    def _page_by_offset(self, listed: QuerySet[Any] | ListOf, request: Request) -> list[Any]:
         offset = _number(request, "offset", default=0, least=0, most=LARGEST_OFFSET)
-        rows = list(_in_total_order(queryset)[offset : offset + self.limit + 1])
+        if isinstance(listed, ListOf) and not offset:
+            rows, total = listed.first(self.limit + 1, counted_to=TOTAL_CAP + 1)
+        else:
+            queryset = _queryset(listed)
+            rows = list(_in_total_order(queryset)[offset : offset + self.limit + 1])
+            is_last = bool(rows) and len(rows) <= self.limit
+            total = offset + len(rows) if is_last else _count(queryset)
         has_more = len(rows) > self.limit
         rows = rows[: self.limit]
-        total = offset + len(rows) if rows and not has_more else _count(queryset)
         self.meta: dict[str, Any] = {"total": min(total, TOTAL_CAP)}
         if total > TOTAL_CAP:
             self.meta["total_capped"] = True
@@ -64,11 +70,14 @@ class EnvelopePagination(BasePagination):
         }
         return rows
 
-    def _page_by_cursor(self, queryset: QuerySet[Any], request: Request) -> list[Any]:
+    def _page_by_cursor(self, listed: QuerySet[Any] | ListOf, request: Request) -> list[Any]:
         if "offset" in request.query_params:
             raise ValidationError({"cursor": [fault("with_offset", "Send either cursor or offset, not both.")]})
-        keyset = Keyset.of(queryset)
-        page = keyset.page(request.query_params["cursor"], limit=self.limit)
+        cursor = request.query_params["cursor"]
+        if isinstance(listed, ListOf) and not cursor:
+            page = listed.first_page(self.limit)
+        else:
+            page = Keyset.of(_queryset(listed)).page(cursor, limit=self.limit)
         self.meta = {
             "limit": self.limit,
             "next": self._link(cursor=page.next) if page.next else None,
@@ -129,6 +138,10 @@ class EnvelopePagination(BasePagination):
             }
             for name, schema, description in described
         ]
+
+
+def _queryset(listed: QuerySet[Any] | ListOf) -> QuerySet[Any]:
+    return listed.queryset() if isinstance(listed, ListOf) else listed
 
 
 def _in_total_order(queryset: QuerySet[Any]) -> QuerySet[Any]:

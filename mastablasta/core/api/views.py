@@ -62,7 +62,7 @@ class ApiView(GenericAPIView[Any]):
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     def perform_authentication(self, request: Request) -> None:
-        """Who is refused counts as well: limits come before everything else that depends on who asks."""
+        """A caller who is refused counts as well: limits come before everything else that depends on who asks."""
         try:
             super().perform_authentication(request)
         finally:

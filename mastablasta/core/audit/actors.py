@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Via(models.TextChoices):
     """By what right somebody acts."""
 
-    BROWSER = "browser", "Signed in in a browser"
-    TOKEN = "token", "Signed in to the API"
-    API_KEY = "api_key", "API key"
-    COMMAND = "command", "Command"
-    JOB = "job", "Bulk job"
-    NOBODY = "nobody", "Not signed in"
-    PROGRAM = "program", "The program by itself"
+    BROWSER = "browser", _("Signed in in a browser")
+    TOKEN = "token", _("Signed in to the API")
+    API_KEY = "api_key", _("API key")
+    COMMAND = "command", _("Command")
+    JOB = "job", _("Bulk job")
+    NOBODY = "nobody", _("Not signed in")
+    PROGRAM = "program", _("The program by itself")
 
 
 @dataclass(frozen=True, slots=True)

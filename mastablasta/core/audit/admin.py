@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mastablasta.core.admin_base import MANAGE, ReadOnlyPage
 from mastablasta.core.audit.models import AuditEntry
@@ -20,7 +22,7 @@ from mastablasta.core.audit.wording import in_words
 class ObjectFilter(admin.SimpleListFilter):
     """By the kind of what it was done with."""
 
-    title = "what"
+    title = _("what")
     parameter_name = "what"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -33,7 +35,7 @@ class ObjectFilter(admin.SimpleListFilter):
 
 AUDITED = frozenset({
     "accounts.apikey", "accounts.invitation", "accounts.membership", "accounts.secondfactor", "accounts.session",
-    "accounts.user", "accounts.workspace", "axes.accessattempt", "integrations.globalpause",
+    "accounts.user", "accounts.workspace", "analytics.metricalert", "axes.accessattempt", "integrations.globalpause",
     "integrations.platformhost", "integrations.socialaccount", "media_library.asset", "posts.bulkjob", "posts.delivery",
     "posts.post", "webhooks.endpoint", "webhooks.endpointdelivery",
 })  # fmt: skip
@@ -43,11 +45,12 @@ AUDITED = frozenset({
 class AuditEntryPage(ReadOnlyPage):
     """Nobody changes it; what is older than AUDIT_KEEP_DAYS is removed."""
 
-    title = "Audit log"
+    title = _("Audit log")
+    empty = _("Nothing was done yet that the log tells of: what people change is listed here, with what was before.")
     workspace_path = "workspace"
     reading = MANAGE
     writing = None
-    list_display = ("at", "who", "via", "action", "what", "told", "workspace", "request_id")
+    list_display = ("at", "who", "did", "what", "told", "workspace", "request_id")
     list_filter = ("via", ObjectFilter, "action")
     search_fields = ("=actor_name", "=object_id", "=request_id", "=credential", "object_name")
     date_hierarchy = "at"
@@ -55,18 +58,22 @@ class AuditEntryPage(ReadOnlyPage):
     list_select_related = ("workspace",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("at", "who", "via", "credential", "action", "what", "told", "workspace", "request_id")
+        return ("at", "who", "did", "what", "told", "workspace", "request_id")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.get_fields(request, obj)
 
-    @admin.display(description="Who", ordering="actor_name")
+    @admin.display(description=_("Who"), ordering="actor_name")
     def who(self, entry: AuditEntry) -> str:
-        return " ".join(part for part in (entry.actor_name or entry.get_via_display(), entry.credential) if part)
+        return " · ".join(part for part in (entry.actor_name, entry.credential, entry.get_via_display()) if part)
 
-    @admin.display(description="What", ordering="object_type")
+    @admin.display(description=_("Action"), ordering="action")
+    def did(self, entry: AuditEntry) -> str:
+        return gettext(entry.action)
+
+    @admin.display(description=_("What"), ordering="object_type")
     def what(self, entry: AuditEntry) -> SafeString | str:
-        kind = entry.object_type.partition(".")[2]
+        kind = _kind(entry.object_type)
         said = f"{kind}: {entry.object_name}" if entry.object_name else f"{kind} {entry.object_id}"
         try:
             address = reverse(f"admin:{entry.object_type.replace('.', '_')}_change", args=[entry.object_id])
@@ -74,6 +81,14 @@ class AuditEntryPage(ReadOnlyPage):
             return said
         return format_html('<a href="{}">{}</a>', address, said)
 
-    @admin.display(description="Changes")
+    @admin.display(description=_("Changes"))
     def told(self, entry: AuditEntry) -> SafeString:
         return format_html_join(SafeString("<br>"), "{}", ((line,) for line in in_words(entry.changes)))
+
+
+def _kind(object_type: str) -> str:
+    """What an object is called; one whose model is gone by what the code called it."""
+    try:
+        return str(apps.get_model(object_type)._meta.verbose_name)
+    except LookupError:
+        return object_type.partition(".")[2]

@@ -20,7 +20,7 @@ from django.db import connection, models
 
 from mastablasta.core.audit.actors import Actor, current_actor
 from mastablasta.core.audit.models import AuditEntry
-from mastablasta.core.bulk_insert import insert_values
+from mastablasta.core.bulk_insert import Statement, insert_statement
 from mastablasta.core.ids import new_id
 from mastablasta.core.logs import clean_text, names_a_secret
 
@@ -62,9 +62,16 @@ def record(action: str, subjects: Iterable[Subject], *, at: Any, by: Actor | Non
     What a field's name says is a secret is told without its values. Changes that several have in common cost least as
     one and the same mapping.
     """
+    told = entries(action, subjects, at=at, by=by)
+    if told is not None:
+        told.execute()
+
+
+def entries(action: str, subjects: Iterable[Subject], *, at: Any, by: Actor | None = None) -> Statement | None:
+    """What `record` carries out, to be stored together with what it tells of; None without subjects."""
     rows = _rows(list(subjects))
     if not rows:
-        return
+        return None
     actor = by or current_actor()
     request_id = str(structlog.contextvars.get_contextvars().get("request_id") or "")[:64]
     shared = {
@@ -73,12 +80,11 @@ def record(action: str, subjects: Iterable[Subject], *, at: Any, by: Actor | Non
     }  # fmt: skip
     if connection.vendor == "postgresql":
         shared |= _in_common(rows)
-        insert_values(AuditEntry, shared, [{name: row[name] for name in row.keys() - shared.keys()} for row in rows])
-        return
+        own = [{name: row[name] for name in row.keys() - shared.keys()} for row in rows]
+        return insert_statement(AuditEntry, shared, own)
     for name in ("at", "actor_id"):
         shared[name] = AuditEntry._meta.get_field(name.removesuffix("_id")).get_db_prep_value(shared[name], connection)
-    with connection.cursor() as cursor:
-        cursor.execute(_sqlite(), [*shared.values(), orjson.dumps(rows).decode()])
+    return Statement(_sqlite(), [*shared.values(), orjson.dumps(rows).decode()])
 
 
 _COLUMNS = ("at", "actor_id", "actor_name", "via", "credential", "request_id", "action")  # of who acts, when and how

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 
 def in_words(changes: Mapping[str, Any]) -> Iterator[str]:
     """A line for each field: "status: draft → scheduled"."""
     for name, (before, after) in changes.items():
-        label = name.replace("_", " ")
+        label = _(name.replace("_", " "))
         yield f"{label}: {_word(after)}" if before is None else f"{label}: {_word(before)} → {_word(after)}"
 
 
 def _word(value: Any) -> str:
     if value is None or value == "":
-        return "nothing"
+        return _("nothing")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "nothing"
+        return ", ".join(map(str, value)) or _("nothing")
     return str(value)

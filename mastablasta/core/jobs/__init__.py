@@ -1,4 +1,4 @@
-"""Jobs: the only door to django-q2. A task is a bell; losing, doubling or delaying one changes nothing.
+"""Jobs: the only door to django-q2. A task is a wake-up; losing, doubling or delaying one changes nothing.
 
 `enqueue` rings, `waiting` counts what is rung and not begun, `stop_requested` tells a long task to hand back.
 `run_cluster` runs django-q2's cluster, notices when it hangs, and ends its whole tree in time.

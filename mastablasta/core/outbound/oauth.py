@@ -27,7 +27,7 @@ logging.getLogger("oauthlib").setLevel(logging.INFO)
 # oauthlib refuses token addresses on plain http by itself; here the door does, but for the simulator.
 if settings.IS_DEVELOPMENT:
     os.environ.setdefault("OAUTHLIB_INSECURE_TRANSPORT", "1")
-# A server may name what it granted otherwise than we asked for it; that is no fault.
+# A server may name what it granted otherwise than we asked for it; that is not a fault.
 os.environ.setdefault("OAUTHLIB_RELAX_TOKEN_SCOPE", "1")
 
 Check = Callable[[Response], None]

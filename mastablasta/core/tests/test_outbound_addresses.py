@@ -49,11 +49,6 @@ def dns(monkeypatch: pytest.MonkeyPatch) -> Names:
     return names
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture
 def trusting(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
     """Our side trusts the tests' authority."""

@@ -11,7 +11,7 @@ from sandbox.fields import Check, flag, handles, names, whole
 @dataclass(slots=True)
 class Settings:
     """`lost_pages`: names of pages whose tokens have ended alone. `unlinked_pages`: those without an account.
-    `personal`: handles whose account is no professional one. `require_proof`: whether calls to the host of Facebook
+    `personal`: handles whose account is not a professional one. `require_proof`: whether calls to the host of Facebook
     Login have to be signed. `used_percent`, `regain_min`: what answers say of the limit of calls.
 
     `publishing_quota`: posts a day. `image_processing_ms`, `video_processing_ms`: how long a container is worked on.

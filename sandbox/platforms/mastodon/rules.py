@@ -61,7 +61,7 @@ LONGEST_DOMAIN = 253
 FALSE_WORDS = frozenset({"", "0", "f", "F", "false", "FALSE", "off", "OFF"})
 STRIPPED = "\x00\t\n\v\f\r "  # by Ruby's String#strip
 _GRAPHEME = regex.compile(r"\X")
-# String#each_grapheme_cluster of Ruby 3.4 does not know GB9c yet, and begins anew at a consonant behind a virama.
+# String#each_grapheme_cluster of Ruby 3.4 does not know GB9c yet, and begins again at a consonant behind a virama.
 _CONJUNCT = regex.compile(r"(?<=\p{InCB=Linker}[\p{InCB=Extend}\p{InCB=Linker}]*)\p{InCB=Consonant}")
 
 

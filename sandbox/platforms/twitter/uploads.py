@@ -144,7 +144,7 @@ def put_together(server: Twitter, session: UploadSession, request: Request) -> N
 
 
 def judge_picture(category: Category, kind: Kind | None) -> None:
-    """Refuse at once what is no picture that X can show; films are judged while it works on them."""
+    """Refuse at once what is not a picture that X can show; films are judged while it works on them."""
     if category.is_worked_on:
         return
     if kind is None or kind.mime_type not in category.mime_types:

@@ -11,7 +11,7 @@ from integrations.contract import ClientApp, GrantOwner, Tokens
 from integrations.errors import NeedsReconnect, OperatorProblem, Unavailable
 from integrations.platforms.facebook.sign_in import SCOPES, FacebookOAuth
 from mastablasta.core.outbound import Http
-from tests.kit.connector_contract import CALLBACK, InMemoryProgress, consent, step_of, visit
+from tests.kit.connector_contract import CALLBACK, InMemoryProgress, signed_in, step_of, visit
 from tests.kit.raw_server import answer, raw_server, says
 from tests.kit.sign_in_contract import TokenEndpointContract
 from tests.world import Sandbox
@@ -25,12 +25,6 @@ def flow_at(base_url: str) -> FacebookOAuth:
 
 def flow_of(sandbox: Sandbox) -> FacebookOAuth:
     return flow_at(f"{sandbox.url}/facebook")
-
-
-def signed_in(sandbox: Sandbox, handle: str = "anna") -> Tokens:
-    flow = flow_of(sandbox)
-    query = consent(flow.authorize_url(APP, redirect_uri=CALLBACK, state="s", challenge="c"), handle)
-    return flow.exchange(APP, code=query["code"], redirect_uri=CALLBACK, verifier="")
 
 
 def pages_of(sandbox: Sandbox, tokens: Tokens) -> GrantOwner:
@@ -58,7 +52,7 @@ def test_consent_is_asked_for_on_facebooks_own_pages(base_url: str, page: str) -
 
 
 def test_code_becomes_a_token_that_says_what_was_granted(sandbox: Sandbox) -> None:
-    tokens = signed_in(sandbox)
+    tokens = signed_in(flow_of(sandbox), APP)
 
     about = flow_of(sandbox).debug_token(APP, tokens.access_token)
     assert (set(tokens.scopes), tokens.expires_at, tokens.refresh_token) == (set(SCOPES), None, "")
@@ -77,7 +71,7 @@ def test_each_page_is_a_target_with_its_own_token(sandbox: Sandbox, pages_a_call
     sandbox.accounts("facebook", "berta", pages=["Bakery", "Choir", "Club"])
     sandbox.instance("facebook", accounts_per_page=pages_a_call, read_only_pages=["Club"])
 
-    owner = pages_of(sandbox, signed_in(sandbox, "berta"))
+    owner = pages_of(sandbox, signed_in(flow_of(sandbox), APP, "berta"))
 
     assert [(page.name, page.kind, bool(page.unusable)) for page in owner.targets] == [
         ("Bakery", "page", False),
@@ -97,7 +91,7 @@ class TestTokenEndpoint(TokenEndpointContract):
 
 def test_revocation_ends_the_person_and_their_pages_and_twice_is_fine(sandbox: Sandbox) -> None:
     anna = visit(sandbox, "facebook")
-    tokens = signed_in(sandbox)
+    tokens = signed_in(flow_of(sandbox), APP)
 
     for _ in range(2):
         flow_of(sandbox).revoke(APP, token=tokens.access_token)
@@ -117,7 +111,7 @@ def test_answer_that_names_nobody_or_no_list_is_unavailable(body: str) -> None:
 
 def test_app_of_the_wrong_secret_signs_calls_that_are_refused(sandbox: Sandbox) -> None:
     """The proof is of the very token that the call is made with."""
-    tokens: Any = signed_in(sandbox)
+    tokens: Any = signed_in(flow_of(sandbox), APP)
 
     with pytest.raises(OperatorProblem) as caught:
         flow_of(sandbox).who_am_i(ClientApp(APP.client_id, "another secret"), access_token=tokens.access_token)

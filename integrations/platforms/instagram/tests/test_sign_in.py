@@ -8,12 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.contract import ClientApp, Target, Tokens
+from integrations.contract import ClientApp, Target
 from integrations.errors import ExchangeRefused, NeedsReconnect, OperatorProblem, Rejected, Unavailable
 from integrations.platforms.instagram.connector import InstagramConnector
 from integrations.platforms.instagram.sign_in import InstagramByFacebook, InstagramLogin
 from mastablasta.core.outbound import Http
-from tests.kit.connector_contract import CALLBACK, consent
+from tests.kit.connector_contract import CALLBACK, signed_in
 from tests.kit.raw_server import answer, raw_server, says
 from tests.world import Sandbox
 
@@ -27,11 +27,6 @@ def by_facebook(sandbox: Sandbox) -> InstagramByFacebook:
 
 def by_instagram(sandbox: Sandbox) -> InstagramLogin:
     return InstagramLogin(Http(f"{sandbox.url}/instagram/instagram"), {})
-
-
-def signed_in(flow: InstagramByFacebook | InstagramLogin, app: ClientApp, handle: str = "anna") -> Tokens:
-    query = consent(flow.authorize_url(app, redirect_uri=CALLBACK, state="s", challenge="c"), handle)
-    return flow.exchange(app, code=query["code"], redirect_uri=CALLBACK, verifier="")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from integrations.platforms.linkedin import uploads
 from integrations.platforms.linkedin.connector import LinkedInConnector
 from integrations.platforms.linkedin.reading import comment_urn
 from integrations.platforms.linkedin.tests.accounts import organisation_of, self_serve
+from integrations.protocols import duplicates
 from mastablasta.core.outbound import Auth, Http
 from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, text_of, visit
 from tests.kit.media_contract import MediaContract, MediaFolder, go_on, row, with_media
@@ -257,7 +258,7 @@ def test_duplicate_that_nobody_may_look_at_is_ours_if_it_is_young_and_not_anothe
 ) -> None:
     berta, since = self_serve(sandbox, "berta", monkeypatch), datetime.now(UTC)
     urn = f"urn:li:share:{int((since.timestamp() + named_at) * 1000) << 22}"
-    notes = InMemoryProgress(**{module.DUPLICATE_OF: urn, module.MAYBE_OUT_SINCE: since.isoformat()})
+    notes = InMemoryProgress(**{module.DUPLICATE_OF: urn, duplicates.MAYBE_OUT_SINCE: since.isoformat()})
 
     looked = berta.connector.reconcile(
         step_of("Lost"), progress=notes, since=since, known=frozenset({urn}) if known else NOTHING
@@ -298,7 +299,7 @@ def test_duplicate_that_cannot_be_ours_is_not_taken_for_it(anna: SignedInAccount
     if why == "deleted":
         anna.connector.delete(post["id"])
     if why == "older":
-        notes.data = {**notes.data, module.MAYBE_OUT_SINCE: (datetime.now(UTC) + timedelta(minutes=1)).isoformat()}
+        notes.data = {**notes.data, duplicates.MAYBE_OUT_SINCE: (datetime.now(UTC) + timedelta(minutes=1)).isoformat()}
         before = datetime.now(UTC) + timedelta(minutes=1)
 
     with pytest.raises(Unavailable) as caught:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,7 +11,7 @@ from integrations.contract import ClientApp, Tokens
 from integrations.errors import ExchangeRefused, NeedsReconnect, OperatorProblem, Unavailable
 from integrations.platforms.youtube.sign_in import SCOPES, YouTubeOAuth
 from mastablasta.core.outbound import Http
-from tests.kit.connector_contract import CALLBACK, VERIFIER, consent, visit
+from tests.kit.connector_contract import CALLBACK, VERIFIER, signed_in, visit
 from tests.kit.raw_server import answer, raw_server, says
 from tests.world import Sandbox
 
@@ -27,13 +25,6 @@ def flow_at(base_url: str) -> YouTubeOAuth:
 
 def flow_of(sandbox: Sandbox) -> YouTubeOAuth:
     return flow_at(f"{sandbox.url}/youtube")
-
-
-def signed_in(sandbox: Sandbox, handle: str = "anna") -> Tokens:
-    challenge = urlsafe_b64encode(sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-    flow = flow_of(sandbox)
-    query = consent(flow.authorize_url(APP, redirect_uri=CALLBACK, state="s", challenge=challenge), handle)
-    return flow.exchange(APP, code=query["code"], redirect_uri=CALLBACK, verifier=VERIFIER)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +64,7 @@ def test_consent_is_asked_for_at_google_with_the_choice_of_the_channel(base_url:
 def test_code_becomes_tokens_that_are_renewed_by_the_same_refresh_token(sandbox: Sandbox, is_testing: bool) -> None:
     sandbox.instance("youtube", is_testing=is_testing)
     now = datetime.now(UTC)
-    tokens = signed_in(sandbox)
+    tokens = signed_in(flow_of(sandbox), APP)
 
     renewed = [flow_of(sandbox).refresh(APP, refresh_token=tokens.refresh_token) for _ in range(2)]
 
@@ -96,7 +87,7 @@ def test_permission_that_was_unticked_is_named(sandbox: Sandbox) -> None:
 def test_channel_is_the_only_target_and_says_where_its_uploads_are(sandbox: Sandbox) -> None:
     sandbox.accounts("youtube", "berta", channels=["Bertas Kanal"])
 
-    owner = flow_of(sandbox).who_am_i(APP, access_token=signed_in(sandbox, "berta").access_token)
+    owner = flow_of(sandbox).who_am_i(APP, access_token=signed_in(flow_of(sandbox), APP, "berta").access_token)
 
     [channel] = owner.targets
     assert owner.subject == channel.remote_id
@@ -114,7 +105,7 @@ def test_account_without_a_channel_is_told_to_make_one(sandbox: Sandbox) -> None
     sandbox.accounts("youtube", "cleo", channels=[])
 
     with pytest.raises(NeedsReconnect, match="has no channel; create one") as caught:
-        flow_of(sandbox).who_am_i(APP, access_token=signed_in(sandbox, "cleo").access_token)
+        flow_of(sandbox).who_am_i(APP, access_token=signed_in(flow_of(sandbox), APP, "cleo").access_token)
 
     assert (caught.value.code, caught.value.can_refresh) == ("no_channel", False)
 
@@ -135,7 +126,7 @@ def test_exchange_that_is_refused_says_whose_matter_it_is(
 
 
 def test_revocation_ends_all_that_the_person_granted_and_twice_is_fine(sandbox: Sandbox) -> None:
-    anna, again = visit(sandbox, "youtube"), signed_in(sandbox)
+    anna, again = visit(sandbox, "youtube"), signed_in(flow_of(sandbox), APP)
 
     for _ in range(2):
         flow_of(sandbox).revoke(APP, token=again.refresh_token)

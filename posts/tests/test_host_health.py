@@ -65,16 +65,16 @@ def poll(answer: Any, *, visible: Visible, **overrides: Any) -> JobDone:
     return JobDone(one, result, answer if isinstance(answer, CallFailed) else None)
 
 
-def weighed(*ends: JobDone, known: PlatformHost | None = None) -> tuple[list[Any], HostReport]:
-    done, weights = assess_hosts(ends, {HOST: known or host()})
-    return [end.result for end in done], weights[HOST]
+def assessed(*ends: JobDone, known: PlatformHost | None = None) -> tuple[list[Any], HostReport]:
+    done, reports = assess_hosts(ends, {HOST: known or host()})
+    return [end.result for end in done], reports[HOST]
 
 
 @pytest.mark.parametrize("silence", SILENCES, ids=lambda one: f"{one.code} {one.http_status}")
 def test_answered_look_ups_between_them_do_not_end_a_row_of_silent_sends(silence: CallFailed) -> None:
-    results, weight = weighed(send(silence), look_up(Absent()), send(silence), look_up(Absent()), send(silence))
+    results, report = assessed(send(silence), look_up(Absent()), send(silence), look_up(Absent()), send(silence))
 
-    assert (weight.silences, weight.failed_sends, weight.answered, weight.took_send) == (1, 3, True, False)
+    assert (report.silences, report.failed_sends, report.answered, report.took_send) == (1, 3, True, False)
     assert [result.tries for result in results] == [0] * 5  # the third send shows that the host is in trouble
     assert [result.park for result in results] == [False, True, False, True, False]  # what is in doubt is looked up
 
@@ -89,23 +89,23 @@ def test_answered_look_ups_between_them_do_not_end_a_row_of_silent_sends(silence
     ],
 )
 def test_any_answer_to_a_visible_call_ends_the_row(answer: Any) -> None:
-    _, weight = weighed(send(BROKEN_OFF), send(answer, parts=[ROOT]), send(BROKEN_OFF), known=host(failed_sends=2))
+    _, report = assessed(send(BROKEN_OFF), send(answer, parts=[ROOT]), send(BROKEN_OFF), known=host(failed_sends=2))
 
-    assert (weight.failed_sends, weight.took_send) == (1, True)
+    assert (report.failed_sends, report.took_send) == (1, True)
 
 
 def test_an_answer_to_an_upload_does_not() -> None:
-    _, weight = weighed(poll(Pending(NOON), visible=Visible()), known=host(failed_sends=2, failures=1))
+    _, report = assessed(poll(Pending(NOON), visible=Visible()), known=host(failed_sends=2, failures=1))
 
-    assert (weight.answered, weight.took_send) == (True, False)
+    assert (report.answered, report.took_send) == (True, False)
 
 
 def test_a_silent_upload_is_one_of_the_row() -> None:
     down = Unavailable("not now", code="server_error", http_status=503)
 
-    [result], weight = weighed(poll(down, visible=Visible(), tries=3), known=host(failed_sends=2))
+    [result], report = assessed(poll(down, visible=Visible(), tries=3), known=host(failed_sends=2))
 
-    assert weight.failed_sends == 1
+    assert report.failed_sends == 1
     assert (result.state, result.tries, result.park, result.error_code) == (S.PROCESSING, 3, True, "host_silent")
 
 
@@ -113,14 +113,14 @@ def test_a_thread_whose_first_part_got_out_begins_the_row_anew() -> None:
     content = Content((Part("One"), Part("Two", kind="reply")))
     two = Visible(2, NOON, NOON)
 
-    _, weight = weighed(send(BROKEN_OFF, visible=two, parts=[ROOT], content=content), known=host(failed_sends=2))
+    _, report = assessed(send(BROKEN_OFF, visible=two, parts=[ROOT], content=content), known=host(failed_sends=2))
 
-    assert (weight.failed_sends, weight.silences, weight.took_send) == (1, 1, True)
+    assert (report.failed_sends, report.silences, report.took_send) == (1, 1, True)
 
 
 @pytest.mark.parametrize("tries", [0, 2, 3])
 def test_absent_at_a_host_that_takes_no_sends_uses_no_retry(tries: int) -> None:
-    [result], _ = weighed(look_up(Absent(), tries=tries), known=sends_shut())
+    [result], _ = assessed(look_up(Absent(), tries=tries), known=sends_shut())
 
     assert (result.state, result.tries, result.park, result.error_code) == (S.QUEUED, tries, True, "host_silent")
     assert (result.sent_at, result.doubted_at, result.error_retryable) == (None, None, False)
@@ -131,14 +131,14 @@ def test_absent_at_a_host_that_takes_no_sends_uses_no_retry(tries: int) -> None:
 def test_absent_part_there_is_neither_incomplete_nor_left_out(kind: Any) -> None:
     content = Content((Part("One"), Part("Two", kind=kind)))
 
-    [result], _ = weighed(look_up(Absent(), tries=3, parts=[ROOT], content=content), known=sends_shut())
+    [result], _ = assessed(look_up(Absent(), tries=3, parts=[ROOT], content=content), known=sends_shut())
 
     assert (result.state, result.tries, result.parts, result.warnings) == (S.QUEUED, 3, [ROOT], ())
     assert (result.remote_id, result.published_at) == ("", None)
 
 
 def test_absent_that_cannot_be_believed_yet_stays_in_doubt() -> None:
-    [result], _ = weighed(look_up(Absent(), doubted_s=3, settle_s=5), known=sends_shut())
+    [result], _ = assessed(look_up(Absent(), doubted_s=3, settle_s=5), known=sends_shut())
 
     assert (result.state, result.park, result.tries) == (S.UNKNOWN, False, 0)
 
@@ -146,7 +146,7 @@ def test_absent_that_cannot_be_believed_yet_stays_in_doubt() -> None:
 def test_the_probe_itself_goes_on_from_its_look_up_to_its_send() -> None:
     account: UUID = uuid4()
 
-    [result], _ = weighed(look_up(Absent(), account=account), known=sends_shut(failures=9, probe_account=account))
+    [result], _ = assessed(look_up(Absent(), account=account), known=sends_shut(failures=9, probe_account=account))
 
     assert (result.state, result.tries, result.park) == (S.QUEUED, 0, False)
 
@@ -154,14 +154,14 @@ def test_the_probe_itself_goes_on_from_its_look_up_to_its_send() -> None:
 def test_a_look_up_that_finds_nobody_there_keeps_its_plan_until_nobody_answers_at_all() -> None:
     silence = Unavailable("no answer", code="timed_out")
 
-    [one], _ = weighed(look_up(silence), known=sends_shut())
-    [third], _ = weighed(look_up(silence), known=sends_shut(failures=2))
+    [one], _ = assessed(look_up(silence), known=sends_shut())
+    [third], _ = assessed(look_up(silence), known=sends_shut(failures=2))
 
     assert (one.state, one.park, one.next_attempt_at) == (S.UNKNOWN, False, NOON + timedelta(seconds=20))
     assert (third.state, third.park, third.next_attempt_at) == (S.UNKNOWN, True, NOON)
 
 
 def test_absent_at_a_host_that_takes_sends_is_a_retry() -> None:
-    [result], _ = weighed(look_up(Absent()), known=host(failed_sends=2))
+    [result], _ = assessed(look_up(Absent()), known=host(failed_sends=2))
 
     assert (result.state, result.tries, result.park) == (S.QUEUED, 1, False)
