@@ -126,7 +126,7 @@ class NewRows(Generic[M]):
     def __init__(self, model: type[M]) -> None:
         fields = model._meta.concrete_fields
         self._model = model
-        self._relations = {field.name: field for field in fields if field.is_relation}
+        self._relations: dict[str, Any] = {field.name: field for field in fields if field.is_relation}
         self._places = {field.attname: place for place, field in enumerate(fields)}
         self._made = [(place, field.default) for place, field in enumerate(fields) if _is_made(field)]
         self._values = [None if _is_made(field) else field.get_default() for field in fields]
@@ -207,7 +207,7 @@ def _column(field: models.Field[Any, Any]) -> _Column:
     plain = _PLAIN.get(type(stored_as), frozenset())
     if getattr(stored_as, "encoder", None) is not None:
         plain = frozenset()
-    return _Column(field.column, field, _reader(field), plain | _NOTHING)
+    return _Column(field.column or field.attname, field, _reader(field), plain | _NOTHING)
 
 
 def _reader(field: models.Field[Any, Any]) -> Callable[[models.Model], Any]:

@@ -126,11 +126,15 @@ class CompiledQuery:
     def _rows(self, values: Mapping[str, Any], at_most: int | None = None) -> list[Any]:
         plan = self._plans.get(connection.vendor) or self._prepare()
         params = plan.filled(values)
-        with prepared_cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(plan.sql, params)
             found = cursor.fetchall() if at_most is None else cursor.fetchmany(at_most)
         rows = [_converted(row, plan.converters) for row in found] if plan.converters else found
         return rows if plan.models is None else [plan.models.made_of(row) for row in rows]
+
+    @staticmethod
+    def _cursor() -> Any:
+        return prepared_cursor()
 
     def _prepare(self) -> _Plan:
         markers: Mapping[str, Any] = {name: _marker(kind) for name, kind in self._slots.items()}
@@ -147,6 +151,14 @@ class CompiledQuery:
         )
         self._plans[connection.vendor] = plan
         return plan
+
+
+class QueryPlannedByValues(CompiledQuery):
+    """Likewise, but PostgreSQL plans it each time: where the best way depends on what is asked for."""
+
+    @staticmethod
+    def _cursor() -> Any:
+        return connection.cursor()
 
 
 def _shortened(sql: str) -> str:
@@ -197,6 +209,10 @@ class CompiledUpdate:
         with prepared_cursor() as cursor:
             cursor.execute(plan.sql, plan.filled(values))
             return int(cursor.rowcount)
+
+    @staticmethod
+    def _cursor() -> Any:
+        return prepared_cursor()
 
     def _prepare(self) -> _Plan:
         markers: Mapping[str, Any] = {name: _marker(kind) for name, kind in self._slots.items()}

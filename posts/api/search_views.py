@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from uuid import UUID
 
+from django.core.exceptions import ValidationError as BadValue
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -11,15 +15,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import WorkspaceScopedViewSet
+from mastablasta.core.api.filters import plain_text
+from mastablasta.core.api.first_pages import CompiledList, ListOf
 from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import StrictSerializer
+from mastablasta.core.compiled_queries import QueryPlannedByValues
 from posts.api.filters import RELEVANCE, SearchFilter, is_asked
-from posts.api.presenting import present_posts
+from posts.api.presenting import POST_COLUMNS, present_posts
 from posts.api.serializers import PostSerializer
 from posts.models import Post
 from posts.search.highlights import highlights, texts_of
-from posts.search.matching import best_first
-from posts.search.queries import Query, parse
+from posts.search.matching import best_first, found_by, tsquery_for
+from posts.search.queries import Query, Unreadable, parse
 
 
 class HighlightSerializer(StrictSerializer):
@@ -39,6 +46,19 @@ class FoundPostSerializer(PostSerializer):
     highlights = HighlightSerializer(many=True, required=False, help_text="With `highlight=true`.")
 
 
+class _FoundList(CompiledList):
+    """Planned for the words that are asked for, which may be in one post or in most."""
+
+    query_class = QueryPlannedByValues
+
+
+def _found(workspace: Any, tsquery: Any) -> QuerySet[Post]:
+    return found_by(tsquery, Post.objects.in_workspace(workspace).kept()).order_by("-created_at", "-id")
+
+
+_FOUND = _FoundList(_found, POST_COLUMNS, workspace=UUID, tsquery=str)
+
+
 class PostSearchViewSet(WorkspaceScopedViewSet):
     """Posts by what they say."""
 
@@ -54,18 +74,35 @@ class PostSearchViewSet(WorkspaceScopedViewSet):
     }
 
     def narrow(self, rows: Any) -> Any:
-        return rows.kept().order_by("-created_at", "-id")
+        return rows.kept().order_by("-created_at", "-id").values_list(*POST_COLUMNS, named=True)
 
     @extend_schema(summary="Search posts by their texts and tags, newest first")
     def list(self, request: Request) -> Response:
         is_highlighted = is_asked(request, "highlight")
-        found = self.filter_queryset(self.get_queryset())
-        query = parse(request.query_params.get("q", ""))
-        page = self.paginate_queryset(self._in_order(found, query)) or []
+        found: Any = self._newest(request)
+        if found is None:
+            rows = self.filter_queryset(self.get_queryset())  # which refuses what cannot be read
+            found = self._in_order(rows, parse(request.query_params.get("q", "")))
+        page = self.paginate_queryset(found) or []
         shown = present_posts(page)
         if is_highlighted:
+            query = parse(request.query_params.get("q", ""))
             shown = [{**post, "highlights": highlights(texts_of(post), query)} for post in shown]
         return self.get_paginated_response(shown)
+
+    def _newest(self, request: Request) -> ListOf | None:
+        """What a query alone finds: asked for most, by a statement that is made once; None where it cannot be."""
+        texts = request.query_params.getlist("q")
+        if len(texts) != 1 or SearchFilter.read_of(request.query_params) != {"q"}:
+            return None
+        try:
+            query = parse(plain_text(texts[0]))
+        except (Unreadable, BadValue):
+            return None
+        is_counted = "cursor" not in request.query_params
+        workspace = self.workspace.pk
+        tsquery = tsquery_for(query, workspace=workspace, is_counted=is_counted, using=DEFAULT_DB_ALIAS)
+        return None if tsquery is None else _FOUND.of(workspace=workspace, tsquery=tsquery)
 
     def _in_order(self, posts: Any, query: Query) -> Any:
         if self.request.query_params.get("ordering") != RELEVANCE:

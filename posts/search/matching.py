@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
+from typing import Any
 from uuid import UUID
 
 from django.db import connections
@@ -57,6 +58,23 @@ def matching(posts: PostQuerySet, query: Query, *, workspace: UUID) -> PostQuery
     found = [Q(pk__in=_matches(token, match.wanted))] if match.wanted else []
     found += [~Q(pk__in=_matches(token, without)) for without in match.without]
     return posts.filter(reduce(or_, found))
+
+
+def found_by(tsquery: Any, posts: PostQuerySet) -> PostQuerySet:
+    """The posts that this text of a tsquery finds; PostgreSQL only."""
+    return posts.filter(pk__in=RawSQL(f"({_POSTGRESQL})", (tsquery,)))
+
+
+def tsquery_for(query: Query, *, workspace: UUID, is_counted: bool, using: str) -> str | None:
+    """The tsquery that finds a first page among all posts of the workspace, and its total where `is_counted`.
+
+    None = no single one does both, or the database has none.
+    """
+    if connections[using].vendor != "postgresql" or not query.groups:
+        return None
+    if not is_common(query, using=using):
+        return as_tsquery(query, within=workspace_token(workspace))
+    return None if is_counted else as_tsquery(query)
 
 
 def best_first(posts: PostQuerySet, query: Query) -> PostQuerySet:

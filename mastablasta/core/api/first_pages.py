@@ -31,6 +31,8 @@ class CompiledList:
     self.paginate_queryset(newest.of(workspace=self.workspace.pk))
     """
 
+    query_class = CompiledQuery
+
     def __init__(self, build: Callable[..., QuerySet[Any]], columns: Sequence[str], **slots: Slot) -> None:
         self._build = build
         self._columns = tuple(columns)
@@ -59,7 +61,7 @@ class CompiledList:
                 total = CountOf(rows.order_by().values("pk")[:counted_to])
                 return rows.values_list(*self._columns, total)[:count]
 
-            self._queries[key] = CompiledQuery(build, **self._slots)
+            self._queries[key] = self.query_class(build, **self._slots)
         return self._queries[key]
 
     @cached_property

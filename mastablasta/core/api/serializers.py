@@ -80,7 +80,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     _given: Any = None
 
     @property
-    def _writable_fields(self) -> Iterator[Field[Any, Any, Any, Any]]:
+    def _writable_fields(self) -> Iterator[Field[Any, Any, Any, Any]]:  # type: ignore[override]  # as it is in truth
         """DRF's, without those that JSON leaves out and may leave out: to ask each of them costs as much as to read."""
         given = self._given
         for name, field in self.fields.items():

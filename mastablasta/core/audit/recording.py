@@ -83,7 +83,8 @@ def entries(action: str, subjects: Iterable[Subject], *, at: Any, by: Actor | No
         own = [{name: row[name] for name in row.keys() - shared.keys()} for row in rows]
         return insert_statement(AuditEntry, shared, own)
     for name in ("at", "actor_id"):
-        shared[name] = AuditEntry._meta.get_field(name.removesuffix("_id")).get_db_prep_value(shared[name], connection)
+        column: Any = AuditEntry._meta.get_field(name.removesuffix("_id"))
+        shared[name] = column.get_db_prep_value(shared[name], connection)
     return Statement(_sqlite(), [*shared.values(), orjson.dumps(rows).decode()])
 
 
