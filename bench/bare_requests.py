@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
+from wsgiref.types import StartResponse, WSGIApplication
 
 from mastablasta.wsgi import application as program  # sets Django up, which the rest asks for
 
@@ -32,8 +33,6 @@ from rest_framework.views import APIView
 from integrations.models import SocialAccount
 from posts.api.presenting import DELIVERY_COLUMNS, POST_COLUMNS
 from posts.models import Delivery, Post, PostTag
-
-StartResponse = Callable[..., Any]
 
 
 class BareView(APIView):
@@ -125,13 +124,13 @@ def application(environ: dict[str, Any], start_response: StartResponse) -> Itera
         told = str(time.process_time()).encode()
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(told)))])
         return [told]
-    serve: Any = bare if environ["PATH_INFO"].startswith("/bare/") else program
+    serve: WSGIApplication = bare if environ["PATH_INFO"].startswith("/bare/") else program
     if "HTTP_X_COUNT_STATEMENTS" not in environ:
         return serve(environ, start_response)
     return _counting(serve, environ, start_response)
 
 
-def _counting(serve: Any, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+def _counting(serve: WSGIApplication, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     statements: list[str] = []
 
     def note(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:

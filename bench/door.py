@@ -113,11 +113,13 @@ def libcurl(url: str) -> Post:
     def post() -> None:
         if not hasattr(local, "handle"):
             local.handle = handle()
-        curl, marks, headers, body = local.handle, [], [], io.BytesIO()
+        curl, body = local.handle, io.BytesIO()
+        marks: list[int] = []
+        headers: list[bytes] = []
 
         def mark(*_: Any) -> int:
             marks.append(1)
-            return pycurl.PREREQFUNC_OK if len(marks) == 1 else pycurl.PREREQFUNC_ABORT
+            return int(pycurl.PREREQFUNC_OK if len(marks) == 1 else pycurl.PREREQFUNC_ABORT)
 
         curl.setopt(pycurl.PREREQFUNCTION, mark)
         curl.setopt(pycurl.POSTFIELDS, json.dumps(BODY))

@@ -55,7 +55,7 @@ def client_of_owner(workspace: Any) -> Any:
     from accounts.tests.factories import signed_in
 
     client = signed_in(workspace.members.get())
-    client.credentials(**client._credentials, HTTP_HOST="127.0.0.1")
+    client.defaults["HTTP_HOST"] = "127.0.0.1"
     return client
 
 
@@ -74,7 +74,11 @@ def getter_of_owner(workspace: Any) -> Callable[[str], None]:
         environ = {"HTTP_HOST": "127.0.0.1", "HTTP_AUTHORIZATION": proof, "REMOTE_ADDR": "127.0.0.1"}
         environ["PATH_INFO"], _, environ["QUERY_STRING"] = path.partition("?")
         setup_testing_defaults(environ)
-        answer = application(environ, lambda status, *_: statuses.append(status))
+
+        def start(status: str, *_: Any) -> Any:
+            statuses.append(status)
+
+        answer = application(environ, start)
         b"".join(answer)
         answer.close()
         if statuses != ["200 OK"]:

@@ -5,6 +5,7 @@ The limit is a bare SELECT of the same page: its rows fetched as the database gi
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from bench.figures import say
@@ -65,8 +66,8 @@ def measure() -> None:
         ratio = min(1.0, counts[SMALL] / counts[LARGE])
         say(f"media_list{way}_queries", counts[LARGE], "queries", limit=counts[SMALL], ratio=ratio)
         for count, (workspace, client) in libraries.items():
-            asked = median_ms(lambda client=client, query=query: page(client, query), rounds=ROUNDS)
-            bare = median_ms(lambda workspace=workspace: bare_page(workspace), rounds=ROUNDS)
+            asked = median_ms(partial(page, client, query), rounds=ROUNDS)
+            bare = median_ms(partial(bare_page, workspace), rounds=ROUNDS)
             say(f"media_list{way}_{count}", asked, "ms", limit=bare, ratio=min(1.0, bare / asked))
 
 

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from bench.figures import percentile, say
@@ -230,10 +231,14 @@ def measure_http(workspace: Any, suffix: str = "") -> None:
     for name, ranks in CLASSES.items():
         words = [f"w{rank}" for rank in ranks]
         asked, listed = in_turns(
-            lambda turn, words=words: page(client, f"search/posts?cursor=&q={words[turn % len(words)]}"),
+            partial(page_found, client, words),
             lambda _: page(client, "posts?cursor="),
         )
         say(f"search_{name}_http{suffix}", asked, "ms", limit=listed, ratio=min(1.0, 1.3 * listed / asked))
+
+
+def page_found(client: Any, words: Sequence[str], turn: int) -> None:
+    page(client, f"search/posts?cursor=&q={words[turn % len(words)]}")
 
 
 def measure_depth(workspace: Any) -> None:

@@ -27,7 +27,7 @@ class Stage:
         self.stack = ExitStack()
         try:
             url = self.stack.enter_context(database(self.stack.enter_context(postgresql(durable=True))))
-            self.instance = self.stack.enter_context(Instance(url, **self.settings))
+            self.instance = self.stack.enter_context(Instance(url, None, **self.settings))
         except BaseException:
             self.stack.close()
             raise
