@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from integrations.capabilities import Capabilities
-    from integrations.contract import Connector, OAuthFlow, PasswordSignIn, SignIn
+    from integrations.contract import Connector
+    from integrations.sign_in import OAuthFlow, PasswordSignIn, SignIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def sign_in(slug: str, name: str = "") -> type[SignIn]:
 
 def oauth_flow(slug: str, name: str = "") -> type[OAuthFlow]:
     """Raises NotBuilt, and OtherSignIn for platforms that people connect without a redirect."""
-    from integrations.contract import OAuthFlow
+    from integrations.sign_in import OAuthFlow
 
     found = sign_in(slug, name)
     if not issubclass(found, OAuthFlow):
@@ -157,7 +158,7 @@ def oauth_flow(slug: str, name: str = "") -> type[OAuthFlow]:
 
 def password_sign_in(slug: str) -> type[PasswordSignIn]:
     """Raises NotBuilt, and OtherSignIn for platforms that people connect by OAuth."""
-    from integrations.contract import PasswordSignIn
+    from integrations.sign_in import PasswordSignIn
 
     found = sign_in(slug)
     if not issubclass(found, PasswordSignIn):

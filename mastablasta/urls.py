@@ -56,12 +56,12 @@ urlpatterns = [
             path("docs", schema_views.Docs.as_view()),
         ],
     ),
+    api("api/v2/analytics/", "analytics.api.urls"),  # before those whose every path would be tried
     api("api/v2/", "accounts.api.urls"),
     api("api/v2/", "integrations.api.urls"),
     api("api/v2/", "media_library.api.urls"),
     api("api/v2/", "posts.api.urls"),
     api("api/v2/", "webhooks.api.urls"),
-    api("api/v2/", "analytics.api.urls"),
     api("api/", patterns(Rules(v1_rules.preview, v1_rules.rate_limits, exported=PLATFORM_SLUGS))),
 ]
 

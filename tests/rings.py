@@ -16,6 +16,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Generator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,12 @@ DATABASE_FIXTURES = frozenset({"db", "transactional_db", "admin_client", "admin_
 CORE = "tests/e2e"
 PROCESSES = (CORE, "tests/faults", "tests/more")
 REPORT = "MASTABLASTA_TEST_REPORT"  # names the file that a run writes what came of each test to
-# Of the whole processes, what takes more than half a minute; a test here begins before the others.
-LONG = ("tests/more/test_fuzzing.py", "tests/more/test_bulk_jobs.py", "tests/faults/test_kills.py")
+# Files of whole processes with tests that take more than half a minute; these begin before the others.
+LONG = (
+    "tests/more/test_fuzzing.py", "tests/more/test_plans.py", "tests/more/test_admin_pages.py",
+    "tests/more/test_bulk_jobs.py", "tests/more/test_silent_storage.py", "tests/more/test_backup.py",
+    "tests/faults/test_kills.py", "tests/faults/test_database.py", "tests/faults/test_processes.py",
+)  # fmt: skip
 MOST_SECONDS = 2.0  # what a test outside whole processes may take
 
 # Code that speaks SQL of its own, locks rows or asks which database it is on, and the tests that hold it on both.
@@ -147,7 +152,7 @@ VENDOR_PATHS = tuple(sorted({path.partition("::")[0] for path in VENDOR}))
 
 def rings_of(item: pytest.Item) -> tuple[str, ...]:
     """The names of the rings that `item` belongs to."""
-    path = item.path.relative_to(ROOT).as_posix()
+    path = _place_of(item.path)
     if path.startswith(PROCESSES):
         return ("processes", "core") if path.startswith(CORE) else ("processes",)
     fixtures = set(getattr(item, "fixturenames", ()))
@@ -155,6 +160,12 @@ def rings_of(item: pytest.Item) -> tuple[str, ...]:
         return ("pure",)
     function = f"{path}::{getattr(item, 'originalname', item.name)}"
     return ("database", "vendor") if VENDOR & {path, function} else ("database",)
+
+
+@cache
+def _place_of(path: Path) -> str:
+    """Where it stands in the project, of thousands of tests in some hundred files."""
+    return path.relative_to(ROOT).as_posix()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -171,7 +182,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, A
             item.add_marker(ring)
     result = yield
     if processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
-        is_long = [item.path.relative_to(ROOT).as_posix() in LONG for item in items]
+        is_long = [_place_of(item.path) in LONG for item in items]
         items[:] = [items[number] for number in spread(is_long, processes)]
     return result
 

@@ -34,9 +34,11 @@ from integrations.services import hosts
 from integrations.tests.factories import make_account
 from mastablasta.core.audit.models import AuditEntry
 from media_library.tests.factories import make_asset, photo
+from posts.admin.acting import Held
 from posts.api.bulk_items import STEPS
 from posts.models import BulkJob, Delivery, Post
 from posts.services import bulk_jobs
+from posts.services.bulk_actions import BulkAction
 from posts.states import DeliveryState
 from posts.tests.factories import make_delivery, make_post
 from tests.test_description import BACKEND
@@ -158,14 +160,15 @@ def test_bulk_work_with_a_thousand_is_told_row_by_row_set_based_and_a_rehearsal_
         )
         for post in posts
     )  # fmt: skip
-    browser = browser_of(make_user(site_role=SiteRole.ADMIN))
-    address = "/admin/triage/act/"
-    cause = {"scope": "group", "state": "failed", "code": "x", "platform": "mastodon"}
+    person = make_user(site_role=SiteRole.ADMIN)
+    browser, address = browser_of(person), "/admin/triage/act/"
+    chosen = list(Delivery.objects.values_list("id", flat=True))
+    held = Held(BulkAction.RETRY, chosen, None, "/admin/triage/").signed(person)
 
-    preview = browser.post(address, {"action": "retry", **cause})
+    browser.post(address, {"action": "retry", "picked": [str(chosen[0])]})
     assert not AuditEntry.objects.exists()
     with CaptureQueriesContext(connection) as context:
-        browser.post(address, {"held": preview.context["held"]})
+        assert browser.post(address, {"held": held}).status_code == 302
 
     assert AuditEntry.objects.filter(action="retried", object_type="posts.delivery").count() == 1000
     told_of = [query["sql"] for query in context if query["sql"].startswith("INSERT INTO audit")]

@@ -31,7 +31,7 @@ from webhooks.models import EndpointDelivery, Event
 from webhooks.tests.factories import make_delivery, make_endpoint
 
 BEGINNING = datetime(2030, 1, 1, 9, tzinfo=UTC)
-DAYS, STEP = 90, 5
+DAYS, STEP = 90, 10
 # For how many days rows of work are kept, with the settings of this test.
 KEPT_DAYS: dict[Any, int] = {
     Session: 20,

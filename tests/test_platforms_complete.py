@@ -14,7 +14,8 @@ from django.conf import settings
 
 from integrations import registry
 from integrations.capabilities import LONGEST_HOLD_S
-from integrations.contract import Connector, SignIn
+from integrations.contract import Connector
+from integrations.sign_in import SignIn
 from posts.models import Delivery, Post, PostType
 from sandbox.platforms import PLATFORMS as SIMULATED
 from tests.kit.connector_contract import ConnectorContract

@@ -11,9 +11,10 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
-from integrations.contract import AccountMetrics, ClientApp, Connector, Metrics, Target
+from integrations.contract import AccountMetrics, Connector, Metrics, Target
 from integrations.errors import CallFailed, NeedsReconnect, Rejected, Unavailable
 from integrations.services.connectors import connector_for
+from integrations.sign_in import ClientApp
 from mastablasta.core.errors import DomainError
 
 log = structlog.get_logger(__name__)

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from integrations.contract import ClientApp
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, OutcomeUnknown, RateLimited, Rejected
 from integrations.protocols.error_rules import ErrorRule, ErrorTable
 from integrations.protocols.rate_headers import DEFAULT_BLOCK, Whose, retry_at
 from integrations.protocols.values import object_in, objects_in, text_in
+from integrations.sign_in import ClientApp
 from mastablasta.core.outbound import Auth, Response
 
 # What the calls are written for; it lives at least two years from 2026-07-29 on. A dead one is answered by the oldest

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from integrations.contract import ClientApp, EndedGrant, Tokens
 from integrations.errors import (
     CallFailed,
     ExchangeRefused,
@@ -24,6 +23,7 @@ from integrations.protocols.graph import HOST, TOKEN_EXPIRED, VERSION, auth_of, 
 from integrations.protocols.oauth2 import OperatorAppFlow, for_tokens, tokens_of
 from integrations.protocols.signed_requests import read_signed_request
 from integrations.protocols.values import object_in, text_in
+from integrations.sign_in import ClientApp, EndedGrant, Tokens
 from mastablasta.core.outbound import Auth, OAuthSession, Response
 
 CONSENT_ORIGIN = "https://www.facebook.com"

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from integrations.contract import ClientApp, OAuthFlow, Tokens
 from integrations.errors import (
     CallFailed,
     ExchangeRefused,
@@ -18,6 +17,7 @@ from integrations.errors import (
     Unavailable,
 )
 from integrations.protocols.values import text_in
+from integrations.sign_in import ClientApp, OAuthFlow, Tokens
 from mastablasta.core.outbound import OAuthSession, Response
 
 # Our app's own fault, to the token endpoint: https://www.rfc-editor.org/rfc/rfc6749#section-5.2 (read 2026-11-23)

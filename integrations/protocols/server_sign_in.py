@@ -6,9 +6,9 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from integrations.contract import ClientApp
 from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OperatorProblem
 from integrations.protocols.oauth2 import OAuth2Flow, error_of, for_tokens
+from integrations.sign_in import ClientApp
 from mastablasta.core.outbound import Response
 
 CLIENT_NAME = "MastaBlasta"

@@ -15,8 +15,8 @@ import json
 from base64 import urlsafe_b64decode
 from datetime import UTC, datetime
 
-from integrations.contract import ClientApp, EndedGrant
 from integrations.protocols.values import id_in
+from integrations.sign_in import ClientApp, EndedGrant
 
 ALGORITHM = "HMAC-SHA256"
 LATEST = 1 << 40

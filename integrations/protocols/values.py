@@ -64,7 +64,7 @@ def numbers_in(holder: Any, *, depth: int = 3) -> dict[str, Any]:
         return {}
     if len(holder) <= MOST_NUMBERS:
         for name, value in holder.items():
-            if type(value) is not int or not 0 <= value <= LARGEST_COUNT or len(name) > LONGEST_NAME:
+            if type(value) is not int or value < 0 or value > LARGEST_COUNT or len(name) > LONGEST_NAME:
                 break
         else:
             return holder  # as most are: nothing in it has to go

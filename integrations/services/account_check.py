@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from integrations.contract import GrantOwner, TargetIdentity
 from integrations.errors import CallFailed, NeedsReconnect, SignInEnded
 from integrations.models import Credential, SocialAccount
 from integrations.services import hosts
@@ -20,6 +19,7 @@ from integrations.services.tokens import (
     needs_reauth_sentence,
     newer_credentials,
 )
+from integrations.sign_in import GrantOwner, TargetIdentity
 from integrations.states import AccountState
 from mastablasta.core.errors import Conflict, Unreachable
 

@@ -9,12 +9,12 @@ from django.db import transaction
 
 from accounts.models import User, Workspace
 from integrations import registry
-from integrations.contract import PasswordSignIn
 from integrations.errors import CallFailed, ExchangeRefused
 from integrations.models import SocialAccount
 from integrations.services import hosts
 from integrations.services.authorisations import AuthContext, Authorisation, save_accounts
 from integrations.services.revocation import revoked_on_failure
+from integrations.sign_in import PasswordSignIn
 from mastablasta.core.errors import Invalid
 from mastablasta.core.pasting import pasted
 

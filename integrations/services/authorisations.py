@@ -10,11 +10,11 @@ from uuid import UUID
 
 from accounts.acting import actor_for
 from accounts.models import User
-from integrations.contract import GrantOwner, TargetIdentity, Tokens
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
 from integrations.querysets import SocialAccountQuerySet
 from integrations.services.accounts import lock_defaults
 from integrations.services.tokens import account_needs_reauth, targets_not_named
+from integrations.sign_in import GrantOwner, TargetIdentity, Tokens
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core.audit.actors import Actor, Via, current_actor
 from mastablasta.core.audit.recording import record, subject_of

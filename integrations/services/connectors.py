@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from integrations import registry
-from integrations.contract import ClientApp, Connector, SignIn, Target
+from integrations.contract import Connector, Target
 from integrations.services.operator_apps import operators_scopes
+from integrations.sign_in import ClientApp, SignIn
 from mastablasta.core.outbound import Http
 
 

@@ -11,7 +11,6 @@ from django.db import transaction
 from django.db.models import Count
 
 from integrations import registry
-from integrations.contract import ClientApp
 from integrations.errors import CallFailed, NeedsReconnect
 from integrations.models import Credential, PlatformHost, SocialAccount
 from integrations.querysets import PROMISED
@@ -19,6 +18,7 @@ from integrations.services.accounts import lock_defaults
 from integrations.services.connectors import sign_in_for
 from integrations.services.hosts import app_of
 from integrations.services.revocation import is_token_in_use
+from integrations.sign_in import ClientApp
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import Conflict, FieldProblem

@@ -14,12 +14,12 @@ from django.db import transaction
 from django.db.models import Exists, Q, QuerySet
 
 from integrations import registry
-from integrations.contract import ClientApp, OAuthFlow, SignIn
 from integrations.errors import CallFailed, OperatorProblem
 from integrations.models import GlobalPause, PlatformHost
 from integrations.services import global_pause
 from integrations.services.connectors import sign_in_for
 from integrations.services.operator_apps import operators_app
+from integrations.sign_in import ClientApp, OAuthFlow, SignIn
 from mastablasta.core.audit.recording import record, subject_of
 from mastablasta.core.errors import DomainError, Invalid, NotThere, Unreachable
 from mastablasta.core.outbound import Refused

@@ -18,12 +18,12 @@ from django.db import transaction
 from accounts.models import Membership, User, Workspace
 from accounts.roles import Action, Role, SiteRole, effective_role, may
 from integrations import registry
-from integrations.contract import ClientApp, OAuthFlow
 from integrations.errors import CallFailed, ExchangeRefused
 from integrations.models import OAuthState, SocialAccount
 from integrations.services import hosts
 from integrations.services.authorisations import Authorisation, context_of, from_state, save_accounts, to_json
 from integrations.services.revocation import give_back, revoked_on_failure
+from integrations.sign_in import ClientApp, OAuthFlow
 from mastablasta.core.crypto import Undecryptable
 from mastablasta.core.errors import Invalid
 

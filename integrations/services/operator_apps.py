@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from integrations import registry
-from integrations.contract import NO_APP, ClientApp
+from integrations.sign_in import NO_APP, ClientApp
 
 # Connected by an app password, without a redirect.
 BY_PASSWORD = tuple(slug for slug, entry in registry.PLATFORMS.items() if entry.sign_ins[0].way == "password")

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import structlog
 from django.db.models import BinaryField, ExpressionWrapper, F
 
-from integrations.contract import ClientApp, Tokens
 from integrations.errors import CallFailed
 from integrations.models import Credential, PlatformHost
 from integrations.services.connectors import sign_in_for
 from integrations.services.hosts import app_of
+from integrations.sign_in import ClientApp, Tokens
 from integrations.states import CredentialState
 from mastablasta.core.crypto import Undecryptable, decrypt
 

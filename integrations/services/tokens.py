@@ -19,13 +19,13 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from integrations.contract import ClientApp, Tokens
 from integrations.errors import CallFailed, NeedsReconnect
 from integrations.models import Credential, SocialAccount
 from integrations.services.account_events import record_needs_reauth
 from integrations.services.connectors import sign_in_for
 from integrations.services.hosts import app_of
 from integrations.services.operator_apps import BY_PASSWORD
+from integrations.sign_in import ClientApp, Tokens
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core import holds
 from mastablasta.core.errors import Conflict, Unreachable

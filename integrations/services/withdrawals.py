@@ -15,11 +15,11 @@ from django.db.models import Q
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from integrations import registry
-from integrations.contract import ClientApp, EndedGrant
 from integrations.models import Credential, SocialAccount
 from integrations.services.hosts import app_of, require_built
 from integrations.services.operator_apps import operators_app
 from integrations.services.tokens import needs_reauth
+from integrations.sign_in import ClientApp, EndedGrant
 from mastablasta.core.errors import Invalid, NotThere
 
 log = structlog.get_logger(__name__)

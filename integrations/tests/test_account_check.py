@@ -363,7 +363,7 @@ def test_place_that_the_sign_in_no_longer_names_is_said(
 
 
 def test_answer_that_comes_after_the_end_is_not_kept(sandbox: Sandbox, workspace: Workspace) -> None:
-    from integrations.contract import TargetIdentity
+    from integrations.sign_in import TargetIdentity
 
     account = connect(sandbox, workspace=workspace)
     grant = Credential.objects.get()

@@ -273,8 +273,8 @@ def test_viewer_changes_nothing(workspace: Workspace) -> None:
 
 
 def test_signing_in_for_several_pages_leaves_a_paused_one_paused(workspace: Workspace, owner: User) -> None:
-    from integrations.contract import GrantOwner, TargetIdentity, Tokens
     from integrations.services.authorisations import Authorisation, save_accounts
+    from integrations.sign_in import GrantOwner, TargetIdentity, Tokens
     from integrations.tests.factories import make_oauth_state
 
     paused = make_account(workspace=workspace, state="paused", state_reason=PAUSED)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from integrations.contract import NO_APP, GrantOwner, PasswordSignIn, SignIn, Tokens
 from integrations.errors import NeedsReconnect, Rejected
+from integrations.sign_in import NO_APP, GrantOwner, PasswordSignIn, SignIn, Tokens
 from mastablasta.core.outbound import Http, Refused
 
 

@@ -59,8 +59,8 @@ def test_account_is_disconnected(sandbox: Sandbox, workspace: Workspace, client_
 
 def test_token_no_longer_works_at_the_platform(sandbox: Sandbox, workspace: Workspace, client_of: APIClient) -> None:
     from integrations import registry
-    from integrations.contract import NO_APP
     from integrations.errors import NeedsReconnect
+    from integrations.sign_in import NO_APP
     from mastablasta.core.outbound import Http
 
     account = connect(sandbox, workspace=workspace)
@@ -238,8 +238,8 @@ def test_account_that_was_signed_out_is_disconnected_quietly(
 def test_refresh_that_ends_afterwards_brings_nothing_back(
     sandbox: Sandbox, workspace: Workspace, client_of: APIClient
 ) -> None:
-    from integrations.contract import Tokens
     from integrations.services import tokens
+    from integrations.sign_in import Tokens
 
     account = connect(sandbox, workspace=workspace)
     assert account.credential is not None

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from integrations import registry
-from integrations.contract import AccountMetrics, ClientApp, Metrics, Published, Target
+from integrations.contract import AccountMetrics, Metrics, Published, Target
 from integrations.errors import CallFailed, RateLimited, Unavailable
+from integrations.sign_in import ClientApp
 from mastablasta.core.outbound import Http, connections
 from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, visit
 from tests.kit.raw_server import answer, raw_server, says

@@ -16,11 +16,11 @@ from accounts.models import Membership, User, Workspace
 from accounts.roles import Role
 from accounts.tests.factories import make_member
 from integrations import registry
-from integrations.contract import ClientApp, Tokens
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
 from integrations.services import hosts, oauth_connect, tokens
 from integrations.services.account_check import check_account
 from integrations.services.revocation import give_back
+from integrations.sign_in import ClientApp, Tokens
 from integrations.states import AccountState, CredentialState
 from integrations.tests.conftest import at_once
 from integrations.tests.factories import connect, make_account, make_host, make_oauth_state

@@ -12,11 +12,11 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import User, Workspace
-from integrations.contract import ClientApp
 from integrations.models import OAuthState, PlatformHost
 from integrations.services import oauth_connect, operator_apps
 from integrations.services.hosts import app_of
 from integrations.services.operator_apps import operators_app
+from integrations.sign_in import ClientApp
 from integrations.tests.factories import make_host
 from mastablasta.core.errors import Invalid
 

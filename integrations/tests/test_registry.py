@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from integrations import registry
-from integrations.contract import Connector, OAuthFlow, PasswordSignIn
+from integrations.contract import Connector
 from integrations.services.operator_apps import BY_PASSWORD
+from integrations.sign_in import OAuthFlow, PasswordSignIn
 
 
 @pytest.mark.parametrize("slug", registry.built())

@@ -10,12 +10,12 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import User, Workspace
 from integrations import registry
-from integrations.contract import ClientApp
 from integrations.models import PlatformHost
 from integrations.platforms.mastodon.oauth import MastodonOAuth
 from integrations.registry import Entry, SignInEntry
 from integrations.services import hosts, oauth_connect, operator_apps
 from integrations.services.connectors import sign_in_for
+from integrations.sign_in import ClientApp
 from mastablasta.core.errors import Invalid
 
 pytestmark = pytest.mark.django_db

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from accounts.models import User, Workspace
 from accounts.tests.factories import signed_in
-from integrations.contract import GrantOwner, TargetIdentity, Tokens
 from integrations.models import OAuthState, SocialAccount
 from integrations.services import disconnection, oauth_connect, tokens
 from integrations.services.authorisations import AuthContext, Authorisation, from_state, save_accounts, to_json
+from integrations.sign_in import GrantOwner, TargetIdentity, Tokens
 from integrations.tests.factories import make_account, make_host, make_oauth_state
 
 pytestmark = pytest.mark.django_db

@@ -11,10 +11,10 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Workspace
-from integrations.contract import Tokens
 from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Unavailable
 from integrations.models import Credential, SocialAccount
 from integrations.services import tokens
+from integrations.sign_in import Tokens
 from integrations.states import AccountState
 from integrations.tests.conftest import at_once
 from integrations.tests.factories import connect, make_account, make_credential

@@ -217,7 +217,7 @@ class CompiledUpdate:
     def _prepare(self) -> _Plan:
         markers: Mapping[str, Any] = {name: _marker(kind) for name, kind in self._slots.items()}
         queryset, becomes = self._build(**markers)
-        query = queryset.query.chain(UpdateQuery)
+        query: Any = queryset.query.chain(UpdateQuery)
         query.add_update_values(becomes)
         sql, params = query.get_compiler(connection=connection).as_sql()
         plan = _Plan(sql, tuple(params), _places(markers, params, sql), (), None)

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from integrations.contract import NO_APP, ClientApp, Content, Target
+from integrations.contract import Content, Target
+from integrations.sign_in import NO_APP, ClientApp
 from posts.engine.blockers import Blocker
 from posts.queue.types import Claimed, Result
 from posts.states import ATTEMPT_KIND, AttemptKind, AttemptOutcome, DeliveryState

@@ -173,7 +173,7 @@ def test_a_post_behind_one_that_waits_is_looked_up(sandbox: Sandbox) -> None:
     assert (states(first, second), Lane.objects.get().is_parked) == (["unknown", "queued"], True)
     Delivery.objects.filter(id=first.id).update(next_attempt_at=now)
 
-    run(until=lambda: states(first) == ["queued"], seconds=3)
+    run(until=lambda: states(first) == ["queued"])
 
     assert (states(first, second), first.error_code, first.tries) == (["queued", "queued"], "host_silent", 0)
     assert calls(sandbox, "bluesky", "publish") == []
@@ -194,7 +194,7 @@ def test_the_first_answer_of_a_host_wakes_all_that_waits_for_it(sandbox: Sandbox
         circuit_opened_at=now, failures=9, probe_at=now, probe_account=cleo.id
     )
 
-    run(until=lambda: states(far, parked, probe) == ["published"] * 3, seconds=3)
+    run(until=lambda: states(far, parked, probe) == ["published"] * 3)
 
     assert states(far, parked, probe) == ["published"] * 3
     assert len(texts(sandbox, "bluesky")) == 3
@@ -215,7 +215,7 @@ def test_after_an_outage_of_everything_all_go_on_with_the_first_answer(sandbox: 
     others = [publish(ben, "second"), publish(cleo, "third")]
 
     sandbox.clear_faults()
-    run(until=lambda: states(first, *others) == ["published"] * 3, seconds=5)
+    run(until=lambda: states(first, *others) == ["published"] * 3)
 
     assert states(first, *others) == ["published"] * 3
     assert texts(sandbox, platform) == ["first", "second", "third"]

@@ -16,18 +16,15 @@ from integrations.capabilities import LONGEST_HOLD_S, Capabilities, RateRule, So
 from integrations.contract import (
     Absent,
     CannotTell,
-    ClientApp,
     Connector,
     Content,
     Found,
-    GrantOwner,
     MediaUse,
     Pending,
     Progress,
     Published,
     Step,
     Target,
-    TargetIdentity,
 )
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, RateLimited, Rejected
 from integrations.protocols.error_rules import ErrorRule, ErrorTable
@@ -36,6 +33,7 @@ from integrations.protocols.oauth2 import OperatorAppFlow
 from integrations.protocols.uploads import Uploads, ids_in
 from integrations.protocols.values import id_in, moment_of, object_in, text_in
 from integrations.registry import Entry, SignInEntry
+from integrations.sign_in import ClientApp, GrantOwner, TargetIdentity
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.media_rules import ImageRule, MediaRule, VideoRule

@@ -69,6 +69,9 @@ class ExampleServer:
     def fault(self, platform: str, operation: str, effect: str, times: int = 1, **more: Any) -> None:
         self.faults.append({"operation": operation, "effect": effect, "times": times, **more})
 
+    def clear_faults(self) -> None:
+        self.faults.clear()
+
     def limits(self, **limits: Any) -> None:
         """It has neither keys nor a guard against duplicates."""
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import pytest
 
-from integrations.contract import ClientApp, OAuthFlow
 from integrations.errors import ExchangeRefused, OperatorProblem, Unavailable
+from integrations.sign_in import ClientApp, OAuthFlow
 from tests.kit.connector_contract import CALLBACK
 from tests.kit.raw_server import answer, raw_server, says
 from tests.world import Sandbox

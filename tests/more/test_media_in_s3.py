@@ -14,8 +14,9 @@ from integrations.tests.factories import connect
 from mastablasta.ops import tasks
 from media_library.models import Rendition
 from media_library.tests.factories import clip
-from media_library.tests.test_s3 import bucket, client, server, storage, workspace  # noqa: F401  fixtures
+from media_library.tests.test_s3 import bucket, server, storage  # noqa: F401  fixtures
 from posts.models import Delivery
+from posts.tests.conftest import client, workspace  # noqa: F401  fixtures
 from posts.tests.test_publishing import run_until_settled
 from tests.world import Sandbox
 

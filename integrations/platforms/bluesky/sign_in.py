@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from integrations.contract import ClientApp, GrantOwner, PasswordSignIn, TargetIdentity, Tokens
 from integrations.errors import ExchangeRefused, NeedsReconnect, RateLimited, Unavailable
 from integrations.platforms.bluesky.addresses import SERVICE, identifier_of, pages_of
 from integrations.platforms.bluesky.errors import TOKEN_REFUSED, error_from, error_name, said
 from integrations.protocols.oauth2 import for_tokens, web_address
 from integrations.protocols.values import object_in, objects_in, text_in
+from integrations.sign_in import ClientApp, GrantOwner, PasswordSignIn, TargetIdentity, Tokens
 from mastablasta.core.outbound import Auth, Response
 
 CREATE = "/xrpc/com.atproto.server.createSession"

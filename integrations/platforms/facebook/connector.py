@@ -13,7 +13,6 @@ from integrations.contract import (
     Absent,
     AccountMetrics,
     CannotTell,
-    ClientApp,
     Connector,
     Content,
     Found,
@@ -44,6 +43,7 @@ from integrations.protocols.graph_nodes import delete_node, list_page, path_of, 
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts
 from integrations.protocols.uploads import ids_in
 from integrations.protocols.values import id_in, objects_in
+from integrations.sign_in import ClientApp
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.outbound import Auth, Response

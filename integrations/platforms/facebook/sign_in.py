@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from integrations.contract import ClientApp, GrantOwner, TargetIdentity
 from integrations.errors import Unavailable
 from integrations.protocols.graph import VERSION, auth_of
 from integrations.protocols.graph_sign_in import FacebookLogin
 from integrations.protocols.oauth2 import web_address
 from integrations.protocols.values import id_in, object_in, text_in
+from integrations.sign_in import ClientApp, GrantOwner, TargetIdentity
 
 SCOPES = (
     "pages_show_list",

@@ -14,7 +14,6 @@ from integrations.contract import (
     Absent,
     AccountMetrics,
     CannotTell,
-    ClientApp,
     Connector,
     Content,
     Found,
@@ -51,6 +50,7 @@ from integrations.protocols.graph_nodes import delete_node, list_page, path_of, 
 from integrations.protocols.lookback import Page, first_match, own_posts
 from integrations.protocols.oauth2 import web_address
 from integrations.protocols.values import id_in
+from integrations.sign_in import ClientApp
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.outbound import Auth, Response

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from integrations.contract import ClientApp, EndedGrant, GrantOwner, TargetIdentity, Tokens
 from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OperatorProblem, Rejected, Unavailable
 from integrations.platforms.instagram.connector import FACEBOOK_LOGIN, INSTAGRAM_LOGIN, LOGIN
 from integrations.platforms.instagram.errors import error_from
@@ -19,6 +18,7 @@ from integrations.protocols.graph_sign_in import FacebookLogin
 from integrations.protocols.oauth2 import OperatorAppFlow, for_tokens, web_address
 from integrations.protocols.signed_requests import read_signed_request
 from integrations.protocols.values import count_in, id_in, object_in, objects_in, text_in
+from integrations.sign_in import ClientApp, EndedGrant, GrantOwner, TargetIdentity, Tokens
 from mastablasta.core.outbound import Auth, OAuthSession, Response
 
 PROFESSIONAL = frozenset({"BUSINESS", "MEDIA_CREATOR"})

@@ -13,7 +13,6 @@ from integrations.contract import (
     Absent,
     AccountMetrics,
     CannotTell,
-    ClientApp,
     Connector,
     Content,
     Found,
@@ -46,6 +45,7 @@ from integrations.protocols import duplicates
 from integrations.protocols.lookback import OwnPost, Page, first_match, own_posts, posts_in
 from integrations.protocols.uploads import ids_in
 from integrations.protocols.values import text_in
+from integrations.sign_in import ClientApp
 from integrations.validation import general_problems
 from mastablasta.core.errors import FieldProblem
 from mastablasta.core.outbound import Auth, Http, Response

@@ -14,13 +14,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from integrations.contract import ClientApp, GrantOwner, TargetIdentity, Tokens
 from integrations.errors import CallFailed, Unavailable
 from integrations.platforms.linkedin.addresses import API, pages_of, urn_list, versioned
 from integrations.platforms.linkedin.errors import error_from
 from integrations.platforms.linkedin.rules import ORGANISATION
 from integrations.protocols.oauth2 import OperatorAppFlow, error_of, web_address
 from integrations.protocols.values import object_in, objects_in, text_in
+from integrations.sign_in import ClientApp, GrantOwner, TargetIdentity, Tokens
 from mastablasta.core.outbound import Auth, Http, OAuthSession, Response
 
 # Everything that there is use for. Without approval an app has the first three.

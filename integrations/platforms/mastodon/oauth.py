@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from integrations.contract import ClientApp, GrantOwner, TargetIdentity, Tokens
 from integrations.errors import CallFailed, Unavailable
 from integrations.platforms.mastodon.errors import error_from, error_text
 from integrations.platforms.mastodon.limits import limits_of, mastodon_version
@@ -21,6 +20,7 @@ from integrations.protocols.server_discovery import (
     server_address,
 )
 from integrations.protocols.server_sign_in import ServerFlow
+from integrations.sign_in import ClientApp, GrantOwner, TargetIdentity, Tokens
 from mastablasta.core.outbound import Auth, Response
 
 SCOPES = ("read:statuses", "write:statuses", "write:media")

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 from integrations.contract import AccountMetrics, Metrics
 from integrations.platforms.twitter.errors import error_from, error_in, problems_in
@@ -64,17 +66,21 @@ def fetch_account(http: Http) -> AccountMetrics:
 
 
 def _posts(http: Http, ids: Sequence[str], *, private: bool) -> Response:
-    wanted = "attachments,public_metrics"
-    if private and any(_is_young(one) for one in ids):
-        wanted += _PRIVATE
+    is_private = private and any(_is_young(one) for one in ids)
     for name in _FIELDS:
         # Digits and commas stand in a query as they are; to quote two thousand of them takes as long as a call.
-        answer = http.get(f"/2/tweets?ids={','.join(ids)}", params={name: wanted, **_MEDIA})
+        answer = http.get(f"/2/tweets?ids={','.join(ids)}&{_what(name, is_private=is_private)}")
         if answer.status != 400:
             break
     if not answer.is_ok:
         raise error_from(answer)
     return answer
+
+
+@cache
+def _what(name: str, *, is_private: bool) -> str:
+    """The rest of the query: the same in all calls."""
+    return urlencode({name: f"attachments,public_metrics{_PRIVATE if is_private else ''}", **_MEDIA})
 
 
 def _is_young(remote_id: str) -> bool:
@@ -92,15 +98,13 @@ def _read(answer: Response, fields: Mapping[str, Any], *, may_have_private: bool
     }
     at = answer.received_at
     return {
-        remote_id: _metrics(post, views, at, may_have_private=may_have_private)
+        remote_id: _metrics(post, views, at, may_have_private)
         for post in objects_in(fields, "data")
-        if (remote_id := text_in(post, "id"))
+        if type(remote_id := post.get("id")) is str
     }
 
 
-def _metrics(
-    post: Mapping[str, Any], views: Mapping[str, int | None], at: datetime, *, may_have_private: bool
-) -> Metrics:
+def _metrics(post: Mapping[str, Any], views: Mapping[str, int | None], at: datetime, may_have_private: bool) -> Metrics:
     # What is taken for an answer's numbers is sound: nothing is looked at twice.
     public, private = (
         numbers_in(post.get("public_metrics"), depth=1),

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from integrations.contract import ClientApp, GrantOwner, TargetIdentity, Tokens
 from integrations.errors import CallFailed
 from integrations.platforms.twitter.addresses import API, pages_of, profile_url
 from integrations.platforms.twitter.errors import error_from, error_in
 from integrations.protocols.oauth2 import OperatorAppFlow, error_of, web_address
 from integrations.protocols.values import id_in, object_in, text_in
+from integrations.sign_in import ClientApp, GrantOwner, TargetIdentity, Tokens
 from mastablasta.core.outbound import Auth, Response
 
 SCOPES = ("tweet.read", "tweet.write", "users.read", "media.write", "offline.access")

@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from integrations.contract import ClientApp, GrantOwner, TargetIdentity, Tokens
 from integrations.errors import CallFailed, NeedsReconnect
 from integrations.platforms.youtube.addresses import API, PAGES, consent_at, tokens_at
 from integrations.platforms.youtube.errors import error_from
 from integrations.protocols.oauth2 import OperatorAppFlow, web_address
 from integrations.protocols.values import id_in, object_in, objects_in, text_in
+from integrations.sign_in import ClientApp, GrantOwner, TargetIdentity, Tokens
 from mastablasta.core.outbound import Auth, OAuthSession, Response
 
 # It covers uploading, reading, showing, commenting and deleting; narrower ones cover one of these each.

@@ -50,7 +50,7 @@ class AuditEntryPage(ReadOnlyPage):
     workspace_path = "workspace"
     reading = MANAGE
     writing = None
-    list_display = ("at", "who", "did", "what", "told", "workspace", "request_id")
+    list_display = ("at", "who", "did", "what", "told", "workspace")
     list_filter = ("via", ObjectFilter, "action")
     search_fields = ("=actor_name", "=object_id", "=request_id", "=credential", "object_name")
     date_hierarchy = "at"

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from integrations.contract import NO_APP, Absent, CannotTell, ClientApp, Content, Found, Part, Published
+from integrations.contract import Absent, CannotTell, Content, Found, Part, Published
 from integrations.errors import CallFailed, ExchangeRefused, NeedsReconnect, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.bluesky.sign_in import BlueskySignIn
+from integrations.sign_in import NO_APP, ClientApp
 from mastablasta.core.outbound import Http
 from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, text_of, thread_of, visit
 from tests.kit.media_contract import MediaContract

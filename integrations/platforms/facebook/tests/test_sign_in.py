@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.contract import ClientApp, GrantOwner, Tokens
 from integrations.errors import NeedsReconnect, OperatorProblem, Unavailable
 from integrations.platforms.facebook.sign_in import SCOPES, FacebookOAuth
+from integrations.sign_in import ClientApp, GrantOwner, Tokens
 from mastablasta.core.outbound import Http
 from tests.kit.connector_contract import CALLBACK, InMemoryProgress, signed_in, step_of, visit
 from tests.kit.raw_server import answer, raw_server, says

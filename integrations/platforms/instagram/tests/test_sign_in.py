@@ -8,10 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.contract import ClientApp, Target
+from integrations.contract import Target
 from integrations.errors import ExchangeRefused, NeedsReconnect, OperatorProblem, Rejected, Unavailable
 from integrations.platforms.instagram.connector import InstagramConnector
 from integrations.platforms.instagram.sign_in import InstagramByFacebook, InstagramLogin
+from integrations.sign_in import ClientApp
 from mastablasta.core.outbound import Http
 from tests.kit.connector_contract import CALLBACK, signed_in
 from tests.kit.raw_server import answer, raw_server, says

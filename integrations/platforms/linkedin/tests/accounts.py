@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from integrations.contract import ClientApp
 from integrations.platforms.linkedin import sign_in
+from integrations.sign_in import ClientApp
 from mastablasta.core.outbound import Http
 from tests.kit.connector_contract import SignedInAccount, visit
 from tests.world import Sandbox

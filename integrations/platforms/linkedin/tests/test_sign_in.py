@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.contract import GrantOwner, Tokens
 from integrations.errors import NeedsReconnect, Unavailable
 from integrations.platforms.linkedin.sign_in import SCOPES, LinkedInOAuth
 from integrations.platforms.linkedin.tests.accounts import APP, SELF_SERVE
+from integrations.sign_in import GrantOwner, Tokens
 from mastablasta.core.outbound import Http
 from tests.kit.connector_contract import CALLBACK, consent
 from tests.kit.raw_server import answer, raw_server, says

@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.contract import ClientApp, GrantOwner, TargetIdentity, Tokens
 from integrations.errors import (
     CallFailed,
     ExchangeRefused,
@@ -22,6 +21,7 @@ from integrations.errors import (
 from integrations.platforms.mastodon.limits import STOCK, limits_of
 from integrations.platforms.mastodon.oauth import SCOPES, MastodonOAuth
 from integrations.protocols.server_discovery import handle_domain
+from integrations.sign_in import ClientApp, GrantOwner, TargetIdentity, Tokens
 from mastablasta.core.outbound import Http, Refused, connections
 from tests.kit.raw_server import RawConnection, RawServer, Turn, answer, raw_server, says
 

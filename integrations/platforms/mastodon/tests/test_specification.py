@@ -10,10 +10,11 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from integrations.contract import ClientApp, Content, Part, Published, Target
+from integrations.contract import Content, Part, Published, Target
 from integrations.platforms.mastodon.connector import MastodonConnector
 from integrations.platforms.mastodon.limits import STOCK
 from integrations.platforms.mastodon.oauth import SCOPES, MastodonOAuth
+from integrations.sign_in import ClientApp
 from mastablasta.core.outbound import Auth, Http, connections
 from tests.kit.connector_contract import InMemoryProgress, step_of
 from tests.kit.media_contract import MediaFolder, with_media

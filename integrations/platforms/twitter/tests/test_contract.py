@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from integrations.contract import Absent, ClientApp, Connector, Content, Found, MediaUse, Part, Published
+from integrations.contract import Absent, Connector, Content, Found, MediaUse, Part, Published
 from integrations.errors import (
     CallFailed,
     ExchangeRefused,
@@ -20,6 +20,7 @@ from integrations.errors import (
     Unavailable,
 )
 from integrations.platforms.twitter.oauth import TwitterOAuth
+from integrations.sign_in import ClientApp
 from mastablasta.core.outbound import Http
 from tests.kit.connector_contract import (
     CALLBACK,

@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.contract import ClientApp, GrantOwner, TargetIdentity
 from integrations.errors import (
     CallFailed,
     ExchangeRefused,
@@ -20,6 +19,7 @@ from integrations.errors import (
     Unavailable,
 )
 from integrations.platforms.twitter.oauth import SCOPES, TwitterOAuth
+from integrations.sign_in import ClientApp, GrantOwner, TargetIdentity
 from mastablasta.core.outbound import Http, Refused, connections
 from tests.kit.raw_server import RawServer, answer, raw_server, says
 

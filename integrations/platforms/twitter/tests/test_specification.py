@@ -10,11 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.contract import NO_APP, Content, MediaUse, Part, Pending, Published, Target
+from integrations.contract import Content, MediaUse, Part, Pending, Published, Target
 from integrations.platforms.twitter.connector import TwitterConnector
 from integrations.platforms.twitter.oauth import SCOPES, TwitterOAuth
 from integrations.platforms.twitter.reading import QUERIES
 from integrations.platforms.twitter.tests.test_uploads import form_of as form_of_request
+from integrations.sign_in import NO_APP
 from mastablasta.core.outbound import Auth, Http, connections
 from tests.kit.connector_contract import InMemoryProgress, step_of
 from tests.kit.raw_server import answer, raw_server, says

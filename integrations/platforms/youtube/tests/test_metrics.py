@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from integrations.contract import NO_APP, Metrics, Target
+from integrations.contract import Metrics, Target
 from integrations.errors import CallFailed, RateLimited, Unavailable
 from integrations.platforms.youtube.connector import YouTubeConnector
+from integrations.sign_in import NO_APP
 from mastablasta.core.outbound import Http, connections
 from tests.kit.connector_contract import InMemoryProgress, SignedInAccount, step_of, visit
 from tests.kit.media_contract import MediaFolder, go_on, with_media

@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.contract import ClientApp, Tokens
 from integrations.errors import ExchangeRefused, NeedsReconnect, OperatorProblem, Unavailable
 from integrations.platforms.youtube.sign_in import SCOPES, YouTubeOAuth
+from integrations.sign_in import ClientApp, Tokens
 from mastablasta.core.outbound import Http
 from tests.kit.connector_contract import CALLBACK, VERIFIER, signed_in, visit
 from tests.kit.raw_server import answer, raw_server, says

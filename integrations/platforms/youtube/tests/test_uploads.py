@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from integrations.contract import NO_APP, Content, Part, Step, Target
+from integrations.contract import Content, Part, Step, Target
 from integrations.errors import CallFailed, OperatorProblem, OutcomeUnknown, Rejected, Unavailable
 from integrations.platforms.youtube import uploads
 from integrations.platforms.youtube.connector import YouTubeConnector
+from integrations.sign_in import NO_APP
 from mastablasta.core.outbound import Http, connections
 from tests.kit.connector_contract import InMemoryProgress
 from tests.kit.media_contract import MediaFolder
