@@ -17,6 +17,7 @@ from rest_framework.test import APIClient
 from accounts.models import Workspace
 from accounts.roles import Role, SiteRole
 from accounts.tests.factories import (
+    BACKEND,
     PASSWORD,
     make_api_key,
     make_invitation,
@@ -35,7 +36,6 @@ from posts.models import BulkJob, Delivery, Post
 from posts.services import bulk_jobs
 from posts.states import DeliveryState
 from posts.tests.factories import make_delivery, make_post
-from tests.test_description import BACKEND
 from webhooks.tests.factories import make_endpoint
 
 pytestmark = pytest.mark.django_db
