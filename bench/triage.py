@@ -70,8 +70,7 @@ def operator() -> Any:
     from django.test import Client
 
     from accounts.roles import SiteRole
-    from accounts.tests.factories import make_user
-    from tests.test_description import BACKEND
+    from accounts.tests.factories import BACKEND, make_user
 
     client = Client(HTTP_HOST="127.0.0.1")
     client.force_login(make_user(site_role=SiteRole.ADMIN), backend=BACKEND)

@@ -18,7 +18,9 @@ from django.utils import timezone
 from accounts.models import ApiKey, Invitation, Membership, SecondFactor, Session, User, Workspace
 from accounts.roles import SiteRole
 from accounts.tests.factories import (
+    BACKEND,
     PASSWORD,
+    browser_of,
     make_api_key,
     make_invitation,
     make_session,
@@ -53,7 +55,6 @@ from posts.services import bulk_jobs
 from posts.states import AttemptKind, DeliveryState
 from posts.tests.factories import make_delivery, make_post
 from tests.clones import clones
-from tests.test_description import BACKEND
 from tests.words import data, made_up_language, not_looked_up
 from webhooks.models import Endpoint, EndpointAttempt, EndpointDelivery, EndpointLane, Event
 from webhooks.tests.factories import make_delivery as make_endpoint_delivery
@@ -219,9 +220,7 @@ each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model._m
 
 
 def client_of(role: SiteRole) -> Client:
-    client = Client()
-    client.force_login(make_user(site_role=role), backend=BACKEND)
-    return client
+    return browser_of(make_user(site_role=role))
 
 
 @pytest.fixture

@@ -29,7 +29,15 @@ from django.utils import timezone
 
 from accounts.models import Invitation, Membership, User, Workspace
 from accounts.roles import Role, SiteRole
-from accounts.tests.factories import PASSWORD, make_invitation, make_member, make_membership, make_user, make_workspace
+from accounts.tests.factories import (
+    BACKEND,
+    PASSWORD,
+    make_invitation,
+    make_member,
+    make_membership,
+    make_user,
+    make_workspace,
+)
 from analytics.models import AccountSample, LatestMetrics, MetricAlert, MetricAlertHit, MetricSample, Rollup
 from analytics.recording import AccountFigures, Sample, record, record_accounts
 from analytics.services.alerts import create_alert
@@ -49,7 +57,6 @@ from posts.services import bulk_jobs
 from posts.states import AttemptKind
 from posts.tests.factories import make_post
 from tests.test_admin import BY_HAND
-from tests.test_description import BACKEND
 from webhooks.models import Endpoint, EndpointAttempt, EndpointDelivery, Event
 from webhooks.tests.factories import make_delivery as make_endpoint_delivery
 from webhooks.tests.factories import make_endpoint

@@ -13,10 +13,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.roles import Role, SiteRole
-from accounts.tests.factories import make_member, make_user, make_workspace
+from accounts.tests.factories import BACKEND, make_member, make_user, make_workspace
 from integrations.tests.factories import make_account, make_credential
 from mastablasta.admin_site import FOR_ENGINEERS, SECTIONS
-from tests.test_description import BACKEND
 
 pytestmark = pytest.mark.django_db
 STRICT = "default-src 'none'; script-src 'self'; style-src 'self';"

@@ -19,6 +19,7 @@ from accounts.models import User, Workspace
 from accounts.roles import Role, SiteRole
 from accounts.services import password_reset
 from accounts.tests.factories import (
+    BACKEND,
     PASSWORD,
     make_api_key,
     make_invitation,
@@ -41,7 +42,6 @@ from posts.services import bulk_jobs
 from posts.services.bulk_actions import BulkAction
 from posts.states import DeliveryState
 from posts.tests.factories import make_delivery, make_post
-from tests.test_description import BACKEND
 from webhooks.tests.factories import make_endpoint
 
 pytestmark = pytest.mark.django_db

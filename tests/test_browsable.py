@@ -17,7 +17,9 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts.models import User, Workspace
 from accounts.roles import Role, SiteRole
 from accounts.tests.factories import (
+    BACKEND,
     PASSWORD,
+    browser_of,
     make_api_key,
     make_member,
     make_membership,
@@ -29,7 +31,7 @@ from mastablasta.core.api.schema import description
 from media_library.tests.factories import photo
 from posts.tests.factories import make_post
 from tests.tenancy import OPERATIONS, Kind, Operation
-from tests.test_description import BACKEND, HTML, browser_of
+from tests.test_description import HTML
 from tests.test_tenancy import named_in, owner_of
 
 ROOT, POSTS = "/api/v2", "/api/v2/posts"

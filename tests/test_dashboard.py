@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User, Workspace
 from accounts.roles import SiteRole
-from accounts.tests.factories import make_member, make_user, make_workspace
+from accounts.tests.factories import BACKEND, make_member, make_user, make_workspace
 from analytics.models import Rollup
 from integrations.models import PlatformHost
 from integrations.states import AccountState
@@ -22,7 +22,6 @@ from mastablasta.ops import health
 from mastablasta.ops.dashboard import CHECKS, DAYS, Dashboard
 from posts.states import DeliveryState
 from posts.tests.factories import make_delivery
-from tests.test_description import BACKEND
 
 pytestmark = pytest.mark.django_db
 WELL = health.Finding(True, "It answers.")

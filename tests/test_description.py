@@ -8,23 +8,16 @@ from django.test import Client
 
 from accounts.models import User
 from accounts.roles import SiteRole
-from accounts.tests.factories import make_api_key, make_user, make_workspace, signed_in, with_key
+from accounts.tests.factories import browser_of, make_api_key, make_user, make_workspace, signed_in, with_key
 from mastablasta.core.tests.answers import assert_problem
 from posts.tests.factories import make_post
 
 SCHEMA, DOCS, LIST = "/api/v2/schema", "/api/v2/docs", "/api/v2/posts"
 HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def site_admin() -> User:
     return make_workspace(owner=make_user(site_role=SiteRole.ADMIN)).members.get()
-
-
-def browser_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user, backend=BACKEND)
-    return client
 
 
 # --- /schema ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,11 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session as BrowserSession
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -18,6 +23,7 @@ from mastablasta.core.ids import new_id
 
 _numbers = itertools.count(1)
 PASSWORD = "correct horse battery"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def make_user(**overrides: Any) -> User:
@@ -35,9 +41,8 @@ def make_user(**overrides: Any) -> User:
 
 def make_workspace(*, owner: User | None = None, **overrides: Any) -> Workspace:
     """A workspace; `owner` (made when left out) owns it, and has it as default when they had none."""
-    owner = owner or make_user()
     workspace = Workspace.objects.create(**{"name": f"Workspace {next(_numbers)}", **overrides})
-    make_membership(owner, workspace, role=Role.OWNER)
+    make_membership(owner or make_user(default_workspace=workspace), workspace, role=Role.OWNER)
     return workspace
 
 
@@ -50,7 +55,7 @@ def make_membership(user: User, workspace: Workspace, *, role: Role = Role.EDITO
 
 def make_member(workspace: Workspace, *, role: Role = Role.EDITOR, **overrides: Any) -> User:
     """A new person with `role` in `workspace`, which is their default."""
-    user = make_user(**overrides)
+    user = make_user(**{"default_workspace": workspace, **overrides})
     make_membership(user, workspace, role=role)
     return user
 
@@ -90,4 +95,14 @@ def with_key(text: str) -> APIClient:
     """A client that sends the API key `text`."""
     client = APIClient(raise_request_exception=False)
     client.credentials(HTTP_X_API_KEY=text)
+    return client
+
+
+def browser_of(user: User) -> Client:
+    """A browser with a session of theirs, as if they had signed in; who tests that goes through it."""
+    key, until = secrets.token_hex(16), timezone.now() + timedelta(days=14)
+    proof = {SESSION_KEY: str(user.pk), BACKEND_SESSION_KEY: BACKEND, HASH_SESSION_KEY: user.get_session_auth_hash()}
+    BrowserSession.objects.create(session_key=key, session_data=SessionStore().encode(proof), expire_date=until)
+    client = Client()
+    client.cookies[settings.SESSION_COOKIE_NAME] = key
     return client

@@ -18,11 +18,10 @@ from django.utils import timezone
 from accounts.models import SecondFactor, User
 from accounts.roles import SiteRole
 from accounts.services import second_factor
-from accounts.tests.factories import PASSWORD, make_member, make_user, make_workspace
+from accounts.tests.factories import BACKEND, PASSWORD, make_member, make_user, make_workspace
 from mastablasta.core import crypto
 from mastablasta.core.audit.models import AuditEntry
 from mastablasta.core.errors import Conflict, Invalid, TooOften
-from tests.test_description import BACKEND
 
 pytestmark = pytest.mark.django_db
 OWN, ASK = "/admin/second-factor/own/", "/admin/second-factor/"

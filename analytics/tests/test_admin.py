@@ -9,10 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.roles import SiteRole
-from accounts.tests.factories import make_user
+from accounts.tests.factories import BACKEND, make_user
 from analytics.recording import Sample, record
 from analytics.tests.factories import NOON, make_published
-from tests.test_description import BACKEND
 
 
 def client_of(role):

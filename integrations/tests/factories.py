@@ -48,8 +48,8 @@ def make_host(**overrides: Any) -> PlatformHost:
         "info_at": timezone.now(),
         **overrides,
     }
-    key = {"platform": fields.pop("platform"), "host": fields.pop("host")}
-    return PlatformHost.objects.get_or_create(**key, defaults=fields)[0]
+    known = PlatformHost.objects.filter(platform=fields["platform"], host=fields["host"]).first()
+    return known or PlatformHost.objects.create(**fields)
 
 
 def make_credential(
@@ -70,7 +70,7 @@ def make_credential(
 
 def make_account(*, workspace: Workspace | None = None, platform: str = "mastodon", **overrides: Any) -> SocialAccount:
     """An active account with a live grant; the first of its platform in the workspace is the default."""
-    number = next(_numbers)
+    number, is_first = next(_numbers), workspace is None
     workspace = workspace or make_workspace()
     remote_id = str(overrides.pop("remote_id", number))
     platform_host = overrides.pop("platform_host", None) or make_host(platform=platform)
@@ -79,7 +79,7 @@ def make_account(*, workspace: Workspace | None = None, platform: str = "mastodo
         if "credential" in overrides
         else make_credential(workspace=workspace, platform_host=platform_host, subject=remote_id)
     )
-    has_default = SocialAccount.objects.in_workspace(workspace).default_for(platform).exists()
+    has_default = not is_first and SocialAccount.objects.in_workspace(workspace).default_for(platform).exists()
     fields: dict[str, Any] = {
         "handle": f"@person{number}@{platform_host.host}",
         "display_name": f"Person {number}",

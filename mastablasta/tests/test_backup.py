@@ -37,7 +37,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _real(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(publisher, "LINGER_S", 0.2)
+    monkeypatch.setattr(publisher, "LINGER_S", 0.05)
     monkeypatch.setattr(backups, "DIGEST_ROUNDS", 1)
     monkeypatch.setattr(dump, "bring_up_to_date", lambda: None)  # it is; tests/more restores into an empty one
     settings.BACKUP_DIR = tmp_path / "backups"

@@ -217,7 +217,7 @@ def test_heartbeats_have_their_age() -> None:
 
 
 def test_what_drains_did_is_counted_once_for_all_of_them(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publisher, "LINGER_S", 0.2)
+    monkeypatch.setattr(publisher, "LINGER_S", 0.05)
     account = connect(sandbox)
     before = timezone.now() - timedelta(seconds=1)
     for text in ("one", "two"):

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _nothing_kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(publisher, "LINGER_S", 0.2)
+    monkeypatch.setattr(publisher, "LINGER_S", 0.05)
     for probe in {**health.READY, **health.STATUS}.values():
         probe._last = None
     monkeypatch.setattr(holds, "_last", holds.Answer())

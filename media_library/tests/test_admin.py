@@ -11,12 +11,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.roles import SiteRole
-from accounts.tests.factories import make_user, make_workspace
+from accounts.tests.factories import BACKEND, make_user, make_workspace
 from media_library.models import Asset, Rendition
 from media_library.services import wakeups
 from media_library.tests.factories import clip, make_asset, make_rendition, photo, still
 from media_library.tests.test_library import use
-from tests.test_description import BACKEND
 
 pytestmark = pytest.mark.django_db
 

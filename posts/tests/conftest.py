@@ -26,7 +26,7 @@ HASTE = 0.2  # of real waits, for what publishes in a test's own process
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drains end soon after their work, not after seconds of waiting for more."""
-    monkeypatch.setattr(publisher, "LINGER_S", 0.2)
+    monkeypatch.setattr(publisher, "LINGER_S", 0.05)
 
 
 @pytest.fixture(autouse=True)

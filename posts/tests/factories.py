@@ -36,18 +36,17 @@ def make_delivery(
 ) -> Delivery:
     """A delivery that is queued for `due_at` (None = draft), with its lane; `overrides` are set on the row."""
     account = account or make_account()
-    post = make_post(accounts=[account], content=overrides.pop("content", "Hello"))
-    delivery = post.deliveries.get()
+    queued: dict[str, Any] = {}
+    scheduled: dict[str, Any] = {}
     if due_at is not None:
-        delivery.state, delivery.due_at, delivery.next_attempt_at = DeliveryState.QUEUED, due_at, due_at
-        post.status, post.scheduled_at = PostStatus.SCHEDULED, due_at
-        post.save()
-    for name, value in overrides.items():
+        queued = {"state": DeliveryState.QUEUED, "due_at": due_at, "next_attempt_at": due_at}
+        scheduled = {"status": PostStatus.SCHEDULED, "scheduled_at": due_at}
+    content = overrides.pop("content", "Hello")
+    post = make_post(accounts=[], workspace=account.workspace, content=content, **scheduled)
+    [delivery] = post_content.deliveries_of(post, [account])
+    for name, value in {**queued, **overrides}.items():
         setattr(delivery, name, value)
-    if delivery.state not in {DeliveryState.DRAFT, DeliveryState.QUEUED}:
-        delivery.delete()  # no move leads there at once: it is made as it is to be
-        delivery.save(force_insert=True)
-    delivery.save()
+    delivery.save(force_insert=True)  # as it is to be: few moves lead there at once
     if delivery.next_attempt_at is not None:
         claims.wake_lanes({account.id: delivery.next_attempt_at})
     return delivery

@@ -11,15 +11,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import User
 from accounts.roles import Role, SiteRole
-from accounts.tests.factories import make_membership, make_user, make_workspace
+from accounts.tests.factories import browser_of, make_membership, make_user, make_workspace
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from mastablasta.core.ids import new_id
 from posts.models import Delivery, Post
 from posts.tests.factories import make_delivery
-from tests.test_description import BACKEND
 
 pytestmark = pytest.mark.django_db
 MONTH = "/admin/calendar/"
@@ -29,13 +27,7 @@ BERLIN = "Europe/Berlin"
 def staff(account: SocialAccount, role: Role = Role.EDITOR, **fields: Any) -> Client:
     person = make_user(has_staff_access=True, timezone=BERLIN, **fields)
     make_membership(person, account.workspace, role=role)
-    return client_of(person)
-
-
-def client_of(person: User) -> Client:
-    client = Client()
-    client.force_login(person, backend=BACKEND)
-    return client
+    return browser_of(person)
 
 
 def plan(account: SocialAccount, at: str, status: str = "scheduled") -> Post:
@@ -90,7 +82,7 @@ def test_staff_see_and_move_their_own_posts_and_site_admins_all() -> None:
     gone = plan(own, "2030-05-01T10:00")
     Post.objects.filter(id=gone.id).update(deleted_at=timezone.now())
     editor, viewer = staff(own), staff(own, Role.VIEWER)
-    admin = client_of(make_user(site_role=SiteRole.ADMIN))
+    admin = browser_of(make_user(site_role=SiteRole.ADMIN))
     at = f"{MONTH}?day=2030-05-01"
 
     assert shown(editor.get(at)) == {"2030-05-01": ["10:00 2030-05-01T08:00"]}
@@ -228,7 +220,7 @@ def test_days_are_the_workspaces_for_who_has_no_zone() -> None:
     person = make_user(has_staff_access=True)
     make_membership(person, account.workspace, role=Role.EDITOR)
 
-    page = client_of(person).get(f"{MONTH}?day=2030-05-01")
+    page = browser_of(person).get(f"{MONTH}?day=2030-05-01")
 
     assert shown(page) == {"2030-05-02": ["01:00 2030-05-01T16:00"]}
     assert "the time zone of the workspace" in page.content.decode()

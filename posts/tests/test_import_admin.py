@@ -12,11 +12,10 @@ from django.test import Client
 
 from accounts.models import Workspace
 from accounts.roles import SiteRole
-from accounts.tests.factories import make_user, make_workspace
+from accounts.tests.factories import BACKEND, make_user, make_workspace
 from posts.import_export import admin_page
 from posts.models import Post
 from posts.tests.factories import NOON, make_post
-from tests.test_description import BACKEND
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/admin/posts/post/import/"

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Workspace
 from accounts.roles import SiteRole
-from accounts.tests.factories import make_user, make_workspace, signed_in
+from accounts.tests.factories import BACKEND, make_user, make_workspace, signed_in
 from integrations.tests.factories import make_account
 from posts import tasks
 from posts.api import import_export_views
@@ -24,7 +24,6 @@ from posts.tests.factories import make_post
 from posts.tests.test_bulk_jobs import JOBS, Killed, killer, told, work_once
 from posts.tests.test_import_admin import ADDRESS, held_in, look
 from posts.tests.test_import_export import client_of, counts, rows, send, took, world
-from tests.test_description import BACKEND
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("account")]
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.roles import Role
-from accounts.tests.factories import make_membership, make_user
+from accounts.tests.factories import BACKEND, make_membership, make_user
 from integrations.models import GlobalPause, PlatformHost, SocialAccount
 from integrations.services import oauth_connect
 from integrations.services.tokens import needs_reauth
@@ -22,7 +22,6 @@ from posts.tests.conftest import Connect
 from posts.tests.factories import make_delivery
 from posts.tests.test_triage import CANARY, OVERVIEW, client_of, stuck, text_of
 from tests.kit.connector_contract import consent
-from tests.test_description import BACKEND
 from tests.world import Sandbox
 
 BLOCKED: dict[str, Any] = {"state": "blocked", "error_code": "account_waits", "error_message": "It waits."}

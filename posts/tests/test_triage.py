@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Workspace
 from accounts.roles import Role, SiteRole
-from accounts.tests.factories import make_membership, make_user
+from accounts.tests.factories import browser_of, make_membership, make_user
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account
 from mastablasta.core.ids import new_id
@@ -24,7 +24,6 @@ from posts.queue import claims
 from posts.services import bulk_actions
 from posts.services.bulk_actions import BulkAction
 from posts.tests.factories import NOON, make_delivery, make_post
-from tests.test_description import BACKEND
 
 pytestmark = pytest.mark.django_db
 OVERVIEW, ACT = "/admin/triage/", "/admin/triage/act/"
@@ -40,9 +39,7 @@ HELD: dict[str, Any] = {"state": "held", "error_code": "missed", "error_message"
 
 
 def client_of(role: SiteRole = SiteRole.ADMIN) -> Client:
-    client = Client()
-    client.force_login(make_user(site_role=role), backend=BACKEND)
-    return client
+    return browser_of(make_user(site_role=role))
 
 
 def stuck(account: SocialAccount | None = None, /, **fields: Any) -> Delivery:
@@ -338,8 +335,7 @@ def test_people_with_staff_access_see_and_move_what_is_theirs_alone() -> None:
     mine, seen_only, foreign = stuck(**FAILED), stuck(**FAILED), stuck(**FAILED)
     make_membership(person, mine.workspace, role=Role.EDITOR)
     make_membership(person, seen_only.workspace, role=Role.VIEWER)
-    client = Client()
-    client.force_login(person, backend=BACKEND)
+    client = browser_of(person)
 
     page = client.get(OVERVIEW)
     group = client.get(page.context["groups"][0]["address"])

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.roles import Role, SiteRole
-from accounts.tests.factories import make_user, make_workspace
+from accounts.tests.factories import browser_of, make_user, make_workspace
 from integrations import registry
 from integrations.models import SocialAccount
 from integrations.services import oauth_connect
@@ -17,7 +17,7 @@ from integrations.tests.factories import make_account
 from posts.admin.writing_pages import _options_of
 from posts.models import Delivery
 from posts.tests.factories import NOON, make_delivery, make_post
-from posts.tests.test_calendar_admin import client_of, staff
+from posts.tests.test_calendar_admin import staff
 from tests.kit.connector_contract import consent
 from tests.world import Sandbox
 
@@ -74,7 +74,7 @@ def test_a_post_is_rewritten_until_something_of_it_is_out() -> None:
 @pytest.mark.django_db
 def test_who_has_no_account_is_led_to_connect_one() -> None:
     workspace = make_workspace()
-    admin = client_of(make_user(site_role=SiteRole.ADMIN))
+    admin = browser_of(make_user(site_role=SiteRole.ADMIN))
 
     page = admin.get(f"{WRITE}?workspace={workspace.id}").content.decode()
 
@@ -95,7 +95,7 @@ def test_each_option_of_a_platform_has_a_field_or_is_named(slug: str) -> None:
 def test_accounts_are_connected_by_a_link_or_by_a_password(sandbox: Sandbox) -> None:
     workspace, other = make_workspace(), make_workspace()
     person = make_user(site_role=SiteRole.ADMIN)
-    client: Client = client_of(person)
+    client: Client = browser_of(person)
     bluesky = sandbox.person("bluesky", "anna")
 
     listed = client.get(f"{CONNECT}?workspace={workspace.id}").content.decode()

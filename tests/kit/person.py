@@ -69,6 +69,6 @@ class Person:
 def do_now(command: str, *arguments: str) -> None:
     """What clock and workers would do: `publish_due`, `deliver_webhooks`, `collect_analytics`; until nothing is due."""
     claims.unpark_lanes()
-    lingers = patch.object(publisher, "LINGER_S", 0.2), patch.object(sender, "LINGER_S", 0.0)
+    lingers = patch.object(publisher, "LINGER_S", 0.05), patch.object(sender, "LINGER_S", 0.0)
     with lingers[0], lingers[1], suppress(SystemExit):  # 1: something is left, which is told else
         call_command(command, *arguments, stdout=StringIO(), stderr=StringIO())

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.roles import SiteRole
 from accounts.services.password_reset import token_of
-from accounts.tests.factories import make_invitation, make_membership, make_user, make_workspace
+from accounts.tests.factories import BACKEND, make_invitation, make_membership, make_user, make_workspace
 from analytics.recording import Sample, record
 from analytics.tests.factories import NOON, make_published
 from integrations.models import SocialAccount
@@ -32,7 +32,7 @@ from posts.tests.factories import make_delivery, make_post
 from tests.browser import CHROMIUM, WHY_SKIPPED, Page, browser
 from tests.serving import served
 from tests.test_admin import address
-from tests.test_description import BACKEND, DOCS, LIST, site_admin
+from tests.test_description import DOCS, LIST, site_admin
 
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED),

@@ -9,8 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.roles import SiteRole
-from accounts.tests.factories import make_user
-from tests.test_description import BACKEND
+from accounts.tests.factories import BACKEND, make_user
 from webhooks import queue
 from webhooks.models import Endpoint, EndpointDelivery
 from webhooks.tests.factories import make_delivery, make_endpoint
