@@ -65,6 +65,9 @@ def getter_of_owner(workspace: Any) -> Callable[[str], None]:
     Without Django's test client, which takes half a millisecond of its own for each request: signals, the answer's
     templates, its path resolved once more. Raises RuntimeError for what is not 200.
     """
+    from django.db import connections
+
+    connections.close_all()  # what is open is in no pool, as the web process's are
     from mastablasta.wsgi import application
 
     proof = client_of_owner(workspace)._credentials["HTTP_AUTHORIZATION"]

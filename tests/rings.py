@@ -80,7 +80,10 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "mastablasta/ops/dump.py": ("mastablasta/tests/test_backup.py",),
     "mastablasta/core/holds.py": ("mastablasta/tests/test_release.py",),
     "mastablasta/core/state_triggers.py": ("posts/tests/test_states.py",),
-    "mastablasta/core/compiled_queries.py": ("accounts/tests/test_authentication.py",),
+    "mastablasta/core/compiled_queries.py": (
+        "accounts/tests/test_authentication.py",
+        "posts/tests/test_compiled_queries.py",
+    ),
     "mastablasta/web/database_pool.py": ("mastablasta/web/tests/test_database_pool.py",),
     "mastablasta/ops/health.py": ("mastablasta/tests/test_health.py",),
     "mastablasta/ops/diagnosis.py": ("mastablasta/tests/test_doctor.py",),

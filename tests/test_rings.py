@@ -14,7 +14,7 @@ from tests.rings import LONG, SQL_OF_OUR_OWN, VENDOR, VENDOR_PATHS, rings_of, sp
 
 PACKAGES = ("accounts", "analytics", "integrations", "mastablasta", "media_library", "posts", "webhooks")
 OWN_SQL = re.compile(
-    r"connection\.vendor|\.cursor\(\)|RawSQL|\.raw\(|select_for_update|RunSQL|RunPython|SearchVector|NOTIFY|pg_advisory"
+    r"connection\.vendor|[._]cursor\(\)|RawSQL|\.raw\(|select_for_update|RunSQL|RunPython|SearchVector|NOTIFY|pg_advisory"
 )
 
 
