@@ -40,7 +40,9 @@ def set_up(url: str, home: str) -> None:
     if not settings.configured:
         os.environ["DJANGO_SETTINGS_MODULE"] = "mastablasta.settings"
     django.setup()
-    connection.settings_dict["NAME"] = url.partition("?")[0].rpartition("/")[2]
+    address = url.partition("?")[0]
+    is_file = address.startswith("sqlite:")
+    connection.settings_dict["NAME"] = address.removeprefix("sqlite:///") if is_file else address.rpartition("/")[2]
     call_command("migrate", verbosity=0)
 
 
