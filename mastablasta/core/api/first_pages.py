@@ -37,8 +37,8 @@ class CompiledList:
         self._build = build
         self._columns = tuple(columns)
         self._slots = slots
-        row: Any = namedtuple("Row", self._columns)
-        self._row = row._make
+        make: Any = namedtuple  # whose fields mypy wants to see written out
+        self._row = make("Row", self._columns)._make
         self._queries: dict[tuple[int, int], CompiledQuery] = {}
 
     def of(self, **values: Value) -> ListOf:
