@@ -13,6 +13,7 @@ BENCHES = (
     "instagram_burst",
     "instance",
     "requests",
+    "growth",
     "door",
     "upload_500mb",
     "thumbnail_10mb_jpeg",

@@ -366,6 +366,7 @@ Q_CLUSTER: dict[str, Any] = {
     "queue_limit": WORKERS + 4,
     "bulk": 1,
     "poll": 0,  # the broker waits by itself
+    "guard_cycle": 1,  # seconds between two looks whether a worker died or takes too long
     "timeout": 120,
     "retry": 400,
     "max_attempts": 1,

@@ -175,7 +175,7 @@ def _shortened(sql: str) -> str:
 
 def _quicker(convert: Converter) -> Converter:
     """The same, in less time: a post has six JSON columns, and nearly all of them are empty."""
-    field = getattr(convert, "__self__", None)
+    field: Any = getattr(convert, "__self__", None)
     is_json = getattr(convert, "__func__", None) is JSONField.from_db_value and field is not None
     return _json_value if is_json and field.decoder is None else convert
 

@@ -41,7 +41,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
 
     def claim_turn(self, name: str, *, at: datetime, period: timedelta) -> bool:
         """Take the turn of a periodic thing; True for exactly one caller a period, however many ask."""
-        if self._moved(name, before=at - period, at=at):
+        if self._moved(MOVE_OLD, name, at - period, at=at):
             return True
         if self.filter(name=name).exists():
             return False
@@ -58,7 +58,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         found = _BEAT_OF.first(name=name)
         if found is not None:
             last, beating = found
-            if beating == {"owner": owner, "yields": yields} and self._moved(name, before=last, at=at):
+            if beating == {"owner": owner, "yields": yields} and self._moved(MOVE, name, last, at=at):
                 return True  # whoever took it meanwhile has moved it on
             is_taken = beating.get("owner") not in {owner, ""} and last >= at - within
             if is_taken and (yields or not beating.get("yields")):
@@ -75,12 +75,16 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         return self.filter(name=name, detail__owner=owner).exists()
 
     @staticmethod
-    def _moved(name: str, *, before: datetime, at: datetime) -> bool:
-        """Move the beat of `name` to `at`; False, and nothing done, where it is later than `before` or not there."""
-        moment, limit = (connection.ops.adapt_datetimefield_value(one) for one in (at, before))
+    def _moved(statement: str, name: str, last: datetime, *, at: datetime) -> bool:
+        """Whether there is a beat of `name` of this time, or by MOVE_OLD of one before it; it is moved to `at` then."""
+        moments = [connection.ops.adapt_datetimefield_value(one) for one in (at, last)]
         with prepared_cursor() as cursor:
-            cursor.execute(MOVE, [moment, name, limit])
+            cursor.execute(statement, [moments[0], name, moments[1]])
             return bool(cursor.rowcount)
+
+    def keep_lead(self, name: str, *, since: datetime, at: datetime) -> bool:
+        """Beat again as who led by the beat of `since`; False = ask `lead`: somebody else may have beaten since."""
+        return self._moved(MOVE, name, since, at=at)
 
     def resign(self, name: str, *, owner: str) -> None:
         """Let somebody else `lead` at once."""
@@ -106,7 +110,8 @@ BEAT = """
 INSERT INTO core_heartbeat (name, at, detail) VALUES (%s, %s, %s)
 ON CONFLICT (name) DO UPDATE SET at = excluded.at, detail = excluded.detail
 """
-MOVE = "UPDATE core_heartbeat SET at = %s WHERE name = %s AND at <= %s"
+MOVE = "UPDATE core_heartbeat SET at = %s WHERE name = %s AND at = %s"
+MOVE_OLD = "UPDATE core_heartbeat SET at = %s WHERE name = %s AND at <= %s"
 
 
 class Heartbeat(models.Model):

@@ -56,6 +56,7 @@ class Clock:
         self.owner = jobs.process_name()
         self.monotonic = monotonic
         self.leads = False
+        self.led_at: datetime | None = None
         self.started_at = monotonic()
         self.beat_at = 0.0
         self.due_since: float | None = None
@@ -139,10 +140,12 @@ class Clock:
         self.beat_at = now
         if self.stand_by and now < self.started_at + LEAD.total_seconds():
             return False
-        led, self.leads = (
-            self.leads,
-            Heartbeat.objects.lead("clock", owner=self.owner, at=at, within=LEAD, yields=self.stand_by),
-        )
+        led = self.leads
+        if led and self.led_at is not None and Heartbeat.objects.keep_lead("clock", since=self.led_at, at=at):
+            self.led_at = at
+            return True
+        self.leads = Heartbeat.objects.lead("clock", owner=self.owner, at=at, within=LEAD, yields=self.stand_by)
+        self.led_at = at if self.leads else None
         if led != self.leads and self.stand_by:
             log.warning("stand_by_clock_takes_over" if self.leads else "stand_by_clock_gives_way")
         return self.leads

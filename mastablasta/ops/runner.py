@@ -23,6 +23,7 @@ from mastablasta.ops.instance_dir import InstanceDir
 FIRST_DELAY_S, LONGEST_DELAY_S, STABLE_S = scaled(1), scaled(10), scaled(30)
 STOP_S = 25.0  # a worker may take 20 s to hand back what it holds
 LOOK_S = 0.1
+CALM_LOOK_S = 0.25  # how often it looks once all are up
 PROBE_S = 0.3
 
 
@@ -115,7 +116,7 @@ class Runner:
                 probed_at = time.monotonic()
                 if is_announced := self.is_ready():
                     self.announce()
-            time.sleep(LOOK_S)
+            time.sleep(CALM_LOOK_S if is_announced else LOOK_S)
 
     def _look_after(self, part: Part) -> None:
         now = time.monotonic()

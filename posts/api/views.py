@@ -93,7 +93,7 @@ class PostViewSet(WorkspaceScopedViewSet):
     @extend_schema(summary="List posts, newest first")
     def list(self, request: Request) -> Response:
         is_filtered = bool(PostFilter.read_of(request.query_params))
-        rows = self.filter_queryset(self.get_queryset()) if is_filtered else newest_posts(self.workspace.pk)
+        rows: Any = self.filter_queryset(self.get_queryset()) if is_filtered else newest_posts(self.workspace.pk)
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(present_posts(page or [], expands_media=expands_media(request)))
 

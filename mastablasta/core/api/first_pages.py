@@ -21,7 +21,7 @@ class CountOf(Subquery):
     """How many rows a queryset has."""
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
-    output_field = IntegerField()  # type: ignore[assignment]  # Django's own way to say so
+    output_field = IntegerField()
 
 
 class CompiledList:
@@ -37,7 +37,8 @@ class CompiledList:
         self._build = build
         self._columns = tuple(columns)
         self._slots = slots
-        self._row = namedtuple("Row", self._columns)._make
+        make: Any = namedtuple  # whose fields mypy wants to see written out
+        self._row = make("Row", self._columns)._make
         self._queries: dict[tuple[int, int], CompiledQuery] = {}
 
     def of(self, **values: Value) -> ListOf:

@@ -68,3 +68,17 @@ def test_turn_is_taken_once_a_period() -> None:
         return Heartbeat.objects.claim_turn("chore:x", at=at, period=timedelta(seconds=5))
 
     assert [claim(0), claim(0), claim(4.9), claim(5), claim(5.1), claim(11)] == [True, False, False, True, False, True]
+
+
+def test_who_leads_keeps_the_lead_until_another_one_has_beaten_even_by_a_clock_that_is_behind() -> None:
+    def keep(since: float, second: float) -> bool:
+        moments = [NOON + timedelta(seconds=one) for one in (since, second)]
+        return Heartbeat.objects.keep_lead("clock", since=moments[0], at=moments[1])
+
+    assert not keep(0, 1)  # nobody leads
+    lead("stand-by", 0, yields=True)
+    assert keep(0, 10)
+    lead("a", 9)
+
+    assert not keep(10, 11)
+    assert Heartbeat.objects.get().detail["owner"] == "a"
