@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(600)
 TOLD_WITHIN_S = scaled(30)
 WELL_WITHIN_S = 60 if IS_FULL else PATIENCE_S  # the bar is for a machine that does nothing else
 PARTS = (
-    "web", "web_worker", "worker", "sentinel", "pusher", "monitor", "q2_worker", "idle worker", "clock", "simulator",
+    "web", "web_worker", "worker", "sentinel", "pusher", "monitor", "q2_worker", "idle worker", "clock"
 )  # fmt: skip
 # The short form: who is killed is killed in test_processes.py too, and what hangs hangs the longest.
 CASES = (
@@ -51,7 +51,7 @@ class Asked:
         began = time.monotonic()
         waits.due_at = datetime.now(UTC)
         self.crowd.move(list(waits.texts), to=waits.due_at)
-        told = self.told(waits, is_platform=part == "simulator")
+        told = self.told(waits)
         told_s = time.monotonic() - began
         with suppress(ProcessLookupError):  # killed, or replaced already since it hung
             os.kill(victim, signal.SIGKILL)
@@ -61,19 +61,17 @@ class Asked:
             WELL_WITHIN_S,
             what=f"whole again after {part}: {self.instance.census()}",
         )
-        # A platform that was away is asked again a minute later at the latest: that is on top.
-        most_s = PATIENCE_S if part == "simulator" else WELL_WITHIN_S
-        self.crowd.wait_settled(waits, most_s + ended - time.monotonic())
+        self.crowd.wait_settled(waits, WELL_WITHIN_S + ended - time.monotonic())
         assert "already runs on" not in self.instance.output()
         well_s = time.monotonic() - ended
         self.crowd.check_truth(waits)
         return told, told_s, well_s
 
-    def told(self, waits: Burst, *, is_platform: bool) -> str:
-        """How somebody knows, who looks at /readyz. A platform that hangs is none of its business."""
+    def told(self, waits: Burst) -> str:
+        """How somebody knows, who looks at /readyz."""
         until = time.monotonic() + TOLD_WITHIN_S
         while time.monotonic() < until:
-            if is_platform or self.crowd.statuses(waits)["published"]:
+            if self.crowd.statuses(waits)["published"]:
                 return "goes on"
             status, answer = self.instance.readyz()
             if status != 200:
