@@ -114,11 +114,13 @@ def process_name() -> str:
     return f"{platform.node()}:{os.getpid()}"
 
 
-def run_cluster(beside: Callable[[Callable[[], bool]], None]) -> None:
+def run_cluster(beside: Callable[[Callable[[], bool]], None], *, has_own_command: bool) -> None:
     """Run a cluster until SIGTERM or SIGINT; the process ends with status 0 within 20 s of it.
 
-    `beside` runs in a thread of this process from the start and gets a function that says when to return.
+    `beside` runs in a thread of this process from the start and gets a function that says when to return. A cluster
+    that hangs starts this process's own command again; a fork of another command has none (`has_own_command`): it
+    ends with status 1.
     """
     from mastablasta.core.jobs.cluster import run  # web processes and the clock do without
 
-    run(beside)
+    run(beside, has_own_command=has_own_command)

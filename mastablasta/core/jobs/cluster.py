@@ -200,8 +200,11 @@ class _Cluster(Cluster):  # type: ignore[misc]
             time.sleep(0.05)
         processes.end(processes.descendants, patience_s=0)
 
-    def start_over(self, reason: str, beside: threading.Thread) -> NoReturn:
-        """Replace this process by a fresh one of the same pid: no lock, queue or thread is carried along."""
+    def start_over(self, reason: str, beside: threading.Thread, *, has_own_command: bool) -> NoReturn:
+        """Replace this process by a fresh one of the same pid: no lock, queue or thread is carried along.
+
+        A fork has no command of its own (its parent's would start everything): it ends, and its parent forks again.
+        """
         lasted_s = time.monotonic() - self.started_at
         log.error("cluster_starts_over", reason=reason, after_s=round(lasted_s))
         self._leave()
@@ -214,6 +217,8 @@ class _Cluster(Cluster):  # type: ignore[misc]
             time.sleep(1)
         if self.is_told_to_stop:
             os._exit(0)
+        if not has_own_command:
+            os._exit(1)
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  the same command again
 
     def _leave(self) -> None:
@@ -221,7 +226,7 @@ class _Cluster(Cluster):  # type: ignore[misc]
         self.is_leaving = True
 
 
-def run(beside: Callable[[Callable[[], bool]], None]) -> None:
+def run(beside: Callable[[Callable[[], bool]], None], *, has_own_command: bool) -> None:
     """See jobs.run_cluster."""
     os.environ.setdefault("SPT_NOENV", "1")  # titles leave the environment readable, by which a runner knows its own
     ancestry.adopt_orphans()
@@ -231,7 +236,7 @@ def run(beside: Callable[[Callable[[], bool]], None]) -> None:
     thread = threading.Thread(target=beside, args=[lambda: cluster.is_leaving], name="stand-by", daemon=True)
     thread.start()
     if reason := cluster.watch():
-        cluster.start_over(reason, thread)
+        cluster.start_over(reason, thread, has_own_command=has_own_command)
     cluster.finish()
     thread.join(2)
     log.info("cluster_ended")

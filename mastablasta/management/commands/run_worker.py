@@ -19,10 +19,11 @@ class Command(BaseCommand):
     )
 
     requires_system_checks = [SETUP]
+    _called_from_command_line: bool  # BaseCommand's own: not where `up` calls this in a fork
 
     def handle(self, **_: Any) -> None:
         periodic.import_tasks()
-        jobs.run_cluster(beside=_stand_by)
+        jobs.run_cluster(beside=_stand_by, has_own_command=self._called_from_command_line)
 
 
 def _stand_by(should_stop: Callable[[], bool]) -> None:
