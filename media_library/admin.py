@@ -256,7 +256,7 @@ def extent_of(asset: Asset) -> str:
 def icon(row: Asset | Rendition) -> SafeString:
     """What stands for a file of which there is nothing to be seen: a sheet with the ending of its name."""
     form = FORMATS[row.mime_type]
-    label = f"{form.container}, {AssetKind(form.kind).label}"
+    label = f"{form.container}, {str(AssetKind(form.kind).label).lower()}"
     return format_html(
         '<span class="media-icon media-icon-{}" role="img" aria-label="{}">{}</span>', form.kind, label, form.container
     )

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import SiteRole
-from accounts.tests.factories import make_user, make_workspace
+from accounts.tests.factories import BACKEND, make_user, make_workspace
 from integrations.tests.factories import make_account
 from mastablasta.core.audit.models import AuditEntry
 from posts.models import Delivery
@@ -25,7 +25,6 @@ from posts.services.bulk_actions import BulkAction
 from posts.tests.factories import make_post
 from tests.test_admin import MAKE
 from tests.test_admin_permissions import WHO, request_of
-from tests.test_description import BACKEND
 from webhooks.models import Endpoint, EndpointDelivery
 from webhooks.tests.factories import make_delivery as make_endpoint_delivery
 from webhooks.tests.factories import make_endpoint

@@ -20,7 +20,7 @@ from django.utils import timezone
 from accounts.models import SecondFactor, User, Workspace
 from accounts.roles import SiteRole
 from accounts.services import second_factor
-from accounts.tests.factories import PASSWORD, make_member, make_user, make_workspace
+from accounts.tests.factories import BACKEND, PASSWORD, make_member, make_user, make_workspace
 from analytics.recording import Sample, record
 from analytics.tests.factories import make_published
 from integrations.models import GlobalPause
@@ -30,7 +30,6 @@ from posts.models import Attempt, Post
 from posts.states import AttemptKind, DeliveryState
 from posts.tests.factories import make_delivery
 from tests.test_admin_permissions import addresses, model_of
-from tests.test_description import BACKEND
 from tests.words import data, made_up_language, not_looked_up, words_of
 
 pytestmark = pytest.mark.django_db

@@ -28,9 +28,9 @@ MANY = 50
 def lists() -> dict[str, Any]:
     """The viewset of each list with pages, by its path; of what stands under a thing, with `{id}`."""
     return {
-        prefix.replace("<uuid:id>", "{id}"): viewset
+        path.replace("<uuid:id>", "{id}"): viewset
         for router in ROUTERS
-        for prefix, viewset, _ in router.registry
+        for path, viewset in router.resources()
         if viewset.rows_name and hasattr(viewset, "list")
     }
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from analytics.api import alert_views, views
 from mastablasta.core.api.routers import ApiRouter
 
-router = ApiRouter()
+router = ApiRouter(under="analytics/")
 router.register("posts", views.PostAnalyticsViewSet, basename="analytics-posts")
 router.register("accounts", views.AccountAnalyticsViewSet, basename="analytics-accounts")
 router.register("overview", views.OverviewViewSet, basename="analytics-overview")

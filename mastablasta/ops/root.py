@@ -33,11 +33,11 @@ def _resources() -> dict[str, str]:
     where another has that name (search_posts)."""
     found = {"me": "auth/me"}
     for router in ROUTERS:
-        for prefix, viewset, _ in router.registry:
-            if hasattr(viewset, "list") and "<" not in prefix:
-                path = prefix.replace("-", "_")
-                name = path.rpartition("/")[2]
-                found[path.replace("/", "_") if name in found else name] = prefix
+        for path, viewset in router.resources():
+            if hasattr(viewset, "list") and "<" not in path:
+                words = path.replace("-", "_")
+                name = words.rpartition("/")[2]
+                found[words.replace("/", "_") if name in found else name] = path
     return found
 
 
