@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from importlib import import_module
@@ -204,7 +205,7 @@ def test_a_claim_reads_as_many_lanes_as_it_takes_however_many_wait() -> None:
         cursor.execute("ANALYZE")
         assert len(queue.claim(at=NOON + DAY, limit=8, token=uuid4())) == 8
         queue.something_is_due(NOON + DAY), queue.next_due_at(NOON + DAY)
-        lines = [query["sql"] for query in captured.captured_queries if '"ready_at" <=' in query["sql"]]
+        lines = [query["sql"] for query in captured.captured_queries if re.search(r'ready_at"? <=', query["sql"])]
         assert len(lines) == 3
         for line in lines:
             if connection.vendor == "postgresql":
