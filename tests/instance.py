@@ -239,6 +239,10 @@ class Instance:
         found: list[int] = self.wait_for(lambda: self.pids(role), what=f"running: {role}")
         return found[0]
 
+    def waiting_for_data(self, role: str) -> list[int]:
+        """Those that sleep until something comes through a pipe; one of a queue has its lock in hand then."""
+        return [pid for pid in self.pids(role) if _waits_for_data(pid)]
+
     def kill(self, role: str, signum: int = signal.SIGKILL) -> int:
         """Signal the first process of a role and return its number."""
         pid = self.pid(role)
@@ -259,7 +263,7 @@ class Instance:
     def queue_lock_holder(self) -> int:
         """The idle worker that waits for the next task with the queue's lock in hand; waits for one."""
         found: list[int] = self.wait_for(
-            lambda: [pid for pid in self.pids("q2_worker") if waits_for_data(pid)], what="waiting with the lock in hand"
+            lambda: self.waiting_for_data("q2_worker"), what="waiting with the lock in hand"
         )
         return found[0]
 
@@ -363,9 +367,11 @@ def production(url: str, **settings: str) -> Instance:
     return Instance(url, MASTABLASTA_MODE="production", **(keys | settings))
 
 
-def waits_for_data(pid: int) -> bool:
-    """Whether a process sleeps until something comes through a pipe; one of a queue has its lock in hand then."""
-    return "pipe" in Path(f"/proc/{pid}/wchan").read_text()
+def _waits_for_data(pid: int) -> bool:
+    try:
+        return "pipe" in Path(f"/proc/{pid}/wchan").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended, and another one takes its place
+        return False
 
 
 def _role(process: psutil.Process) -> str:

@@ -18,7 +18,7 @@ import pytest
 from tests.client import Client, Refused
 from tests.crowd import OPEN, PLATFORMS, WITH_TEXTS, Crowd, victim_of
 from tests.faults.figures import note
-from tests.instance import CLUSTER_WORKERS, PATIENCE_S, Instance, waits_for_data
+from tests.instance import CLUSTER_WORKERS, PATIENCE_S, Instance
 from tests.scale import IS_FULL, SCALE
 
 pytestmark = pytest.mark.timeout(900 if IS_FULL else 600)
@@ -75,8 +75,9 @@ def test_killed_process_is_replaced(instance: Instance, role: str) -> None:
 
 
 def test_monitor_killed_while_it_holds_the_queue_lock_is_noticed(instance: Instance) -> None:
-    monitor = instance.pid("monitor")
-    instance.wait_for(lambda: waits_for_data(monitor), what="waiting for results with the lock in hand")
+    [monitor] = instance.wait_for(
+        lambda: instance.waiting_for_data("monitor"), what="waiting for results with the lock in hand"
+    )
     os.kill(monitor, signal.SIGSTOP)  # so that it does not let go of it before it is killed
 
     assert instance.kill_and_watch(monitor) < GOES_ON_WITHIN_S
