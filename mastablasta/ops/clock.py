@@ -178,7 +178,7 @@ class Clock:
             if not periodic_task.is_needed(at):
                 continue
             rung = jobs.waiting() if rung is None else rung
-            is_ours = Heartbeat.objects.claim_turn(f"chore:{periodic_task.name}", at=at, period=period)
+            is_ours = Heartbeat.objects.claim_turn(periodic.turn_of(periodic_task), at=at, period=period)
             if is_ours and not rung[periodic_task.task]:
                 jobs.ring(periodic_task.task, timeout_s=periodic_task.timeout_s)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from analytics.collection import queue as collection
 from mastablasta.core import jobs, mail
-from mastablasta.core.models import Mail
+from mastablasta.core.models import Heartbeat, Mail
 from mastablasta.core.time_scale import scaled
 from media_library.services import render_worker, wakeups
 from posts.queue import claims
@@ -63,6 +63,21 @@ def next_work_at() -> datetime | None:
     """When work is due next, maybe in the past: a lane to look at, or one whose holder vanished; None = never."""
     moments = (claims.next_ready_at(), claims.next_lease_end())
     return min((moment for moment in moments if moment is not None), default=None)
+
+
+def turn_of(periodic_task: PeriodicTask) -> str:
+    """The heartbeat that says when it was rung last."""
+    return f"chore:{periodic_task.name}"
+
+
+def forget_last_run() -> None:
+    """Let no sign of life of processes that are gone count, nor that they just rang for one: the next clock rings
+    at once.
+
+    Where other hosts beat, theirs would be lost too.
+    """
+    rung = [turn_of(one) for one in PERIODIC_TASKS if one.task == jobs.BEAT]
+    Heartbeat.objects.filter(name__in=["clock", "q2", *rung]).delete()
 
 
 def import_tasks() -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 from django.db import OperationalError
+from django_q.models import OrmQ
 
 from integrations.models import PlatformHost
 from integrations.tests.factories import make_account
@@ -130,6 +131,21 @@ def test_periodic_tasks_are_rung_once_a_period_and_never_twice_at_once(traveller
     needed = [one for one in periodic.PERIODIC_TASKS if one.name not in idle]
     assert first == {periodic_task.task: 1 for periodic_task in needed}
     assert jobs.waiting() == first  # nobody took them: no pile
+
+
+def test_after_a_restart_the_first_heartbeat_does_not_wait_for_the_turn_of_the_last_run(
+    traveller: time_machine.Coordinates,
+) -> None:
+    Ticker(traveller).tick_at(0)
+    OrmQ.objects.all().delete()
+    jobs.beat()
+
+    periodic.forget_last_run()
+    left = Heartbeat.objects.filter(name="q2").exists()
+    Ticker(traveller).tick_at(0.5)
+
+    assert not left
+    assert jobs.waiting() == {jobs.BEAT: 1}  # the others have their turn when it comes
 
 
 def test_what_has_nothing_to_do_is_rung_once_it_has(traveller: time_machine.Coordinates) -> None:

@@ -20,7 +20,6 @@ from django.db.migrations.executor import MigrationExecutor
 from django.urls import get_resolver
 
 from mastablasta.checks import SETUP
-from mastablasta.core.models import Heartbeat
 from mastablasta.ops import periodic
 from mastablasta.ops.instance_dir import CannotRun, InstanceDir
 from mastablasta.ops.runner import Part, Runner, answers, inherited, python
@@ -57,8 +56,8 @@ class Command(BaseCommand):
                 _check_port("SANDBOX_PORT", settings.SANDBOX_PORT)
             _migrate()
             settings.STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise wonders about it otherwise
-            if settings.IS_DEVELOPMENT:  # nobody else beats here: what is left of the last run must not count
-                Heartbeat.objects.filter(name__in=["clock", "q2"]).delete()
+            if settings.IS_DEVELOPMENT:  # nobody else beats here
+                periodic.forget_last_run()
                 connections.close_all()
             _load()
             Runner(
