@@ -14,7 +14,7 @@ help:  ## list these words
 run: run-time  ## start everything on http://127.0.0.1:33766 (PORT, SANDBOX_PORT, MASTABLASTA_HOME, DATABASE_URL); Ctrl-C stops it
 	@exec $(VENV_PYTHON) manage.py up
 
-test: development  ## what every change must pass, in nine minutes: on a PostgreSQL of its own (or TEST_DATABASE_URL) and on SQLite
+test: development  ## what every change must pass, in six minutes: on a PostgreSQL of its own (or TEST_DATABASE_URL) and on SQLite
 	@$(VENV_PYTHON) -m tests $(TESTS)
 
 test-more: development  ## the rest: all of the database on SQLite too, faults in short, browser, fuzzing

@@ -59,7 +59,8 @@ class CompiledList:
 
             def build(**markers: Any) -> QuerySet[Any, Any]:
                 rows = self._build(**markers)
-                total = CountOf(rows.order_by().values("pk")[:counted_to])
+                # In their order: the page's own index is read for it, where PostgreSQL would else read the table.
+                total = CountOf(rows.values("pk")[:counted_to])
                 return rows.values_list(*self._columns, total)[:count]
 
             self._queries[key] = self.query_class(build, **self._slots)
