@@ -30,6 +30,9 @@ from posts.queue.types import (
 )
 from webhooks.outbox import HAS_ENDPOINT_SQL
 
+# Of an account `= ANY(ARRAY[…])`, in the order of the account first: so said, only the index `delivery_head` gives that
+# order. By `=` and the time alone `delivery_due` would do as well, and where few were due when PostgreSQL last counted, it
+# takes that, and reads all that is due for each lane.
 CLAIM = f"""
 WITH lane AS MATERIALIZED (
   SELECT account_id FROM posts_lane WHERE lease_token IS NULL AND ready_at <= %(at)s
@@ -37,9 +40,9 @@ WITH lane AS MATERIALIZED (
 pick AS MATERIALIZED (
   SELECT head.id, head.state FROM lane CROSS JOIN LATERAL (
     SELECT d.id, d.state FROM posts_delivery d
-     WHERE d.account_id = lane.account_id AND d.state IN {CLAIMABLE_SQL} AND d.lease_token IS NULL
+     WHERE d.account_id = ANY(ARRAY[lane.account_id]) AND d.state IN {CLAIMABLE_SQL} AND d.lease_token IS NULL
        AND d.next_attempt_at <= %(at)s
-     ORDER BY d.next_attempt_at, d.id LIMIT 1) head),
+     ORDER BY d.account_id, d.next_attempt_at, d.id LIMIT 1) head),
 claimed AS (
   UPDATE posts_delivery d
      SET state = CASE d.state WHEN 'queued' THEN 'sending' ELSE d.state END,
@@ -74,9 +77,10 @@ ON CONFLICT (account_id) DO NOTHING
 # A separate statement after the lock: only then does its sub-select see what was committed while it waited.
 RECOMPUTE_LANES = f"""
 UPDATE posts_lane l SET ready_at = CASE WHEN l.is_parked THEN NULL ELSE (
-    SELECT GREATEST(min(d.next_attempt_at), l.blocked_until) FROM posts_delivery d
-     WHERE d.account_id = l.account_id AND d.state IN {CLAIMABLE_SQL} AND d.lease_token IS NULL
-    HAVING min(d.next_attempt_at) IS NOT NULL) END
+    SELECT GREATEST(d.next_attempt_at, l.blocked_until) FROM posts_delivery d
+     WHERE d.account_id = ANY(ARRAY[l.account_id]) AND d.state IN {CLAIMABLE_SQL} AND d.lease_token IS NULL
+       AND d.next_attempt_at IS NOT NULL
+     ORDER BY d.account_id, d.next_attempt_at LIMIT 1) END
  WHERE l.account_id = ANY(%(accounts)s)
 """
 

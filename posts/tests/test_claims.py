@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 import threading
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from integrations.models import PlatformHost, SocialAccount
 from integrations.tests.factories import make_account, make_host
@@ -43,6 +46,37 @@ PUBLISHED = {
     "url": "https://x.test/1",
     "published_at": NOON,
 }
+
+
+def first_deliveries(plan: dict[str, Any]) -> Iterator[str]:
+    """How PostgreSQL finds the first delivery of each lane: what stands below each LIMIT of deliveries."""
+    for child in plan.get("Plans", ()):
+        if plan["Node Type"] == "Limit" and "posts_delivery" in json.dumps(child):
+            yield child.get("Index Name") or child["Node Type"]
+        yield from first_deliveries(child)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite claims lane by lane")
+def test_only_the_index_of_an_accounts_deliveries_gives_claims_the_order_that_they_ask_for() -> None:
+    """Else PostgreSQL takes `delivery_due` after a calm, and reads all that is due for each lane."""
+    account_id = make_delivery(due_at=NOON).account_id
+
+    for work in (lambda: claim(), lambda: claims.recompute_lanes([account_id])):
+        with transaction.atomic(), CaptureQueriesContext(connection) as captured:
+            work()
+            transaction.set_rollback(True)
+        [statement] = [one["sql"] for one in captured if "posts_lane" in one["sql"] and "posts_delivery" in one["sql"]]
+        found = []
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            for preparation in ("SELECT 1", "DROP INDEX delivery_head"):
+                cursor.execute(preparation)
+                cursor.execute("EXPLAIN (FORMAT JSON) " + statement)
+                (told,) = cursor.fetchone()
+                [plan] = json.loads(told) if isinstance(told, str) else told
+                found += first_deliveries(plan["Plan"])
+            transaction.set_rollback(True)
+        assert found in (["delivery_head", "Sort"], ["delivery_head", "Incremental Sort"]), statement
 
 
 def test_claim_takes_the_earliest_due_delivery_of_each_account() -> None:
