@@ -47,6 +47,7 @@ def _real(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def command(name: str, *arguments: str) -> dict[str, Any]:
+    holds.forget()  # each is a process of its own
     out = StringIO()
     with suppress(SystemExit):
         call_command(name, "--json", *arguments, stdout=out)

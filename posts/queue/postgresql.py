@@ -30,9 +30,9 @@ from posts.queue.types import (
 )
 from webhooks.outbox import HAS_ENDPOINT_SQL
 
-# Of an account `= ANY(ARRAY[…])`, in the order of the account first: so said, only the index `delivery_head` gives that
-# order. By `=` and the time alone `delivery_due` would do as well, and where few were due when PostgreSQL last counted, it
-# takes that, and reads all that is due for each lane.
+# An account `= ANY(ARRAY[…])`, and its order before that of the time: only the index `delivery_head` gives that. By
+# `=` and the time alone `delivery_due` would do as well, and where few were due when PostgreSQL last counted, it takes
+# that and reads all that is due for each lane.
 CLAIM = f"""
 WITH lane AS MATERIALIZED (
   SELECT account_id FROM posts_lane WHERE lease_token IS NULL AND ready_at <= %(at)s
