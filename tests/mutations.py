@@ -363,8 +363,8 @@ MUTATIONS = (
     Mutation(
         "a claim out of due order",
         "posts/queue/postgresql.py",
-        "     ORDER BY d.next_attempt_at, d.id LIMIT 1) head),",
-        "     ORDER BY d.id LIMIT 1) head),",
+        "     ORDER BY d.account_id, d.next_attempt_at, d.id LIMIT 1) head),",
+        "     ORDER BY d.account_id, d.id LIMIT 1) head),",
         ("posts/tests/test_claims.py::test_claim_takes_the_earliest_due_delivery_of_each_account",),
         "postgresql",
     ),
