@@ -1,9 +1,10 @@
-"""`python -m tests [--more | --faults | --all] [pytest options]`: the rings of tests/rings.py, side by side.
+"""`python -m tests [--more | --faults | --processes | --all] [options of pytest]`: the rings of tests/rings.py.
 
     (nothing)    what every change must pass: pure and database tests on PostgreSQL, vendor tests on SQLite, core of
                  the whole processes
     --more       the rest: every database test on SQLite too, faults in their short form, browser, fuzzing
     --faults     tests/faults alone; with FAULTS=full in the environment as long as it takes
+    --processes  the whole processes of both, and nothing beside them
     --all        the first two
 
 It ends with the time of each run, what it computed, its slowest tests and what was skipped. The last line is the sum:
@@ -75,6 +76,7 @@ MORE = (
         Run("Database, on SQLite", "database and not vendor", 1, on_sqlite=True),
     ),
 )
+ALL_PROCESSES = ((Run("Whole processes", "processes", 4, PROCESSES),),)
 FAULTS = Run("Faults", "processes", 0, ("tests/faults",))
 
 
@@ -295,12 +297,14 @@ def say(outcome: Outcome) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    options = [one for one in arguments if one not in {"--more", "--faults", "--all"}]
+    options = [one for one in arguments if one not in {"--more", "--faults", "--processes", "--all"}]
     try:
         if "--faults" in arguments:
             outcome = faults(options)
         elif "--all" in arguments:
             outcome = rings(TEST + MORE, options, durable=False)
+        elif "--processes" in arguments:
+            outcome = rings(ALL_PROCESSES, options, durable=True)
         elif "--more" in arguments:
             outcome = rings(MORE, options, durable=True)
         else:
