@@ -54,8 +54,8 @@ FROM (
 ) rows
 """
 FILL_INDEX = """
-INSERT INTO posts_postsearch (post_id, vector)
-SELECT id, ('w' || replace(workspace_id::text, '-', ''))::tsvector
+INSERT INTO posts_postsearch (post_id, created_at, vector)
+SELECT id, created_at, ('w' || replace(workspace_id::text, '-', ''))::tsvector
   || setweight(ts_delete(to_tsvector('simple', 'x ' || content), 'x'), 'A') FROM posts_post
 """
 UNLIKE_THE_TRIGGER = """

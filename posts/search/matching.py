@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connections
@@ -22,6 +22,10 @@ MOST_RANKED = 1000
 SQLITE_WEIGHTS = "0.0, 10.0, 4.0, 2.0, 1.0"  # workspace, content, tags, texts, comment, as PostgreSQL's A to D
 
 _POSTGRESQL = "SELECT post_id FROM posts_postsearch WHERE vector @@ %s::tsquery"
+_NEWEST = (
+    "SELECT post_id, created_at FROM posts_postsearch WHERE vector @@ %s::tsquery "
+    "ORDER BY created_at DESC, post_id DESC LIMIT %s"
+)
 _SQLITE = (
     "SELECT s.post_id FROM post_search_words JOIN posts_postsearch s ON s.id = post_search_words.rowid "
     "WHERE post_search_words MATCH %s"
@@ -65,16 +69,36 @@ def found_by(tsquery: Any, posts: PostQuerySet) -> PostQuerySet:
     return posts.filter(pk__in=RawSQL(f"({_POSTGRESQL})", (tsquery,)))
 
 
-def tsquery_for(query: Query, *, workspace: UUID, is_counted: bool, using: str) -> str | None:
-    """The tsquery that finds a first page among all posts of the workspace, and its total where `is_counted`.
+class Wanted(NamedTuple):
+    """The text of a tsquery. `is_common`: it finds so many that the newest are sooner met by walking posts."""
 
-    None = no single one does both, or the database has none.
+    tsquery: str
+    is_common: bool
+
+
+def wanted_by(query: Query, *, workspace: UUID, using: str) -> Wanted | None:
+    """What finds a first page of a query; None where it finds nothing, and where the database has no tsquery.
+
+    What is common leaves out the workspace: it is for posts that are known to be of it.
     """
     if connections[using].vendor != "postgresql" or not query.groups:
         return None
-    if not is_common(query, using=using):
-        return as_tsquery(query, within=workspace_token(workspace))
-    return None if is_counted else as_tsquery(query)
+    if is_common(query, using=using):
+        return Wanted(as_tsquery(query), is_common=True)
+    return Wanted(as_tsquery(query, within=workspace_token(workspace)), is_common=False)
+
+
+def newest_in_index(tsquery: str, count: int, *, using: str) -> list[UUID] | None:
+    """The newest posts that it finds, the newest first, also deleted ones; PostgreSQL only.
+
+    By the index's own rows: asked for posts in their order, PostgreSQL looks up the post of everything that is found.
+    None while rows of an older version have no moment yet.
+    """
+    with connections[using].cursor() as cursor:
+        cursor.execute(_NEWEST, [tsquery, count])
+        found = cursor.fetchall()
+    is_dated = not found or found[0][1] is not None  # those without one would come first
+    return [post_id for post_id, _ in found] if is_dated else None
 
 
 def best_first(posts: PostQuerySet, query: Query) -> PostQuerySet:

@@ -18,7 +18,7 @@ from accounts.models import Membership, Workspace
 from accounts.tests.factories import make_workspace
 from integrations.tests.factories import make_account
 from media_library.tests.factories import make_asset
-from posts.models import Post, PostMedia, PostTag
+from posts.models import Post, PostMedia, PostSearch, PostTag
 from posts.search import common_words
 from posts.search.index import workspace_token
 from posts.search.matching import matching
@@ -167,6 +167,26 @@ def test_a_query_alone_finds_what_it_finds_beside_a_filter(
             page = client.get(address).json()
             pages, address = [*pages, *page["posts"]], page["next"]
         assert pages == search(client, f"q={query}&has_media=false")["posts"], query
+
+
+@pytest.mark.parametrize("spoiled", ["", "deleted_at", "created_at"])
+def test_the_newest_are_found_in_order_though_some_are_deleted_or_their_rows_are_of_an_older_version(
+    spoiled: str, client: APIClient, workspace: Workspace
+) -> None:
+    posts = [make_post(workspace=workspace, content=f"coffee {number}") for number in range(6)]
+    later = datetime(2030, 1, 1, tzinfo=UTC)
+    Post.objects.filter(id=posts[2].id).update(created_at=later)  # whose id is not the newest
+    if spoiled == "deleted_at":
+        Post.objects.filter(id__in=[posts[5].id, posts[3].id]).update(deleted_at=later)
+    if spoiled == "created_at":
+        PostSearch.objects.filter(post__in=[posts[0], posts[4]]).update(created_at=None)
+    numbers = [2, 4, 1, 0] if spoiled == "deleted_at" else [2, 5, 4, 3, 1, 0]
+    wanted = [f"coffee {number}" for number in numbers]
+
+    assert contents(client, "q=coffee&limit=3&cursor=") == wanted[:3]
+    assert contents(client, "q=coffee") == wanted
+    page = search(client, "q=coffee&limit=3")
+    assert ([row["content"] for row in page["posts"]], page["total"]) == (wanted[:3], len(wanted))
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite finds a page in its index")
@@ -334,8 +354,11 @@ def test_number_of_queries_stays_the_same(
     for number in range(5):
         make_post(workspace=workspace, content=f"tea {number}")
     search(client, "q=tea")  # asks which words are common, once in a while
-    count = 3 if connection.vendor == "postgresql" else 4  # the page and its total are one there
-    with django_assert_num_queries(count):
-        search(client, "q=tea&limit=1")
-    with django_assert_num_queries(count):
-        search(client, "q=tea&limit=4")
+    for limit, total in ((1, 5), (4, 5)):
+        with django_assert_num_queries(5 if connection.vendor == "postgresql" else 4):  # there: found, then their posts
+            assert search(client, f"q=tea&limit={limit}")["total"] == total
+    if connection.vendor == "postgresql":
+        with django_assert_num_queries(4):
+            assert search(client, "q=tea")["total"] == 5
+        with django_assert_num_queries(4):
+            search(client, "q=tea&limit=4&cursor=")
