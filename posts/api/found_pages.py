@@ -2,62 +2,65 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS
-from django.db.models import QuerySet
+from django.db import DEFAULT_DB_ALIAS, connection
 
 from mastablasta.core.api.first_pages import CompiledList, ListOf
-from mastablasta.core.compiled_queries import CompiledQuery, IsOneOf, QueryPlannedByValues, Value
+from mastablasta.core.compiled_queries import CompiledQuery, QueryPlannedByValues
 from posts.api.presenting import POST_COLUMNS
 from posts.models import Post
-from posts.search.matching import found_by, newest_in_index, wanted_by
-from posts.search.queries import Query
+from posts.search.common_words import enough_months, is_common
+from posts.search.index import workspace_token
+from posts.search.matching import found_by, newest_by
+from posts.search.queries import Query, as_tsquery
 
 
 def pages_of(query: Query, *, workspace: UUID, is_counted: bool) -> ListOf | None:
     """What the query finds in the workspace, newest first; `is_counted`: with its total. None = by other means."""
-    wanted = wanted_by(query, workspace=workspace, using=DEFAULT_DB_ALIAS)
-    if wanted is None or (wanted.is_common and is_counted):
+    if connection.vendor != "postgresql" or not query.groups:
         return None
-    found = _WALKED if wanted.is_common else _IN_INDEX
-    return found.of(workspace=workspace, tsquery=wanted.tsquery)
+    if not is_common(query, using=DEFAULT_DB_ALIAS):
+        tsquery = as_tsquery(query, within=[workspace_token(workspace)])
+        return _Found(_FOUND, {"workspace": workspace, "tsquery": tsquery}, query)
+    return None if is_counted else _FOUND.of(workspace=workspace, tsquery=as_tsquery(query))
+
+
+class _FoundList(CompiledList):
+    """Planned for the words that are asked for, which may be in one post or in most."""
+
+    query_class = QueryPlannedByValues
 
 
 def _kept(workspace: Any) -> Any:
     return Post.objects.in_workspace(workspace).kept()
 
 
-def _found(workspace: Any, tsquery: Any) -> QuerySet[Post]:
-    return found_by(tsquery, _kept(workspace)).order_by("-created_at", "-id")
-
-
-_BY_ID = CompiledQuery(
-    lambda workspace, ids: _kept(workspace).filter(IsOneOf("id", ids)).values_list(*POST_COLUMNS),
-    workspace=UUID, ids=list[Any],
+_FOUND = _FoundList(
+    lambda workspace, tsquery: found_by(tsquery, _kept(workspace)).order_by("-created_at", "-id"),
+    POST_COLUMNS, workspace=UUID, tsquery=str,
 )  # fmt: skip
-_ID = POST_COLUMNS.index("id")
+_NEWEST = CompiledQuery(
+    lambda workspace, tsquery, count: newest_by(tsquery, count, _kept(workspace))
+    .order_by("-created_at", "-id").values_list(*POST_COLUMNS),
+    workspace=UUID, tsquery=str, count=int,
+)  # fmt: skip
 
 
-class _Walked(CompiledList):
-    """Post by post, newest first. Planned for the words that are asked for, which may be in one post or in most."""
+@dataclass(frozen=True, slots=True)
+class _Found(ListOf):
+    """Where some hundred are found, a page is looked for in the newest months, and only then in all."""
 
-    query_class = QueryPlannedByValues
+    query: Query
 
-
-class _InIndex(_Walked):
-    """The newest by the index, then their posts: two short statements, and one more for a total beyond the page."""
-
-    def first(self, count: int, values: dict[str, Value], *, counted_to: int = 0) -> tuple[list[Any], int]:
-        ids = newest_in_index(str(values["tsquery"]), count, using=DEFAULT_DB_ALIAS)
-        found = {row[_ID]: row for row in _BY_ID.all(workspace=values["workspace"], ids=ids)} if ids else {}
-        if ids is None or len(found) < len(ids):  # some are deleted, and others come in their place
-            return super().first(count, values, counted_to=counted_to)
-        rows = [self._row(found[post_id]) for post_id in ids]
-        is_all = not counted_to or len(rows) < count
-        return rows, len(rows) if is_all else self.rows(values).order_by().values("pk")[:counted_to].count()
-
-
-_WALKED = _Walked(_found, POST_COLUMNS, workspace=UUID, tsquery=str)
-_IN_INDEX = _InIndex(_found, POST_COLUMNS, workspace=UUID, tsquery=str)
+    def first(self, count: int, *, counted_to: int = 0) -> tuple[list[Any], int]:
+        workspace: Any = self.values["workspace"]
+        months = enough_months(self.query, count, workspace=workspace, using=DEFAULT_DB_ALIAS)
+        tsquery = as_tsquery(self.query, within=months)
+        found = _NEWEST.all(workspace=workspace, tsquery=tsquery, count=count) if months else []
+        if len(found) < count:  # fewer were found, or some of them are deleted and others come in their place
+            return self.rows.first(count, self.values, counted_to=counted_to)
+        total = self.queryset().order_by().values("pk")[:counted_to].count() if counted_to else 0
+        return [self.rows.row(row) for row in found], total

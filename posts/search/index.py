@@ -3,7 +3,8 @@
 One row a post in `posts_postsearch`, with its moment. PostgreSQL holds a tsvector there, made by functions in SQL;
 SQLite has a table of FTS5 beside it and calls `fold` in its triggers, so a program without it cannot write posts and
 leave the index behind.
-Rows of a workspace have a token of their own, `workspace_token`, and a search begins with it.
+Rows of a workspace have a token of their own, `workspace_token`, and a search begins with it; on PostgreSQL those of a
+month of it have one as well, `month_token`.
 
 Functions and triggers follow the code: they are made after each `migrate`, under a checksum in their name, and made
 again, with the whole index, when the code has changed. Weights: A the content, B tags, C threads and texts for single
@@ -15,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +44,17 @@ BATCH = 500  # posts; their rows are locked meanwhile
 def workspace_token(workspace: UUID) -> str:
     """The token that every row of the workspace has, and no other."""
     return f"w{workspace.hex}"
+
+
+def month_token(workspace: UUID, month: int) -> str:
+    """The token of what the workspace wrote in a month, by its number; PostgreSQL's rows have it, and only those."""
+    return f"{workspace_token(workspace)}m{month}"
+
+
+def month_of(moment: datetime) -> int:
+    """The number of a month; the next one's is one more."""
+    moment = moment.astimezone(UTC)
+    return moment.year * 12 + moment.month
 
 
 def install(connection: BaseDatabaseWrapper) -> bool:
@@ -119,7 +132,9 @@ def postgresql() -> dict[str, Any]:
         )
     )
     tags = "ARRAY(SELECT name::text FROM posts_posttag g WHERE g.post_id = p.id ORDER BY name)"
-    vector = f"post_search_vector(p.workspace_id, p.content, p.overrides, p.thread, p.first_comment, {tags})"
+    vector = (
+        f"post_search_vector(p.workspace_id, p.created_at, p.content, p.overrides, p.thread, p.first_comment, {tags})"
+    )
     changed = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in FOLLOWED)
     return {
         "make": (
@@ -140,9 +155,15 @@ def postgresql() -> dict[str, Any]:
                 "WHERE w <> ''",
             ),
             _function(
-                "post_search_vector(workspace uuid, content text, overrides jsonb, thread jsonb, first_comment text, "
-                "tags text[]) RETURNS tsvector",
-                "SELECT ('w' || replace(workspace::text, '-', ''))::tsvector "
+                "post_search_month(moment timestamptz) RETURNS integer",
+                "SELECT (12 * extract(year FROM moment AT TIME ZONE 'UTC') "
+                "+ extract(month FROM moment AT TIME ZONE 'UTC'))::integer",
+            ),
+            _function(
+                "post_search_vector(workspace uuid, created_at timestamptz, content text, overrides jsonb, "
+                "thread jsonb, first_comment text, tags text[]) RETURNS tsvector",
+                "SELECT array_to_tsvector(ARRAY['w' || replace(workspace::text, '-', ''), "
+                "'w' || replace(workspace::text, '-', '') || 'm' || post_search_month(created_at)]) "
                 "|| post_search_part(post_search_fold(content), 'A') "
                 "|| post_search_part(post_search_fold_all(tags), 'B') "
                 f"|| post_search_part(left(post_search_fold_all({texts}), {LONGEST_TEXT}), 'C') "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import or_
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db import connections
@@ -22,8 +22,9 @@ MOST_RANKED = 1000
 SQLITE_WEIGHTS = "0.0, 10.0, 4.0, 2.0, 1.0"  # workspace, content, tags, texts, comment, as PostgreSQL's A to D
 
 _POSTGRESQL = "SELECT post_id FROM posts_postsearch WHERE vector @@ %s::tsquery"
+# The words hidden from the planner, which would read its 10,000 most common ones each time to find the one way there is.
 _NEWEST = (
-    "SELECT post_id, created_at FROM posts_postsearch WHERE vector @@ %s::tsquery "
+    "SELECT post_id FROM posts_postsearch WHERE vector @@ (SELECT %s::tsquery) "
     "ORDER BY created_at DESC, post_id DESC LIMIT %s"
 )
 _SQLITE = (
@@ -53,7 +54,7 @@ def matching(posts: PostQuerySet, query: Query, *, workspace: UUID) -> PostQuery
         return posts.none()
     token = workspace_token(workspace)
     if connections[posts.db].vendor == "postgresql":
-        found_in_index = _InIndex(as_tsquery(query, within=token))
+        found_in_index = _InIndex(as_tsquery(query, within=[token]))
         if is_common(query, using=posts.db):
             posts = posts.filter(workspace=workspace)  # what the token says; whoever asks has said so too
             found_in_index.for_pages = as_tsquery(query)
@@ -69,36 +70,12 @@ def found_by(tsquery: Any, posts: PostQuerySet) -> PostQuerySet:
     return posts.filter(pk__in=RawSQL(f"({_POSTGRESQL})", (tsquery,)))
 
 
-class Wanted(NamedTuple):
-    """The text of a tsquery. `is_common`: it finds so many that the newest are sooner met by walking posts."""
-
-    tsquery: str
-    is_common: bool
-
-
-def wanted_by(query: Query, *, workspace: UUID, using: str) -> Wanted | None:
-    """What finds a first page of a query; None where it finds nothing, and where the database has no tsquery.
-
-    What is common leaves out the workspace: it is for posts that are known to be of it.
-    """
-    if connections[using].vendor != "postgresql" or not query.groups:
-        return None
-    if is_common(query, using=using):
-        return Wanted(as_tsquery(query), is_common=True)
-    return Wanted(as_tsquery(query, within=workspace_token(workspace)), is_common=False)
-
-
-def newest_in_index(tsquery: str, count: int, *, using: str) -> list[UUID] | None:
-    """The newest posts that it finds, the newest first, also deleted ones; PostgreSQL only.
+def newest_by(tsquery: Any, count: Any, posts: PostQuerySet) -> PostQuerySet:
+    """Those of the newest `count` in the index that are among these posts; PostgreSQL only.
 
     By the index's own rows: asked for posts in their order, PostgreSQL looks up the post of everything that is found.
-    None while rows of an older version have no moment yet.
     """
-    with connections[using].cursor() as cursor:
-        cursor.execute(_NEWEST, [tsquery, count])
-        found = cursor.fetchall()
-    is_dated = not found or found[0][1] is not None  # those without one would come first
-    return [post_id for post_id, _ in found] if is_dated else None
+    return posts.filter(pk__in=RawSQL(f"({_NEWEST})", (tsquery, count)))
 
 
 def best_first(posts: PostQuerySet, query: Query) -> PostQuerySet:

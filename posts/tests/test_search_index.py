@@ -73,6 +73,18 @@ def test_every_write_of_a_tag_is_followed(workspace: Workspace) -> None:
     assert found(workspace, "one") == ["one"]
 
 
+@on_postgresql
+@pytest.mark.parametrize(
+    "moment",
+    ["2026-01-01T00:00:00Z", "2026-12-31T23:59:59.999999Z", "2026-03-01T02:00:00+14:00", "1999-12-31T23:00-08:00"],
+)
+def test_months_are_counted_alike(moment: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL timezone = 'Pacific/Kiritimati'")
+        cursor.execute("SELECT post_search_month(%s::timestamptz)", [moment])
+        assert cursor.fetchone() == (index.month_of(datetime.fromisoformat(moment)),)
+
+
 def test_what_says_nothing_else_writes_no_index(workspace: Workspace) -> None:
     post = make_post(workspace=workspace, content="apple")
     PostSearch.objects.all().delete()
