@@ -141,6 +141,7 @@ def postgresql() -> dict[str, Any]:
             "ALTER TABLE posts_postsearch ADD COLUMN IF NOT EXISTS vector tsvector NOT NULL DEFAULT ''",
             "ALTER TABLE posts_postsearch ALTER COLUMN vector SET STATISTICS 1000",
             "CREATE INDEX IF NOT EXISTS post_search_words ON posts_postsearch USING gin (vector)",
+            "DROP FUNCTION IF EXISTS post_search_vector(uuid, text, jsonb, jsonb, text, text[])",  # until 2026-11-30
             _fold(),
             _function(
                 "post_search_fold_all(texts text[]) RETURNS text",
