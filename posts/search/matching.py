@@ -22,7 +22,7 @@ MOST_RANKED = 1000
 SQLITE_WEIGHTS = "0.0, 10.0, 4.0, 2.0, 1.0"  # workspace, content, tags, texts, comment, as PostgreSQL's A to D
 
 _POSTGRESQL = "SELECT post_id FROM posts_postsearch WHERE vector @@ %s::tsquery"
-# The words hidden from the planner, which would read its 10,000 most common ones each time to find the one way there is.
+# The words are hidden from the planner: it would read its 10,000 most common ones to find the one way that there is.
 _NEWEST = (
     "SELECT post_id FROM posts_postsearch WHERE vector @@ (SELECT %s::tsquery) "
     "ORDER BY created_at DESC, post_id DESC LIMIT %s"
