@@ -54,14 +54,15 @@ FROM (
 ) rows
 """
 FILL_INDEX = """
-INSERT INTO posts_postsearch (post_id, vector)
-SELECT id, ('w' || replace(workspace_id::text, '-', ''))::tsvector
+INSERT INTO posts_postsearch (post_id, created_at, vector)
+SELECT id, created_at, ('w' || replace(workspace_id::text, '-', '') || ' w' || replace(workspace_id::text, '-', '')
+  || 'm' || post_search_month(created_at))::tsvector
   || setweight(ts_delete(to_tsvector('simple', 'x ' || content), 'x'), 'A') FROM posts_post
 """
 UNLIKE_THE_TRIGGER = """
 SELECT count(*) FROM (SELECT * FROM posts_post LIMIT 1000) p JOIN posts_postsearch s ON s.post_id = p.id
  WHERE s.vector IS DISTINCT FROM
-  post_search_vector(p.workspace_id, p.content, p.overrides, p.thread, p.first_comment, ARRAY[]::text[])
+  post_search_vector(p.workspace_id, p.created_at, p.content, p.overrides, p.thread, p.first_comment, ARRAY[]::text[])
 """
 
 

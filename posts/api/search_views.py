@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django.core.exceptions import ValidationError as BadValue
-from django.db import DEFAULT_DB_ALIAS
-from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -16,16 +13,16 @@ from rest_framework.response import Response
 
 from accounts.api.base import WorkspaceScopedViewSet
 from mastablasta.core.api.filters import plain_text
-from mastablasta.core.api.first_pages import CompiledList, ListOf
+from mastablasta.core.api.first_pages import ListOf
 from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import StrictSerializer
-from mastablasta.core.compiled_queries import QueryPlannedByValues
 from posts.api.filters import RELEVANCE, SearchFilter, is_asked
+from posts.api.found_pages import pages_of
 from posts.api.presenting import POST_COLUMNS, present_posts
 from posts.api.serializers import PostSerializer
 from posts.models import Post
 from posts.search.highlights import highlights, texts_of
-from posts.search.matching import best_first, found_by, tsquery_for
+from posts.search.matching import best_first
 from posts.search.queries import Query, Unreadable, parse
 
 
@@ -44,19 +41,6 @@ class FoundPostSerializer(PostSerializer):
     """A post that was found."""
 
     highlights = HighlightSerializer(many=True, required=False, help_text="With `highlight=true`.")
-
-
-class _FoundList(CompiledList):
-    """Planned for the words that are asked for, which may be in one post or in most."""
-
-    query_class = QueryPlannedByValues
-
-
-def _found(workspace: Any, tsquery: Any) -> QuerySet[Post]:
-    return found_by(tsquery, Post.objects.in_workspace(workspace).kept()).order_by("-created_at", "-id")
-
-
-_FOUND = _FoundList(_found, POST_COLUMNS, workspace=UUID, tsquery=str)
 
 
 class PostSearchViewSet(WorkspaceScopedViewSet):
@@ -91,7 +75,7 @@ class PostSearchViewSet(WorkspaceScopedViewSet):
         return self.get_paginated_response(shown)
 
     def _newest(self, request: Request) -> ListOf | None:
-        """What a query alone finds: asked for most, by a statement that is made once; None where it cannot be."""
+        """What a query alone finds: asked for most, by statements that are made once; None where it cannot be."""
         texts = request.query_params.getlist("q")
         if len(texts) != 1 or SearchFilter.read_of(request.query_params) != {"q"}:
             return None
@@ -99,10 +83,7 @@ class PostSearchViewSet(WorkspaceScopedViewSet):
             query = parse(plain_text(texts[0]))
         except (Unreadable, BadValue):
             return None
-        is_counted = "cursor" not in request.query_params
-        workspace = self.workspace.pk
-        tsquery = tsquery_for(query, workspace=workspace, is_counted=is_counted, using=DEFAULT_DB_ALIAS)
-        return None if tsquery is None else _FOUND.of(workspace=workspace, tsquery=tsquery)
+        return pages_of(query, workspace=self.workspace.pk, is_counted="cursor" not in request.query_params)
 
     def _in_order(self, posts: Any, query: Query) -> Any:
         if self.request.query_params.get("ordering") != RELEVANCE:

@@ -1,8 +1,10 @@
 """The index of the search, kept by the database: triggers on posts and tags write it, whoever changes them.
 
-One row a post in `posts_postsearch`. PostgreSQL holds a tsvector there, made by functions in SQL; SQLite has a table of
-FTS5 beside it and calls `fold` in its triggers, so a program without it cannot write posts and leave the index behind.
-Rows of a workspace have a token of their own, `workspace_token`, and a search begins with it.
+One row a post in `posts_postsearch`, with its moment. PostgreSQL holds a tsvector there, made by functions in SQL;
+SQLite has a table of FTS5 beside it and calls `fold` in its triggers, so a program without it cannot write posts and
+leave the index behind.
+Rows of a workspace have a token of their own, `workspace_token`, and a search begins with it; on PostgreSQL those of a
+month of it have one as well, `month_token`.
 
 Functions and triggers follow the code: they are made after each `migrate`, under a checksum in their name, and made
 again, with the whole index, when the code has changed. Weights: A the content, B tags, C threads and texts for single
@@ -14,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -34,12 +37,24 @@ from posts.search.folding import (
     fold_all,
 )
 
+FOLLOWED = ("content", "overrides", "thread", "first_comment", "created_at")  # columns of a post
 BATCH = 500  # posts; their rows are locked meanwhile
 
 
 def workspace_token(workspace: UUID) -> str:
     """The token that every row of the workspace has, and no other."""
     return f"w{workspace.hex}"
+
+
+def month_token(workspace: UUID, month: int) -> str:
+    """The token of what the workspace wrote in a month, by its number; PostgreSQL's rows have it, and only those."""
+    return f"{workspace_token(workspace)}m{month}"
+
+
+def month_of(moment: datetime) -> int:
+    """The number of a month; the next one's is one more."""
+    moment = moment.astimezone(UTC)
+    return moment.year * 12 + moment.month
 
 
 def install(connection: BaseDatabaseWrapper) -> bool:
@@ -117,15 +132,16 @@ def postgresql() -> dict[str, Any]:
         )
     )
     tags = "ARRAY(SELECT name::text FROM posts_posttag g WHERE g.post_id = p.id ORDER BY name)"
-    vector = f"post_search_vector(p.workspace_id, p.content, p.overrides, p.thread, p.first_comment, {tags})"
-    changed = " OR ".join(
-        f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in ("content", "overrides", "thread", "first_comment")
+    vector = (
+        f"post_search_vector(p.workspace_id, p.created_at, p.content, p.overrides, p.thread, p.first_comment, {tags})"
     )
+    changed = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in FOLLOWED)
     return {
         "make": (
             "ALTER TABLE posts_postsearch ADD COLUMN IF NOT EXISTS vector tsvector NOT NULL DEFAULT ''",
             "ALTER TABLE posts_postsearch ALTER COLUMN vector SET STATISTICS 1000",
             "CREATE INDEX IF NOT EXISTS post_search_words ON posts_postsearch USING gin (vector)",
+            "DROP FUNCTION IF EXISTS post_search_vector(uuid, text, jsonb, jsonb, text, text[])",  # until 2026-11-30
             _fold(),
             _function(
                 "post_search_fold_all(texts text[]) RETURNS text",
@@ -140,9 +156,15 @@ def postgresql() -> dict[str, Any]:
                 "WHERE w <> ''",
             ),
             _function(
-                "post_search_vector(workspace uuid, content text, overrides jsonb, thread jsonb, first_comment text, "
-                "tags text[]) RETURNS tsvector",
-                "SELECT ('w' || replace(workspace::text, '-', ''))::tsvector "
+                "post_search_month(moment timestamptz) RETURNS integer",
+                "SELECT (12 * extract(year FROM moment AT TIME ZONE 'UTC') "
+                "+ extract(month FROM moment AT TIME ZONE 'UTC'))::integer",
+            ),
+            _function(
+                "post_search_vector(workspace uuid, created_at timestamptz, content text, overrides jsonb, "
+                "thread jsonb, first_comment text, tags text[]) RETURNS tsvector",
+                "SELECT array_to_tsvector(ARRAY['w' || replace(workspace::text, '-', ''), "
+                "'w' || replace(workspace::text, '-', '') || 'm' || post_search_month(created_at)]) "
                 "|| post_search_part(post_search_fold(content), 'A') "
                 "|| post_search_part(post_search_fold_all(tags), 'B') "
                 f"|| post_search_part(left(post_search_fold_all({texts}), {LONGEST_TEXT}), 'C') "
@@ -150,11 +172,12 @@ def postgresql() -> dict[str, Any]:
             ),
             _trigger_function(
                 "insert",
-                f"INSERT INTO posts_postsearch (post_id, vector) SELECT p.id, {vector} FROM new_rows p",
+                f"INSERT INTO posts_postsearch (post_id, created_at, vector) SELECT p.id, p.created_at, {vector} "
+                "FROM new_rows p",
             ),
             _trigger_function(
                 "update",
-                f"UPDATE posts_postsearch s SET vector = {vector} FROM posts_post p "
+                f"UPDATE posts_postsearch s SET created_at = p.created_at, vector = {vector} FROM posts_post p "
                 "WHERE p.id = NEW.id AND s.post_id = NEW.id",
             ),
             _trigger_function(
@@ -172,7 +195,7 @@ def postgresql() -> dict[str, Any]:
         "triggers": {
             "insert": "CREATE TRIGGER {name} AFTER INSERT ON posts_post REFERENCING NEW TABLE AS new_rows "
             "FOR EACH STATEMENT EXECUTE FUNCTION post_search_on_insert()",
-            "update": "CREATE TRIGGER {name} AFTER UPDATE OF content, overrides, thread, first_comment ON posts_post "
+            "update": f"CREATE TRIGGER {{name}} AFTER UPDATE OF {', '.join(FOLLOWED)} ON posts_post "
             f"FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION post_search_on_update()",
             "delete": "CREATE TRIGGER {name} AFTER DELETE ON posts_post FOR EACH ROW "
             "EXECUTE FUNCTION post_search_on_delete()",
@@ -189,9 +212,11 @@ def postgresql() -> dict[str, Any]:
         # Locked, so that no edit comes between the reading and the writing.
         "batch": "SELECT id FROM posts_post WHERE id > %s ORDER BY id LIMIT %s FOR SHARE",
         "write": (
-            f"INSERT INTO posts_postsearch (post_id, vector) SELECT p.id, {vector} FROM posts_post p "
-            "WHERE p.id BETWEEN %s AND %s ON CONFLICT (post_id) DO UPDATE SET vector = EXCLUDED.vector "
-            "WHERE posts_postsearch.vector IS DISTINCT FROM EXCLUDED.vector",
+            f"INSERT INTO posts_postsearch (post_id, created_at, vector) SELECT p.id, p.created_at, {vector} "
+            "FROM posts_post p WHERE p.id BETWEEN %s AND %s ON CONFLICT (post_id) "
+            "DO UPDATE SET created_at = EXCLUDED.created_at, vector = EXCLUDED.vector "
+            "WHERE (posts_postsearch.created_at, posts_postsearch.vector) "
+            "IS DISTINCT FROM (EXCLUDED.created_at, EXCLUDED.vector)",
         ),
     }
 
@@ -246,9 +271,7 @@ def sqlite() -> dict[str, Any]:
     set_tags = "UPDATE post_search_words SET tags = {tags} WHERE rowid = {row}"
     set_new = set_tags.format(tags=tags.format(post="NEW.post_id"), row=new)
     set_old = set_tags.format(tags=tags.format(post="OLD.post_id"), row=old)
-    changed = " OR ".join(
-        f"OLD.{name} IS NOT NEW.{name}" for name in ("content", "overrides", "thread", "first_comment")
-    )
+    changed = " OR ".join(f"OLD.{name} IS NOT NEW.{name}" for name in FOLLOWED)
     words = "post_search_words (rowid, workspace, content, texts, comment, tags)"
     return {
         "make": (
@@ -257,10 +280,12 @@ def sqlite() -> dict[str, Any]:
         ),
         "triggers": {
             "insert": "CREATE TRIGGER {name} AFTER INSERT ON posts_post BEGIN "
-            "INSERT INTO posts_postsearch (post_id) VALUES (NEW.id); "
+            "INSERT INTO posts_postsearch (post_id, created_at) VALUES (NEW.id, NEW.created_at); "
             f"INSERT INTO {words} VALUES ({new_post}, 'w' || NEW.workspace_id, {columns.format('NEW')}, ''); END",
-            "update": "CREATE TRIGGER {name} AFTER UPDATE OF content, overrides, thread, first_comment ON posts_post "
-            f"WHEN {changed} BEGIN UPDATE post_search_words SET (content, texts, comment) = "
+            "update": f"CREATE TRIGGER {{name}} AFTER UPDATE OF {', '.join(FOLLOWED)} ON posts_post "
+            f"WHEN {changed} BEGIN "
+            "UPDATE posts_postsearch SET created_at = NEW.created_at WHERE post_id = NEW.id; "
+            f"UPDATE post_search_words SET (content, texts, comment) = "
             f"({columns.format('NEW')}) WHERE rowid = {new_post}; END",
             "delete": "CREATE TRIGGER {name} AFTER DELETE ON posts_post BEGIN "
             "DELETE FROM posts_postsearch WHERE post_id = OLD.id; END",
@@ -274,7 +299,8 @@ def sqlite() -> dict[str, Any]:
         "drop": "DROP TRIGGER {name}",
         "batch": "SELECT id FROM posts_post WHERE id > %s ORDER BY id LIMIT %s",
         "write": (
-            "INSERT OR IGNORE INTO posts_postsearch (post_id) SELECT id FROM posts_post WHERE id BETWEEN %s AND %s",
+            "INSERT INTO posts_postsearch (post_id, created_at) SELECT id, created_at FROM posts_post "
+            "WHERE id BETWEEN %s AND %s ON CONFLICT (post_id) DO UPDATE SET created_at = excluded.created_at",
             "DELETE FROM post_search_words WHERE rowid IN "
             "(SELECT id FROM posts_postsearch WHERE post_id BETWEEN %s AND %s)",
             f"INSERT INTO {words} SELECT s.id, 'w' || p.workspace_id, {columns.format('p')}, "

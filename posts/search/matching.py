@@ -22,6 +22,11 @@ MOST_RANKED = 1000
 SQLITE_WEIGHTS = "0.0, 10.0, 4.0, 2.0, 1.0"  # workspace, content, tags, texts, comment, as PostgreSQL's A to D
 
 _POSTGRESQL = "SELECT post_id FROM posts_postsearch WHERE vector @@ %s::tsquery"
+# The words are hidden from the planner: it would read its 10,000 most common ones to find the one way that there is.
+_NEWEST = (
+    "SELECT post_id FROM posts_postsearch WHERE vector @@ (SELECT %s::tsquery) "
+    "ORDER BY created_at DESC, post_id DESC LIMIT %s"
+)
 _SQLITE = (
     "SELECT s.post_id FROM post_search_words JOIN posts_postsearch s ON s.id = post_search_words.rowid "
     "WHERE post_search_words MATCH %s"
@@ -49,7 +54,7 @@ def matching(posts: PostQuerySet, query: Query, *, workspace: UUID) -> PostQuery
         return posts.none()
     token = workspace_token(workspace)
     if connections[posts.db].vendor == "postgresql":
-        found_in_index = _InIndex(as_tsquery(query, within=token))
+        found_in_index = _InIndex(as_tsquery(query, within=[token]))
         if is_common(query, using=posts.db):
             posts = posts.filter(workspace=workspace)  # what the token says; whoever asks has said so too
             found_in_index.for_pages = as_tsquery(query)
@@ -65,16 +70,12 @@ def found_by(tsquery: Any, posts: PostQuerySet) -> PostQuerySet:
     return posts.filter(pk__in=RawSQL(f"({_POSTGRESQL})", (tsquery,)))
 
 
-def tsquery_for(query: Query, *, workspace: UUID, is_counted: bool, using: str) -> str | None:
-    """The tsquery that finds a first page among all posts of the workspace, and its total where `is_counted`.
+def newest_by(tsquery: Any, count: Any, posts: PostQuerySet) -> PostQuerySet:
+    """Those of the newest `count` in the index that are among these posts; PostgreSQL only.
 
-    None = no single one does both, or the database has none.
+    By the index's own rows: asked for posts in their order, PostgreSQL looks up the post of everything that is found.
     """
-    if connections[using].vendor != "postgresql" or not query.groups:
-        return None
-    if not is_common(query, using=using):
-        return as_tsquery(query, within=workspace_token(workspace))
-    return None if is_counted else as_tsquery(query)
+    return posts.filter(pk__in=RawSQL(f"({_NEWEST})", (tsquery, count)))
 
 
 def best_first(posts: PostQuerySet, query: Query) -> PostQuerySet:

@@ -8,7 +8,7 @@ is a syntax error: a quotation mark without its other ends with the text, signs 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from posts.search.folding import fold
@@ -86,10 +86,11 @@ def _refuse_short(token: str, *, is_prefix: bool) -> None:
 
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
-def as_tsquery(query: Query, *, within: str = "") -> str:
-    """The query as a tsquery's text; `within`: a token that has to be there too. Tokens hold no quotation marks."""
+def as_tsquery(query: Query, *, within: Sequence[str] = ()) -> str:
+    """The query as a tsquery's text; `within`: one of these tokens is there too. Tokens hold no quotation marks."""
     groups = " | ".join(f"({' & '.join(map(_tsquery_term, group))})" for group in query.groups)
-    return f"'{within}' & ({groups})" if within else groups
+    places = " | ".join(f"'{token}'" for token in within)
+    return f"({places}) & ({groups})" if within else groups
 
 
 def _tsquery_term(term: Term) -> str:

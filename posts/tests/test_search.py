@@ -18,9 +18,9 @@ from accounts.models import Membership, Workspace
 from accounts.tests.factories import make_workspace
 from integrations.tests.factories import make_account
 from media_library.tests.factories import make_asset
-from posts.models import Post, PostMedia, PostTag
+from posts.models import Post, PostMedia, PostSearch, PostTag
 from posts.search import common_words
-from posts.search.index import workspace_token
+from posts.search.index import month_of, month_token, workspace_token
 from posts.search.matching import matching
 from posts.search.queries import Unreadable, parse
 from posts.tests.factories import make_post
@@ -156,7 +156,8 @@ def test_a_query_alone_finds_what_it_finds_beside_a_filter(
 ) -> None:
     write_corpus(workspace)
     write_corpus(make_workspace())
-    monkeypatch.setattr("posts.search.matching.is_common", lambda *_, **__: is_common)
+    for module in ("posts.search.matching", "posts.api.found_pages"):
+        monkeypatch.setattr(f"{module}.is_common", lambda *_, **__: is_common)
 
     for query in ("good", "good -coffee", "harb*", "morning or tea", "-good", "xyz*"):
         alone, filtered = (search(client, f"q={query}&limit=2{more}") for more in ("", "&has_media=false"))
@@ -167,6 +168,26 @@ def test_a_query_alone_finds_what_it_finds_beside_a_filter(
             page = client.get(address).json()
             pages, address = [*pages, *page["posts"]], page["next"]
         assert pages == search(client, f"q={query}&has_media=false")["posts"], query
+
+
+@pytest.mark.parametrize("spoiled", ["", "deleted_at", "created_at"])
+def test_the_newest_are_found_in_order_though_some_are_deleted_or_their_rows_are_of_an_older_version(
+    spoiled: str, client: APIClient, workspace: Workspace
+) -> None:
+    posts = [make_post(workspace=workspace, content=f"coffee {number}") for number in range(6)]
+    later = datetime(2030, 1, 1, tzinfo=UTC)
+    Post.objects.filter(id=posts[2].id).update(created_at=later)  # whose id is not the newest
+    if spoiled == "deleted_at":
+        Post.objects.filter(id__in=[posts[5].id, posts[3].id]).update(deleted_at=later)
+    if spoiled == "created_at":
+        PostSearch.objects.filter(post__in=[posts[0], posts[4]]).update(created_at=None)
+    numbers = [2, 4, 1, 0] if spoiled == "deleted_at" else [2, 5, 4, 3, 1, 0]
+    wanted = [f"coffee {number}" for number in numbers]
+
+    assert contents(client, "q=coffee&limit=3&cursor=") == wanted[:3]
+    assert contents(client, "q=coffee") == wanted
+    page = search(client, "q=coffee&limit=3")
+    assert ([row["content"] for row in page["posts"]], page["total"]) == (wanted[:3], len(wanted))
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite finds a page in its index")
@@ -186,6 +207,33 @@ def test_a_word_is_common_when_postgresql_has_counted_it_often(workspace: Worksp
 
     assert found == COMMON
     assert [token in statement["sql"] for statement in asked.captured_queries] == [False, True]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite finds a page in its index")
+def test_the_newest_months_are_enough_where_they_hold_a_page(client: APIClient, workspace: Workspace) -> None:
+    now = month_of(datetime.now(UTC))
+    for owner in (workspace, make_workspace()):
+        texts = [f"{'coffee' if number < 18 else 'tea'} {number}" for number in range(420)]
+        Post.objects.bulk_create(Post(workspace=owner, content=text) for text in texts)
+    for ago in range(1, 6):
+        year, month = divmod(now - ago - 1, 12)
+        then = Post.objects.filter(workspace=workspace, content__in=texts[ago::6])
+        then.update(created_at=datetime(year, month + 1, 1, tzinfo=UTC))
+    newest = Post.objects.filter(workspace=workspace, content__startswith="coffee").order_by("-created_at", "-id")
+    wanted = list(newest.values_list("content", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE posts_postsearch")
+    common_words.forget()
+
+    with CaptureQueriesContext(connection) as asked:
+        assert contents(client, "q=coffee&limit=2&cursor=") == wanted[:2]
+    searches = [query["sql"] for query in asked.captured_queries if "@@" in query["sql"]]
+    newest.filter(content__in=wanted[:6]).update(content="milk")
+    assert contents(client, "q=coffee&limit=2&cursor=") == wanted[6:8]  # none of which is in the newest months
+    common_words.forget()
+
+    months = [month_token(workspace.id, now - ago) for ago in range(6)]
+    assert [[month in search for month in months] for search in searches] == [[True, True, False, False, False, False]]
 
 
 COMMON = {

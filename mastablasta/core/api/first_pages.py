@@ -38,7 +38,7 @@ class CompiledList:
         self._columns = tuple(columns)
         self._slots = slots
         make: Any = namedtuple  # whose fields mypy wants to see written out
-        self._row = make("Row", self._columns)._make
+        self.row = make("Row", self._columns)._make
         self._queries: dict[tuple[int, int], CompiledQuery] = {}
 
     def of(self, **values: Value) -> ListOf:
@@ -51,7 +51,7 @@ class CompiledList:
     def first(self, count: int, values: dict[str, Value], *, counted_to: int = 0) -> tuple[list[Any], int]:
         """The first `count` rows, and how many there are of all, counted up to `counted_to` (0 = not); one query."""
         found = self._query(count, counted_to).all(**values)
-        return [self._row(row[:-1]) for row in found], found[0][-1] if found else 0
+        return [self.row(row[:-1]) for row in found], found[0][-1] if found else 0
 
     def _query(self, count: int, counted_to: int) -> CompiledQuery:
         key = (count, counted_to)
