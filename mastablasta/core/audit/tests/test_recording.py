@@ -41,6 +41,14 @@ def test_an_entry_has_all_that_was_told():
     assert list(in_words(entry.changes)) == ["status: draft → scheduled", f"scheduled at: {NOON.isoformat()}"]
 
 
+def test_what_did_not_change_is_not_told():
+    same = {"state": ("active", "active"), "is_default": (False, True), "tags": ([], []), "reason": (None, None)}
+
+    record("connected", [subject(**same)], at=NOON)
+
+    assert AuditEntry.objects.get().changes == {"is_default": [False, True]}
+
+
 def test_a_thousand_take_one_statement_and_none_takes_none():
     with CaptureQueriesContext(connection) as context:
         record("created", (subject(number) for number in range(1000)), at=NOON)
