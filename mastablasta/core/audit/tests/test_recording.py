@@ -49,6 +49,14 @@ def test_what_did_not_change_is_not_told():
     assert AuditEntry.objects.get().changes == {"is_default": [False, True]}
 
 
+def test_fields_are_told_as_people_write_them():
+    told = {"is_default": [False, True], "avatar_url": ["", "https://a.example/"], "http_status": [None, 500]}
+
+    assert list(in_words(told)) == [
+        "default: no → yes", "avatar URL: nothing → https://a.example/", "HTTP status: 500",
+    ]  # fmt: skip
+
+
 def test_a_thousand_take_one_statement_and_none_takes_none():
     with CaptureQueriesContext(connection) as context:
         record("created", (subject(number) for number in range(1000)), at=NOON)
