@@ -136,11 +136,11 @@ class MembershipPage(Page):
 class StandingFilter(admin.SimpleListFilter):
     """By whether it still opens anything, as far as being ended goes."""
 
-    title = _("ended")
+    title = _("standing")
     parameter_name = "ended"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("no", gettext("No")), ("yes", gettext("Yes"))]
+        return [("no", gettext("In force")), ("yes", gettext("Ended"))]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         return rows if self.value() is None else rows.filter(revoked_at__isnull=self.value() == "no")

@@ -10,7 +10,9 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.contrib import admin
+from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import Group, Permission
+from django.db.models import QuerySet
 
 from accounts.roles import SiteRole
 from mastablasta.core.admin_base import Page
@@ -19,12 +21,28 @@ from mastablasta.core.admin_base import Page
 def write_groups(app_config: AppConfig, *, using: str, **_: Any) -> None:
     """Give the group of each role its permissions on the rows of an app, and take away others; after each migration."""
     of_app = Permission.objects.using(using).filter(content_type__app_label=app_config.label)
+    _name_anew(app_config, of_app)
     for role in SiteRole:
         group, _made = Group.objects.using(using).get_or_create(name=role.group_name)
         wanted = of_app if role == SiteRole.ADMIN else of_app.filter(codename__in=_codenames(app_config, role))
         held = group.permissions.filter(content_type__app_label=app_config.label)
         group.permissions.remove(*held.exclude(pk__in=wanted))
         group.permissions.add(*wanted)
+
+
+def _name_anew(app_config: AppConfig, of_app: QuerySet[Permission]) -> None:
+    """Permissions by what rows are called now: Django names them once, and pages of roles show these names."""
+    options = [model._meta for model in app_config.get_models()]
+    names = {
+        get_permission_codename(verb, one): f"Can {verb} {one.verbose_name_raw}"
+        for one in options
+        for verb in one.default_permissions
+    }
+    stale = [held for held in of_app if held.name != names.get(held.codename, held.name)]
+    for held in stale:
+        held.name = names[held.codename]
+    if stale:
+        of_app.bulk_update(stale, ["name"])
 
 
 def _codenames(app_config: AppConfig, role: SiteRole) -> list[str]:

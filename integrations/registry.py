@@ -22,7 +22,7 @@ class SignInEntry:
 
     `way`: with a redirect to the platform, or by a password made for this. `app_settings`: the settings that hold id
     and secret of the app which the operator registers for it; None = we register it ourselves, or there is none.
-    `name`: what people give as `instance` to choose it among several; the first of a platform is taken otherwise.
+    `name`: what people give as `sign_in` to choose it among several; the first of a platform is taken otherwise.
     `scopes_setting`: the setting that holds which permissions that app may ask for, where platforms approve them one by
     one; "" = its class knows.
     """

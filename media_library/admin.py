@@ -32,7 +32,7 @@ STYLES = {"all": ("media_library/admin.css",)}
 class UsedFilter(admin.SimpleListFilter):
     """By whether a post has it."""
 
-    title = _("used")
+    title = _("use in posts")
     parameter_name = "used"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

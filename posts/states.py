@@ -9,47 +9,27 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from mastablasta.core.state_words import StateChoices
 from mastablasta.core.transitions import StateTable
 
 
-class DeliveryState(models.TextChoices):
-    DRAFT = "draft", _("Draft")
-    QUEUED = "queued", _("Waits for its time, or for another try")
-    BLOCKED = "blocked", _("Waits for its account or platform to be usable")
-    HELD = "held", _("Too late by the missed-post rule; waits for a person")
-    SENDING = "sending", _("Being sent")
-    PROCESSING = "processing", _("The platform still works on it")
-    UNKNOWN = "unknown", _("Sent without a trustworthy answer; the platform is being asked")
-    UNCONFIRMED = "unconfirmed", _("Nobody can say whether it is out; waits for a person")
-    PUBLISHED = "published", _("Out")
-    FAILED = "failed", _("Not out; may be retried")
-    REJECTED = "rejected", _("Refused by the platform as it is; has to be edited")
-    CANCELLED = "cancelled", _("Cancelled")
-    RETRACTED = "retracted", _("Was out, and was taken back")
-
-    @property
-    def word(self) -> str:
-        """The state in one word, for who looks at many at once."""
-        return str(WORDS[self])
+class DeliveryState(StateChoices):
+    DRAFT = "draft", _("draft"), _("Draft")
+    QUEUED = "queued", _("queued"), _("Waits for its time, or for another try")
+    BLOCKED = "blocked", _("blocked"), _("Waits for its account or platform to be usable")
+    HELD = "held", _("held"), _("Too late by the missed-post rule; waits for a person")
+    SENDING = "sending", _("sending"), _("Being sent")
+    PROCESSING = "processing", _("processing"), _("The platform still works on it")
+    UNKNOWN = "unknown", _("unknown"), _("Sent without a trustworthy answer; the platform is being asked")
+    UNCONFIRMED = "unconfirmed", _("unconfirmed"), _("Nobody can say whether it is out; waits for a person")
+    PUBLISHED = "published", _("published"), _("Out")
+    FAILED = "failed", _("failed"), _("Not out; may be retried")
+    REJECTED = "rejected", _("rejected"), _("Refused by the platform as it is; has to be edited")
+    CANCELLED = "cancelled", _("cancelled"), _("Cancelled")
+    RETRACTED = "retracted", _("retracted"), _("Was out, and was taken back")
 
 
 S = DeliveryState
-
-WORDS = {
-    S.DRAFT: _("draft"),
-    S.QUEUED: _("queued"),
-    S.BLOCKED: _("blocked"),
-    S.HELD: _("held"),
-    S.SENDING: _("sending"),
-    S.PROCESSING: _("processing"),
-    S.UNKNOWN: _("unknown"),
-    S.UNCONFIRMED: _("unconfirmed"),
-    S.PUBLISHED: _("published"),
-    S.FAILED: _("failed"),
-    S.REJECTED: _("rejected"),
-    S.CANCELLED: _("cancelled"),
-    S.RETRACTED: _("retracted"),
-}
 
 DELIVERY_MOVES = StateTable(
     {

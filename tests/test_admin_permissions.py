@@ -436,10 +436,12 @@ def test_groups_are_written_anew_by_migrate():
     before = set(viewers.permissions.all())
     viewers.permissions.add(Permission.objects.get(codename="view_user"))
     viewers.permissions.remove(Permission.objects.get(codename="view_post"))
+    Permission.objects.filter(codename="view_apikey").update(name="Can view api key")  # as an earlier version wrote it
 
     emit_post_migrate_signal(0, False, "default")
 
     assert set(viewers.permissions.all()) == before
+    assert Permission.objects.get(codename="view_apikey").name == "Can view API key"
 
 
 def test_settings_of_a_workspace_are_changed_by_its_admins_and_roles_by_nobody_of_them():

@@ -74,7 +74,7 @@ def test_every_error_code_is_explained() -> None:
 
 def test_every_command_is_explained() -> None:
     commands = {path.stem for path in ROOT.glob("*/management/commands/*.py")} - {"__init__"}
-    page = (ROOT / "docs/operating.md").read_text()
+    page = (ROOT / "docs/operations.md").read_text()
 
     assert commands
     assert [command for command in sorted(commands) if f"manage.py {command}" not in page] == []
@@ -83,7 +83,7 @@ def test_every_command_is_explained() -> None:
 @pytest.mark.django_db
 def test_every_metric_is_explained() -> None:
     told = {line.split()[2] for line in metrics.render().decode().splitlines() if line.startswith("# HELP")}
-    page = (ROOT / "docs/operating.md").read_text()
+    page = (ROOT / "docs/operations.md").read_text()
 
     assert len(told) > 10
     assert [name for name in sorted(told) if name.removesuffix("_total") not in page] == []
@@ -94,5 +94,5 @@ def test_every_setting_is_explained() -> None:
     names = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
 
     assert "DATABASE_URL" in names
-    assert [name for name in names if name not in _named_in("docs/operating.md")] == []
+    assert [name for name in names if name not in _named_in("docs/operations.md")] == []
     assert settings.TIME_SCALE == 1

@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from mastablasta.core.state_words import StateChoices
 from mastablasta.core.transitions import StateTable
 
 
-class EndpointStatus(models.TextChoices):
-    ACTIVE = "active", _("Active")
-    PAUSED = "paused", _("Paused by a person; what happens meanwhile goes out when it goes on")
-    DISABLED = "disabled", _("Switched off after a day of failures; what happens meanwhile is missed")
-
-    @property
-    def word(self) -> str:
-        """The status in one word."""
-        return str(WORDS[self.value])
+class EndpointStatus(StateChoices):
+    ACTIVE = "active", _("active"), _("Active")
+    PAUSED = "paused", _("paused"), _("Paused by a person; what happens meanwhile goes out when it goes on")
+    DISABLED = "disabled", _("disabled"), _("Switched off after a day of failures; what happens meanwhile is missed")
 
 
-class EndpointDeliveryState(models.TextChoices):
-    PENDING = "pending", _("Waits to be sent, or for another try")
-    DELIVERED = "delivered", _("The receiver took it")
-    FAILED = "failed", _("Given up after a day of tries")
-    MISSED = "missed", _("Happened while the endpoint was switched off, or was left over then")
-
-    @property
-    def word(self) -> str:
-        """The state in one word."""
-        return str(WORDS[self.value])
-
-
-WORDS = {
-    "active": _("active"),
-    "paused": _("paused"),
-    "disabled": _("disabled"),
-    "pending": _("pending"),
-    "delivered": _("delivered"),
-    "failed": _("failed"),
-    "missed": _("missed"),
-}
+class EndpointDeliveryState(StateChoices):
+    PENDING = "pending", _("pending"), _("Waits to be sent, or for another try")
+    DELIVERED = "delivered", _("delivered"), _("The receiver took it")
+    FAILED = "failed", _("failed"), _("Given up after a day of tries")
+    MISSED = "missed", _("missed"), _("Happened while the endpoint was switched off, or was left over then")
 
 
 S = EndpointDeliveryState

@@ -84,7 +84,7 @@ class AccountViewSet(WorkspaceScopedViewSet):
     @extend_schema(
         summary="Connect an account by an app password",
         description="For platforms without a redirect. Connecting the same account again renews its sign-in. 502 when "
-        "the service does not answer.",
+        "the host does not answer.",
         request=AccountSignInSerializer,
         responses={201: AccountSerializer},
         examples=[question("Bluesky", SIGN_IN), answer("Connected", SIGNED_IN, status=201)],
@@ -203,7 +203,12 @@ class Authorize(WorkspaceView):
             OpenApiParameter(
                 "instance",
                 description="Platforms of many servers: which. `mastodon.social`, `@you@mastodon.social` or its URL.",
-            )
+            ),
+            OpenApiParameter(
+                "sign_in",
+                description="Platforms with several sign-ins: which. Instagram: `facebook`, or `instagram`; left out: "
+                "the first.",
+            ),
         ]
     }
     refusals = {"GET": (502,)}
@@ -220,6 +225,7 @@ class Authorize(WorkspaceView):
             user=self.caller.user,
             platform=platform,
             instance=request.query_params.get("instance"),
+            sign_in=request.query_params.get("sign_in"),
             at=timezone.now(),
         )
         return Response(StartedSerializer(started).data, headers=PRIVATE)

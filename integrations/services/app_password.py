@@ -54,7 +54,7 @@ def sign_in(
         field = _FIELDS.get(refusal.code, "handle")
         raise Invalid.field(field, refusal.code, f"{refusal.message.rstrip('.')}.") from refusal
     except CallFailed as failure:
-        raise hosts.refused_instance(failure, field="service") from failure
+        raise hosts.refused_host(failure, field="service") from failure
     with revoked_on_failure(host, hosts.app_of(host), tokens), transaction.atomic():
         [account] = save_accounts(Authorisation(AuthContext(workspace.id, user.id, host), tokens, owner), at=at)
     return account

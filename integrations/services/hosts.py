@@ -61,27 +61,36 @@ def flow_at(host: PlatformHost) -> OAuthFlow:
     return flow
 
 
-def named_host(platform: str, instance: str | None, *, field: str = "instance") -> tuple[str, str]:
+def named_host(
+    platform: str, host: str | None, *, sign_in: str | None = None, field: str = "instance"
+) -> tuple[str, str]:
     """Return which sign-in a person named, by its name, and where its host is.
 
-    Of several sign-ins `instance` may name one; the first is taken otherwise. In development the host is the simulator
-    when they named none or it, and a further sign-in has its own path there. Raises Invalid.
+    Of several sign-ins `sign_in` chooses one, or else `host`, where that is the name of one; the first is taken
+    otherwise. In development the host is the simulator when they named none or it, and a further sign-in has its own
+    path there. `field` is where they named the host. Raises Invalid.
     """
-    instance = pasted(instance or "")
+    host, name = pasted(host or ""), pasted(sign_in or "").lower()
     entries = registry.PLATFORMS[platform].sign_ins
-    named = next((entry for entry in entries if entry.name and entry.name == instance.lower()), None)
-    name = (named or entries[0]).name
-    return name, _base_url(platform, name, "" if named else instance, field=field)
+    names = [entry.name for entry in entries if entry.name]
+    if name and name not in names:
+        label, valid = registry.PLATFORMS[platform].label, ", ".join(names)
+        sentence = f"This is not one of: {valid}." if names else f"{label} has one sign-in; leave this out."
+        raise Invalid.field("sign_in", "invalid_choice", sentence, valid=names)
+    if not name and host.lower() in names:
+        name, host = host.lower(), ""
+    name = name or entries[0].name
+    return name, _base_url(platform, name, host, field=field)
 
 
-def _base_url(platform: str, sign_in: str, instance: str, *, field: str) -> str:
+def _base_url(platform: str, sign_in: str, host: str, *, field: str) -> str:
     simulator = settings.PLATFORM_BASE_URLS.get(platform, "")
     if simulator and sign_in != registry.PLATFORMS[platform].sign_ins[0].name:
         simulator = f"{simulator}/{sign_in}"
-    if simulator and (not instance or instance.rstrip("/") == simulator):
+    if simulator and (not host or host.rstrip("/") == simulator):
         return simulator
     try:
-        return registry.sign_in(platform, sign_in).address_of(instance)
+        return registry.sign_in(platform, sign_in).address_of(host)
     except Refused as refused:
         raise Invalid.field(field, f"invalid_{field}", _sentence(str(refused))) from None
 
@@ -104,7 +113,7 @@ def reach(
     except CallFailed as error:
         if known is not None and known.info:
             return known, sign_in_for(platform, base_url, known.info, name=sign_in)
-        raise refused_instance(error, field=field) from error
+        raise refused_host(error, field=field) from error
     host, is_new = PlatformHost.objects.update_or_create(
         platform=platform,
         host=host_name(base_url),
@@ -134,7 +143,7 @@ def our_app(host: PlatformHost, flow: OAuthFlow, *, redirect_uri: str, at: datet
     except CallFailed as error:
         if learn(host, flow, error.code, at=at):
             return our_app(host, flow_at(host), redirect_uri=redirect_uri, at=at)
-        raise refused_instance(error) from error
+        raise refused_host(error) from error
     is_first = PlatformHost.objects.filter(id=host.id, client_id=host.client_id).update(
         client_id=app.client_id,
         client_secret_enc=app.client_secret,
@@ -225,7 +234,7 @@ def redirect_uri_of(platform: str) -> str:
     return f"{settings.PUBLIC_URL}/api/v2/oauth/{platform}/callback"
 
 
-def refused_instance(error: CallFailed, *, field: str = "instance") -> DomainError:
+def refused_host(error: CallFailed, *, field: str = "instance") -> DomainError:
     """What a person is told when the host that they named in `field` cannot be used."""
     if error.code in _MISTYPED:
         return Invalid.field(field, error.code, _sentence(error.message))

@@ -55,14 +55,23 @@ class Held:
     expires_at: datetime
 
 
-def start_connect(*, workspace: Workspace, user: User, platform: str, instance: str | None, at: datetime) -> Started:
+def start_connect(
+    *,
+    workspace: Workspace,
+    user: User,
+    platform: str,
+    instance: str | None = None,
+    sign_in: str | None = None,
+    at: datetime,
+) -> Started:
     """Begin to connect an account for `user` in `workspace`; registers our app at the host when it is new.
 
-    `instance` names the host where a platform has many, or one of its sign-ins. Raises NotThere, Invalid, Unreachable.
+    `instance` names the host where a platform has many, `sign_in` one of its sign-ins where it has several; None = the
+    usual one. Raises NotThere, Invalid, Unreachable.
     """
     hosts.require_redirect(platform)
-    sign_in, base_url = hosts.named_host(platform, instance)
-    host, _ = hosts.reach(platform, base_url, sign_in=sign_in, at=at)
+    way, base_url = hosts.named_host(platform, instance, sign_in=sign_in)
+    host, _ = hosts.reach(platform, base_url, sign_in=way, at=at)
     redirect_uri = hosts.redirect_uri_of(platform)
     app = hosts.our_app(host, hosts.flow_at(host), redirect_uri=redirect_uri, at=at)
     flow = hosts.flow_at(host)  # made again: it may have learned at the registration

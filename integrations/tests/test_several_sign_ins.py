@@ -9,6 +9,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import User, Workspace
+from accounts.tests.factories import signed_in
 from integrations import registry
 from integrations.models import PlatformHost
 from integrations.platforms.mastodon.oauth import MastodonOAuth
@@ -61,19 +62,18 @@ def _twin(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("instance", "name", "host", "client_id"),
+    ("named", "name", "host", "client_id"),
     [
-        (None, "", "graph.main.test", "main"),
-        ("side", "side", "graph.side.test", "side"),
-        (" SIDE ", "side", "graph.side.test", "side"),
+        ({}, "", "graph.main.test", "main"),
+        ({"sign_in": "side"}, "side", "graph.side.test", "side"),
+        ({"sign_in": " SIDE "}, "side", "graph.side.test", "side"),
+        ({"instance": "side"}, "side", "graph.side.test", "side"),
     ],
 )
 def test_each_sign_in_has_its_host_and_its_app(
-    workspace: Workspace, owner: User, instance: str | None, name: str, host: str, client_id: str
+    workspace: Workspace, owner: User, named: dict[str, str], name: str, host: str, client_id: str
 ) -> None:
-    started = oauth_connect.start_connect(
-        workspace=workspace, user=owner, platform="twin", instance=instance, at=timezone.now()
-    )
+    started = oauth_connect.start_connect(workspace=workspace, user=owner, platform="twin", at=timezone.now(), **named)
 
     assert started.url.startswith(f"https://{host}/oauth/authorize?")
     assert f"client_id={client_id}&" in started.url
@@ -84,6 +84,23 @@ def test_each_sign_in_has_its_host_and_its_app(
     assert hosts.app_of(row) == ClientApp(client_id, client_id[0])
 
 
+def test_a_sign_in_is_chosen_by_its_name_and_one_that_is_none_is_refused(owner: User) -> None:
+    client, address = signed_in(owner), "/api/v2/oauth/{}/authorize"
+
+    begun = client.get(address.format("twin"), {"sign_in": "side"})
+    refused = [
+        client.get(address.format(platform), {"sign_in": named}).json()["errors"][0]
+        for platform, named in (("twin", "back"), ("mastodon", "side"))
+    ]
+
+    assert begun.status_code == 200
+    assert begun.json()["url"].startswith("https://graph.side.test/")
+    assert [(one["field"], one["code"], one["message"]) for one in refused] == [
+        ("sign_in", "invalid_choice", "This is not one of: side."),
+        ("sign_in", "invalid_choice", "Mastodon has one sign-in; leave this out."),
+    ]
+
+
 def test_way_whose_app_is_missing_is_named_and_the_other_works(
     workspace: Workspace, owner: User, settings: Settings
 ) -> None:
@@ -91,10 +108,10 @@ def test_way_whose_app_is_missing_is_named_and_the_other_works(
     how = {"workspace": workspace, "user": owner, "platform": "twin", "at": timezone.now()}
 
     with pytest.raises(Invalid) as caught:
-        oauth_connect.start_connect(instance="side", **how)
+        oauth_connect.start_connect(sign_in="side", **how)
 
     assert "SIDE_ID and SIDE_SECRET" in str(caught.value)
-    assert oauth_connect.start_connect(instance=None, **how).url
+    assert oauth_connect.start_connect(**how).url
     assert operator_apps.is_configured("twin")
     settings.MAIN_ID = ""
     assert not operator_apps.is_configured("twin")
@@ -104,7 +121,7 @@ def test_in_development_a_further_sign_in_has_its_own_path_at_the_simulator(sett
     settings.PLATFORM_BASE_URLS = {"twin": "http://127.0.0.1:1/twin"}
 
     assert hosts.named_host("twin", None) == ("", "http://127.0.0.1:1/twin")
-    assert hosts.named_host("twin", "side") == ("side", "http://127.0.0.1:1/twin/side")
+    assert hosts.named_host("twin", None, sign_in="side") == ("side", "http://127.0.0.1:1/twin/side")
 
 
 def test_name_that_is_not_known_any_more_means_the_first() -> None:

@@ -33,7 +33,7 @@ each_sign_in = pytest.mark.parametrize(("platform", "name"), SIGN_INS, ids=["-".
 
 
 def begin(client: APIClient, platform: str, name: str) -> dict[str, str]:
-    answer = client.get(f"/api/v2/oauth/{platform}/authorize", {"instance": name} if name else {})
+    answer = client.get(f"/api/v2/oauth/{platform}/authorize", {"sign_in": name} if name else {})
     assert answer.status_code == 200, answer.content
     begun: dict[str, str] = answer.json()
     return begun

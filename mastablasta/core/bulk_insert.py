@@ -55,12 +55,12 @@ def insert_together(*tables: Sequence[models.Model], told: Statement | None = No
     So no row may need what a trigger makes of another one's. Else as `insert_rows`; in the caller's transaction.
     """
     statements: list[Statement] = []
-    for rows in tables:
-        statement = _insert(rows) if rows else None
-        if statement is not None:
+    for rows in filter(None, tables):
+        statement = _insert(rows)
+        if statement is None:
+            type(rows[0])._base_manager.bulk_create(rows)
+        else:
             statements.append(statement)
-        elif rows:
-            insert_rows(rows)
     if told is not None:
         statements.append(told)
     if connection.vendor == "postgresql" and statements:
@@ -83,14 +83,7 @@ def insert_rows(rows: Sequence[models.Model]) -> None:
 
     An id that the database gives is not read back. On SQLite, and where a value has no form in JSON, it is bulk_create.
     """
-    if not rows:
-        return
-    statement = _insert(rows)
-    if statement is None:
-        type(rows[0])._base_manager.bulk_create(rows)
-        return
-    statement.execute()
-    _mark_as_stored(rows)
+    insert_together(rows)
 
 
 def _insert(rows: Sequence[models.Model]) -> Statement | None:

@@ -102,7 +102,7 @@ def _by_redirect(
     request: HttpRequest, workspace: Workspace, slug: str, form: forms.Form | None, sign_ins: list[str]
 ) -> oauth_connect.Started:
     chosen = request.POST.get("sign_in", "")
-    instance = chosen if chosen in sign_ins else (form.cleaned_data["instance"] if form else "")
     return oauth_connect.start_connect(
-        workspace=workspace, user=person_of(request), platform=slug, instance=instance or None, at=timezone.now()
-    )
+        workspace=workspace, user=person_of(request), platform=slug, at=timezone.now(),
+        instance=form.cleaned_data["instance"] if form else None, sign_in=chosen if chosen in sign_ins else None,
+    )  # fmt: skip

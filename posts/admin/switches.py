@@ -159,10 +159,10 @@ def _started(row: SocialAccount, person: User) -> oauth_connect.Started:
     """Named as people would: the sign-in where a platform has several, the server where it has many."""
     place = row.platform_host
     has_other_hosts = registry.oauth_flow(row.platform, place.sign_in).has_other_hosts
-    instance = place.sign_in or (place.base_url if has_other_hosts else None)
     return oauth_connect.start_connect(
-        workspace=row.workspace, user=person, platform=row.platform, instance=instance, at=timezone.now()
-    )
+        workspace=row.workspace, user=person, platform=row.platform, sign_in=place.sign_in, at=timezone.now(),
+        instance=place.base_url if has_other_hosts else None,
+    )  # fmt: skip
 
 
 def _ask(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 from django.db import DataError, IntegrityError, connection, models, transaction
 from django.test.utils import CaptureQueriesContext
@@ -100,6 +101,19 @@ def test_what_json_has_no_form_for_is_stored_too(workspace: Workspace) -> None:
     insert_rows([Post(workspace=workspace, post_options={"number": 2**70}), Post(workspace=workspace)])
 
     assert [post.post_options for post in Post.objects.order_by("id")] == [{"number": 2**70}, {}]
+
+
+@pytest.mark.parametrize("insert", [insert_rows, insert_together])
+def test_whether_json_has_a_form_for_them_is_asked_once(
+    insert: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, dumps = [], orjson.dumps
+    monkeypatch.setattr(orjson, "dumps", lambda value: asked.append(value) or dumps(value))
+
+    insert([Post(workspace=workspace, post_options={"number": 2**70})])
+
+    of_post = 2 if connection.vendor == "postgresql" else 0  # what all rows share, what each has besides
+    assert (len(asked), Post.objects.count()) == (of_post, 1)
 
 
 def test_nothing_is_cut_to_fit_and_no_row_takes_no_statement(workspace: Workspace) -> None:

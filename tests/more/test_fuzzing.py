@@ -164,7 +164,8 @@ def configuration(
     lines += ["[[operations]]", 'include-path-regex = "^/api/v2/webhooks/"']  # of which a delivery has the id too
     lines += [f'parameters = {{ "path.id" = "{webhook}", "path.webhook_id" = "{webhook}" }}']
     lines += ["[[operations]]", 'include-path = "/api/v2/oauth/{platform}/authorize"']
-    lines += [f'parameters = {{ "query.instance" = "{instance}" }}']  # no name of a stranger is looked up
+    # no name of a stranger is looked up, and no sign-in named that is none
+    lines += [f'parameters = {{ "query.instance" = "{instance}", "query.sign_in" = "" }}']
     return "\n".join(lines) + "\n"
 
 

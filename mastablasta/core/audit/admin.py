@@ -22,7 +22,7 @@ from mastablasta.core.audit.wording import in_words
 class ObjectFilter(admin.SimpleListFilter):
     """By the kind of what it was done with."""
 
-    title = _("what")
+    title = _("kind of object")
     parameter_name = "what"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:

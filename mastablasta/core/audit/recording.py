@@ -32,7 +32,8 @@ Changes = Mapping[str, tuple[Any, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What something was done with. `type`: as `posts.post`. `changes`: before and after, by field.
+    """What something was done with. `type`: as `posts.post`. `changes`: before and after, by field; what is as it
+    was is not told.
 
     `name` is shown as it is: whoever names by what may hold a secret, as an address may, cleans it first.
     """
@@ -137,7 +138,8 @@ def _changes(changes: Changes) -> dict[str, Any]:
 
 
 def _says(name: str, both: tuple[Any, Any]) -> bool:
-    return names_a_secret(name) or any(value is not None for value in both)
+    before, after = both
+    return before != after or (before is None and names_a_secret(name))  # of a secret maybe neither is given
 
 
 def _told(name: str, both: tuple[Any, Any]) -> list[Any]:

@@ -7,11 +7,13 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from mastablasta.core.model_words import readable
+
 
 def in_words(changes: Mapping[str, Any]) -> Iterator[str]:
     """A line for each field: "status: draft → scheduled"."""
     for name, (before, after) in changes.items():
-        label = _(name.replace("_", " "))
+        label = _(readable(name))
         yield f"{label}: {_word(after)}" if before is None else f"{label}: {_word(before)} → {_word(after)}"
 
 

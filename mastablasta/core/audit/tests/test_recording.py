@@ -41,6 +41,22 @@ def test_an_entry_has_all_that_was_told():
     assert list(in_words(entry.changes)) == ["status: draft → scheduled", f"scheduled at: {NOON.isoformat()}"]
 
 
+def test_what_did_not_change_is_not_told():
+    same = {"state": ("active", "active"), "is_default": (False, True), "tags": ([], []), "reason": (None, None)}
+
+    record("connected", [subject(**same)], at=NOON)
+
+    assert AuditEntry.objects.get().changes == {"is_default": [False, True]}
+
+
+def test_fields_are_told_as_people_write_them():
+    told = {"is_default": [False, True], "avatar_url": ["", "https://a.example/"], "http_status": [None, 500]}
+
+    assert list(in_words(told)) == [
+        "default: no → yes", "avatar URL: nothing → https://a.example/", "HTTP status: 500",
+    ]  # fmt: skip
+
+
 def test_a_thousand_take_one_statement_and_none_takes_none():
     with CaptureQueriesContext(connection) as context:
         record("created", (subject(number) for number in range(1000)), at=NOON)
