@@ -19,6 +19,7 @@ import time
 from collections import OrderedDict
 from functools import lru_cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
@@ -30,6 +31,7 @@ CONNECT_S = 5.0
 KEPT_PER_THREAD = 4  # with 128 threads at most 512 descriptors
 FRESH_S = 4.0  # servers close idle sessions from 5 s on (uvicorn, Puma behind some proxies)
 OLD_S = 30.0
+SWEEP_S = 10.0
 # What is on its way when this host is cut off would be delivered whenever its cable is back, also after the process
 # that sent it gave up: the kernel goes on trying. So it tries for less time than a lease lasts (20 s), and never after
 # somebody else may have looked whether the post is out. https://datatracker.ietf.org/doc/html/rfc5482 (read 2026-11-29)
@@ -190,17 +192,25 @@ def _connect(addresses: list[str], port: int, end: float) -> socket.socket:
     raise failure
 
 
+_ByKey = OrderedDict[tuple[Origin, str], Connection]
+
+
 class _Kept(threading.local):
     def __init__(self) -> None:
-        self.by_key: OrderedDict[tuple[Origin, str], Connection] = OrderedDict()
+        self.by_key: _ByKey = OrderedDict()
+        _of_threads[threading.get_ident()] = self.by_key
 
 
+_of_threads: WeakValueDictionary[int, _ByKey] = WeakValueDictionary()
+_lock = threading.Lock()  # of all that is kept; nothing waits while it is held
 _kept = _Kept()
+_swept_at = 0.0
 
 
 def take(origin: Origin, purpose: Purpose, *, at_most_idle_s: float) -> Connection:
     """Return this thread's kept connection when it is young and alive, else an unopened one (`sock` is None)."""
-    connection = _kept.by_key.pop((origin, purpose), None)
+    with _lock:
+        connection = _kept.by_key.pop((origin, purpose), None)
     if connection is not None:
         idle = time.monotonic() - connection.used_at
         if idle <= min(at_most_idle_s, connection.keep_for_s) and connection.is_alive():
@@ -210,16 +220,33 @@ def take(origin: Origin, purpose: Purpose, *, at_most_idle_s: float) -> Connecti
 
 
 def keep(connection: Connection, purpose: Purpose) -> None:
-    """Lay a connection aside for this thread's next call; the one unused longest makes room."""
+    """Lay a connection aside for this thread's next call; the one unused longest makes room.
+
+    What is too old to be used again is closed, also of threads that have had nothing to do since a burst was over.
+    """
     now = time.monotonic()
     connection.used_at = now
-    _kept.by_key[(connection.origin, purpose)] = connection
-    while _kept.by_key:
-        key, oldest = next(iter(_kept.by_key.items()))
-        if len(_kept.by_key) <= KEPT_PER_THREAD and now - oldest.used_at <= OLD_S:
-            break
-        del _kept.by_key[key]
-        oldest.close()
+    with _lock:
+        _kept.by_key[(connection.origin, purpose)] = connection
+        spent = [_kept.by_key.popitem(last=False)[1]] if len(_kept.by_key) > KEPT_PER_THREAD else []
+        spent += _swept(now)
+    for old in spent:
+        old.close()
+
+
+def _swept(now: float) -> list[Connection]:
+    """Take what is too old out of every thread's place, once in a while."""
+    global _swept_at
+    if now - _swept_at < SWEEP_S:
+        return []
+    _swept_at = now
+    old = [
+        (by_key, key)
+        for by_key in list(_of_threads.values())
+        for key, connection in by_key.items()
+        if now - connection.used_at > OLD_S
+    ]
+    return [by_key.pop(key) for by_key, key in old]
 
 
 def drop_kept() -> None:
@@ -228,5 +255,13 @@ def drop_kept() -> None:
         _kept.by_key.popitem()[1].close()
 
 
-# A child that spoke on its parent's connection would mix its bytes into the parent's.
-os.register_at_fork(after_in_child=drop_kept)
+def _begin_anew() -> None:
+    """In a child: one that spoke on its parent's connections would mix its bytes into the parent's."""
+    global _lock
+    _lock = threading.Lock()  # which another thread of the parent may have held
+    _of_threads.clear()
+    drop_kept()
+    _of_threads[threading.get_ident()] = _kept.by_key
+
+
+os.register_at_fork(after_in_child=_begin_anew)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -495,6 +497,27 @@ def test_few_connections_are_kept() -> None:
             Http(server.url).get("/x")
 
     assert len(connections._kept.by_key) == connections.KEPT_PER_THREAD
+
+
+def test_what_idle_threads_keep_is_closed_when_it_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst makes many threads, each of which would keep its connection for as long as it has nothing to do."""
+    monkeypatch.setattr(connections, "SWEEP_S", 0.0)
+    with raw_server(says(answer())) as server, ThreadPoolExecutor(3) as idle, ThreadPoolExecutor(1) as busy:
+        meet = threading.Barrier(3)
+
+        def call_and_meet(_: int) -> list[connections.Connection]:
+            visible(server.url)
+            meet.wait(10)
+            return list(connections._kept.by_key.values())
+
+        kept = [connection for found in idle.map(call_and_meet, range(3)) for connection in found]
+        busy.submit(visible, server.url).result()
+        were_open = [connection.sock is not None for connection in kept]
+        monkeypatch.setattr(connections, "OLD_S", -1.0)
+        busy.submit(visible, server.url).result()
+
+    assert (len(kept), were_open) == (3, [True] * 3)
+    assert [connection.sock for connection in kept] == [None] * 3
 
 
 def test_child_process_does_not_use_its_parents_connections() -> None:
