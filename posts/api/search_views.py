@@ -20,9 +20,9 @@ from mastablasta.core.api.first_pages import CompiledList, ListOf
 from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import StrictSerializer
 from mastablasta.core.compiled_queries import QueryPlannedByValues
+from posts.api.answers import PostSerializer
 from posts.api.filters import RELEVANCE, SearchFilter, is_asked
 from posts.api.presenting import POST_COLUMNS, present_posts
-from posts.api.serializers import PostSerializer
 from posts.models import Post
 from posts.search.highlights import highlights, texts_of
 from posts.search.matching import best_first, found_by, tsquery_for
