@@ -344,7 +344,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "SiteRole": "accounts.roles.SiteRole",
         "WorkspaceRole": "accounts.roles.Role",
         "PostStatus": "posts.states.PostStatus",
-        "DeliveryStatus": "posts.api.serializers.DELIVERY_STATUSES",
+        "DeliveryStatus": "posts.api.answers.DELIVERY_STATUSES",
         "TrueOrFalse": "posts.api.import_export_views.TRUE_OR_FALSE",
         "RowStatus": "posts.import_export.importing.STORED",
         "MediaKind": "media_library.api.serializers.KINDS",

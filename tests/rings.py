@@ -61,7 +61,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "integrations/services/withdrawals.py": (
         "integrations/tests/test_withdrawals.py::test_deletion_leaves_neither_tokens_nor_names_and_says_so",
     ),
-    "integrations/services/tokens.py": (
+    "integrations/services/signing_out.py": (
         "integrations/tests/test_tokens.py",
         "integrations/tests/test_account_check.py",
     ),

@@ -8,17 +8,15 @@ from integrations.errors import CallFailed, NeedsReconnect, SignInEnded
 from integrations.models import Credential, SocialAccount
 from integrations.services import hosts
 from integrations.services.connectors import sign_in_for
-from integrations.services.tokens import (
+from integrations.services.signing_out import (
     account_needs_reauth,
     account_usable_again,
     accounts_unusable,
     disconnected_sentence,
-    fresh_credentials,
-    may_refresh,
     needs_reauth,
     needs_reauth_sentence,
-    newer_credentials,
 )
+from integrations.services.tokens import fresh_credentials, may_refresh, newer_credentials
 from integrations.sign_in import GrantOwner, TargetIdentity
 from integrations.states import AccountState
 from mastablasta.core.errors import Conflict, Unreachable

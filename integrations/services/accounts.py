@@ -14,7 +14,7 @@ from django.db.models import Q
 from accounts.models import Workspace
 from integrations.models import SocialAccount
 from integrations.querysets import SocialAccountQuerySet
-from integrations.services.tokens import disconnected_sentence, needs_reauth_sentence
+from integrations.services.signing_out import disconnected_sentence, needs_reauth_sentence
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core.audit.recording import difference, record, subject_of
 from mastablasta.core.errors import Conflict

@@ -13,7 +13,7 @@ from accounts.models import User
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
 from integrations.querysets import SocialAccountQuerySet
 from integrations.services.accounts import lock_defaults
-from integrations.services.tokens import account_needs_reauth, targets_not_named
+from integrations.services.signing_out import account_needs_reauth, targets_not_named
 from integrations.sign_in import GrantOwner, TargetIdentity, Tokens
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core.audit.actors import Actor, Via, current_actor

@@ -8,31 +8,27 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-import structlog
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from integrations.errors import CallFailed, NeedsReconnect
 from integrations.models import Credential, SocialAccount
-from integrations.services.account_events import record_needs_reauth
 from integrations.services.connectors import sign_in_for
 from integrations.services.hosts import app_of
-from integrations.services.operator_apps import BY_PASSWORD
+from integrations.services.signing_out import DEAD, disconnected_sentence, needs_reauth_sentence, sign_out_accounts
 from integrations.sign_in import ClientApp, Tokens
-from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
+from integrations.states import AccountState, CredentialState
 from mastablasta.core import holds
 from mastablasta.core.errors import Conflict, Unreachable
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import Tally
-
-log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=30)  # longer than the longest call
 AHEAD = timedelta(seconds=60)
@@ -44,21 +40,6 @@ SHARE = 6
 SOON = timedelta(minutes=15)
 LONGEST_AHEAD = timedelta(days=7)
 RETRY_AFTER = timedelta(minutes=5)
-NOT_NAMED = "The last sign-in did not name this account any more; connect it again and choose it there."
-
-
-def needs_reauth_sentence(platform: str) -> str:
-    return f"This account has to be connected again: {_way_of(platform)}."
-
-
-def disconnected_sentence(platform: str) -> str:
-    return f"This account is disconnected; connect it again: {_way_of(platform)}."
-
-
-def _way_of(platform: str) -> str:
-    if platform in BY_PASSWORD:
-        return "POST /api/v2/accounts with handle and app_password"
-    return f"GET /api/v2/oauth/{platform}/authorize"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +120,7 @@ def store_refresh(turn: RefreshTurn, tokens: Tokens, *, at: datetime) -> bool:
     with transaction.atomic():
         stored = bool(_mine(turn).update(**changes, updated_at=at))
         if stored and tokens.unusable:
-            _sign_out_accounts(turn.credential_id, reason=tokens.unusable, at=at)
+            sign_out_accounts(turn.credential_id, reason=tokens.unusable, at=at)
     if stored:
         _count(turn, "renewed")
     return stored
@@ -154,66 +135,14 @@ def fail_refresh(turn: RefreshTurn, error: CallFailed, *, at: datetime) -> None:
     if isinstance(error, NeedsReconnect) and error.scope == "account":
         with transaction.atomic():
             if _mine(turn).update(**_NO_LEASE, error=error.message[:500], updated_at=at):
-                _sign_out_accounts(turn.credential_id, reason=error.message, at=at)
+                sign_out_accounts(turn.credential_id, reason=error.message, at=at)
         return
     if not isinstance(error, NeedsReconnect):
         _mine(turn).update(**_NO_LEASE, error=error.message[:500], updated_at=at)
         return
     with transaction.atomic():
-        if _mine(turn).update(**_DEAD, error=error.message[:500], updated_at=at):
-            _sign_out_accounts(turn.credential_id, reason=error.message, at=at)
-
-
-def needs_reauth(credential_id: UUID, *, reason: str, at: datetime, version: int | None = None) -> bool:
-    """The platform refused this grant: its accounts have to be connected again. False = it was dead already.
-
-    With `version`, only if the grant still is that one: a newer pair has not been refused.
-    """
-    grant = Credential.objects.filter(id=credential_id, state=CredentialState.LIVE)
-    if version is not None:
-        grant = grant.filter(version=version)
-    with transaction.atomic():
-        if not grant.update(**_DEAD, error=reason[:500], updated_at=at):
-            return False
-        _sign_out_accounts(credential_id, reason=reason, at=at)
-        return True
-
-
-def account_needs_reauth(account_id: UUID, *, reason: str, at: datetime, version: int | None = None) -> bool:
-    """The platform refused this account alone: its grant and the other accounts on it go on. False = nothing changed.
-
-    With `version`, only if its grant still is that one: a newer sign-in has not been refused.
-    """
-    account = SocialAccount.objects.filter(id=account_id)
-    if version is not None:
-        account = account.filter(credential__in=Credential.objects.filter(version=version))
-    with transaction.atomic():
-        return bool(_sign_out(account, reason=reason, at=at))
-
-
-def targets_not_named(credential_id: UUID, *, named: Collection[UUID], at: datetime) -> None:
-    """Accounts on this grant that its newest sign-in does not name have to be chosen there again; those that were never
-    used are disconnected. Inside a transaction.
-    """
-    left_out = SocialAccount.objects.filter(credential=credential_id).exclude(id__in=named)
-    _sign_out(left_out, reason=NOT_NAMED, at=at)
-    left_out.filter(state=AccountState.PENDING).update(
-        state=AccountState.DISCONNECTED, state_reason=NOT_NAMED, credential=None, target_token_enc=None, updated_at=at
-    )
-
-
-def accounts_unusable(credential_id: UUID, *, reason: str, at: datetime, version: int) -> None:
-    """The platform lets nobody use the accounts on this grant, which lives on. Nothing changes for a newer version."""
-    with transaction.atomic():
-        if Credential.objects.filter(id=credential_id, version=version).update(updated_at=at):
-            _sign_out_accounts(credential_id, reason=reason, at=at)
-
-
-def account_usable_again(account_id: UUID, *, version: int, at: datetime) -> bool:
-    """The platform lets this account publish (again), by a live grant of this version. False = nothing changed."""
-    grant = Credential.objects.filter(state=CredentialState.LIVE, version=version)
-    signed_out = SocialAccount.objects.filter(id=account_id, state=AccountState.NEEDS_REAUTH, credential__in=grant)
-    return bool(signed_out.update(state=AccountState.ACTIVE, state_reason="", updated_at=at))
+        if _mine(turn).update(**DEAD, error=error.message[:500], updated_at=at):
+            sign_out_accounts(turn.credential_id, reason=error.message, at=at)
 
 
 def fresh_credentials(credential: Credential, *, at: datetime, wait_s: float = WAIT_S) -> Credential:
@@ -403,26 +332,7 @@ def _count(turn: RefreshTurn, outcome: str) -> None:
 
 
 _NO_LEASE: dict[str, Any] = {"refresh_lease": None, "refresh_lease_expires_at": None}
-_DEAD: dict[str, Any] = {"state": CredentialState.DEAD, **_NO_LEASE}
 
 
 def _mine(turn: RefreshTurn) -> Any:
     return Credential.objects.filter(id=turn.credential_id, refresh_lease=turn.lease, version=turn.version)
-
-
-def _sign_out_accounts(credential_id: UUID, *, reason: str, at: datetime) -> None:
-    moved = _sign_out(SocialAccount.objects.filter(credential=credential_id), reason=reason, at=at)
-    log.warning("accounts_signed_out", credential=str(credential_id), accounts=moved)
-
-
-def _sign_out(accounts: QuerySet[SocialAccount], *, reason: str, at: datetime) -> int:
-    may_move = accounts.filter(state__in=ACCOUNT_MOVES.sources_of(AccountState.NEEDS_REAUTH))
-    # In id order, as everybody locks accounts.
-    ids = list(may_move.order_by("id").select_for_update(no_key=True).values_list("id", flat=True))
-    if not ids:
-        return 0
-    SocialAccount.objects.filter(id__in=ids).update(
-        state=AccountState.NEEDS_REAUTH, state_reason=reason[:500], checked_at=at, updated_at=at
-    )
-    record_needs_reauth(ids, reason=reason[:500], at=at)
-    return len(ids)

@@ -18,7 +18,7 @@ from integrations import registry
 from integrations.models import Credential, SocialAccount
 from integrations.services.hosts import app_of, require_built
 from integrations.services.operator_apps import operators_app
-from integrations.services.tokens import needs_reauth
+from integrations.services.signing_out import needs_reauth
 from integrations.sign_in import ClientApp, EndedGrant
 from mastablasta.core.errors import Invalid, NotThere
 

@@ -17,7 +17,7 @@ from accounts.roles import Role
 from accounts.tests.factories import make_member
 from integrations import registry
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
-from integrations.services import hosts, oauth_connect, tokens
+from integrations.services import hosts, oauth_connect, signing_out
 from integrations.services.account_check import check_account
 from integrations.services.revocation import give_back
 from integrations.sign_in import ClientApp, Tokens
@@ -217,7 +217,7 @@ def test_of_accounts_that_arrive_at_once_one_is_the_default(
 
 def test_reconnecting_keeps_the_row_and_renews_the_grant(sandbox: Sandbox, workspace: Workspace) -> None:
     first = connect(sandbox, "anna", workspace=workspace)
-    tokens.needs_reauth(first.credential_id, reason="revoked", at=timezone.now())
+    signing_out.needs_reauth(first.credential_id, reason="revoked", at=timezone.now())
     old = Credential.objects.get()
 
     again = connect(sandbox, "anna", workspace=workspace)

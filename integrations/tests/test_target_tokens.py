@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import User, Workspace
 from accounts.tests.factories import signed_in
 from integrations.models import OAuthState, SocialAccount
-from integrations.services import disconnection, oauth_connect, tokens
+from integrations.services import disconnection, oauth_connect, signing_out
 from integrations.services.authorisations import AuthContext, Authorisation, from_state, save_accounts, to_json
 from integrations.sign_in import GrantOwner, TargetIdentity, Tokens
 from integrations.tests.factories import make_account, make_host, make_oauth_state
@@ -115,7 +115,7 @@ def test_only_the_refused_account_is_signed_out(workspace: Workspace) -> None:
     page = make_account(workspace=workspace, target_token_enc="dead")
     sibling = make_account(workspace=workspace, credential=page.credential, is_default=False)
 
-    assert tokens.account_needs_reauth(page.id, reason="The page's token has ended.", at=timezone.now(), version=1)
+    assert signing_out.account_needs_reauth(page.id, reason="The page's token has ended.", at=timezone.now(), version=1)
 
     page.refresh_from_db()
     sibling.refresh_from_db()
@@ -127,14 +127,14 @@ def test_only_the_refused_account_is_signed_out(workspace: Workspace) -> None:
 def test_newer_sign_in_is_not_blamed_for_an_older_one(workspace: Workspace) -> None:
     page = make_account(workspace=workspace)
 
-    assert not tokens.account_needs_reauth(page.id, reason="Late.", at=timezone.now(), version=0)
+    assert not signing_out.account_needs_reauth(page.id, reason="Late.", at=timezone.now(), version=0)
     page.refresh_from_db()
     assert page.state == "active"
 
 
 def test_connecting_again_brings_it_back(workspace: Workspace, owner: User) -> None:
     [page] = save_accounts(authorise(workspace, owner, "1"), at=timezone.now())
-    tokens.account_needs_reauth(page.id, reason="Ended.", at=timezone.now())
+    signing_out.account_needs_reauth(page.id, reason="Ended.", at=timezone.now())
 
     [again] = save_accounts(authorise(workspace, owner, "1"), at=timezone.now())
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import Workspace
 from integrations.errors import CallFailed, NeedsReconnect, RateLimited, Unavailable
 from integrations.models import Credential, SocialAccount
-from integrations.services import tokens
+from integrations.services import signing_out, tokens
 from integrations.sign_in import Tokens
 from integrations.states import AccountState
 from integrations.tests.conftest import at_once
@@ -159,8 +159,8 @@ def test_refusal_signs_out_every_account_of_the_grant_and_no_other(workspace: Wo
 def test_refused_grant_signs_its_accounts_out_once(workspace: Workspace) -> None:
     account = make_account(workspace=workspace)
 
-    assert tokens.needs_reauth(account.credential_id, reason="revoked", at=NOON)
-    assert not tokens.needs_reauth(account.credential_id, reason="again", at=NOON)
+    assert signing_out.needs_reauth(account.credential_id, reason="revoked", at=NOON)
+    assert not signing_out.needs_reauth(account.credential_id, reason="again", at=NOON)
 
     account.refresh_from_db()
     assert (account.state, account.state_reason, account.checked_at) == ("needs_reauth", "revoked", NOON)
@@ -173,7 +173,7 @@ def test_accounts_that_were_signed_out_are_told_of_once(workspace: Workspace) ->
     make_account(workspace=workspace, credential=account.credential, state="disconnected")
 
     for _ in "12":
-        tokens.needs_reauth(account.credential_id, reason="revoked", at=NOON)
+        signing_out.needs_reauth(account.credential_id, reason="revoked", at=NOON)
 
     told = [json.loads(body)["data"] for body in Event.objects.order_by("id").values_list("body", flat=True)]
     assert told == [
@@ -187,7 +187,7 @@ def test_refusal_of_an_older_pair_does_not_touch_a_newer(workspace: Workspace) -
     account = make_account(workspace=workspace)
     tokens.store_refresh(turn_for(account.credential), NEW, at=NOON)
 
-    assert not tokens.needs_reauth(account.credential_id, reason="revoked", at=NOON, version=1)
+    assert not signing_out.needs_reauth(account.credential_id, reason="revoked", at=NOON, version=1)
 
     account.refresh_from_db()
     assert account.state == "active"

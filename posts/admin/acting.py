@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -25,6 +24,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
+from mastablasta.core import confirmations
 from posts.admin import wording
 from posts.admin.triage import answer, cause_in, for_staff, may_act, visible_deliveries, writable_deliveries
 from posts.querysets import DeliveryQuerySet
@@ -32,8 +32,7 @@ from posts.services import triage
 from posts.services.bulk_actions import BulkAction, LeftOut, Order, Report, carry_out
 from posts.services.scheduling import time_problems
 
-SALT = "posts.triage"
-HELD_FOR = timedelta(hours=1)
+KIND = "posts.triage"
 # At once: what services do post by post takes them longer.
 MOST = {
     BulkAction.RETRY: 1000,
@@ -63,14 +62,13 @@ class Held:
             "scheduled_at": self.scheduled_at.isoformat() if self.scheduled_at else "",
             "back": self.back,
         }
-        return signing.dumps(content, salt=f"{SALT}.{person.pk}", compress=True)
+        return confirmations.signed(content, kind=KIND, person_id=person.pk)
 
     @classmethod
     def of(cls, text: str, person: User) -> Held | None:
         """None when it is not the person's, or was looked at too long ago."""
-        try:
-            content = signing.loads(text, salt=f"{SALT}.{person.pk}", max_age=HELD_FOR)
-        except signing.BadSignature:
+        content = confirmations.looked_at(text, kind=KIND, person_id=person.pk)
+        if content is None:
             return None
         at = parse_datetime(content["scheduled_at"])
         deliveries = [UUID(one) for one in content["deliveries"]]

@@ -34,7 +34,7 @@ from mastablasta.core.api.date_ranges import start_of
 from mastablasta.core.errors import Conflict, DomainError
 from posts.admin.triage import for_staff, page_of, shown_page, visible_accounts
 from posts.admin.workspaces import workspaces_for, zone_of
-from posts.api.serializers import RescheduleSerializer
+from posts.api.requests import RescheduleSerializer
 from posts.models import Post
 from posts.querysets import PostQuerySet
 from posts.services import rescheduling

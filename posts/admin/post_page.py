@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integrations import registry
 from posts.models import Delivery, Post
-from posts.services.edits import draft_of
+from posts.services.standings import draft_of
 from posts.services.validation import Preview, validate_draft
 from posts.states import API_STATUS
 

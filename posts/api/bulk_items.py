@@ -21,7 +21,7 @@ from mastablasta.core.api.problems import fault
 from mastablasta.core.errors import Conflict, DomainError, FieldProblem, Invalid, summary
 from posts.api.etags import etag_of, tags_in
 from posts.api.presenting import present_posts
-from posts.api.serializers import EditedPostSerializer, NewPostSerializer
+from posts.api.requests import EditedPostSerializer, NewPostSerializer
 from posts.import_export import import_jobs
 from posts.models import BulkJob, BulkKind, Post
 from posts.services import cancellation, creation, edits, retries, scheduling
@@ -29,6 +29,7 @@ from posts.services.bulk_jobs import Result, Steps
 from posts.services.creation import Made, NewPost, Refused
 from posts.services.edits import Edit, Refusals
 from posts.services.locks import Outcome, not_there
+from posts.services.standings import standings_of
 
 
 class EditItemSerializer(EditedPostSerializer):
@@ -191,7 +192,7 @@ def _turns(read: Sequence[ItemEdit | _Unread]) -> Iterator[list[tuple[int, ItemE
 
 def _update_once(batch: Batch, items: Sequence[ItemEdit]) -> list[Outcome]:
     rows = Post.objects.in_workspace(batch.workspace).kept().filter(id__in=[one.post_id for one in items])
-    standings = edits.standings_of(list(rows))
+    standings = standings_of(list(rows))
     outcomes: dict[UUID, Outcome] = {}
     wanted: list[Edit] = []
     for item in items:

@@ -26,7 +26,7 @@ from posts.api import bulk_items, examples
 from posts.api.bulk_items import Batch, EditItemSerializer
 from posts.api.bulk_job_views import BulkJobSerializer, accepted
 from posts.api.bulk_shapes import MOST, BulkResultSerializer
-from posts.api.serializers import NewPostSerializer
+from posts.api.requests import NewPostSerializer
 from posts.models import BulkKind, Post
 from posts.services import bulk_jobs
 from posts.services.bulk_jobs import MOST_AT_ONCE

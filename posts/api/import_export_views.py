@@ -22,10 +22,10 @@ from mastablasta.core.api.serializers import StrictSerializer
 from mastablasta.core.errors import FieldProblem, Invalid, TooLarge
 from media_library.api.uploads import announced, broken_off
 from posts.api import examples
+from posts.api.answers import PostSerializer
 from posts.api.bulk_job_views import BulkJobSerializer, accepted
 from posts.api.bulk_shapes import MOST, DetailSerializer
 from posts.api.filters import PostFilter
-from posts.api.serializers import PostSerializer
 from posts.import_export import import_jobs
 from posts.import_export.exporting import FORMS, export_posts
 from posts.import_export.importing import STORED, import_rows

@@ -16,10 +16,10 @@ from mastablasta.core.api.filters import plain_text
 from mastablasta.core.api.first_pages import ListOf
 from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import StrictSerializer
+from posts.api.answers import PostSerializer
 from posts.api.filters import RELEVANCE, SearchFilter, is_asked
 from posts.api.found_pages import pages_of
 from posts.api.presenting import POST_COLUMNS, present_posts
-from posts.api.serializers import PostSerializer
 from posts.models import Post
 from posts.search.highlights import highlights, texts_of
 from posts.search.matching import best_first

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 
 from mastablasta.core.errors import FieldProblem
-from posts.api.serializers import PostWarningSerializer
+from posts.api.answers import PostWarningSerializer
 from posts.services.validation import Preview, Verdict
 
 

@@ -17,6 +17,13 @@ from accounts.api.base import WorkspaceScopedViewSet
 from accounts.roles import Action
 from mastablasta.core.api.conditional import CONDITIONAL, ETAG, LOCATION, NOT_MODIFIED, SAYS
 from posts.api import validation
+from posts.api.answers import (
+    AttemptSerializer,
+    DeliverySerializer,
+    MessageSerializer,
+    PostSerializer,
+    RetriedSerializer,
+)
 from posts.api.etags import created, tagged, unchanged_since, unless_known
 from posts.api.examples import OUTCOMES
 from posts.api.filters import EXPAND_PARAMETER, AttemptFilter, PostFilter, expands_media, is_asked
@@ -29,23 +36,19 @@ from posts.api.presenting import (
     present_post,
     present_posts,
 )
-from posts.api.serializers import (
-    AttemptSerializer,
-    DeliverySerializer,
+from posts.api.requests import (
     EditedPostSerializer,
-    MessageSerializer,
     NewPostSerializer,
-    PostSerializer,
     PublishSerializer,
     RescheduleSerializer,
     ResolveSerializer,
-    RetriedSerializer,
     TriedPostSerializer,
 )
 from posts.api.waiting import PREFERENCES, OutcomeSerializer, asked_wait_s, publishing_answer, told, wait_for_outcome
 from posts.models import Attempt, Delivery, Post
 from posts.services import cancellation, creation, edits, remote_deletion, rescheduling, resolution, retries, scheduling
 from posts.services.drafts import Draft
+from posts.services.standings import standings_of
 from posts.services.validation import validate_draft
 
 EXAMPLE = OpenApiExample(
@@ -149,7 +152,7 @@ class PostViewSet(WorkspaceScopedViewSet):
     def partial_update(self, request: Request, id: UUID) -> Response:
         post = self.get_object()
         body = self.body(EditedPostSerializer, partial=True)
-        standing = edits.standings_of([post])[post.id]
+        standing = standings_of([post])[post.id]
         draft = EditedPostSerializer.draft(body, onto=standing.draft, platforms=standing.platforms)
         return self._edit(post, draft)
 

@@ -18,8 +18,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from posts.api.answers import DeliverySerializer, PublishedSerializer
 from posts.api.presenting import present_post, waiting_for
-from posts.api.serializers import DeliverySerializer, PublishedSerializer
 from posts.models import Post
 from posts.states import ENDED, PostStatus
 

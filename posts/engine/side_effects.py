@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from integrations.errors import NeedsReconnect, OperatorProblem
-from integrations.services import hosts, tokens
+from integrations.services import hosts, signing_out
 from posts.engine.mailbox import JobDone
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ def apply_side_effects(done: Iterable[JobDone], written: set[UUID], *, at: datet
             continue
         if isinstance(end.failure, NeedsReconnect) and end.job.grant is not None:
             is_alone = end.failure.scope == "account"
-            sign_out = tokens.account_needs_reauth if is_alone else tokens.needs_reauth
+            sign_out = signing_out.account_needs_reauth if is_alone else signing_out.needs_reauth
             whom = end.job.claimed.account_id if is_alone else end.job.grant.credential_id
             sign_out(whom, reason=end.failure.message, at=at, version=end.grant_version)
         elif isinstance(end.failure, OperatorProblem):

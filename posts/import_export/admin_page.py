@@ -10,13 +10,11 @@ import hashlib
 import io
 from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.core import signing
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -26,6 +24,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User, Workspace
 from accounts.services.workspaces import may_write
+from mastablasta.core import confirmations
 from mastablasta.core.admin_base import Page
 from mastablasta.core.errors import Invalid
 from mastablasta.core.ids import new_id
@@ -39,8 +38,7 @@ from posts.models import BulkJob, Post
 LARGEST = 1024 * 1024  # bytes of a file
 MOST_AT_ONCE = 1000  # rows that are stored while somebody waits
 MOST_SHOWN = 200  # rows that are refused
-HELD_FOR = timedelta(hours=1)
-SALT = "posts.import"
+KIND = "posts.import"
 
 
 class FileForm(forms.Form):
@@ -91,14 +89,13 @@ class Held:
 
     def signed(self, person: User) -> str:
         content = {"workspace": str(self.workspace.pk), "file": self.data.decode(), "name": self.name}
-        return signing.dumps(content, salt=f"{SALT}.{person.pk}", compress=True)
+        return confirmations.signed(content, kind=KIND, person_id=person.pk)
 
     @classmethod
     def of(cls, text: str, person: User) -> Held | None:
         """None when it is not the person's, too old, or for a workspace where they may not write any more."""
-        try:
-            content = signing.loads(text, salt=f"{SALT}.{person.pk}", max_age=HELD_FOR)
-        except signing.BadSignature:
+        content = confirmations.looked_at(text, kind=KIND, person_id=person.pk)
+        if content is None:
             return None
         workspace = Workspace.objects.visible_to(person).filter(pk=content["workspace"]).first()
         if workspace is None or not may_write(person, workspace):
@@ -145,10 +142,11 @@ def _store(held: Held, person: User) -> list[RowOutcome] | BulkJob | None:
     A job does what has more than MOST_AT_ONCE rows.
     """
     at = timezone.now()
-    digest = hashlib.sha256(f"{SALT}.{held.name}".encode()).hexdigest()
+    ends_at = at + confirmations.HELD_FOR
+    digest = hashlib.sha256(f"{KIND}.{held.name}".encode()).hexdigest()
     claim = IdempotencyKey(
         user=person.pk, workspace=held.workspace.pk, method_path="POST /admin/posts/post/import/", key=held.name,
-        scope_sha256=digest, body_sha256=digest, locked_until=at + HELD_FOR, expires_at=at + HELD_FOR,
+        scope_sha256=digest, body_sha256=digest, locked_until=ends_at, expires_at=ends_at,
     )  # fmt: skip
     total = count_rows(io.BytesIO(held.data))
     with transaction.atomic():

@@ -20,14 +20,15 @@ from rest_framework.exceptions import ValidationError
 from accounts.models import User, Workspace
 from mastablasta.core.api.errors import problems_in
 from mastablasta.core.errors import DomainError, FieldProblem
-from posts.api.serializers import EditedPostSerializer
+from posts.api.requests import EditedPostSerializer
 from posts.import_export.account_names import AccountNames
 from posts.import_export.row import Row
 from posts.models import Post
 from posts.services import creation, edits
 from posts.services.creation import NewPost, Refused
 from posts.services.drafts import Draft
-from posts.services.edits import Edit, Standing
+from posts.services.edits import Edit
+from posts.services.standings import Standing, standings_of
 
 CHUNK = 500  # rows whose posts are looked up and stored together
 CREATED, UPDATED, UNCHANGED, REFUSED = "created", "updated", "unchanged", "refused"
@@ -189,7 +190,7 @@ class _Importer:
         posts = list(Post.objects.in_workspace(self.workspace).kept().filter(named))
         for post in posts:
             post.workspace = self.workspace  # read already
-        standings = edits.standings_of(posts)
+        standings = standings_of(posts)
         found: dict[Any, tuple[Post, Standing]] = {post.id: (post, standings[post.id]) for post in posts}
         return found | {post.external_id: found[post.id] for post in posts if post.external_id}
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -17,17 +16,18 @@ from integrations.models import SocialAccount
 from mastablasta.core.audit.recording import Subject, record
 from mastablasta.core.errors import Conflict, DomainError
 from posts import audit
-from posts.models import Delivery, Post, PostMedia, PostTag, PostType
+from posts.models import Delivery, Post, PostMedia, PostTag
 from posts.queue import claims
 from posts.services import drafts, external_ids, guard, media, post_content, scheduling
 from posts.services.cancellation import CANCELLABLE, cancel_deliveries
 from posts.services.drafts import Composed, Draft, Surroundings
 from posts.services.locks import Outcome, PostWithDeliveries, is_stopped, lock_posts, not_there, one_of
-from posts.services.media import NO_FILES, Choices, Files
+from posts.services.media import NO_FILES, Files
 from posts.services.post_content import AccountChoice
 from posts.services.preconditions import Check, no_check, raise_if_out
 from posts.services.retries import S
 from posts.services.scheduling import Promise
+from posts.services.standings import Standing, meaning_of, standings_of
 from posts.states import NOT_OUT, WAITING, PostStatus
 
 Refusals = Callable[[Sequence[Post]], Mapping[UUID, DomainError]]
@@ -212,7 +212,7 @@ def _change(
         raise not_there()
     post, deliveries, draft = locked.post, locked.deliveries, edit.draft
     before = standings[post.id]
-    if _meaning(draft, deliveries) == _meaning(before.draft, deliveries):
+    if meaning_of(draft, deliveries) == meaning_of(before.draft, deliveries):
         if draft.external_id != before.draft.external_id:
             post_content.raise_if_any(external_ids.problems_of(draft.external_id, post, within().external_ids))
             _claim_name(draft, names)
@@ -235,106 +235,6 @@ def _claim_name(draft: Draft, names: set[str]) -> None:
     if draft.external_id in names:
         post_content.raise_if_any([external_ids.repeated(draft.external_id)])
     names |= {draft.external_id} - {""}
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A post as a draft, and the deliveries that it has."""
-
-    draft: Draft
-    deliveries: Sequence[Delivery]
-
-    @property
-    def platforms(self) -> set[str]:
-        """Those that the post goes to, or is to go to once they have an account."""
-        return {*(delivery.platform for delivery in self.deliveries), *self.draft.platforms}
-
-    def is_changed_by(self, draft: Draft) -> bool:
-        """Whether an edit to this draft would change anything."""
-        same = _meaning(draft, self.deliveries) == _meaning(self.draft, self.deliveries)
-        return not same or _labels(draft) != _labels(self.draft)
-
-
-def standings_of(
-    posts: Collection[Post], deliveries: Mapping[UUID, Sequence[Delivery]] | None = None
-) -> dict[UUID, Standing]:
-    """Each of these posts as it stands, by post. Three queries, however many they are.
-
-    `deliveries`: theirs by post, where they are at hand; None = they are read.
-    """
-    ids = [post.id for post in posts]
-    deliveries = _deliveries_of(ids) if deliveries is None else deliveries
-    tags: dict[UUID, list[str]] = defaultdict(list)
-    for post_id, name in PostTag.objects.filter(post__in=ids).order_by("id").values_list("post", "name"):
-        tags[post_id].append(name)
-    chosen = media.read_choices(posts)
-    return {
-        post.id: Standing(_draft(post, deliveries[post.id], tags[post.id], chosen[post.id]), deliveries[post.id])
-        for post in posts
-    }
-
-
-def _deliveries_of(posts: Collection[UUID]) -> dict[UUID, list[Delivery]]:
-    found: dict[UUID, list[Delivery]] = {post_id: [] for post_id in posts}
-    columns = ("id", "post", "account", "platform")
-    for delivery in Delivery.objects.filter(post__in=posts).only(*columns).order_by("id"):
-        found[delivery.post_id].append(delivery)
-    return found
-
-
-def draft_of(post: Post) -> Draft:
-    """The post as a draft: what a partial edit starts from, and a copy is made of."""
-    return standings_of([post])[post.id].draft
-
-
-def _draft(post: Post, deliveries: Iterable[Delivery], tags: Sequence[str], chosen: Choices) -> Draft:
-    return Draft(
-        content="" if post.thread else post.content,
-        platforms=post.wanted_platforms,
-        accounts=[delivery.account_id for delivery in deliveries],
-        post_type=post.post_type,
-        post_options=post.post_options,
-        overrides={
-            key: {name: text for name, text in override.items() if name != media.NAMES_MEDIA}
-            for key, override in post.overrides.items()
-        },
-        thread=post.thread,
-        media=chosen,
-        first_comment=post.first_comment,
-        external_id=post.external_id or "",
-        tags=tags,
-        scheduled_at=post.scheduled_at,
-        timezone=post.timezone,
-    )
-
-
-def _meaning(draft: Draft, deliveries: Sequence[Delivery]) -> Draft:
-    """The draft in one form of many, without its labels: equal for what makes no difference to the post.
-
-    `deliveries` are those of the post: a platform beside an account of it that the post goes to adds none.
-    """
-    platform_of = {delivery.account_id: delivery.platform for delivery in deliveries}
-    placed = {platform_of[account_id] for account_id in draft.accounts if account_id in platform_of}
-    is_first_part = bool(draft.thread) and draft.content == draft.thread[0]
-    is_thread = bool(draft.thread) and draft.post_type == PostType.STANDARD
-    return replace(
-        draft,
-        content="" if is_first_part else draft.content,
-        thread=tuple(draft.thread),
-        platforms=sorted(set(draft.platforms) - placed),
-        accounts=sorted(set(draft.accounts)),
-        post_type=PostType.THREAD if is_thread else draft.post_type,
-        tags=(),
-        external_id="",
-        named_in_thread=(),
-        notes=(),
-        allow_duplicate=False,
-    )
-
-
-def _labels(draft: Draft) -> tuple[list[str], str]:
-    """What a post is called here and elsewhere; nobody sees it at a platform."""
-    return drafts.tag_names(draft.tags), draft.external_id
 
 
 def _store(changes: Sequence[_Change], *, at: datetime) -> None:
@@ -363,7 +263,7 @@ def _store(changes: Sequence[_Change], *, at: datetime) -> None:
 
 def _told(change: _Change) -> Subject:
     before, after = (
-        replace(_meaning(one, change.deliveries), tags=drafts.tag_names(one.tags), external_id=one.external_id)
+        replace(meaning_of(one, change.deliveries), tags=drafts.tag_names(one.tags), external_id=one.external_id)
         for one in (change.before.draft, change.after)
     )
     return audit.post_subject(change.post, **audit.edit_changes(before, after))

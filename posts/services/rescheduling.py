@@ -16,10 +16,10 @@ from mastablasta.core.errors import Conflict, FieldProblem
 from posts import audit
 from posts.models import Delivery, Post
 from posts.services import creation, post_content, scheduling
-from posts.services.edits import draft_of
 from posts.services.locks import PostWithDeliveries
 from posts.services.preconditions import Check, no_check, raise_if_out, raise_if_under_way
 from posts.services.retries import S
+from posts.services.standings import draft_of
 from posts.states import NOT_OUT, PostStatus
 
 

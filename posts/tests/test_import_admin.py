@@ -13,7 +13,7 @@ from django.test import Client
 from accounts.models import Workspace
 from accounts.roles import SiteRole
 from accounts.tests.factories import BACKEND, make_user, make_workspace
-from posts.import_export import admin_page
+from mastablasta.core import confirmations
 from posts.models import Post
 from posts.tests.factories import NOON, make_post
 
@@ -81,7 +81,7 @@ def test_what_was_looked_at_is_the_persons_own_for_an_hour(monkeypatch: pytest.M
 
     others = operator().post(ADDRESS, {"held": held})
     forged = client.post(ADDRESS, {"held": f"{held}x"})
-    monkeypatch.setattr(admin_page, "HELD_FOR", timedelta(seconds=-1))
+    monkeypatch.setattr(confirmations, "HELD_FOR", timedelta(seconds=-1))
     late = client.post(ADDRESS, {"held": held})
 
     for response in (others, forged, late):

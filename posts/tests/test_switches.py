@@ -13,7 +13,7 @@ from accounts.roles import Role
 from accounts.tests.factories import BACKEND, make_membership, make_user
 from integrations.models import GlobalPause, PlatformHost, SocialAccount
 from integrations.services import oauth_connect
-from integrations.services.tokens import needs_reauth
+from integrations.services.signing_out import needs_reauth
 from integrations.tests.factories import connect, make_account, make_host
 from posts.engine import publisher
 from posts.models import Delivery
