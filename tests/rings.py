@@ -91,6 +91,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "media_library/services/deletion.py": ("media_library/tests/test_deletion.py",),
     "media_library/services/intake.py": ("media_library/tests/test_storing.py",),
     "posts/migrations/0002_narrow_rows.py": ("posts/tests/test_states.py",),
+    "posts/api/found_pages.py": ("posts/tests/test_search.py",),
     "posts/guard/neighbours.py": ("posts/tests/test_guard.py", "posts/tests/test_guard_races.py"),
     "posts/migrations/0013_fill_fingerprints.py": ("posts/tests/test_guard.py",),
     "posts/queue/claims.py": ("posts/tests/test_claims.py",),

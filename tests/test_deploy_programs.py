@@ -35,7 +35,7 @@ def checked(command: Sequence[str], *, package: str = "", **environment: str) ->
     """Run a program's own check of a file."""
     done = subprocess.run(
         [found(command[0], package=package or command[0]), *command[1:]],
-        env={**os.environ, **environment},
+        env={**{name: value for name, value in os.environ.items() if value}, **environment},
         capture_output=True,
         text=True,
         timeout=60,
