@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError as BadValue
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -25,7 +25,7 @@ from posts.api.presenting import POST_COLUMNS, present_posts
 from posts.api.serializers import PostSerializer
 from posts.models import Post
 from posts.search.highlights import highlights, texts_of
-from posts.search.matching import best_first, found_by, tsquery_for
+from posts.search.matching import best_first, first_page_query, found_by
 from posts.search.queries import Query, Unreadable, parse
 
 
@@ -51,12 +51,18 @@ class _FoundList(CompiledList):
 
     query_class = QueryPlannedByValues
 
+    @staticmethod
+    def counted(rows: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+        """The rows as they are counted: in no order on SQLite, which would sort them all by it."""
+        return rows.order_by() if connections[rows.db].vendor == "sqlite" else rows
 
-def _found(workspace: Any, tsquery: Any) -> QuerySet[Post]:
-    return found_by(tsquery, Post.objects.in_workspace(workspace).kept()).order_by("-created_at", "-id")
+
+def _found(workspace: Any, text: Any) -> QuerySet[Post]:
+    posts = Post.objects.in_workspace(workspace).kept()
+    return found_by(text, posts, workspace=workspace).order_by("-created_at", "-id")
 
 
-_FOUND = _FoundList(_found, POST_COLUMNS, workspace=UUID, tsquery=str)
+_FOUND = _FoundList(_found, POST_COLUMNS, workspace=UUID, text=str)
 
 
 class PostSearchViewSet(WorkspaceScopedViewSet):
@@ -101,8 +107,8 @@ class PostSearchViewSet(WorkspaceScopedViewSet):
             return None
         is_counted = "cursor" not in request.query_params
         workspace = self.workspace.pk
-        tsquery = tsquery_for(query, workspace=workspace, is_counted=is_counted, using=DEFAULT_DB_ALIAS)
-        return None if tsquery is None else _FOUND.of(workspace=workspace, tsquery=tsquery)
+        text = first_page_query(query, workspace=workspace, is_counted=is_counted, using=DEFAULT_DB_ALIAS)
+        return None if text is None else _FOUND.of(workspace=workspace, text=text)
 
     def _in_order(self, posts: Any, query: Query) -> Any:
         if self.request.query_params.get("ordering") != RELEVANCE:

@@ -2,6 +2,7 @@
 
 One row a post in `posts_postsearch`. PostgreSQL holds a tsvector there, made by functions in SQL; SQLite has a table of
 FTS5 beside it and calls `fold` in its triggers, so a program without it cannot write posts and leave the index behind.
+There the rows are numbered by when the posts were made (fts5.py), so that FTS5 gives the newest first.
 Rows of a workspace have a token of their own, `workspace_token`, and a search begins with it.
 
 Functions and triggers follow the code: they are made after each `migrate`, under a checksum in their name, and made
@@ -14,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +35,7 @@ from posts.search.folding import (
     fold,
     fold_all,
 )
+from posts.search.fts5 import free_place_in_sql, place_in_sql
 
 BATCH = 500  # posts; their rows are locked meanwhile
 
@@ -71,6 +74,8 @@ def rebuild(connection: BaseDatabaseWrapper) -> Iterator[tuple[int, int]]:
         while ids := _write_batch(connection, dialect, after=last):
             last, done = ids[-1], done + len(ids)
             yield done, total
+        if "tidy" in dialect:
+            cursor.execute(dialect["tidy"])
 
 
 def install_after_migrate(app: Any) -> None:
@@ -79,9 +84,13 @@ def install_after_migrate(app: Any) -> None:
 
     def follow(*, using: str, **_: Any) -> None:
         connection = connections[using]
-        if "posts_postsearch" in connection.introspection.table_names() and install(connection):
-            for _done in rebuild(connection):
-                continue
+        if "posts_postsearch" not in connection.introspection.table_names():
+            return
+        # SQLite has one writer anyway, and places of two kinds would put posts in a wrong order.
+        with transaction.atomic(using=using) if connection.vendor == "sqlite" else nullcontext():
+            if install(connection):
+                for _done in rebuild(connection):
+                    continue
 
     post_migrate.connect(follow, sender=app, weak=False, dispatch_uid="post_search")
 
@@ -250,6 +259,7 @@ def sqlite() -> dict[str, Any]:
         f"OLD.{name} IS NOT NEW.{name}" for name in ("content", "overrides", "thread", "first_comment")
     )
     words = "post_search_words (rowid, workspace, content, texts, comment, tags)"
+    place = free_place_in_sql("NEW.created_at")
     return {
         "make": (
             "CREATE VIRTUAL TABLE IF NOT EXISTS post_search_words USING "
@@ -257,11 +267,15 @@ def sqlite() -> dict[str, Any]:
         ),
         "triggers": {
             "insert": "CREATE TRIGGER {name} AFTER INSERT ON posts_post BEGIN "
-            "INSERT INTO posts_postsearch (post_id) VALUES (NEW.id); "
+            f"INSERT INTO posts_postsearch (id, post_id) VALUES ({place}, NEW.id); "
             f"INSERT INTO {words} VALUES ({new_post}, 'w' || NEW.workspace_id, {columns.format('NEW')}, ''); END",
             "update": "CREATE TRIGGER {name} AFTER UPDATE OF content, overrides, thread, first_comment ON posts_post "
             f"WHEN {changed} BEGIN UPDATE post_search_words SET (content, texts, comment) = "
             f"({columns.format('NEW')}) WHERE rowid = {new_post}; END",
+            "time": "CREATE TRIGGER {name} AFTER UPDATE OF created_at ON posts_post "
+            f"WHEN OLD.created_at IS NOT NEW.created_at BEGIN "
+            f"UPDATE post_search_words SET rowid = {place} WHERE rowid = {new_post}; "
+            f"UPDATE posts_postsearch SET id = {place} WHERE post_id = NEW.id; END",
             "delete": "CREATE TRIGGER {name} AFTER DELETE ON posts_post BEGIN "
             "DELETE FROM posts_postsearch WHERE post_id = OLD.id; END",
             "delete_row": "CREATE TRIGGER {name} AFTER DELETE ON posts_postsearch BEGIN "
@@ -274,13 +288,17 @@ def sqlite() -> dict[str, Any]:
         "drop": "DROP TRIGGER {name}",
         "batch": "SELECT id FROM posts_post WHERE id > %s ORDER BY id LIMIT %s",
         "write": (
-            "INSERT OR IGNORE INTO posts_postsearch (post_id) SELECT id FROM posts_post WHERE id BETWEEN %s AND %s",
+            "DELETE FROM posts_postsearch WHERE post_id BETWEEN %s AND %s",
+            f"INSERT INTO posts_postsearch (id, post_id) SELECT {free_place_in_sql('p.created_at')} - 1 + row_number() "
+            f"OVER (PARTITION BY {place_in_sql('p.created_at')}), p.id FROM posts_post p WHERE p.id BETWEEN %s AND %s",
             "DELETE FROM post_search_words WHERE rowid IN "
             "(SELECT id FROM posts_postsearch WHERE post_id BETWEEN %s AND %s)",
             f"INSERT INTO {words} SELECT s.id, 'w' || p.workspace_id, {columns.format('p')}, "
             f"{tags.format(post='p.id')} FROM posts_postsearch s JOIN posts_post p ON p.id = s.post_id "
-            "WHERE p.id BETWEEN %s AND %s",
+            "WHERE p.id BETWEEN %s AND %s ORDER BY s.id",
         ),
+        # Rows that were deleted are read past until FTS5 happens to merge them away.
+        "tidy": "INSERT INTO post_search_words (post_search_words) VALUES ('optimize')",
     }
 
 

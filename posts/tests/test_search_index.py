@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import Any
 from unicodedata import category
 
@@ -102,6 +103,7 @@ def test_rebuild_writes_the_whole_index_again(workspace: Workspace, capsys: Any,
     for number in range(5):
         post = make_post(workspace=workspace, content=f"apple {number}", first_comment="sauce")
         PostTag.objects.create(post=post, name="fruit")
+    Post.objects.filter(content__lt="apple 3").update(created_at=datetime(2026, 5, 1, tzinfo=UTC))  # of one moment
     PostSearch.objects.all()[:1].get().delete()
     _spoil_the_index()
     assert found(workspace, "apple") == []
@@ -110,6 +112,9 @@ def test_rebuild_writes_the_whole_index_again(workspace: Workspace, capsys: Any,
 
     assert found(workspace, "apple fruit sauce") == [f"apple {number}" for number in range(5)]
     assert PostSearch.objects.count() == 5
+    apples = matching(Post.objects.in_workspace(workspace), parse("apple"), workspace=workspace.id)
+    by_pages = [apples.order_by("-created_at", "-id")[at : at + 1].get().content for at in range(5)]
+    assert by_pages == [f"apple {number}" for number in (4, 3, 2, 1, 0)]
     assert capsys.readouterr().out == "5 posts are in the index\n"
     call_command("rebuild_search", "--json")
     assert capsys.readouterr().out == '{"posts": 5}\n'
