@@ -107,8 +107,7 @@ class PostTag(models.Model):
 class PostSearch(models.Model):
     """A post's row in the index of the search. The database writes it, and holds beside it what only it understands.
 
-    `created_at`: the post's, so that the newest of many are found without looking at the others' posts; null until the
-    index has been written again after an upgrade.
+    `created_at`: the post's, on PostgreSQL, so that the newest of many are found without looking at the others' posts.
     """
 
     post = models.OneToOneField(Post, on_delete=models.CASCADE, related_name="search_row")

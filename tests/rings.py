@@ -102,6 +102,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "posts/services/creation.py": ("posts/tests/test_bulk.py",),
     "posts/services/locks.py": ("posts/tests/test_bulk.py", "posts/tests/test_bulk_changes.py"),
     "posts/search/common_words.py": ("posts/tests/test_search.py",),
+    "posts/search/fts5.py": ("posts/tests/test_search.py",),
     "posts/search/index.py": ("posts/tests/test_search_index.py",),
     "posts/search/matching.py": ("posts/tests/test_search.py",),
     "posts/services/post_renditions.py": ("posts/tests/test_media.py",),

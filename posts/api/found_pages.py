@@ -1,4 +1,4 @@
-"""First pages of what a query alone finds: asked for most, by statements that are made once; PostgreSQL only."""
+"""First pages of what a query alone finds: asked for most, by statements that are made once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.models import QuerySet
 
 from mastablasta.core.api.first_pages import CompiledList, ListOf
 from mastablasta.core.compiled_queries import CompiledQuery, QueryPlannedByValues
@@ -15,17 +16,19 @@ from posts.models import Post
 from posts.search.common_words import enough_months, is_common
 from posts.search.index import workspace_token
 from posts.search.matching import found_by, newest_by
-from posts.search.queries import Query, as_tsquery
+from posts.search.queries import Query, as_match, as_tsquery
 
 
 def pages_of(query: Query, *, workspace: UUID, is_counted: bool) -> ListOf | None:
     """What the query finds in the workspace, newest first; `is_counted`: with its total. None = by other means."""
-    if connection.vendor != "postgresql" or not query.groups:
+    if not query.groups:
         return None
+    if connection.vendor == "sqlite":
+        return _FOUND.of(workspace=workspace, text=as_match(query, among=workspace_token(workspace)))
     if not is_common(query, using=DEFAULT_DB_ALIAS):
         tsquery = as_tsquery(query, within=[workspace_token(workspace)])
-        return _Found(_FOUND, {"workspace": workspace, "tsquery": tsquery}, query)
-    return None if is_counted else _FOUND.of(workspace=workspace, tsquery=as_tsquery(query))
+        return _Found(_FOUND, {"workspace": workspace, "text": tsquery}, query)
+    return None if is_counted else _FOUND.of(workspace=workspace, text=as_tsquery(query))
 
 
 class _FoundList(CompiledList):
@@ -33,14 +36,19 @@ class _FoundList(CompiledList):
 
     query_class = QueryPlannedByValues
 
+    @staticmethod
+    def counted(rows: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+        """The rows as they are counted: in no order on SQLite, which would sort them all by it."""
+        return rows.order_by() if connection.vendor == "sqlite" else rows
+
 
 def _kept(workspace: Any) -> Any:
     return Post.objects.in_workspace(workspace).kept()
 
 
 _FOUND = _FoundList(
-    lambda workspace, tsquery: found_by(tsquery, _kept(workspace)).order_by("-created_at", "-id"),
-    POST_COLUMNS, workspace=UUID, tsquery=str,
+    lambda workspace, text: found_by(text, _kept(workspace), workspace=workspace).order_by("-created_at", "-id"),
+    POST_COLUMNS, workspace=UUID, text=str,
 )  # fmt: skip
 _NEWEST = CompiledQuery(
     lambda workspace, tsquery, count: newest_by(tsquery, count, _kept(workspace))

@@ -1,10 +1,10 @@
 """The index of the search, kept by the database: triggers on posts and tags write it, whoever changes them.
 
-One row a post in `posts_postsearch`, with its moment. PostgreSQL holds a tsvector there, made by functions in SQL;
-SQLite has a table of FTS5 beside it and calls `fold` in its triggers, so a program without it cannot write posts and
-leave the index behind.
-Rows of a workspace have a token of their own, `workspace_token`, and a search begins with it; on PostgreSQL those of a
-month of it have one as well, `month_token`.
+One row a post in `posts_postsearch`. PostgreSQL holds a tsvector there, made by functions in SQL, and the moment of the
+post; SQLite has a table of FTS5 beside it and calls `fold` in its triggers, so a program without it cannot write posts
+and leave the index behind. There the rows are numbered by when the posts were made (fts5.py), so that FTS5 gives the
+newest first. Rows of a workspace have a token of their own, `workspace_token`, and a search begins with it; on
+PostgreSQL those of a month of it have one as well, `month_token`.
 
 Functions and triggers follow the code: they are made after each `migrate`, under a checksum in their name, and made
 again, with the whole index, when the code has changed. Weights: A the content, B tags, C threads and texts for single
@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -36,8 +37,9 @@ from posts.search.folding import (
     fold,
     fold_all,
 )
+from posts.search.fts5 import free_place_in_sql, place_in_sql
 
-FOLLOWED = ("content", "overrides", "thread", "first_comment", "created_at")  # columns of a post
+TEXTS = ("content", "overrides", "thread", "first_comment")  # columns of a post
 BATCH = 500  # posts; their rows are locked meanwhile
 
 
@@ -86,6 +88,8 @@ def rebuild(connection: BaseDatabaseWrapper) -> Iterator[tuple[int, int]]:
         while ids := _write_batch(connection, dialect, after=last):
             last, done = ids[-1], done + len(ids)
             yield done, total
+        if "tidy" in dialect:
+            cursor.execute(dialect["tidy"])
 
 
 def install_after_migrate(app: Any) -> None:
@@ -94,9 +98,13 @@ def install_after_migrate(app: Any) -> None:
 
     def follow(*, using: str, **_: Any) -> None:
         connection = connections[using]
-        if "posts_postsearch" in connection.introspection.table_names() and install(connection):
-            for _done in rebuild(connection):
-                continue
+        if "posts_postsearch" not in connection.introspection.table_names():
+            return
+        # SQLite has one writer anyway, and places of two kinds would put posts in a wrong order.
+        with transaction.atomic(using=using) if connection.vendor == "sqlite" else nullcontext():
+            if install(connection):
+                for _done in rebuild(connection):
+                    continue
 
     post_migrate.connect(follow, sender=app, weak=False, dispatch_uid="post_search")
 
@@ -135,7 +143,8 @@ def postgresql() -> dict[str, Any]:
     vector = (
         f"post_search_vector(p.workspace_id, p.created_at, p.content, p.overrides, p.thread, p.first_comment, {tags})"
     )
-    changed = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in FOLLOWED)
+    followed = (*TEXTS, "created_at")
+    changed = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in followed)
     return {
         "make": (
             "ALTER TABLE posts_postsearch ADD COLUMN IF NOT EXISTS vector tsvector NOT NULL DEFAULT ''",
@@ -195,7 +204,7 @@ def postgresql() -> dict[str, Any]:
         "triggers": {
             "insert": "CREATE TRIGGER {name} AFTER INSERT ON posts_post REFERENCING NEW TABLE AS new_rows "
             "FOR EACH STATEMENT EXECUTE FUNCTION post_search_on_insert()",
-            "update": f"CREATE TRIGGER {{name}} AFTER UPDATE OF {', '.join(FOLLOWED)} ON posts_post "
+            "update": f"CREATE TRIGGER {{name}} AFTER UPDATE OF {', '.join(followed)} ON posts_post "
             f"FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION post_search_on_update()",
             "delete": "CREATE TRIGGER {name} AFTER DELETE ON posts_post FOR EACH ROW "
             "EXECUTE FUNCTION post_search_on_delete()",
@@ -271,8 +280,9 @@ def sqlite() -> dict[str, Any]:
     set_tags = "UPDATE post_search_words SET tags = {tags} WHERE rowid = {row}"
     set_new = set_tags.format(tags=tags.format(post="NEW.post_id"), row=new)
     set_old = set_tags.format(tags=tags.format(post="OLD.post_id"), row=old)
-    changed = " OR ".join(f"OLD.{name} IS NOT NEW.{name}" for name in FOLLOWED)
+    changed = " OR ".join(f"OLD.{name} IS NOT NEW.{name}" for name in TEXTS)
     words = "post_search_words (rowid, workspace, content, texts, comment, tags)"
+    place = free_place_in_sql("NEW.created_at")
     return {
         "make": (
             "CREATE VIRTUAL TABLE IF NOT EXISTS post_search_words USING "
@@ -280,13 +290,15 @@ def sqlite() -> dict[str, Any]:
         ),
         "triggers": {
             "insert": "CREATE TRIGGER {name} AFTER INSERT ON posts_post BEGIN "
-            "INSERT INTO posts_postsearch (post_id, created_at) VALUES (NEW.id, NEW.created_at); "
+            f"INSERT INTO posts_postsearch (id, post_id) VALUES ({place}, NEW.id); "
             f"INSERT INTO {words} VALUES ({new_post}, 'w' || NEW.workspace_id, {columns.format('NEW')}, ''); END",
-            "update": f"CREATE TRIGGER {{name}} AFTER UPDATE OF {', '.join(FOLLOWED)} ON posts_post "
-            f"WHEN {changed} BEGIN "
-            "UPDATE posts_postsearch SET created_at = NEW.created_at WHERE post_id = NEW.id; "
-            f"UPDATE post_search_words SET (content, texts, comment) = "
+            "update": f"CREATE TRIGGER {{name}} AFTER UPDATE OF {', '.join(TEXTS)} ON posts_post "
+            f"WHEN {changed} BEGIN UPDATE post_search_words SET (content, texts, comment) = "
             f"({columns.format('NEW')}) WHERE rowid = {new_post}; END",
+            "time": "CREATE TRIGGER {name} AFTER UPDATE OF created_at ON posts_post "
+            f"WHEN OLD.created_at IS NOT NEW.created_at BEGIN "
+            f"UPDATE post_search_words SET rowid = {place} WHERE rowid = {new_post}; "
+            f"UPDATE posts_postsearch SET id = {place} WHERE post_id = NEW.id; END",
             "delete": "CREATE TRIGGER {name} AFTER DELETE ON posts_post BEGIN "
             "DELETE FROM posts_postsearch WHERE post_id = OLD.id; END",
             "delete_row": "CREATE TRIGGER {name} AFTER DELETE ON posts_postsearch BEGIN "
@@ -299,14 +311,17 @@ def sqlite() -> dict[str, Any]:
         "drop": "DROP TRIGGER {name}",
         "batch": "SELECT id FROM posts_post WHERE id > %s ORDER BY id LIMIT %s",
         "write": (
-            "INSERT INTO posts_postsearch (post_id, created_at) SELECT id, created_at FROM posts_post "
-            "WHERE id BETWEEN %s AND %s ON CONFLICT (post_id) DO UPDATE SET created_at = excluded.created_at",
+            "DELETE FROM posts_postsearch WHERE post_id BETWEEN %s AND %s",
+            f"INSERT INTO posts_postsearch (id, post_id) SELECT {free_place_in_sql('p.created_at')} - 1 + row_number() "
+            f"OVER (PARTITION BY {place_in_sql('p.created_at')}), p.id FROM posts_post p WHERE p.id BETWEEN %s AND %s",
             "DELETE FROM post_search_words WHERE rowid IN "
             "(SELECT id FROM posts_postsearch WHERE post_id BETWEEN %s AND %s)",
             f"INSERT INTO {words} SELECT s.id, 'w' || p.workspace_id, {columns.format('p')}, "
             f"{tags.format(post='p.id')} FROM posts_postsearch s JOIN posts_post p ON p.id = s.post_id "
-            "WHERE p.id BETWEEN %s AND %s",
+            "WHERE p.id BETWEEN %s AND %s ORDER BY s.id",
         ),
+        # Rows that were deleted are read past until FTS5 happens to merge them away.
+        "tidy": "INSERT INTO post_search_words (post_search_words) VALUES ('optimize')",
     }
 
 

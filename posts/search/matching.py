@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
 from typing import Any
 from uuid import UUID
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Case, IntegerField, Q, When
+from django.db.models import Case, IntegerField, When
 from django.db.models.expressions import RawSQL
 from django.db.models.sql.compiler import SQLCompiler
 
 from posts.querysets import PostQuerySet
 from posts.search.common_words import is_common
+from posts.search.fts5 import found_among
 from posts.search.index import workspace_token
 from posts.search.queries import Query, as_match, as_tsquery
 
@@ -26,10 +25,6 @@ _POSTGRESQL = "SELECT post_id FROM posts_postsearch WHERE vector @@ %s::tsquery"
 _NEWEST = (
     "SELECT post_id FROM posts_postsearch WHERE vector @@ (SELECT %s::tsquery) "
     "ORDER BY created_at DESC, post_id DESC LIMIT %s"
-)
-_SQLITE = (
-    "SELECT s.post_id FROM post_search_words JOIN posts_postsearch s ON s.id = post_search_words.rowid "
-    "WHERE post_search_words MATCH %s"
 )
 
 
@@ -59,15 +54,14 @@ def matching(posts: PostQuerySet, query: Query, *, workspace: UUID) -> PostQuery
             posts = posts.filter(workspace=workspace)  # what the token says; whoever asks has said so too
             found_in_index.for_pages = as_tsquery(query)
         return posts.filter(pk__in=found_in_index)
-    match = as_match(query)
-    found = [Q(pk__in=_matches(token, match.wanted))] if match.wanted else []
-    found += [~Q(pk__in=_matches(token, without)) for without in match.without]
-    return posts.filter(reduce(or_, found))
+    return found_among(posts, as_match(query, among=token), workspace=workspace)
 
 
-def found_by(tsquery: Any, posts: PostQuerySet) -> PostQuerySet:
-    """The posts that this text of a tsquery finds; PostgreSQL only."""
-    return posts.filter(pk__in=RawSQL(f"({_POSTGRESQL})", (tsquery,)))
+def found_by(text: Any, posts: PostQuerySet, *, workspace: Any) -> PostQuerySet:
+    """The posts of the workspace that this text of a tsquery finds, or on SQLite this expression of FTS5."""
+    if connections[posts.db].vendor == "sqlite":
+        return found_among(posts, text, workspace=workspace)
+    return posts.filter(pk__in=RawSQL(f"({_POSTGRESQL})", (text,)))
 
 
 def newest_by(tsquery: Any, count: Any, posts: PostQuerySet) -> PostQuerySet:
@@ -105,12 +99,8 @@ def _ranked(ids: list[UUID], query: Query, *, using: str) -> list[UUID]:
             "JOIN posts_postsearch s ON s.id = post_search_words.rowid "
             f"WHERE post_search_words MATCH %s AND s.post_id IN ({among})"
         )
-        wanted, given = as_match(query).wanted, [post_id.hex for post_id in ids]
+        wanted, given = as_match(query), [post_id.hex for post_id in ids]
     with connection.cursor() as cursor:
         cursor.execute(statement, [wanted, *given])
         ranks = {row[0] if isinstance(row[0], UUID) else UUID(row[0]): row[1] for row in cursor.fetchall()}
     return sorted(ids, key=lambda post_id: -ranks.get(post_id, 0.0))  # stable: the newest of equal ones first
-
-
-def _matches(token: str, expression: str) -> RawSQL:
-    return RawSQL(_SQLITE, [f'"{token}" AND ({expression})'])

@@ -101,25 +101,19 @@ def _tsquery_term(term: Term) -> str:
 
 
 # --- SQLite -----------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Match:
-    """What FTS5 is to find: rows that match `wanted`, and rows that do not match any of `without`."""
+def as_match(query: Query, *, among: str = "") -> str:
+    """The query for FTS5.
 
-    wanted: str
-    without: tuple[str, ...]
-
-
-def as_match(query: Query) -> Match:
-    """The query for FTS5, whose NOT needs something before it: groups that only exclude are told by themselves."""
-    wanted, without = [], []
+    Its NOT needs something before it: groups that only exclude find rows with the token `among`, without it nothing.
+    """
+    groups = []
     for group in query.groups:
         positive = " AND ".join(_fts5_term(term) for term in group if not term.is_without)
         negative = " OR ".join(_fts5_term(term) for term in group if term.is_without)
+        positive = positive or (f'"{among}"' if among else "")
         if positive:
-            wanted.append(f"(({positive}) NOT ({negative}))" if negative else f"({positive})")
-        else:
-            without.append(negative)
-    return Match(" OR ".join(wanted), tuple(without))
+            groups.append(f"(({positive}) NOT ({negative}))" if negative else f"({positive})")
+    return " OR ".join(groups)
 
 
 def _fts5_term(term: Term) -> str:

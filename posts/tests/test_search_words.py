@@ -3,11 +3,15 @@
 # ruff: noqa: RUF001  texts in many scripts
 from __future__ import annotations
 
+import sqlite3
 import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from posts.search.folding import LONGEST_TOKEN, capitals, fold, fold_all, is_capital
+from posts.search.fts5 import PLACES, place_in_sql, place_of
 from posts.search.highlights import MOST_PASSAGES, highlights
 from posts.search.queries import LONGEST_QUERY, MOST_TERMS, Query, Term, Unreadable, parse
 
@@ -44,6 +48,23 @@ def test_no_capital_is_left_out() -> None:
 def test_texts_of_one_column_are_kept_apart() -> None:
     assert fold_all(["One two", "!", "", "three"]) == "one two ¶ three"
     assert fold("¶") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1970-01-01 00:00:00", "2026-11-29 23:48:54", "2026-11-29 23:48:54.123456", "2026-11-29 23:48:54.000100",
+        "1969-12-31 23:59:59.999999", "2000-02-29 12:00:00.999999", "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999",
+    ],
+)  # fmt: skip
+def test_sqlite_gives_a_post_the_place_of_the_moment_at_which_it_was_made(text: str) -> None:
+    with closing(sqlite3.connect(":memory:")) as database:
+        (place,) = database.execute(f"SELECT {place_in_sql('?1')}", [text]).fetchone()
+
+    at = datetime.fromisoformat(text).replace(tzinfo=UTC)
+    assert place == place_of(at)
+    assert at.year in {1, 9999} or place_of(at - timedelta(microseconds=100)) == place - 2**PLACES
+    assert -(2**63) <= place < place + 2**PLACES < 2**63
 
 
 def words(*tokens: str, **how: bool) -> Term:

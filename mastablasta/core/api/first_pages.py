@@ -44,6 +44,14 @@ class CompiledList:
     def of(self, **values: Value) -> ListOf:
         return ListOf(self, values)
 
+    @staticmethod
+    def counted(rows: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+        """The rows as they are counted.
+
+        In their order: the page's own index is read for it, where PostgreSQL would else read the table.
+        """
+        return rows
+
     def rows(self, values: dict[str, Value]) -> QuerySet[Any, Any]:
         """All of them, as a queryset."""
         return self._build(**values).values_list(*self._columns, named=True)
@@ -59,8 +67,7 @@ class CompiledList:
 
             def build(**markers: Any) -> QuerySet[Any, Any]:
                 rows = self._build(**markers)
-                # In their order: the page's own index is read for it, where PostgreSQL would else read the table.
-                total = CountOf(rows.values("pk")[:counted_to])
+                total = CountOf(self.counted(rows).values("pk")[:counted_to])
                 return rows.values_list(*self._columns, total)[:count]
 
             self._queries[key] = self.query_class(build, **self._slots)
