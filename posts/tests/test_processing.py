@@ -101,7 +101,10 @@ def test_polls_that_find_nobody_use_up_the_retries(
 
     assert (delivery.state, delivery.error_code, delivery.error_retryable) == ("failed", "server_error", True)
     assert looks(delivery) == [("send", "pending"), *[("poll", "unavailable")] * 4]
-    waits = [attempt.retry_at - attempt.ended_at for attempt in Attempt.objects.filter(retry_at__isnull=False)]
+    waits = [
+        attempt.retry_at - attempt.ended_at
+        for attempt in Attempt.objects.filter(retry_at__isnull=False).order_by("number")
+    ]
     assert waits == [timedelta(seconds=seconds * 0.05) for seconds in (1, 2, 4)]
     assert sandbox.posts() == []
 
