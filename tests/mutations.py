@@ -356,8 +356,8 @@ MUTATIONS = (
     Mutation(
         "a dropped lease renewal",
         "posts/engine/publisher.py",
-        '        if self.in_flight and self._is_turn("renew", RENEW_S):',
-        '        if not self.in_flight and self._is_turn("renew", RENEW_S):',
+        '        if self.in_flight and self.turns.take("renew", RENEW_S):',
+        '        if not self.in_flight and self.turns.take("renew", RENEW_S):',
         ("posts/tests/test_publishing.py::test_a_lease_is_renewed_while_a_call_is_under_way",),
     ),
     Mutation(

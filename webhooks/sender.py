@@ -26,6 +26,7 @@ from django.utils import timezone
 from mastablasta.core import holds
 from mastablasta.core.models import Counted, Heartbeat, Tally
 from mastablasta.core.time_scale import scaled
+from mastablasta.core.turns import Turns
 from webhooks import queue
 from webhooks.outcomes import judge
 from webhooks.queue import ClaimedLane, Lease, Result
@@ -108,7 +109,8 @@ class _Drain:
         self.next_due_at: datetime | None = None
         self.looked_at = 0.0
         self.counts: Counter[Counted] = Counter()
-        self.turns: dict[str, float] = {"renew": time.monotonic() + RENEW_S}
+        self.turns = Turns()
+        self.turns.put_off("renew", RENEW_S)
 
     def run(self, watch: Callable[[DrainReport], None]) -> DrainReport:
         try:
@@ -160,13 +162,6 @@ class _Drain:
     def _free_slots(self) -> int:
         return 0 if self.is_stopping else max(0, self.threads - len(self.in_flight) + len(self.ended))
 
-    def _is_turn(self, name: str, period_s: float) -> bool:
-        now = time.monotonic()
-        if now < self.turns.get(name, 0.0):
-            return False
-        self.turns[name] = now + period_s
-        return True
-
     # --- one commit ---
     def _tick(self) -> None:
         while not self.inbox.empty():
@@ -190,7 +185,7 @@ class _Drain:
 
     def _something_is_due(self) -> bool:
         """Whether there is anything to do; reads only, so that an idle sender takes no write lock."""
-        if self._is_turn("look", POLL_S / 2):
+        if self.turns.take("look", POLL_S / 2):
             self.next_due_at, self.looked_at = queue.next_due_at(), time.monotonic()
             self.more_may_be_due = self.next_due_at is not None and self.next_due_at <= timezone.now()
         return self.more_may_be_due
@@ -203,13 +198,13 @@ class _Drain:
             log.info("webhook_fan_out_is_made_again")
 
     def _keep(self) -> None:
-        if self._is_turn("beat", BEAT_S):
+        if self.turns.take("beat", BEAT_S):
             Heartbeat.objects.beat(f"{queue.BEATS}{self.worker}", at=timezone.now(), in_flight=len(self.in_flight))
             Tally.objects.add(self.counts)
             self.counts.clear()
-        if self._is_turn("take_over", TAKE_OVER_S) and queue.take_over(at=timezone.now()):
+        if self.turns.take("take_over", TAKE_OVER_S) and queue.take_over(at=timezone.now()):
             self.more_may_be_due = True
-        if self.in_flight and self._is_turn("renew", RENEW_S):
+        if self.in_flight and self.turns.take("renew", RENEW_S):
             queue.renew({lease.token for lease in self.in_flight}, at=timezone.now())
 
     def _commit(self) -> None:

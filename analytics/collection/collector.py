@@ -27,6 +27,7 @@ from integrations.services import circuits
 from mastablasta.core import holds
 from mastablasta.core.models import Counted, Heartbeat, Tally
 from mastablasta.core.time_scale import scaled
+from mastablasta.core.turns import Turns
 from posts.queue import claims
 
 log = structlog.get_logger(__name__)
@@ -81,7 +82,7 @@ class _Collector:
         self.in_flight: dict[Future[Told], Job] = {}
         self.silent: set[UUID] = set()
         self.is_stopping = False
-        self.turns: dict[str, float] = {}
+        self.turns = Turns()
         # The hosts without which a claim found less than there was room for, and until when that holds.
         self.dry: tuple[frozenset[UUID], float] = frozenset(), 0.0
 
@@ -117,7 +118,7 @@ class _Collector:
     def _look_around(self) -> None:
         if self.should_stop() or time.monotonic() >= self.ends_at:
             self.is_stopping = True
-        elif self.moment is None and self._is_turn("look", LOOK_S) and _posts_wait():
+        elif self.moment is None and self.turns.take("look", LOOK_S) and _posts_wait():
             log.info("collector_gives_way", worker=self.worker)
             self.is_stopping = True
 
@@ -172,22 +173,15 @@ class _Collector:
             self.uncounted[Counted(TALLY, job.platform, "", outcome)] += count
 
     def _keep(self) -> None:
-        if self._is_turn("beat", LOOK_S):
+        if self.turns.take("beat", LOOK_S):
             self._count()
             Heartbeat.objects.beat(f"{queue.BEATS}{self.worker}", at=timezone.now(), in_flight=len(self.in_flight))
-        if self.in_flight and self._is_turn("renew", RENEW_S):
+        if self.in_flight and self.turns.take("renew", RENEW_S):
             queue.renew({job.token for job in self.in_flight.values()})
 
     def _count(self) -> None:
         counts, self.uncounted = self.uncounted, Counter()
         Tally.objects.add(counts)
-
-    def _is_turn(self, name: str, period_s: float) -> bool:
-        now = time.monotonic()
-        if now < self.turns.get(name, 0.0):
-            return False
-        self.turns[name] = now + period_s
-        return True
 
 
 def _posts_wait() -> bool:

@@ -33,9 +33,7 @@ class TextLimitSerializer(StrictSerializer):
     source = SourceSerializer()  # type: ignore[assignment]  # the metaclass takes fields out of the class
 
 
-class PictureLimitsSerializer(StrictSerializer):
-    """null = no bound."""
-
+class SizeLimitsSerializer(StrictSerializer):
     at_most = serializers.IntegerField(help_text="How many in one post.")
     mime_types = serializers.ListField(child=serializers.CharField(), help_text="The first is what is made.")
     max_bytes = serializers.IntegerField()
@@ -46,27 +44,22 @@ class PictureLimitsSerializer(StrictSerializer):
     min_height = serializers.IntegerField(allow_null=True)
     min_aspect = serializers.FloatField(allow_null=True, help_text="Width ÷ height.")
     max_aspect = serializers.FloatField(allow_null=True)
+
+
+class PictureLimitsSerializer(SizeLimitsSerializer):
+    """null = no bound."""
+
     max_frames = serializers.IntegerField(allow_null=True, help_text="Of an animation.")
     max_pixels_in_all = serializers.IntegerField(allow_null=True, help_text="Of all frames of an animation together.")
 
 
-class VideoLimitsSerializer(StrictSerializer):
+class VideoLimitsSerializer(SizeLimitsSerializer):
     """null = no bound."""
 
-    at_most = serializers.IntegerField(help_text="How many in one post.")
-    mime_types = serializers.ListField(child=serializers.CharField(), help_text="The first is what is made.")
-    max_bytes = serializers.IntegerField()
     min_duration_s = serializers.FloatField(allow_null=True)
     max_duration_s = serializers.FloatField(allow_null=True)
     video_codecs = serializers.ListField(child=serializers.CharField())
     audio_codecs = serializers.ListField(child=serializers.CharField())
-    max_width = serializers.IntegerField(allow_null=True)
-    max_height = serializers.IntegerField(allow_null=True)
-    max_pixels = serializers.IntegerField(allow_null=True, help_text="Width x height.")
-    min_width = serializers.IntegerField(allow_null=True)
-    min_height = serializers.IntegerField(allow_null=True)
-    min_aspect = serializers.FloatField(allow_null=True, help_text="Width ÷ height.")
-    max_aspect = serializers.FloatField(allow_null=True)
     max_fps = serializers.FloatField(allow_null=True)
 
 

@@ -9,42 +9,39 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRule:
+class SizeRule:
+    """What is to be said of pictures and videos alike."""
+
+    mime_types: tuple[str, ...]
+    max_bytes: int
+    max_width: int | None = None
+    max_height: int | None = None
+    max_pixels: int | None = None
+    min_width: int | None = None
+    min_height: int | None = None
+    min_aspect: float | None = None
+    max_aspect: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRule(SizeRule):
     """Still images, or animated ones where a MediaRule says so. The first of `mime_types` is what is made.
 
     `max_frames`, `max_pixels_in_all`: of an animation, the pixels of all its frames together.
     """
 
-    mime_types: tuple[str, ...]
-    max_bytes: int
-    max_width: int | None = None
-    max_height: int | None = None
-    max_pixels: int | None = None
-    min_width: int | None = None
-    min_height: int | None = None
-    min_aspect: float | None = None
-    max_aspect: float | None = None
     max_frames: int | None = None
     max_pixels_in_all: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class VideoRule:
+class VideoRule(SizeRule):
     """Videos; what is made is MP4 with H.264 and AAC."""
 
-    mime_types: tuple[str, ...]
-    max_bytes: int
     min_duration_s: float | None = None
     max_duration_s: float | None = None
     video_codecs: tuple[str, ...] = ("h264",)
     audio_codecs: tuple[str, ...] = ("aac",)
-    max_width: int | None = None
-    max_height: int | None = None
-    max_pixels: int | None = None
-    min_width: int | None = None
-    min_height: int | None = None
-    min_aspect: float | None = None
-    max_aspect: float | None = None
     max_fps: float | None = None
 
 

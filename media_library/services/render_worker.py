@@ -26,6 +26,7 @@ from mastablasta.core import jobs
 from mastablasta.core.compiled_queries import CompiledQuery
 from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
+from mastablasta.core.turns import Turns
 from media_library.codecs.recipes import MP4, WEB
 from media_library.models import Asset, AssetStatus, Rendition
 from media_library.services import asset_events, files, wakeups
@@ -102,7 +103,7 @@ class _Work:
         self.in_flight: dict[str, RenderJob] = {}
         self.something_ended = threading.Event()
         self.settled = 0
-        self.turns = {"beat": 0.0, "renew": 0.0}
+        self.turns = Turns()
 
     def run(self) -> int:
         while self._leads():
@@ -128,27 +129,20 @@ class _Work:
         return due_at is not None and due_at <= timezone.now()
 
     def _leads(self) -> bool:
-        self.turns["beat"] = time.monotonic() + BEAT_S
+        self.turns.put_off("beat", BEAT_S)
         return Heartbeat.objects.lead(self.beats_as, owner=self.owner, at=timezone.now(), within=LEAD)
-
-    def _is_turn(self, name: str, period_s: float) -> bool:
-        now = time.monotonic()
-        if now < self.turns[name]:
-            return False
-        self.turns[name] = now + period_s
-        return True
 
     def _tick(self) -> bool:
         """One look at everything; False when there is nothing left to do here."""
         try:
-            if self._is_turn("beat", BEAT_S) and not self._leads():
+            if self.turns.take("beat", BEAT_S) and not self._leads():
                 return False
             if self.should_stop():
                 return False
             for job in [job for job in self.in_flight.values() if job.outcome is not None]:
                 self._settle(job)
                 del self.in_flight[job.lane.name]
-            if self.in_flight and self._is_turn("renew", RENEW_S):
+            if self.in_flight and self.turns.take("renew", RENEW_S):
                 self._renew()
             return self._begin() or bool(self.in_flight)
         except (OperationalError, InterfaceError) as error:  # the same again when the database answers

@@ -28,6 +28,7 @@ from integrations.services.circuits import is_silence
 from mastablasta.core import holds
 from mastablasta.core.models import PROGRESS, Counted, Heartbeat, Tally
 from mastablasta.core.time_scale import scaled
+from mastablasta.core.turns import Turns
 from posts.engine.blockers import Blocker
 from posts.engine.host_health import assess_hosts, record
 from posts.engine.job_loader import load_jobs
@@ -145,8 +146,8 @@ class _Drain:
         self.tick_at = self.active_at = now
         self.has_moved = False
         self.counts: Counter[Counted] = Counter()
-        self.turns: dict[str, float] = dict.fromkeys(("beat", "renew", "take_over", "hosts", "stuck", "plenty"), 0.0)
-        self.turns["renew"] = now + RENEW_S
+        self.turns = Turns()
+        self.turns.put_off("renew", RENEW_S)
 
     def run(self, watch: Callable[[DrainReport], None]) -> DrainReport:
         try:
@@ -200,13 +201,6 @@ class _Drain:
         if self.mailbox.wait(timeout_s) and len(self.in_flight) > BUSY:
             time.sleep(max(0.0, self.tick_at + TICK_S - now))
 
-    def _is_turn(self, name: str, period_s: float) -> bool:
-        now = time.monotonic()
-        if now < self.turns[name]:
-            return False
-        self.turns[name] = now + period_s
-        return True
-
     def _free_slots(self) -> int:
         if self.is_stopping:
             return 0
@@ -236,20 +230,20 @@ class _Drain:
 
     def _keep(self) -> None:
         """What keeps us alive in the eyes of others; each in a transaction of its own."""
-        if self._is_turn("beat", BEAT_S):
+        if self.turns.take("beat", BEAT_S):
             self._beat()
-        if self._is_turn("hosts", HOSTS_S):
+        if self.turns.take("hosts", HOSTS_S):
             self.hosts = PlatformHost.objects.in_bulk({flight.job.host_id for flight in self.in_flight.values()})
-        if self._is_turn("take_over", TAKE_OVER_S):
+        if self.turns.take("take_over", TAKE_OVER_S):
             lease_ends_at = claims.next_lease_end()
             if lease_ends_at is not None and lease_ends_at <= timezone.now():
                 with transaction.atomic():
                     if claims.take_over(at=timezone.now()):
                         self.more_may_be_due = True
-        if len(self.in_flight) >= self.threads and self._is_turn("plenty", PLENTY_S):
+        if len(self.in_flight) >= self.threads and self.turns.take("plenty", PLENTY_S):
             # With few accounts, what waits here for a thread could be under way in another worker's.
             self.is_plenty = claims.ready_lanes(at=timezone.now(), most=self.threads) >= self.threads
-        if self.in_flight and self._is_turn("renew", RENEW_S):
+        if self.in_flight and self.turns.take("renew", RENEW_S):
             with transaction.atomic():
                 claims.renew(list({flight.job.claimed.token for flight in self.in_flight.values()}), at=timezone.now())
 
@@ -371,7 +365,7 @@ class _Drain:
         """A host that answers nobody must not keep all threads: others go on in the reserve."""
         now = time.monotonic()
         self.answered_at |= {end.job.host_id: now for end in done if not is_silence(end.failure)}
-        if not self._is_turn("stuck", 0.1):
+        if not self.turns.take("stuck", 0.1):
             return
         since = now - STUCK_S
         self.stuck = Counter(
