@@ -101,12 +101,22 @@ def test_containers_are_one_instance_of_an_unprivileged_user() -> None:
     ours = {name: one for name, one in services.items() if one["image"] == "mastablasta"}
     copied = re.findall(r"^COPY (?!--from)(\S+)", image, re.MULTILINE)
 
-    assert set(ours) == {"migrate", "web", "worker", "clock", "backup"}
+    assert set(ours) == {"migrate", "web", "worker", "clock", "backup", "prune"}
     assert {tuple(one["volumes"]) for one in ours.values()} == {("data:/data",)}
     assert all(one["read_only"] and one["cap_drop"] == ["ALL"] for one in ours.values())
     assert [path for path in copied if not (ROOT / path).exists()] == []
     assert image.index("USER 10001") < image.index("CMD")
     assert "--require-hashes -r /tmp/requirements.lock.txt" in image
+
+
+def test_image_is_given_what_runs_and_nothing_else() -> None:
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
+
+    assert (rules[0], rules[-2:]) == ("*", ["**/tests", "**/__pycache__"])
+    assert {rule.removeprefix("!") for rule in rules[1:-2]} == packages | {
+        "manage.py", "requirements.lock.txt", "templates", "NOTICE"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PROXIES)

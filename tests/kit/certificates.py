@@ -11,13 +11,23 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+SIGNS = x509.KeyUsage(
+    key_cert_sign=True, crl_sign=True, digital_signature=False, content_commitment=False, key_encipherment=False,
+    data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+)  # fmt: skip
+
 
 class Authority:
+    """Its certificates have what VERIFY_X509_STRICT asks for, which is on by default from Python 3.13."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
+        own = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
         certificate = self._builder(self._name, self._key).add_extension(x509.BasicConstraints(True, None), True)
+        certificate = certificate.add_extension(own, False).add_extension(SIGNS, True)
+        self._issuer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
         self.path = folder / "authority.pem"
         signed = certificate.sign(self._key, hashes.SHA256())
         self.path.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
@@ -27,7 +37,8 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
         names = x509.SubjectAlternativeName([x509.DNSName(host)])
-        signed = self._builder(name, key).add_extension(names, False).sign(self._key, hashes.SHA256())
+        certificate = self._builder(name, key).add_extension(names, False).add_extension(self._issuer, False)
+        signed = certificate.sign(self._key, hashes.SHA256())
         path = self.folder / f"{host}.pem"
         path.write_bytes(
             key.private_bytes(
