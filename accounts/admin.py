@@ -181,6 +181,7 @@ class SessionPage(ReadOnlyPage):
 
     title = _("Sign-ins")
     empty = _("Nobody is signed in to the API: sign-ins there are listed here, and can be ended.")
+    newest_by, found_by = "pk", ("pk",)
     hidden = ("current_jti",)
     list_display = ("user", "created_at", "last_used_at", "expires_at", "revoked_at", "user_agent")
     list_filter = (StandingFilter,)

@@ -31,10 +31,11 @@ class LatestMetricsPage(ReadOnlyPage):
     empty = _(
         "No figures are told yet. They are asked for by themselves once a post is out; platforms take minutes to hours."
     )
-    workspace_path = "account__workspace"
+    workspace_path = "delivery__account__workspace"
+    newest_by, found_by = "pk", ("delivery", "delivery__post")
     list_display = ("delivery", "part", "account", *SHOWN, "collected_at")
     list_filter = ("account__platform",)
-    search_fields = ("account__handle", "=delivery__id", "=delivery__post__id")
+    search_fields = ("account__handle", "=delivery__id")
     date_hierarchy = "published_at"
     list_select_related = ("delivery", "account")
 
@@ -57,20 +58,22 @@ class MetricSamplePage(ReadOnlyPage):
     empty = _(
         "No figures are told yet. They are asked for by themselves once a post is out; platforms take minutes to hours."
     )
-    workspace_path = "delivery__workspace"
+    workspace_path = "delivery__account__workspace"
+    newest_by, found_by = "collected_at", ("delivery", "delivery__post")
     list_display = ("delivery", "part", "collected_at", *SHOWN, "has_fallen")
     list_filter = ("has_fallen",)
-    search_fields = ("=delivery__id", "=delivery__post__id")
+    search_fields = ("=delivery__id",)
     date_hierarchy = "collected_at"
     list_select_related = ("delivery",)
 
 
 @admin.register(CollectionPlan)
 class CollectionPlanPage(ReadOnlyPage):
+    newest_by, found_by = "pk", ("pk", "delivery__post")
     list_display = ("delivery", "account", "next_at", "collected_at", "asked_at", "failures", "gone_at")
     list_filter = (("next_at", admin.EmptyFieldListFilter), ("gone_at", admin.EmptyFieldListFilter))
-    search_fields = ("account__handle", "=delivery__id", "=delivery__post__id")
-    date_hierarchy = "next_at"
+    search_fields = ("account__handle", "=delivery__id")
+    date_hierarchy = "collected_at"
     list_select_related = ("delivery", "account")
 
 
@@ -89,6 +92,7 @@ class RollupPage(ReadOnlyPage):
     title = _("Gains by the quarter of an hour")
     empty = _("Nothing was gained yet. Figures are asked for by themselves once a post is out.")
     workspace_path = "account__workspace"
+    newest_by = "starts_at"
     list_display = ("account", "starts_at", *SHOWN)
     search_fields = ("account__handle",)
     date_hierarchy = "starts_at"
@@ -100,6 +104,7 @@ class AccountSamplePage(ReadOnlyPage):
     title = _("Followers")
     empty = _("No followers are told yet. They are asked for by themselves once a post of the account is out.")
     workspace_path = "account__workspace"
+    newest_by = "collected_at"
     list_display = ("account", "collected_at", "followers", "following", "posts")
     search_fields = ("account__handle",)
     date_hierarchy = "collected_at"
@@ -123,6 +128,7 @@ class MetricAlertHitPage(ReadOnlyPage):
     title = _("Alerts that went off")
     empty = _("No alert went off yet: when a post reaches what an alert waits for, it is listed here.")
     workspace_path = "alert__workspace"
+    newest_by, found_by = "pk", ("alert", "delivery")
     list_display = ("alert", "delivery", "value", "at")
     search_fields = ("=alert__id", "=delivery__id")
     date_hierarchy = "at"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from analytics.collection import collector, lanes, queue
+from analytics.collection.plan import asked_for
 from mastablasta.core import jobs
 
 
@@ -20,6 +21,8 @@ def plan() -> None:
 
 
 def plan_all() -> None:
-    """For what was published while nobody planned: before an upgrade, or during a long outage."""
-    queue.plan_published(at=timezone.now())
+    """For what was published while nobody planned: before an upgrade, or during a long outage. Of what is older than
+    figures are asked for, nothing is to be planned."""
+    at = timezone.now()
+    queue.plan_published(at=at, since=at - asked_for())
     lanes.repair_lanes()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import Case, Count, DateTimeField, F, IntegerField, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce
@@ -43,10 +43,10 @@ class SocialAccountQuerySet(WorkspaceScopedQuerySet["SocialAccount"]):
         """With `sign_in_ends_at`, when somebody has to connect the account again at the latest (None = never that is
         known, or now), and `posts_after_it`, how many posts are scheduled for later than that (None = it has no end).
         """
-        deliveries = self.model._meta.get_field("deliveries").related_model._default_manager
+        deliveries: Any = self.model._meta.get_field("deliveries").related_model._default_manager
         later = deliveries.filter(
-            account=OuterRef("pk"), due_at__gte=OuterRef("sign_in_ends_at"), state__in=PROMISED, post__deleted_at=None
-        )
+            account=OuterRef("pk"), due_at__gte=OuterRef("sign_in_ends_at"), state__in=PROMISED
+        ).of_kept_posts()
         count = later.order_by().values("account").annotate(count=Count("pk")).values("count")
         has_end = When(sign_in_ends_at__isnull=False, then=Coalesce(Subquery(count), 0))
         return self.annotate(sign_in_ends_at=_SIGN_IN_ENDS_AT).annotate(

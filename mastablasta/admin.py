@@ -56,6 +56,7 @@ class LockOutPage(ReadOnlyPage):
 
     title = _("Wrong passwords")
     empty = _("Nobody typed a wrong password lately; who is locked out is listed here, and can be let try again.")
+    newest_by = "pk"
     hidden = ("get_data", "post_data", "http_accept")
     list_display = ("username", "ip_address", "failures_since_start", "attempt_time", "path_info")
     search_fields = ("=username", "=ip_address")
@@ -72,6 +73,7 @@ class LockOutPage(ReadOnlyPage):
 
 @admin.register(QUEUED)
 class QueuedTaskPage(ReadOnlyPage):
+    newest_by = "pk"
     hidden = ("payload",)
     list_display = ("id", "key", "lock")
     search_fields = ("=key",)

@@ -71,6 +71,7 @@ class AssetPage(ReadOnlyPage):
     title = _("Media")
     empty = _("No file is here yet: upload one while you write a post, or by POST /api/v2/media/upload.")
     workspace_path = "workspace"
+    newest_by, found_by = "pk", ("pk",)
     list_display = ("picture", "filename", "state", "what", "facts_in_short", "whose", "created_at")
     list_display_links = ("picture", "filename")
     list_filter = ("kind", "status", UsedFilter, ("deleted_at", admin.EmptyFieldListFilter))
@@ -193,9 +194,10 @@ class RenditionPage(ReadOnlyPage):
         "No form of a file was made yet: they are made when a file is uploaded, and when a platform needs another one."
     )
     workspace_path = "asset__workspace"
+    newest_by, found_by = "pk", ("pk", "asset")
     list_display = ("asset", "recipe_key", "status", "mime_type", "size", "created_at")
     list_filter = ("status", "mime_type")
-    search_fields = ("asset__filename", "=id", "recipe_key")
+    search_fields = ("=id", "=asset__id", "recipe_key")
     date_hierarchy = "created_at"
     list_select_related = ("asset",)
 

@@ -87,6 +87,7 @@ class Asset(Row):
                 "workspace", F("created_at").desc(), F("id").desc(), condition=Q(deleted_at=None), name="asset_newest"
             ),
             models.Index(fields=["next_try_at"], condition=Q(status="processing"), name="asset_processing"),
+            models.Index(fields=["id"], condition=Q(status="failed"), name="asset_failed"),
         ]
 
     def __str__(self) -> str:
@@ -141,7 +142,10 @@ class Rendition(Row):
                 condition=~Q(status="processing") | Q(next_try_at__isnull=False), name="rendition_processing_has_time"
             ),
         ]
-        indexes = [models.Index(fields=["next_try_at"], condition=Q(status="processing"), name="rendition_processing")]
+        indexes = [
+            models.Index(fields=["next_try_at"], condition=Q(status="processing"), name="rendition_processing"),
+            models.Index(fields=["id"], condition=Q(status="failed"), name="rendition_failed"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.recipe_key[:12]} of {self.asset_id}"

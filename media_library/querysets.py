@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q
 
 from accounts.querysets import WorkspaceScopedQuerySet
+from mastablasta.core.lookups import has_any
 
 if TYPE_CHECKING:
     from accounts.models import Workspace
@@ -23,9 +24,12 @@ class AssetQuerySet(WorkspaceScopedQuerySet["Asset"]):
         return self.filter(deleted_at=None)
 
     def used(self, is_used: bool = True) -> Self:
-        """Those that a post has, or none has; deleted posts do not count."""
+        """Those that a post has, or none has; deleted posts do not count.
+
+        Looked up file by file: as an EXISTS it is a join, for which PostgreSQL may read all uses of all files.
+        """
         uses = self.model._meta.get_field("uses").related_model
-        found = Exists(uses._default_manager.filter(asset=OuterRef("pk"), post__deleted_at=None))
+        found = has_any(uses._default_manager.filter(asset=OuterRef("pk"), post__deleted_at=None))
         return self.filter(found if is_used else ~found)
 
     def used_among(self, ids: Iterable[UUID]) -> set[UUID]:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
 from integrations.models import SocialAccount
+from mastablasta.core.indexes import BlockRangeIndex
 from mastablasta.core.models import Row
 from media_library.models import LONGEST_ALT_TEXT, Asset
 from posts.querysets import AttemptQuerySet, BulkJobQuerySet, DeliveryQuerySet, PostQuerySet
@@ -84,6 +85,8 @@ class Post(Row):
             ),
             models.Index("workspace", "status", F("created_at").desc(), F("id").desc(), name="post_by_status"),
             models.Index(fields=["workspace", "scheduled_at"], condition=Q(status="scheduled"), name="post_scheduled"),
+            # Of all workspaces, for the calendar of site admins.
+            BlockRangeIndex(fields=["scheduled_at"], pages_per_range=16, autosummarize=True, name="post_by_time"),
         ]
 
     def __str__(self) -> str:

@@ -9,11 +9,11 @@ from unicodedata import normalize
 from uuid import UUID
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, Exists, Func, OuterRef, Q, QuerySet, Subquery
-from django.db.models.lookups import IsNull
+from django.db.models import BooleanField, Exists, Func, OuterRef, Q
 from django.db.models.sql.compiler import SQLCompiler
 
 from accounts.querysets import WorkspaceScopedQuerySet
+from mastablasta.core.lookups import has_any
 from posts.states import CLAIMABLE
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class PostQuerySet(WorkspaceScopedQuerySet["Post"]):
         """Those of which any part has a file for anybody, or none."""
         from posts.models import PostMedia
 
-        found = _has_any(PostMedia.objects.filter(post=OuterRef("pk")))
+        found = has_any(PostMedia.objects.filter(post=OuterRef("pk")))
         return self.filter(found if has_media else ~found)
 
     def rewrite(self, posts: Sequence[Post], *fields: str) -> None:
@@ -74,7 +74,7 @@ class PostQuerySet(WorkspaceScopedQuerySet["Post"]):
 
 
 class _HasDeliveryTo(Func):
-    """As `_has_any` of the deliveries to these platforms, which Django takes longer to write than SQLite to look up."""
+    """As `has_any` of the deliveries to these platforms, which Django takes longer to write than SQLite to look up."""
 
     template = (
         "((SELECT id FROM posts_delivery WHERE post_id = %(expressions)s AND platform IN (%(marks)s) LIMIT 1)"
@@ -91,20 +91,18 @@ class _HasDeliveryTo(Func):
         return sql, [*params, *self.slugs]
 
 
-def _has_any(rows: QuerySet[Any]) -> IsNull:
-    """Whether there is any of these rows of a post: looked up in the index, post by post.
-
-    For an EXISTS that many posts pass PostgreSQL reads and hashes the whole table; a single value it looks up.
-    """
-    return IsNull(Subquery(rows.values("pk")[:1]), False)
-
-
 class DeliveryQuerySet(WorkspaceScopedQuerySet["Delivery"]):
     def due(self, at: datetime) -> Self:
         """What should be worked on at `at`, oldest promise first; nobody holds it."""
         return self.filter(state__in=CLAIMABLE, lease_token=None, next_attempt_at__lte=at).order_by(
             "next_attempt_at", "id"
         )
+
+    def of_kept_posts(self) -> Self:
+        """Those whose post is not deleted. Looked up one by one: where few are asked for, a join may read all posts."""
+        from posts.models import Post
+
+        return self.filter(has_any(Post.objects.filter(pk=OuterRef("post"), deleted_at=None)))
 
 
 class AttemptQuerySet(WorkspaceScopedQuerySet["Attempt"]):

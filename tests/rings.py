@@ -70,6 +70,7 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "mastablasta/core/audit/recording.py": ("mastablasta/core/audit/tests/test_recording.py",),
     "mastablasta/core/bulk_insert.py": ("posts/tests/test_bulk_insert.py",),
     "mastablasta/core/database_changes.py": ("mastablasta/core/tests/test_database_changes.py",),
+    "mastablasta/core/indexes.py": ("posts/tests/test_calendar.py",),
     "mastablasta/core/lookups.py": ("media_library/tests/test_library.py",),
     "mastablasta/core/models.py": (
         "mastablasta/core/tests/test_heartbeats.py",

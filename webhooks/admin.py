@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -12,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from mastablasta.core.admin_base import ReadOnlyPage, badge
 from mastablasta.core.errors import DomainError
+from mastablasta.core.lookups import has_any
+from webhooks import event_types
 from webhooks.models import Endpoint, EndpointAttempt, EndpointDelivery, EndpointLane, Event
 from webhooks.services import deliveries, endpoints
 from webhooks.states import EndpointDeliveryState, EndpointStatus
@@ -72,6 +76,7 @@ class EndpointLanePage(ReadOnlyPage):
 class EventPage(ReadOnlyPage):
     empty = _("Nothing was told yet: events are written once there is a webhook that wants them.")
     workspace_path = "workspace"
+    newest_by, found_by = "pk", ("pk",)
     list_display = ("type", "workspace", "created_at", "is_fanned_out", "id")
     list_filter = ("type", "is_fanned_out")
     search_fields = ("=id", "workspace__name")
@@ -79,11 +84,27 @@ class EventPage(ReadOnlyPage):
     list_select_related = ("workspace",)
 
 
+class TypeFilter(admin.SimpleListFilter):
+    """By the type of the event that is told."""
+
+    title = _("type")
+    parameter_name = "type"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, name) for name in event_types.NAMES]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return rows
+        return rows.filter(has_any(Event.objects.filter(pk=OuterRef("event"), type=self.value())))
+
+
 @admin.register(EndpointDelivery)
 class EndpointDeliveryPage(ReadOnlyPage):
     title = _("Webhook deliveries")
     empty = _("Nothing was sent yet: register a webhook, and what happens is sent there.")
     workspace_path = "endpoint__workspace"
+    newest_by, found_by = "pk", ("pk", "event")
     list_display = (
         "event",
         "endpoint",
@@ -93,7 +114,7 @@ class EndpointDeliveryPage(ReadOnlyPage):
         "error_message",
         "next_attempt_at",
     )
-    list_filter = ("state", "event__type", "http_status", "error_code")
+    list_filter = ("state", TypeFilter, "http_status", "error_code")
     search_fields = ("=id", "=event__id", "endpoint__url", "endpoint__workspace__name")
     date_hierarchy = "created_at"
     list_select_related = ("event", "endpoint")
@@ -117,8 +138,9 @@ class EndpointAttemptPage(ReadOnlyPage):
     title = _("Webhook attempts")
     empty = _("Nothing was sent yet: register a webhook, and what happens is sent there.")
     workspace_path = "delivery__endpoint__workspace"
+    newest_by, found_by = "pk", ("delivery", "delivery__event")
     list_display = ("delivery", "number", "started_at", "duration_ms", "http_status", "code", "message")
     list_filter = ("http_status", "code")
-    search_fields = ("=delivery__id", "=delivery__event__id", "url")
+    search_fields = ("=delivery__id", "url")
     date_hierarchy = "started_at"
     list_select_related = ("delivery",)

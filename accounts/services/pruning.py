@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.contrib.sessions.models import Session as BrowserSession
 from django.db.models import Q
 
@@ -20,7 +21,10 @@ def prune_sign_ins(*, at: datetime) -> int:
     """
     limit = at - KEPT_FOR
     old = (
-        Session.objects.filter(Q(expires_at__lt=limit) | Q(revoked_at__lt=limit)),
+        # No sign-in was to end later than that after it was revoked, and by their ends an index holds them.
+        Session.objects.filter(expires_at__lt=limit + settings.REFRESH_TOKEN_LIFETIME).filter(
+            Q(expires_at__lt=limit) | Q(revoked_at__lt=limit)
+        ),
         Invitation.objects.filter(
             Q(accepted_at__lt=limit) | Q(withdrawn_at__lt=limit) | Q(accepted_at=None, expires_at__lt=limit)
         ),

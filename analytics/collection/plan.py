@@ -15,6 +15,20 @@ NEAR = timedelta(minutes=30)  # a step of the account that is nearer than this i
 GONE_FOR = timedelta(days=7)  # how long a post that its platform does not show is asked for again
 
 
+def asked_for() -> timedelta:
+    """How long after its publication a post's figures are asked for at all."""
+    return max(_stages().values())
+
+
+def _stages() -> dict[timedelta, timedelta]:
+    """How often figures are asked for, and until when after the publication."""
+    return {
+        HOUR: timedelta(hours=settings.ANALYTICS_HOURLY_HOURS),
+        SIX_HOURS: timedelta(days=settings.ANALYTICS_SIX_HOURLY_DAYS),
+        DAY: timedelta(days=settings.ANALYTICS_DAILY_DAYS),
+    }
+
+
 def next_look(account_id: UUID, published_at: datetime, *, after: datetime) -> datetime | None:
     """When to ask next for a post that was asked for at `after`, or never until then; None = never again.
 
@@ -27,12 +41,7 @@ def next_look(account_id: UUID, published_at: datetime, *, after: datetime) -> d
 def next_looks(account_id: UUID, *, after: datetime) -> Callable[[datetime], datetime | None]:
     """The same for many posts of an account, by when they were published."""
     firsts = [(after - age, age) for age in FIRST_LOOKS]
-    stages = (
-        (HOUR, timedelta(hours=settings.ANALYTICS_HOURLY_HOURS)),
-        (SIX_HOURS, timedelta(days=settings.ANALYTICS_SIX_HOURLY_DAYS)),
-        (DAY, timedelta(days=settings.ANALYTICS_DAILY_DAYS)),
-    )
-    steps = [(next_step(account_id, period, after=after + NEAR), until) for period, until in stages]
+    steps = [(next_step(account_id, period, after=after + NEAR), until) for period, until in _stages().items()]
     oldest = [(moment - until, moment) for moment, until in steps]
 
     def look(published_at: datetime) -> datetime | None:

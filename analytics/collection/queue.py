@@ -32,6 +32,7 @@ from integrations.models import SocialAccount
 from integrations.services import circuits
 from integrations.states import AccountState
 from mastablasta.core.compiled_queries import CompiledQuery, CompiledUpdate, IsOneOf, prepared_cursor
+from mastablasta.core.lookups import has_any
 from mastablasta.core.models import Heartbeat
 from mastablasta.core.time_scale import scaled
 from posts.models import Delivery
@@ -82,7 +83,7 @@ def make_all_due(*, at: datetime) -> int:
 
 def _unplanned(at: datetime, since: datetime, platforms: Any) -> QuerySet[Any, Any]:
     out = Delivery.objects.filter(IsOneOf("platform", platforms), state=DeliveryState.PUBLISHED)
-    out = out.filter(~Exists(CollectionPlan.objects.filter(delivery=OuterRef("pk"))))
+    out = out.filter(~has_any(CollectionPlan.objects.filter(delivery=OuterRef("pk"))))
     out = out.filter(published_at__gte=since, published_at__lte=at)
     return out.order_by("-published_at").values_list("id", "account", "published_at")[:PLANNED]
 

@@ -10,10 +10,11 @@ from typing import Any
 from unicodedata import normalize
 from uuid import UUID
 
-from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q
+from django.db.models import F, Func, IntegerField, OuterRef, Q
 
 from accounts.models import Workspace
 from mastablasta.core.api.date_ranges import start_of
+from mastablasta.core.lookups import has_any
 from posts.models import PostTag
 
 
@@ -79,7 +80,8 @@ class Chosen:
         if self.tags:
             names = [normalize("NFC", name) for name in self.tags]
             tagged = PostTag.objects.filter(post=OuterRef("delivery__post"), name__in=names)
-            wanted &= Q(Exists(tagged), delivery__post__deleted_at=None)
+            # Looked up: as a join it may begin with whoever else uses the tag, in all workspaces.
+            wanted &= Q(has_any(tagged), delivery__post__deleted_at=None)
         return wanted
 
 

@@ -25,6 +25,7 @@ class TallyPage(ReadOnlyPage):
 class IdempotencyKeyPage(ReadOnlyPage):
     """Without the answers: they hold what people wrote."""
 
+    newest_by = "expires_at"
     hidden = ("scope_sha256", "body_sha256", "answer", "headers")
     list_display = ("method_path", "key", "status", "user", "workspace", "locked_until", "expires_at")
     list_filter = ("status",)
@@ -36,6 +37,7 @@ class IdempotencyKeyPage(ReadOnlyPage):
 class MailPage(ReadOnlyPage):
     """What waits, with what the last try met; without the texts, which hold links that let people in."""
 
+    newest_by, found_by = "pk", ("pk",)
     hidden = ("text_enc",)
     list_display = ("subject", "recipient", "created_at", "tries", "next_try_at", "sent_at", "error")
     list_filter = (("sent_at", admin.EmptyFieldListFilter), ("next_try_at", admin.EmptyFieldListFilter))
@@ -45,6 +47,7 @@ class MailPage(ReadOnlyPage):
 
 @admin.register(RequestCount)
 class RequestCountPage(ReadOnlyPage):
+    newest_by = "ends_at"
     list_display = ("key", "count", "ends_at")
     search_fields = ("key",)
     date_hierarchy = "ends_at"

@@ -7,13 +7,14 @@ rows, what other pages find there (autocomplete) and actions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import reduce, wraps
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -26,6 +27,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from mastablasta.core.admin_lists import MOST_CHOICES, MOST_SEARCHED, GrowingList, filter_of, key_in
 from mastablasta.core.audit.form_changes import Told, told_by
 from mastablasta.core.audit.models import AuditEntry
 from mastablasta.core.audit.recording import Subject, record
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 READ, WRITE, MANAGE = "read", "write", "manage"  # as accounts.roles.Action has them
-MOST_CHOICES = 50  # of a filter
 MOST_HISTORY = 200
 NOWHERE: frozenset[UUID] = frozenset()
 
@@ -73,10 +74,13 @@ class WorkspaceFilter(admin.SimpleListFilter):
 
     title = gettext_lazy("workspace")
     parameter_name = "workspace"
+    comes_first = True  # a list of a table that grows looks for its newest rows after that
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        self.path = model_admin.workspace_path
-        workspaces = _workspace_model(model_admin.model, self.path)._default_manager.filter(deleted_at=None)
+        self.page = model_admin
+        workspaces = _workspace_model(model_admin.model, model_admin.workspace_path)._default_manager.filter(
+            deleted_at=None
+        )
         if (seen := workspaces_of(request)) is not None:
             workspaces = workspaces.filter(pk__in=seen)
         found = workspaces.order_by("name", "pk").values_list("pk", "name")[:MOST_CHOICES]
@@ -87,7 +91,7 @@ class WorkspaceFilter(admin.SimpleListFilter):
         if self.value() is None:
             return rows
         is_known = self.value() in dict(self.lookup_choices)
-        return rows.filter(**{self.path: self.value()}) if is_known else rows.none()
+        return self.page.of_workspaces(rows, [self.value()]) if is_known else rows.none()
 
 
 def badge(state: str, word: str) -> SafeString:
@@ -106,6 +110,10 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     `reading`, `writing`: what a role has to allow in the workspace for its rows to be seen, and to be acted on; None =
     site admins only.
 
+    `newest_by`: of a table that grows with use, the column by which its rows follow one another, "pk" or one that has
+    an index: the list looks through the newest MOST_SEARCHED only (core/admin_lists.py). "" = of a table that does not.
+    `found_by`: the columns with an index by which an id that is searched for finds rows however old they are.
+
     An action that only looks says so by `@admin.action(permissions=["view"])`; each other one is offered to those alone
     who may write somewhere, and gets only the chosen rows of workspaces where they may.
     """
@@ -118,6 +126,8 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
     workspace_path: ClassVar[str | None] = None
     reading: ClassVar[str] = READ
     writing: ClassVar[str | None] = WRITE
+    newest_by: ClassVar[str] = ""
+    found_by: ClassVar[tuple[str, ...]] = ()
     show_full_result_count = False
     list_per_page = 50
     show_facets = admin.ShowFacets.NEVER
@@ -128,6 +138,7 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
             "may_act": self.has_write_permission(request),
             "empty": self.empty,
             "is_narrowed": bool(request.GET),
+            "most_searched": MOST_SEARCHED,
         }
         return super().changelist_view(request, {**shown, **(extra_context or {})})
 
@@ -159,8 +170,25 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
         return TemplateResponse(request, template, {**self.admin_site.each_context(request), **frame, **shown})
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        own = super().get_list_filter(request)
+        own = [filter_of(self.model, named) for named in super().get_list_filter(request)]
         return own if self.workspace_path in {None, "id"} else (WorkspaceFilter, *own)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return GrowingList if self.newest_by else ChangeList
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        own = super().get_ordering(request)
+        return own if own or not self.newest_by else (f"-{self.newest_by}",)
+
+    def looked_up(self, rows: QuerySet[Any], asked: Mapping[str, str]) -> QuerySet[Any]:
+        """Those of `rows` that an index finds by what is `asked` for, however old: all, unless a page knows better."""
+        return rows
+
+    def with_key(self, rows: QuerySet[Any], words: str) -> QuerySet[Any] | None:
+        """Those of `rows` that have the id which is searched for in the first of `found_by` where any has."""
+        key = key_in(words)
+        found = (rows.filter(**{column: key}) for column in self.found_by if key)
+        return next((some for some in found if some.exists()), None)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The rows that who asks may see, without what is hidden."""
@@ -172,7 +200,11 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs 
             return rows
         if self.workspace_path is None or action is None:
             return rows.none()
-        return rows.filter(**{f"{self.workspace_path}__in": workspaces_of(request, action)})
+        return self.of_workspaces(rows, workspaces_of(request, action) or NOWHERE)
+
+    def of_workspaces(self, rows: QuerySet[Any], workspaces: Collection[Any]) -> QuerySet[Any]:
+        """Those of `rows` that belong to these; for a page whose rows belong to any."""
+        return rows.filter(**{f"{self.workspace_path}__in": workspaces})
 
     # --- what is changed here by forms is told by the audit log, in place of Django's own log ---
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:

@@ -1,12 +1,12 @@
-"""Looking for words in text, alike on both databases."""
+"""What a filter asks of a row, alike on both databases: words in its text, rows that belong to it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.db.backends.signals import connection_created
-from django.db.models import CharField, TextField
-from django.db.models.lookups import IContains
+from django.db.models import CharField, QuerySet, Subquery, TextField
+from django.db.models.lookups import IContains, IsNull
 
 UPPER = "UPPER_IN_EVERY_SCRIPT"
 
@@ -19,6 +19,14 @@ class Holds(IContains):
         word, word_params = self.process_rhs(compiler, connection)
         sql = f"{UPPER}({column}) LIKE {UPPER}({word}) ESCAPE '\\'"
         return sql, [*column_params, *word_params]
+
+
+def has_any(rows: QuerySet[Any]) -> IsNull:
+    """Whether there is any of these rows, which name the row asked about by `OuterRef`: looked up by index, row by row.
+
+    For an EXISTS that many rows pass PostgreSQL reads and hashes the whole table; a single value it looks up.
+    """
+    return IsNull(Subquery(rows.order_by().values("pk")[:1]), False)
 
 
 def upper(text: str | None) -> str | None:

@@ -325,6 +325,7 @@ class Mail(models.Model):
         indexes = [
             models.Index(fields=["next_try_at"], condition=models.Q(next_try_at__isnull=False), name="mail_due"),
             models.Index(fields=["created_at"], name="mail_created"),
+            models.Index(fields=["id"], condition=models.Q(next_try_at=None, sent_at=None), name="mail_given_up"),
         ]
 
     def __str__(self) -> str:

@@ -26,6 +26,7 @@ from integrations.services.forecast import ENDS_SOON, Forecast, forecast_of
 from integrations.states import AccountState
 from mastablasta.ops import health
 from posts.models import Delivery, Post
+from posts.querysets import DeliveryQuerySet
 from posts.states import DeliveryState, PostStatus
 
 SHOWN = 8  # rows of a list
@@ -147,25 +148,31 @@ def _in(workspaces: Workspaces, path: str = "workspace") -> Q:
     return Q(**{f"{path}__deleted_at": None} if workspaces is None else {f"{path}__in": workspaces})
 
 
-def _deliveries(workspaces: Workspaces) -> Any:
-    rows = Delivery.objects.filter(_in(workspaces), post__deleted_at=None).select_related("post", "account")
-    return rows.only(
+def _deliveries(workspaces: Workspaces) -> DeliveryQuerySet:
+    return Delivery.objects.filter(_in(workspaces)).of_kept_posts()
+
+
+def _first(rows: DeliveryQuerySet, *order: Any) -> list[Delivery]:
+    """The first SHOWN of `rows`: looked for first, and then joined with what is shown of their posts."""
+    keys = list(rows.order_by(*order).values_list("pk", flat=True)[:SHOWN])
+    shown = Delivery.objects.filter(pk__in=keys).select_related("post", "account").order_by(*order)
+    return list(shown.only(
         "state", "due_at", "error_code", "error_message", "updated_at", "platform", "post__content", "account__handle",
         "account__platform",
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _upcoming(workspaces: Workspaces) -> list[Delivery]:
     waiting = _deliveries(workspaces).filter(state=DeliveryState.QUEUED, lease_token=None)
-    return list(waiting.order_by("next_attempt_at", "id")[:SHOWN])
+    return _first(waiting, "next_attempt_at", "id")
 
 
 def _failures(workspaces: Workspaces) -> list[Delivery]:
-    return list(_deliveries(workspaces).filter(state__in=FOR_A_PERSON).order_by(F("updated_at").desc(), "-id")[:SHOWN])
+    return _first(_deliveries(workspaces).filter(state__in=FOR_A_PERSON), F("updated_at").desc(), "-id")
 
 
 def _counts(workspaces: Workspaces) -> dict[DeliveryState, int]:
-    rows = Delivery.objects.filter(_in(workspaces), state__in=FOR_A_PERSON, post__deleted_at=None)
+    rows = _deliveries(workspaces).filter(state__in=FOR_A_PERSON)
     found = dict(rows.values_list("state").annotate(count=Count("id")).order_by())
     return {state: found[state] for state in FOR_A_PERSON if state in found}
 

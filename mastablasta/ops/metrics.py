@@ -162,7 +162,7 @@ def _posts_after_sign_in() -> dict[tuple[str, ...], float]:
     if not ends:
         return {}
     later = reduce(or_, (Q(account=account, due_at__gte=ends_at) for account, ends_at in ends))
-    promised = Delivery.objects.filter(later, state__in=PROMISED, post__deleted_at=None)
+    promised = Delivery.objects.filter(later, state__in=PROMISED).of_kept_posts()
     counts = Counter(promised.values_list("platform", flat=True)[:MOST])
     return {(platform,): count for platform, count in counts.items()}
 

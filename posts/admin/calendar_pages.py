@@ -29,7 +29,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.models import Workspace
 from integrations import registry
 from integrations.models import SocialAccount
-from mastablasta.core.admin_base import MOST_CHOICES, may_write
+from mastablasta.core.admin_base import may_write
+from mastablasta.core.admin_lists import MOST_CHOICES
 from mastablasta.core.api.date_ranges import start_of
 from mastablasta.core.errors import Conflict, DomainError
 from posts.admin.triage import for_staff, page_of, shown_page, visible_accounts

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
 from integrations import registry
-from mastablasta.core.admin_base import MOST_CHOICES
-from posts.models import Delivery, Post
+from mastablasta.core.admin_lists import MOST_CHOICES, SeenValuesFilter
+from mastablasta.core.lookups import has_any
+from posts.models import Delivery
 
 
 class PlatformFilter(admin.SimpleListFilter):
@@ -26,25 +26,22 @@ class PlatformFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         slug = self.value()
-        if slug is None:
-            return rows
-        goes_there = Exists(Delivery.objects.filter(post=OuterRef("pk"), platform=slug))
-        return rows.filter(goes_there | Q(wanted_platforms__icontains=f'"{slug}"'))
+        return rows if slug is None else self.among(rows, slug)
+
+    def among(self, rows: Any, slug: str) -> QuerySet[Any]:
+        return rows.for_platforms([slug])  # type: ignore[no-any-return]
 
 
-class AuthorFilter(admin.SimpleListFilter):
-    """By who wrote it, of those whose posts one sees; others are found by searching for their e-mail address."""
+class AttemptPlatformFilter(PlatformFilter):
+    """By the platform of the delivery that was tried."""
 
-    title = _("author")
-    parameter_name = "author"
+    def among(self, rows: Any, slug: str) -> QuerySet[Any]:
+        return rows.filter(has_any(Delivery.objects.filter(pk=OuterRef("delivery"), platform=slug)))  # type: ignore[no-any-return]
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        seen: QuerySet[Post] = model_admin.get_queryset(request)
-        authors = User.objects.filter(Exists(seen.filter(author=OuterRef("pk")))).order_by("email")
-        return [(str(key), email) for key, email in authors.values_list("pk", "email")[:MOST_CHOICES]]
 
-    def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() is None:
-            return rows
-        is_known = self.value() in dict(self.lookup_choices)
-        return rows.filter(author=self.value()) if is_known else rows.none()
+class AuthorFilter(SeenValuesFilter):
+    """By who wrote it, of those whose posts the list looks through; others are found by searching for their address."""
+
+    def offered(self, rows: QuerySet[Any]) -> list[tuple[Any, str]]:
+        authors = rows.exclude(author=None).order_by("author__email").values_list("author", "author__email")
+        return list(authors.distinct()[:MOST_CHOICES])

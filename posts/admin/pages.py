@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -20,9 +22,9 @@ from django.utils.translation import gettext_lazy as _
 
 from mastablasta.core.admin_base import ReadOnlyPage, badge
 from mastablasta.core.errors import Conflict
-from posts.admin.acting import look_at
+from posts.admin.acting import look_at, parse_moment
 from posts.admin.delivery_page import context_of
-from posts.admin.filters import AuthorFilter, PlatformFilter
+from posts.admin.filters import AttemptPlatformFilter, AuthorFilter, PlatformFilter
 from posts.admin.post_page import PostList, outcome_of, platforms_of, previews_of
 from posts.admin.writing_pages import may_rewrite, write_page
 from posts.api.import_export_views import file_of_posts
@@ -30,7 +32,10 @@ from posts.import_export.admin_page import import_page
 from posts.models import OPEN_BULK, Attempt, BulkChunk, BulkJob, Delivery, Lane, Post, PostMedia, PostTag
 from posts.services import bulk_jobs
 from posts.services.bulk_actions import BulkAction
+from posts.services.triage import NEEDS_PERSON
 from posts.states import DeliveryState
+
+FEW_DAYS = timedelta(days=8)
 
 
 class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in the stubs only
@@ -59,12 +64,13 @@ class DeliveryRows(admin.TabularInline):  # type: ignore[type-arg]  # generic in
 class PostPage(ReadOnlyPage):
     empty = _("No post is here yet: write one, or import a file of them.")
     workspace_path = "workspace"
+    newest_by, found_by = "pk", ("pk",)
     list_display = (
         "beginning", "status_badge", "platforms", "outcome", "scheduled_at", "published_at", "author", "workspace",
         "created_at",
     )  # fmt: skip
     list_filter = (
-        "status", PlatformFilter, AuthorFilter, "post_type", "scheduled_at", "published_at",
+        "status", PlatformFilter, ("author", AuthorFilter), "post_type", "scheduled_at", "published_at",
         ("deleted_at", admin.EmptyFieldListFilter),
     )  # fmt: skip
     search_fields = ("content", "author__email", "workspace__name", "=id", "=external_id")
@@ -124,11 +130,19 @@ class PostPage(ReadOnlyPage):
     def outcome(self, post: Post) -> str:
         return outcome_of(post)
 
+    def looked_up(self, rows: QuerySet[Any], asked: Mapping[str, str]) -> QuerySet[Any]:
+        """Of a few days all that were promised for then, as the calendar's link to a full day wants: by index."""
+        begin, end = (parse_moment(asked.get(f"scheduled_at__{edge}", "")) for edge in ("gte", "lt"))
+        if begin is None or end is None or end - begin > FEW_DAYS:
+            return rows
+        return rows.filter(scheduled_at__gte=begin, scheduled_at__lt=end)
+
 
 @admin.register(PostTag)
 class PostTagPage(ReadOnlyPage):
     empty = _("No post has a tag yet: tags are given while a post is written.")
     workspace_path = "post__workspace"
+    newest_by, found_by = "pk", ("post",)
     list_display = ("name", "post")
     search_fields = ("name",)
     list_select_related = ("post",)
@@ -138,8 +152,9 @@ class PostTagPage(ReadOnlyPage):
 class PostMediaPage(ReadOnlyPage):
     empty = _("No post has a file yet: pictures and videos are added while a post is written.")
     workspace_path = "post__workspace"
+    newest_by, found_by = "pk", ("post", "asset")
     list_display = ("post", "asset", "scope", "part", "position", "fit", "role")
-    search_fields = ("asset__filename", "=post__id")
+    search_fields = ("=post__id", "=asset__id")
     list_select_related = ("post", "asset")
 
 
@@ -147,14 +162,15 @@ class PostMediaPage(ReadOnlyPage):
 class DeliveryPage(ReadOnlyPage):
     empty = _("Nothing is to be sent yet: write a post, and each account that it goes to is listed here.")
     workspace_path = "workspace"
+    newest_by, found_by = "pk", ("pk", "post")
     hidden = ("lease_token", "progress", "fingerprint")
     list_display = (
         "beginning", "platform", "handle", "state_word", "error_message", "due_at", "author", "visible_calls", "tries",
         "workspace",
     )  # fmt: skip
-    list_filter = ("state", "platform", "error_kind", "post__status", "published_at")
-    search_fields = ("account__handle", "remote_id", "error_code", "error_message", "post__content", "=id")
-    date_hierarchy = "due_at"
+    list_filter = ("state", "platform", "error_kind", "due_at", "published_at")
+    search_fields = ("account__handle", "remote_id", "error_code", "error_message", "=id", "=post__id")
+    date_hierarchy = "created_at"
     list_select_related = ("account", "workspace", "post__author")
 
     class Media:
@@ -166,6 +182,15 @@ class DeliveryPage(ReadOnlyPage):
         delivery = self.get_object(request, object_id)
         own = {} if delivery is None else context_of(request, delivery)
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **own})
+
+    def of_workspaces(self, rows: QuerySet[Any], workspaces: Collection[Any]) -> QuerySet[Any]:
+        """By their accounts too, which have an index of their deliveries where the workspace has none."""
+        return super().of_workspaces(rows, workspaces).filter(account__workspace__in=workspaces)
+
+    def looked_up(self, rows: QuerySet[Any], asked: Mapping[str, str]) -> QuerySet[Any]:
+        """Of those that wait for a person all: an index holds them by their state."""
+        state = asked.get("state__exact")
+        return rows.filter(state=state) if state in NEEDS_PERSON else rows
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """With those of the triage: each shows first what it would do."""
@@ -183,7 +208,7 @@ class DeliveryPage(ReadOnlyPage):
     def handle(self, delivery: Delivery) -> str:
         return delivery.account.handle
 
-    @admin.display(description=_("Author"), ordering="post__author__email")
+    @admin.display(description=_("Author"))
     def author(self, delivery: Delivery) -> str:
         return str(delivery.post.author or "")
 
@@ -195,10 +220,11 @@ class DeliveryPage(ReadOnlyPage):
 @admin.register(Attempt)
 class AttemptPage(ReadOnlyPage):
     empty = _("Nothing was tried yet: what is sent, and what the platform answered, is listed here.")
-    workspace_path = "delivery__workspace"
+    workspace_path = "delivery__account__workspace"
+    newest_by, found_by = "pk", ("delivery",)
     hidden = ("lease_token",)
     list_display = ("delivery", "number", "kind", "started_at", "ended_at", "outcome", "http_status", "code", "message")
-    list_filter = ("delivery__platform", "kind", "outcome", "http_status")
+    list_filter = (AttemptPlatformFilter, "kind", "outcome", "http_status")
     search_fields = ("=delivery__id", "=request_id", "code", "message", "worker")
     date_hierarchy = "started_at"
     list_select_related = ("delivery",)
@@ -218,6 +244,7 @@ class LanePage(ReadOnlyPage):
 class BulkJobPage(ReadOnlyPage):
     empty = _("No bulk job yet: imports of more than 1,000 rows, and /api/v2/bulk, begin one.")
     workspace_path = "workspace"
+    newest_by, found_by = "pk", ("pk",)
     list_display = (
         "kind", "status", "progress", "successful", "failed", "workspace", "author", "created_at", "finished_at",
     )  # fmt: skip
@@ -246,6 +273,7 @@ class BulkJobPage(ReadOnlyPage):
 class BulkChunkPage(ReadOnlyPage):
     """Without the items and results: they hold what people wrote; the API shows them."""
 
+    newest_by, found_by = "pk", ("job",)
     hidden = ("items", "successful", "failed")
     list_display = ("job", "number", "first", "tries", "done_at")
     search_fields = ("=job__id",)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from integrations import registry
+from mastablasta.core.admin_lists import GrowingList
 from posts.models import Delivery, Post
 from posts.services.standings import draft_of
 from posts.services.validation import Preview, validate_draft
@@ -30,7 +30,7 @@ STATUS_WORDS = {
 }
 
 
-class PostList(ChangeList):
+class PostList(GrowingList):
     """With the deliveries of the posts on the page, in one query."""
 
     def get_results(self, request: HttpRequest) -> None:

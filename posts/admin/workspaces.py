@@ -10,7 +10,8 @@ from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
 
 from accounts.models import User, Workspace
-from mastablasta.core.admin_base import MOST_CHOICES, READ, WRITE, workspaces_of
+from mastablasta.core.admin_base import READ, WRITE, workspaces_of
+from mastablasta.core.admin_lists import MOST_CHOICES
 
 
 def workspaces_for(request: HttpRequest, action: str = READ) -> list[Workspace]:

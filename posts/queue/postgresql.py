@@ -206,10 +206,11 @@ SELECT id, workspace_id, before, after FROM changed
 """
 
 LATE_HINTS = f"""
-SELECT l.account_id FROM (
-    SELECT account_id, min(next_attempt_at) AS due FROM posts_delivery
-     WHERE state IN {CLAIMABLE_SQL} AND lease_token IS NULL GROUP BY account_id) d
-  JOIN posts_lane l ON l.account_id = d.account_id
+SELECT l.account_id FROM posts_lane l
+ CROSS JOIN LATERAL (
+    SELECT next_attempt_at AS due FROM posts_delivery
+     WHERE account_id = l.account_id AND state IN {CLAIMABLE_SQL} AND lease_token IS NULL
+     ORDER BY next_attempt_at, id LIMIT 1) d
  WHERE l.lease_token IS NULL AND NOT l.is_parked
    AND (l.ready_at IS NULL OR l.ready_at > GREATEST(d.due, l.blocked_until)) LIMIT %s
 """

@@ -71,7 +71,7 @@ class AccountShare:
 
 def needing_person(rows: DeliveryQuerySet) -> DeliveryQuerySet:
     """Those of `rows` that nothing but a person moves on."""
-    return rows.filter(post__deleted_at=None, workspace__deleted_at=None, state__in=NEEDS_PERSON)
+    return rows.of_kept_posts().filter(workspace__deleted_at=None, state__in=NEEDS_PERSON)
 
 
 def groups_of(rows: DeliveryQuerySet, *, order: Order = "largest") -> list[Group]:

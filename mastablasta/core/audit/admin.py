@@ -48,6 +48,7 @@ class AuditEntryPage(ReadOnlyPage):
     title = _("Audit log")
     empty = _("Nothing was done yet that the log tells of: what people change is listed here, with what was before.")
     workspace_path = "workspace"
+    newest_by, found_by = "at", ("object_id",)
     reading = MANAGE
     writing = None
     list_display = ("at", "who", "did", "what", "told", "workspace")

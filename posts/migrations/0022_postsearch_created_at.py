@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Filled by the rebuilding of the index, which follows whenever its triggers have changed."""
 
-    dependencies = [("posts", "0020_import_jobs")]
+    dependencies = [("posts", "0021_post_by_time")]
 
     operations = [
         migrations.AddField(
