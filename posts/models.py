@@ -85,7 +85,8 @@ class Post(Row):
             ),
             models.Index("workspace", "status", F("created_at").desc(), F("id").desc(), name="post_by_status"),
             models.Index(fields=["workspace", "scheduled_at"], condition=Q(status="scheduled"), name="post_scheduled"),
-            # Of all workspaces, for the calendar of site admins.
+            # Of all workspaces, for the calendar of site admins. To write 20,000 posts with it took 0.3 % more pages
+            # and 3 bytes of WAL each, to change them nothing (PostgreSQL 18, 2026-11-30).
             BlockRangeIndex(fields=["scheduled_at"], pages_per_range=16, autosummarize=True, name="post_by_time"),
         ]
 

@@ -74,7 +74,7 @@ MUTATIONS = (
     Mutation(
         "show staff the rows of every workspace",
         "mastablasta/core/admin_base.py",
-        'return rows.filter(**{f"{self.workspace_path}__in": workspaces_of(request, action)})',
+        "return self.of_workspaces(rows, workspaces_of(request, action) or NOWHERE)",
         "return rows",
         (f"{LEADS_TO_OWN}[staff editor]",),
     ),
