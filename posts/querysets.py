@@ -33,10 +33,10 @@ class PostQuerySet(WorkspaceScopedQuerySet["Post"]):
         chosen = list(slugs)
         if not chosen:
             return self.none()
-        wanted = Q(_HasDeliveryTo(chosen))
+        wanted = Q()
         for slug in chosen:
             wanted |= Q(wanted_platforms__icontains=f'"{slug}"')
-        return self.filter(wanted)
+        return self.filter(wanted | Q(_HasDeliveryTo(chosen)))  # which is looked up for the others only
 
     def for_accounts(self, ids: Iterable[UUID]) -> Self:
         return self.filter(self._has_delivery(account__in=list(ids)))
