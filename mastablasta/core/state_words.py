@@ -12,10 +12,10 @@ class StateChoices(models.TextChoices):
 
     _word: Any
 
-    def __new__(cls, value: str, word: Any = "") -> Self:
+    def __new__(cls, value: str, word: Any = None) -> Self:
         state = str.__new__(cls, value)
         state._value_ = value
-        state._word = word or value
+        state._word = value if word is None else word  # not yet looked up: settings may come later
         return state
 
     @property
