@@ -202,11 +202,10 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "static/"
-STATIC_ROOT = HOME / "static"
 STORAGES: dict[str, dict[str, Any]] = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-WHITENOISE_USE_FINDERS = True  # no collectstatic step to forget
+WHITENOISE_USE_FINDERS = True  # no STATIC_ROOT to fill, no step to forget
 LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = ["mastablasta.formats"]
 TIME_ZONE = "UTC"

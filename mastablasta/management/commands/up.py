@@ -55,7 +55,6 @@ class Command(BaseCommand):
             if settings.IS_DEVELOPMENT:
                 _check_port("SANDBOX_PORT", settings.SANDBOX_PORT)
             _migrate()
-            settings.STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise wonders about it otherwise
             if settings.IS_DEVELOPMENT:  # nobody else beats here
                 periodic.forget_last_run()
                 connections.close_all()
