@@ -17,6 +17,7 @@ import os
 from collections import deque
 from collections.abc import Generator, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ LONG = (
     "tests/more/test_bulk_jobs.py", "tests/more/test_silent_storage.py", "tests/more/test_backup.py",
     "tests/faults/test_kills.py", "tests/faults/test_database.py", "tests/faults/test_processes.py",
 )  # fmt: skip
+TOGETHER = ("tests/more/test_plans.py", "tests/faults/test_database.py")  # whose tests share a fixture that takes long
 MOST_SECONDS = 2.0  # what a test outside whole processes may take
 
 # Code that speaks SQL of its own, locks rows or asks which database it is on, and the tests that hold it on both.
@@ -188,23 +190,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, A
             item.add_marker(ring)
     result = yield
     if processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
-        is_long = [_place_of(item.path) in LONG for item in items]
-        items[:] = [items[number] for number in spread(is_long, processes)]
+        items[:] = [items[number] for number in spread([_long_by(item) for item in items], processes)]
     return result
 
 
-def spread(is_long: Sequence[bool], processes: int) -> list[int]:
+def _long_by(item: pytest.Item) -> str:
+    """The name of what takes long: the test, or its file where it takes long to set up for all of them; "" = not it."""
+    path = _place_of(item.path)
+    return "" if path not in LONG else path if path in TOGETHER else item.nodeid
+
+
+def spread(long_by: Sequence[str], processes: int) -> list[int]:
     """An order of tests in which each process begins with its share of the long ones; the others stay side by side.
+
+    `long_by`: for each test "", or the name of what takes long, which is dealt as a whole.
 
     xdist (`worksteal`) gives each process a stretch of equal length, and later takes from the end of the longest:
     a long test there would begin last, and everybody else wait for it.
     """
-    long = [number for number, is_one in enumerate(is_long) if is_one]
-    others = deque(number for number, is_one in enumerate(is_long) if not is_one)
+    long = [
+        [number for number, one in enumerate(long_by) if one == name] for name in dict.fromkeys(filter(None, long_by))
+    ]
+    others = deque(number for number, name in enumerate(long_by) if not name)
     order: list[int] = []
     for process in range(processes):
-        length = (len(is_long) - len(order)) // (processes - process)
-        stretch = long[process::processes]
+        length = (len(long_by) - len(order)) // (processes - process)
+        stretch = list(chain.from_iterable(long[process::processes]))
         stretch += [others.popleft() for _ in range(min(length - len(stretch), len(others)))]
         order += stretch
     return order

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.__main__ import FAULTS, MORE, ROOT, TEST, Run
-from tests.rings import LONG, SQL_OF_OUR_OWN, VENDOR, VENDOR_PATHS, rings_of, spread
+from tests.rings import LONG, SQL_OF_OUR_OWN, TOGETHER, VENDOR, VENDOR_PATHS, rings_of, spread
 
 PACKAGES = ("accounts", "analytics", "integrations", "mastablasta", "media_library", "posts", "webhooks")
 OWN_SQL = re.compile(
@@ -31,6 +31,7 @@ def test_code_with_sql_of_its_own_is_named_with_its_tests() -> None:
 
 def test_what_is_named_is_there() -> None:
     assert [path for path in (*VENDOR_PATHS, *LONG) if not (ROOT / path).is_file()] == []
+    assert set(TOGETHER) < set(LONG)
     functions = [one.split("::") for one in VENDOR if "::" in one]
     assert [(path, name) for path, name in functions if f"def {name}(" not in (ROOT / path).read_text()] == []
 
@@ -105,14 +106,15 @@ def test_every_ring_runs_where_it_should() -> None:
 @pytest.mark.parametrize(
     ("tests", "processes", "order"),
     [
-        ("s s s s s s s", 3, [0, 1, 2, 3, 4, 5, 6]),
-        ("s s L s s L L s", 2, [2, 6, 0, 1, 5, 3, 4, 7]),
-        ("s L L L s s s s s s", 3, [1, 0, 4, 2, 5, 6, 3, 7, 8, 9]),
-        ("L L L s", 2, [0, 2, 1, 3]),
-        ("L", 3, [0]),
+        ("- - - - - - -", 3, [0, 1, 2, 3, 4, 5, 6]),
+        ("- - A - - B C -", 2, [2, 6, 0, 1, 5, 3, 4, 7]),
+        ("- A B C - - - - - -", 3, [1, 0, 4, 2, 5, 6, 3, 7, 8, 9]),
+        ("- A A A - B - - - -", 2, [1, 2, 3, 0, 4, 5, 6, 7, 8, 9]),
+        ("A B C -", 2, [0, 2, 1, 3]),
+        ("A", 3, [0]),
         ("", 2, []),
     ],
 )
 def test_each_process_begins_with_its_share_of_the_long_ones(tests: str, processes: int, order: list[int]) -> None:
     """xdist cuts the order into stretches of equal length."""
-    assert spread([one == "L" for one in tests.split()], processes) == order
+    assert spread([name.strip("-") for name in tests.split()], processes) == order
