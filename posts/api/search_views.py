@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.core.exceptions import ValidationError as BadValue
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -12,18 +11,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import WorkspaceScopedViewSet
-from mastablasta.core.api.filters import plain_text
 from mastablasta.core.api.first_pages import ListOf
 from mastablasta.core.api.problems import fault
 from mastablasta.core.api.serializers import StrictSerializer
 from posts.api.answers import PostSerializer
 from posts.api.filters import RELEVANCE, SearchFilter, is_asked
-from posts.api.found_pages import pages_of
+from posts.api.found_pages import FILTERS, pages_of
 from posts.api.presenting import POST_COLUMNS, present_posts
 from posts.models import Post
 from posts.search.highlights import highlights, texts_of
 from posts.search.matching import best_first
-from posts.search.queries import Query, Unreadable, parse
+from posts.search.queries import Query, parse
 
 
 class HighlightSerializer(StrictSerializer):
@@ -75,15 +73,15 @@ class PostSearchViewSet(WorkspaceScopedViewSet):
         return self.get_paginated_response(shown)
 
     def _newest(self, request: Request) -> ListOf | None:
-        """What a query alone finds: asked for most, by statements that are made once; None where it cannot be."""
-        texts = request.query_params.getlist("q")
-        if len(texts) != 1 or SearchFilter.read_of(request.query_params) != {"q"}:
+        """What a query finds alone or beside the usual filters, by statements that are made once; None = otherwise."""
+        given = SearchFilter.read_of(request.query_params)
+        if not {"q"} <= given <= {"q", "timezone", *FILTERS}:
             return None
-        try:
-            query = parse(plain_text(texts[0]))
-        except (Unreadable, BadValue):
+        read = SearchFilter.read(request)
+        if read is None or (query := read.pop("q")) is None:
             return None
-        return pages_of(query, workspace=self.workspace.pk, is_counted="cursor" not in request.query_params)
+        is_counted = "cursor" not in request.query_params
+        return pages_of(query, workspace=self.workspace.pk, is_counted=is_counted, filters=read)
 
     def _in_order(self, posts: Any, query: Query) -> Any:
         if self.request.query_params.get("ordering") != RELEVANCE:

@@ -1,15 +1,15 @@
 """Posts that FTS5 finds, on SQLite: all of them in no order, or the first few by time, beside which no others are read.
 
-FTS5 gives what it finds by rowid, forwards or backwards, and one by one. The index numbers its rows by `place_of` the
-moment at which a post was made, so the newest page of a word that is in every post costs what that of a rare one does.
-Within one moment the places say nothing; posts of the same moment as the last of a page are asked for besides.
+FTS5 gives what it finds by rowid, forwards or backwards, and one by one. The index numbers its rows by the moment at
+which a post was made (`place_in_sql`), so the newest page of a word that is in every post costs what that of a rare one
+does. Within one moment the places say nothing; posts of the same moment as the last of a page are asked for besides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
@@ -26,12 +26,14 @@ from posts.querysets import PostQuerySet
 
 FEW = 100  # posts
 PLACES = 17  # bits: how many posts of one moment have places of their own; of 131,073 the last would be refused
-_MOMENT = timedelta(microseconds=100)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_MOMENT: int = 2 ** (63 - PLACES) - 2  # in the year 2192, and as far back from 1970
+_LAST_MOMENT: int = 2 ** (63 - PLACES) - 2  # of 100 µs from 1970: in the year 2192, and as far back
 
 # Words as FTS5 is asked for them within a workspace, whose token is in each of its rows.
 _WITHIN = """'"w' || %s || '" AND (' || %s || ')'"""
+# Where few posts of anybody have the words, these are read: FTS5 takes longer to skip to a workspace's.
+_SOONEST = f"""CASE WHEN
+  (SELECT count(*) FROM (SELECT 1 FROM post_search_words WHERE post_search_words MATCH %s LIMIT {FEW})) < {FEW}
+  THEN %s ELSE {_WITHIN} END"""
 # The tables in this order, whatever SQLite expects of them: FTS5 is read only as far as the page needs. What posts have
 # to meet stands behind a +, out of the planner's sight: for each value of a column that limits a partial index, as
 # posts_post.status does, it would make the statement anew, which takes ten times as long as to run it.
@@ -39,13 +41,11 @@ _TABLES = (
     "post_search_words CROSS JOIN posts_postsearch s ON s.id = post_search_words.rowid "
     "CROSS JOIN posts_post {alias} ON {alias}.id = s.post_id"
 )
-_ALL = f"SELECT s.post_id FROM {_TABLES} WHERE post_search_words MATCH {_WITHIN} AND +({{conditions}}){{bounds}}"
-# Where few posts of anybody have the words, these are read: backwards, FTS5 takes longer to skip to a workspace's.
+_ALL = f"SELECT s.post_id FROM {_TABLES} WHERE post_search_words MATCH {_SOONEST} AND +({{conditions}}){{bounds}}"
 _PAGE = f"""
 WITH page AS (
- SELECT post_search_words.rowid AS place, s.post_id FROM {_TABLES} WHERE post_search_words MATCH CASE WHEN
-  (SELECT count(*) FROM (SELECT 1 FROM post_search_words WHERE post_search_words MATCH %s LIMIT {FEW})) < {FEW}
-  THEN %s ELSE {_WITHIN} END AND +({{conditions}}){{bounds}}
+ SELECT post_search_words.rowid AS place, s.post_id FROM {_TABLES} WHERE post_search_words MATCH {_SOONEST}
+   AND +({{conditions}}){{bounds}}
   ORDER BY post_search_words.rowid {{direction}} LIMIT {{count}}
 )
 SELECT post_id FROM page UNION ALL
@@ -62,19 +62,20 @@ _ORDERS: dict[tuple[Any, ...], tuple[str, str]] = {
     ("-created_at", "-id"): ("DESC", _OLDER),
     ("created_at", "id"): ("ASC", _NEWER),
 }
-_SIDES = {GreaterThan: ">=", GreaterThanOrEqual: ">=", LessThan: "<", LessThanOrEqual: "<"}
-
-
-def place_of(at: datetime) -> int:
-    """The first place in the index of posts made at this moment; the next moment's is 2 ** PLACES later."""
-    return max(-_LAST_MOMENT, min(_moment_of(at), _LAST_MOMENT)) << PLACES
 
 
 def place_in_sql(created_at: str) -> str:
-    """Likewise in SQL, of a column with times as Django writes them into SQLite."""
+    """The first place in the index of posts made at this moment; the next moment's is 2 ** PLACES later.
+
+    `created_at` is SQL of a time as Django writes it into SQLite, and stands in this twice.
+    """
     second = f"CAST(round((julianday(substr({created_at}, 1, 19)) - 2440587.5) * 86400) AS INTEGER)"  # since 1970
     moment = f"{second} * 10000 + CAST(substr({created_at} || '.0000', 21, 4) AS INTEGER)"
     return f"(min(max({moment}, {-_LAST_MOMENT}), {_LAST_MOMENT}) << {PLACES})"
+
+
+_FROM, _UNTIL = f">= {place_in_sql('%s')}", f"< {place_in_sql('%s')} + {2**PLACES}"
+_SIDES = {GreaterThan: _FROM, GreaterThanOrEqual: _FROM, LessThan: _UNTIL, LessThanOrEqual: _UNTIL}
 
 
 def free_place_in_sql(created_at: str) -> str:
@@ -82,10 +83,6 @@ def free_place_in_sql(created_at: str) -> str:
     taken = f"id BETWEEN first AND first + {2**PLACES - 1}"
     last = f"SELECT id + 1 FROM posts_postsearch WHERE {taken} ORDER BY id DESC LIMIT 1"
     return f"(SELECT coalesce(({last}), first) FROM (SELECT {place_in_sql(created_at)} AS first))"
-
-
-def _moment_of(at: datetime) -> int:
-    return (at - _EPOCH) // _MOMENT
 
 
 def found_among(posts: PostQuerySet, words: Any, *, workspace: UUID) -> PostQuerySet:
@@ -123,24 +120,25 @@ class _FoundByWords(RawSQL):
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
         query, workspace = compiler.query, self.workspace.hex
         alias, within = connection.ops.quote_name(str(query.get_initial_alias())), (workspace, self.words)
+        soonest = (self.words, self.words, *within)
         others = _conditions_beside(self, query)
         wheres = [self.conditions, *([] if others is None else [others])]
         conditions, params = _compiled(wheres, compiler)
         params = [workspace, *params]
-        bounds = _bounds(one for where in wheres for one in where.children)
+        bounds, places = _bounds((one for where in wheres for one in where.children), connection)
         page = {
             "alias": alias,
             "conditions": " AND ".join([f"{alias}.workspace_id = %s", *conditions]),
-            "bounds": "".join(f" AND post_search_words.rowid {side} {place}" for side, place in bounds.items()),
+            "bounds": bounds,
             "count": query.high_mark,
         }
         if others is None:
-            return f"({_ALL.format(**page)})", (*within, *params)
+            return f"({_ALL.format(**page)})", (*soonest, *params, *places)
         if not query.order_by:
-            return f"({_ALL.format(**page)} LIMIT {query.high_mark})", (*within, *params)
+            return f"({_ALL.format(**page)} LIMIT {query.high_mark})", (*soonest, *params, *places)
         direction, of_the_same_moment = _ORDERS[tuple(query.order_by)]
         sql = _PAGE.format(**page, direction=direction, of_the_same_moment=of_the_same_moment)
-        return f"({sql})", (self.words, self.words, *within, *params, *within, *params)
+        return f"({sql})", (*soonest, *params, *places, *within, *params)
 
 
 def _conditions_beside(own: _FoundByWords, query: Query) -> WhereNode | None:
@@ -168,14 +166,14 @@ def _compiled(wheres: Sequence[WhereNode], compiler: SQLCompiler) -> tuple[list[
     return found, params
 
 
-def _bounds(conditions: Iterable[Any]) -> dict[str, int]:
-    """Where FTS5 begins and ends for the times of creation that are asked for: places `>=` the one, `<` the other."""
-    bounds: dict[str, int] = {}
+def _bounds(conditions: Iterable[Any], connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+    """Where FTS5 begins and ends for the times of creation that are asked for, in SQL with its parameters."""
+    bounds: list[str] = []
+    params: list[Any] = []
     for one in conditions:
-        side = _SIDES.get(type(one))
         column, at = getattr(one, "lhs", None), getattr(one, "rhs", None)
         is_of_creation = isinstance(column, Col) and column.target.name == "created_at"
-        if side and is_of_creation and isinstance(at, datetime) and abs(_moment_of(at)) < _LAST_MOMENT:
-            narrower, place = (min, place_of(at) + 2**PLACES) if side == "<" else (max, place_of(at))
-            bounds[side] = narrower(bounds.get(side, place), place)
-    return bounds
+        if type(one) in _SIDES and is_of_creation and isinstance(at, datetime):
+            bounds.append(f" AND post_search_words.rowid {_SIDES[type(one)]}")
+            params += [connection.ops.adapt_datetimefield_value(at)] * 2
+    return "".join(bounds), params

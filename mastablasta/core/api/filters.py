@@ -243,6 +243,19 @@ class ParameterSet(django_filters.FilterSet):  # type: ignore[misc]  # untyped
         return self.read_of(self.data)
 
     @classmethod
+    def read(cls, request: Any) -> dict[str, Any] | None:
+        """The parameters of a request as they are read; None where one is refused, and the form says why.
+
+        To make a form takes longer than to read them.
+        """
+        data = request.query_params
+        fields = {name: cls.base_filters[name].field for name in cls.read_of(data)}
+        try:
+            return {name: field.clean(data.getlist(name)) for name, field in fields.items()}
+        except forms.ValidationError:
+            return None
+
+    @classmethod
     def read_of(cls, data: Mapping[str, Any]) -> set[str]:
         """The parameters that are read of these: those that are given, or have to be."""
         return {name for name, one in cls.base_filters.items() if name in data or one.extra["required"]}
@@ -277,6 +290,13 @@ class SpanFilterSet(ParameterSet):
         form = super().form
         form.day_zone = lambda: getattr(getattr(self.request, "auth", None), "zone", "UTC")
         return form
+
+    @classmethod
+    def read(cls, request: Any) -> dict[str, Any] | None:
+        if not any(name.endswith(("_from", "_to")) for name in cls.read_of(request.query_params)):
+            return super().read(request)
+        form = cls(request.query_params, request=request).form
+        return form.cleaned_data if form.is_valid() else None
 
 
 class SpanForm(forms.Form):
