@@ -11,7 +11,7 @@ warm up.
 Processes share the memory that was there when they were forked, until somebody writes to it, and to use an object of
 Python's is to count it: each kind of work that a process does for the first time adds to its memory. So all of it
 begins within the first five minutes, in each of the workers: figures of posts too, which else are collected when these
-are ten minutes old.
+are ten minutes old, and all periodic tasks, of which some come once an hour.
 """
 
 from __future__ import annotations
@@ -64,6 +64,16 @@ UPDATE analytics_collectionplan SET next_at = now() WHERE next_at > now()
    AND delivery_id IN (SELECT delivery_id FROM analytics_collectionplan ORDER BY random() LIMIT {HURRIED});
 UPDATE analytics_collectionlane SET ready_at = now() WHERE ready_at > now() OR ready_at IS NULL
 """
+RING = f"""
+import time
+from mastablasta.core import jobs
+from mastablasta.ops.periodic import PERIODIC_TASKS
+ends_at = time.monotonic() + {{seconds}}
+while time.monotonic() < ends_at:
+    for one in PERIODIC_TASKS:
+        jobs.ring(one.task, timeout_s=one.timeout_s)
+    time.sleep({HURRY_S})
+"""
 SESSIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
@@ -102,6 +112,7 @@ def run() -> None:
                 (read, keyed, seen),
                 (watch, stage, seen, began),
                 (hurry, stage, began + 60 * warm_up_of(minutes)),
+                (ring, stage, 60 * warm_up_of(minutes)),
             )
         ]
         for thread in threads:
@@ -191,6 +202,13 @@ def hurry(stop: threading.Event, stage: Stage, until: float) -> None:
             if time.monotonic() >= until:
                 return
             connection.execute(SOME_FIGURES_DUE)
+
+
+def ring(_: threading.Event, stage: Stage, seconds: int) -> None:
+    """Have all periodic tasks done again and again for so long, each by whichever worker takes it."""
+    done = stage.instance.manage("shell", "-v0", "-c", RING.format(seconds=seconds), timeout_s=seconds + 60)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
 
 
 def look(stage: Stage, connection: psycopg.Connection) -> Look:
