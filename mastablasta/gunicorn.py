@@ -11,6 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mastablasta.settings")
 
 from django.conf import settings
 
+from mastablasta.core.memory import settle_memory
 from mastablasta.web.database_pool import forget_pool
 
 # Reachable from outside only where somebody said under which address.
@@ -30,6 +31,10 @@ forwarded_allow_ips = ",".join(settings.TRUSTED_PROXIES)
 accesslog = None  # requests are logged by the application, scrubbed
 loglevel = "warning"
 control_socket_disable = True
+
+
+def when_ready(_server: object) -> None:
+    settle_memory()
 
 
 def post_fork(_server: object, _worker: object) -> None:

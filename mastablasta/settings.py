@@ -28,7 +28,7 @@ from mastablasta.set_up import judge
 
 # A process makes some 300,000 objects as it starts, which stay: to look for garbage among them every 700 objects is a
 # seventh of its start, and to look through all of them at its end takes half a second more. Here, since this is read
-# before the apps are, and by every process.
+# before the apps are, and by every process; core/memory.py has it look more often once all is loaded.
 gc.set_threshold(50_000, 20, 100)
 atexit.register(gc.freeze)
 

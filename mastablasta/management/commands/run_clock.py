@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from mastablasta.checks import SETUP
+from mastablasta.core.memory import settle_memory
 from mastablasta.ops.clock import Clock
 
 
@@ -23,6 +24,7 @@ class Command(BaseCommand):
     requires_system_checks = [SETUP]
 
     def handle(self, **_: Any) -> None:
+        settle_memory()
         stop = threading.Event()
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda *_: stop.set())

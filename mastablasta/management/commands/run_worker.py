@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 
 from mastablasta.checks import SETUP
 from mastablasta.core import jobs
+from mastablasta.core.memory import settle_memory
 from mastablasta.ops import periodic
 
 
@@ -23,6 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, **_: Any) -> None:
         periodic.import_tasks()
+        settle_memory()
         jobs.run_cluster(beside=_stand_by, has_own_command=self._called_from_command_line)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import importlib.util
 import signal
@@ -20,6 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.urls import get_resolver
 
 from mastablasta.checks import SETUP
+from mastablasta.core.memory import settle_memory
 from mastablasta.ops import periodic
 from mastablasta.ops.instance_dir import CannotRun, InstanceDir
 from mastablasta.ops.runner import Part, Runner, answers, inherited, python
@@ -90,8 +90,7 @@ def _load() -> None:
     periodic.import_tasks()
     for name in ("mastablasta.core.jobs.cluster", "mastablasta.ops.clock"):  # not gunicorn: it changes our title
         importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # a collection writes to each object that it looks at, and what is written to is shared no more
+    settle_memory()
 
 
 def _parts() -> list[Part]:
