@@ -166,9 +166,9 @@ def test_file_is_uploaded_by_the_form_of_its_page(tmp_path):
         page.sign_in(address, session_of(user))
         page.open(f"{address}/api/v2/media/upload", until="!!document.querySelector('input[type=file]')")
         keep_picture(page, "upload.png")
-        document = page.send("DOM.getDocument")["root"]["nodeId"]
-        found = page.send("DOM.querySelector", nodeId=document, selector="input[type=file]")["nodeId"]
-        page.send("DOM.setFileInputFiles", files=[str(picture)], nodeId=found)
+        field = page.send("Runtime.evaluate", expression="document.querySelector('input[type=file]')")["result"]
+        # By its object: the number of a node ends with the next update of a page that still loads.
+        page.send("DOM.setFileInputFiles", files=[str(picture)], objectId=field["objectId"])
         page.submit("document.querySelector('input[type=file]').form", until=CREATED)
         keep_picture(page, "uploaded.png")
 
