@@ -36,6 +36,7 @@ LONG = (
 )  # fmt: skip
 TOGETHER = ("tests/more/test_plans.py", "tests/faults/test_database.py")  # whose tests share a fixture that takes long
 MOST_SECONDS = 2.0  # what a test outside whole processes may take
+LONGEST_S = 900  # one of whole processes that is not done by then hangs; how long it takes says nothing of the program
 
 # Code that speaks SQL of its own, locks rows or asks which database it is on, and the tests that hold it on both.
 # tests/test_rings.py looks for such code that is not named here.
@@ -170,6 +171,15 @@ def rings_of(item: pytest.Item) -> tuple[str, ...]:
     return ("database", "vendor") if VENDOR & {path, function} else ("database",)
 
 
+def marks_of(item: pytest.Item) -> list[pytest.MarkDecorator]:
+    """What `item` is marked with: its rings; LONGEST_S, where it starts whole processes and has no limit of its own."""
+    rings = rings_of(item)
+    marks = [getattr(pytest.mark, ring) for ring in rings]
+    if "processes" in rings and item.get_closest_marker("timeout") is None:
+        marks.append(pytest.mark.timeout(LONGEST_S))
+    return marks
+
+
 @cache
 def _place_of(path: Path) -> str:
     """Where it stands in the project, of thousands of tests in some hundred files."""
@@ -186,8 +196,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # marks before `-m` looks, and order after it
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, Any, Any]:
     for item in items:
-        for ring in rings_of(item):
-            item.add_marker(ring)
+        for mark in marks_of(item):
+            item.add_marker(mark)
     result = yield
     if processes := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
         items[:] = [items[number] for number in spread([_long_by(item) for item in items], processes)]

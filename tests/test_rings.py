@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.__main__ import FAULTS, MORE, ROOT, TEST, Run
-from tests.rings import LONG, SQL_OF_OUR_OWN, TOGETHER, VENDOR, VENDOR_PATHS, rings_of, spread
+from tests.rings import LONG, LONGEST_S, SQL_OF_OUR_OWN, TOGETHER, VENDOR, VENDOR_PATHS, marks_of, rings_of, spread
 
 PACKAGES = ("accounts", "analytics", "integrations", "mastablasta", "media_library", "posts", "webhooks")
 OWN_SQL = re.compile(
@@ -82,6 +82,19 @@ def item(path: str, *fixtures: str, marks: tuple[str, ...] = (), name: str = "te
 )
 def test_ring_is_told_by_place_and_fixtures(one: Any, rings: tuple[str, ...]) -> None:
     assert rings_of(one) == rings
+
+
+@pytest.mark.parametrize(
+    ("one", "limits"),
+    [
+        (item("tests/more/test_backup.py"), [LONGEST_S]),
+        (item("tests/e2e/test_running.py", "db"), [LONGEST_S]),
+        (item("tests/faults/test_kills.py", marks=("timeout",)), []),  # its own
+        (item("posts/tests/test_claims.py", marks=("django_db",)), []),  # that of pytest.ini
+    ],
+)
+def test_only_what_starts_processes_may_take_minutes(one: Any, limits: list[int]) -> None:
+    assert [mark.args[0] for mark in marks_of(one) if mark.name == "timeout"] == limits
 
 
 def chosen(run: Run) -> set[str]:

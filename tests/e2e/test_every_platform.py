@@ -10,8 +10,6 @@ from tests.client import Client, Refused
 from tests.crowd import WITH_TEXTS, WITH_THREADS
 from tests.instance import Instance
 
-pytestmark = pytest.mark.timeout(600)
-
 # Whose limits differ as the texts below need it.
 OVERRIDES = {"twitter": {"content": "short"}, "bluesky": {"content": "short too"}}
 THREE = [*OVERRIDES, "mastodon"]

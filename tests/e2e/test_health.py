@@ -13,14 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-import pytest
-
 from tests.client import Client
 from tests.crowd import Crowd
 from tests.instance import Instance
 from tests.scale import scaled
-
-pytestmark = pytest.mark.timeout(600)
 
 RED_WITHIN_S = scaled(30) + 15
 CLUSTER = ("worker", "sentinel", "q2_worker", "pusher", "monitor")

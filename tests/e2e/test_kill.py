@@ -6,12 +6,8 @@ import os
 import signal
 from functools import partial
 
-import pytest
-
 from tests.crowd import PLATFORMS, Burst, Crowd
 from tests.instance import Instance
-
-pytestmark = pytest.mark.timeout(600)
 
 EACH = 2
 

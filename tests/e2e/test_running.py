@@ -14,8 +14,6 @@ from tests.crowd import WITH_TEXTS
 from tests.instance import PATIENCE_S, ROOT, Instance, production
 from tests.ports import free_port
 
-pytestmark = pytest.mark.timeout(600)
-
 WHOLE = ("runner", "web", "simulator", "worker", "sentinel", "pusher", "monitor", "clock")
 
 

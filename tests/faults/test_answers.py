@@ -17,9 +17,10 @@ from tests.faults.figures import note
 from tests.instance import Instance
 from tests.kit.raw_server import LateFront, raw_server
 from tests.ports import free_port
+from tests.rings import LONGEST_S
 from tests.scale import IS_FULL, SETTLE_S, scaled
 
-pytestmark = pytest.mark.timeout(1800 if IS_FULL else 600)
+pytestmark = pytest.mark.timeout(1800 if IS_FULL else LONGEST_S)
 
 WINDOWS_S = [30, 100] if IS_FULL else [4]
 DOWN_S = 600 if IS_FULL else 6

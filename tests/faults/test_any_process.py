@@ -19,8 +19,6 @@ from tests.faults.figures import note
 from tests.instance import PATIENCE_S, Instance
 from tests.scale import IS_FULL, scaled
 
-pytestmark = pytest.mark.timeout(600)
-
 TOLD_WITHIN_S = scaled(30)
 WELL_WITHIN_S = 60 if IS_FULL else PATIENCE_S  # the bar is for a machine that does nothing else
 PARTS = (

@@ -6,12 +6,8 @@ import os
 import signal
 from uuid import UUID
 
-import pytest
-
 from tests.crowd import Crowd
 from tests.instance import Instance
-
-pytestmark = pytest.mark.timeout(600)
 
 
 def collectors(instance: Instance) -> list[int]:

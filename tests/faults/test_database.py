@@ -17,8 +17,6 @@ from tests.instance import Instance
 from tests.pg import OwnServer, database, own_server, with_name
 from tests.scale import IS_FULL, SCALE, scaled
 
-pytestmark = pytest.mark.timeout(600)
-
 AWAY_S = scaled(20)  # as long as a lease
 EACH = 30 if IS_FULL else 12
 

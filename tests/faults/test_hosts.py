@@ -22,7 +22,6 @@ from tests.scale import IS_FULL, SCALE
 
 MISSING = what_is_missing() if IS_FULL else "takes two minutes; part of the long form (FAULTS=full)"
 pytestmark = [
-    pytest.mark.timeout(900),
     pytest.mark.allow_hosts(["127.0.0.1", "::1", "localhost", *ADDRESSES]),
     pytest.mark.skipif(bool(MISSING), reason=f"Several hosts: {MISSING}"),
 ]

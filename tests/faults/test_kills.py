@@ -27,9 +27,10 @@ import pytest
 from tests.crowd import WITH_TEXTS, Burst, Crowd
 from tests.faults.figures import note
 from tests.instance import CLUSTER_WORKERS, Instance
+from tests.rings import LONGEST_S
 from tests.scale import IS_FULL, SETTLE_S
 
-pytestmark = pytest.mark.timeout(4800 if IS_FULL else 900)
+pytestmark = pytest.mark.timeout(4800 if IS_FULL else LONGEST_S)
 
 KILLS = 30 if IS_FULL else 2
 AT_LEAST = 4 if IS_FULL else 0

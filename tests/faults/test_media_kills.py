@@ -14,8 +14,6 @@ from tests.faults.figures import note
 from tests.instance import Instance
 from tests.scale import IS_FULL, SETTLE_S
 
-pytestmark = pytest.mark.timeout(600)
-
 # Calls of a publication that takes about 2.5 MB of video, until the one that makes it visible has been received.
 STEPS = {"twitter": 8, "mastodon": 3, "bluesky": 4, "facebook": 5, "instagram": 3, "youtube": 3}
 FEW = {

@@ -28,7 +28,6 @@ from tests.world import Sandbox, running_sandbox
 
 # The oldest goes through every migration; the others only begin further on.
 CASES = [(name, vendor) for name in (WRITTEN if IS_FULL else WRITTEN[:1]) for vendor in ("sqlite", "postgresql")]
-pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,6 @@ from tests.faults.figures import note
 from tests.instance import CLUSTER_WORKERS, PATIENCE_S, Instance
 from tests.scale import IS_FULL, SCALE
 
-pytestmark = pytest.mark.timeout(900 if IS_FULL else 600)
-
 QUEUE = ("worker", "sentinel", "q2_worker", "pusher", "monitor", "clock")
 GOES_ON_WITHIN_S = 15 if IS_FULL else PATIENCE_S  # the bar is for a machine that does nothing else
 REFORKS = 100 if IS_FULL else 12

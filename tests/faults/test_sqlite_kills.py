@@ -14,9 +14,10 @@ import pytest
 from tests.crowd import WITH_TEXTS
 from tests.faults.figures import note
 from tests.instance import Instance
+from tests.rings import LONGEST_S
 from tests.scale import IS_FULL, SCALE
 
-pytestmark = pytest.mark.timeout(1200 if IS_FULL else 400)
+pytestmark = pytest.mark.timeout(1200 if IS_FULL else LONGEST_S)
 
 KILLS = 10 if IS_FULL else 1
 ACCOUNTS, EACH = 4, 12  # on each platform

@@ -13,8 +13,6 @@ from tests.faults.figures import note
 from tests.instance import Instance
 from tests.scale import IS_FULL, SETTLE_S
 
-pytestmark = pytest.mark.timeout(600)
-
 WHERE = WITH_THREADS if IS_FULL else ("mastodon",)
 BOUNDARIES = range(6) if IS_FULL else (0, 2, 5)
 SETTLED_WITHIN_S = 60

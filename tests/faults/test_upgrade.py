@@ -59,7 +59,7 @@ def what_is_missing() -> str:
 
 
 MISSING = what_is_missing()
-pytestmark = [pytest.mark.timeout(900), pytest.mark.skipif(bool(MISSING), reason=f"An upgrade: {MISSING}")]
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"An upgrade: {MISSING}")
 
 
 class Version:

@@ -19,9 +19,10 @@ import standardwebhooks
 from tests.faults.figures import note
 from tests.instance import Instance
 from tests.kit.receiver import Received, Receiver, Reply, receiving
+from tests.rings import LONGEST_S
 from tests.scale import IS_FULL, SCALE
 
-pytestmark = pytest.mark.timeout(2400 if IS_FULL else 300)
+pytestmark = pytest.mark.timeout(2400 if IS_FULL else LONGEST_S)
 
 KILLS = 30 if IS_FULL else 2
 ENDPOINTS = 5

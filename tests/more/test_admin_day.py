@@ -15,7 +15,7 @@ from tests.client import Client
 from tests.instance import Instance
 from tests.more.test_browser import keep_picture
 
-pytestmark = [pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED)
 
 EMAIL, PASSWORD = "ada@example.org", "analytical-engine-1843"
 TEXT = "The lighthouse opens on Saturday"

@@ -35,7 +35,6 @@ from webhooks.tests.factories import make_endpoint
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED),
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(900),
 ]
 HELP = Path(__file__).resolve().parents[2] / "mastablasta/static/mastablasta/help"
 SEEN_AS = (("light", 1280), ("dark", 1280), ("dark", 390), ("light", 390))

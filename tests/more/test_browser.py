@@ -37,7 +37,6 @@ from tests.test_description import DOCS, LIST, site_admin
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason=WHY_SKIPPED),
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(600),
 ]
 
 CREATED = "document.body.innerText.includes('HTTP 201')"

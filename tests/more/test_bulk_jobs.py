@@ -13,8 +13,6 @@ import pytest
 from tests.client import Refused
 from tests.instance import Instance
 
-pytestmark = pytest.mark.timeout(600)
-
 ITEMS = 10_000
 # Refused, four in five of each chunk: what is stored takes many times as long.
 BAD = [number for number in range(ITEMS) if number % 5]

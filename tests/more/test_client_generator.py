@@ -23,8 +23,6 @@ from tests.client import _redirect
 from tests.described import CHECKED_IN
 from tests.instance import Instance
 
-pytestmark = pytest.mark.timeout(300)
-
 PACKAGE = "generated_client"
 
 

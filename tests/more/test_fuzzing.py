@@ -170,7 +170,6 @@ def configuration(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", [*PARTS, REST])
 def test_api_does_as_it_is_described(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, part: str):
     person: User = make_user(password=PASSWORD)

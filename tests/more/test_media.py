@@ -12,8 +12,6 @@ from media_library.tests.factories import MAKER, clip, moving, photo, still
 from tests.client import Client
 from tests.instance import Instance
 
-pytestmark = pytest.mark.timeout(600)
-
 PLATFORMS = ["bluesky", "mastodon", "twitter"]
 FORMATS = {
     "image/jpeg": photo((800, 600), orientation=6),

@@ -84,7 +84,6 @@ def told(found: Found) -> str:
     return "\n\n".join(f"{name}: {statement}" for name, statements in found.items() for statement in statements)
 
 
-@pytest.mark.timeout(600)
 def test_nothing_reads_a_whole_table(full: Full) -> None:
     workspace, growing = full.workspace, OF_POSTS
     client: APIClient = signed_in(Membership.objects.get(workspace=workspace).user)
@@ -158,7 +157,6 @@ def collect_once(at: datetime) -> None:
     assert outcomes["collected"] == len(answers.metrics)
 
 
-@pytest.mark.timeout(600)
 def test_no_question_about_figures_reads_a_whole_table(full: Full) -> None:
     workspace, growing = full.small, OF_POSTS | OF_FIGURES
     client: APIClient = signed_in(Membership.objects.get(workspace=workspace).user)
@@ -201,7 +199,6 @@ def test_no_question_about_figures_reads_a_whole_table(full: Full) -> None:
     assert not told(found), told(found)
 
 
-@pytest.mark.timeout(600)
 def test_no_page_of_the_admin_reads_a_whole_table(full: Full) -> None:
     site_admin = client_of(SiteRole.ADMIN)
     owner = Membership.objects.get(workspace=full.small).user
@@ -224,7 +221,6 @@ def test_no_page_of_the_admin_reads_a_whole_table(full: Full) -> None:
     assert not told(found), told(found)
 
 
-@pytest.mark.timeout(600)
 def test_neither_the_clock_nor_who_watches_it_reads_a_whole_table(full: Full, settings: Any) -> None:
     settings.ANALYTICS_HOURLY_HOURS, settings.ANALYTICS_SIX_HOURLY_DAYS, settings.ANALYTICS_DAILY_DAYS = 24, 2, 4
     at = timezone.now()

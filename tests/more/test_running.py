@@ -13,8 +13,6 @@ from tests.instance import PATIENCE_S, ROOT, Instance, production
 from tests.ports import free_port
 from tests.world import Sandbox, running_sandbox
 
-pytestmark = pytest.mark.timeout(600)
-
 
 def test_folders_with_space_and_umlaut(tmp_path: Path) -> None:
     checkout = tmp_path / "Mein Mästablasta"

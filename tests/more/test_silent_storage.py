@@ -22,7 +22,6 @@ from tests.client import Client
 from tests.instance import Instance
 from tests.ports import free_port
 
-pytestmark = pytest.mark.timeout(600)
 KEYS = {"aws_access_key_id": "us", "aws_secret_access_key": "known to us", "region_name": "us-east-1"}
 IN_TIME_S = 5.0
 READERS = 60  # more than there are threads in all web processes together

@@ -11,8 +11,6 @@ import pytest
 from tests.client import Client
 from tests.instance import PATIENCE_S, Instance
 
-pytestmark = pytest.mark.timeout(600)
-
 HELD = 80  # more than there are threads in all web processes together
 AT = "Host: 127.0.0.1\r\nContent-Length: 100000\r\n"
 KINDS = {

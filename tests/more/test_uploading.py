@@ -17,8 +17,6 @@ from media_library.tests.factories import clip, moving, photo, still
 from tests.client import Client
 from tests.instance import PATIENCE_S, Instance
 
-pytestmark = pytest.mark.timeout(600)
-
 MB = 1024 * 1024
 PATH = "/api/v2/media/upload"
 BOUNDARY = "b0undary"
