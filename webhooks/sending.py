@@ -55,8 +55,7 @@ def send(message: Message) -> Attempted:
 
 
 def _meaning(response: Response) -> dict[str, Any]:
-    answer = response.text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
-    told: dict[str, Any] = {"http_status": response.status, "answer": answer}
+    told: dict[str, Any] = {"http_status": response.status, "answer": response.text}
     if response.is_ok:
         return told
     code, sentence = "bad_status", f"The receiver answered {response.status}."

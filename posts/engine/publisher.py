@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -58,6 +58,8 @@ HOSTS_S = 1.0  # how long what is known of a host is believed
 STUCK_S = 0.5  # a host that has answered nobody for so long is stuck; its calls do not count as used threads
 STUCK_SHARE = 4  # and it gets a fourth of the threads at most
 STUCK_AGAIN_S = 3.0  # what is more than that is looked at again after so long
+PAUSE_S = 0.25  # after the database was away, or refused something
+GONE = (OperationalError, InterfaceError)  # the database does not answer, or not just now
 
 
 @dataclass(slots=True)
@@ -217,16 +219,23 @@ class _Drain:
         self.requests += requests
         self._look_for_stuck(done)
         try:
+            self._keep_and_commit()
+        except GONE as error:  # the same again when the database answers
+            log.warning("drain_waits_for_database", error=type(error).__name__, results=len(self.done))
+            connection.close()
+            time.sleep(PAUSE_S)
+
+    def _keep_and_commit(self) -> None:
+        try:
             self._keep()
             if self.done or self.requests or self._something_is_due():
                 self._commit()
-        except (OperationalError, InterfaceError) as error:  # the same again when the database answers
-            log.warning("drain_waits_for_database", error=type(error).__name__, results=len(self.done))
-            connection.close()
-            time.sleep(0.25)
-        except DatabaseError:
+        except GONE:
+            raise
+        except Exception:
             log.exception("drain_commit_refused", results=len(self.done), requests=len(self.requests))
             self._commit_one_by_one()
+            time.sleep(PAUSE_S)  # what is not for a result or a request is refused again
 
     def _keep(self) -> None:
         """What keeps us alive in the eyes of others; each in a transaction of its own."""
@@ -292,24 +301,32 @@ class _Drain:
         self._committed(answers, jobs, len(claimed), free)
 
     def _commit_one_by_one(self) -> None:
-        """The database refuses something in the batch, which is a bug: find it, and let nothing else wait for it.
+        """Something in the batch cannot be written, which is a bug: find it, and let nothing else wait for it.
 
         What is refused is left to the end of its lease: then the platform is asked, and nothing is sent blindly.
         """
-        waiting: list[tuple[list[JobDone], list[DatabaseRequest]]] = [([one], []) for one in self.done]
+        waiting: deque[tuple[list[JobDone], list[DatabaseRequest]]] = deque(([one], []) for one in self.done)
         waiting += [([], [request]) for request in self.requests]
-        for self.done, self.requests in waiting:
-            try:
-                self._commit(claims_more=False)
-            except (OperationalError, InterfaceError):
-                raise
-            except DatabaseError:
-                for done in self.done:
-                    log.exception("result_refused", delivery=str(done.job.claimed.delivery_id))
-                    self.in_flight.pop(done.job.claimed.delivery_id, None)
-                for request in self.requests:
-                    request.answer(error=LeaseLost("the database refused to keep it"))
-        self.done, self.requests = [], []
+        try:
+            while waiting:
+                self.done, self.requests = waiting[0]
+                self._commit_or_refuse()
+                waiting.popleft()
+        finally:  # what is left when the database goes meanwhile
+            self.done = [one for done, _ in waiting for one in done]
+            self.requests = [one for _, requests in waiting for one in requests]
+
+    def _commit_or_refuse(self) -> None:
+        try:
+            self._commit(claims_more=False)
+        except GONE:
+            raise
+        except Exception:
+            for done in self.done:
+                log.exception("result_refused", delivery=str(done.job.claimed.delivery_id))
+                self.in_flight.pop(done.job.claimed.delivery_id, None)
+            for request in self.requests:
+                request.answer(error=LeaseLost("the database refused to keep it"))
 
     def _answer(self, request: DatabaseRequest, held: set[UUID]) -> tuple[object, BaseException | None]:
         if request.save is not None:

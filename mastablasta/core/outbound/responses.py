@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,12 @@ from typing import Any
 import orjson
 
 from mastablasta.core.outbound.errors import CallFailed, OutcomeUnknown, Unavailable
+
+NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
+# NUL, which PostgreSQL keeps in no text, and halves of surrogate pairs, which UTF-8 cannot hold: one of them in a
+# platform's answer, as JSON can spell it, would make the database refuse what is written of that.
+_NOT_KEEPABLE = re.compile("[\x00\ud800-\udfff]")
+_ESCAPED_NUL = rb"\u0000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +45,11 @@ class Response:
 
     @property
     def text(self) -> str:
-        return self.body.decode("utf-8", errors="replace")
+        """The body, read as UTF-8; what is none of it, and NUL, are U+FFFD."""
+        return self.body.decode("utf-8", errors="replace").replace("\x00", NO_CHARACTER)
 
     def json(self) -> Any:
-        """Return the body, read as JSON.
+        """Return the body, read as JSON, with U+FFFD for what texts of JSON can hold and no database keeps.
 
         Raises OutcomeUnknown for an unreadable 2xx of a visible call, Unavailable for any other unreadable one.
         """
@@ -91,9 +99,20 @@ def _read(body: bytes) -> Any:
     A whole number of more than 64 bits is a float.
     """
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return json.loads(body)
+        read = orjson.loads(body)
+    except orjson.JSONDecodeError:  # for halves of surrogate pairs, too
+        return _keepable(json.loads(body))
+    return _keepable(read) if _ESCAPED_NUL in body else read
+
+
+def _keepable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _NOT_KEEPABLE.sub(NO_CHARACTER, value)
+    if isinstance(value, list):
+        return [_keepable(item) for item in value]
+    if isinstance(value, dict):
+        return {_keepable(name): _keepable(item) for name, item in value.items()}
+    return value
 
 
 def _http_date(value: str) -> datetime | None:

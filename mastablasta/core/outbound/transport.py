@@ -19,7 +19,7 @@ from mastablasta.core.outbound.addresses import Origin, Purpose
 from mastablasta.core.outbound.connections import Connection, TimedSocket
 from mastablasta.core.outbound.errors import CallFailed, LineError, OutcomeUnknown, Unavailable
 from mastablasta.core.outbound.request_ids import note_request_id
-from mastablasta.core.outbound.responses import Response
+from mastablasta.core.outbound.responses import NO_CHARACTER, Response
 
 REPEATABLE = frozenset({"GET", "HEAD", "DELETE"})
 MAX_BYTES = 2 * 1024 * 1024
@@ -130,8 +130,8 @@ def _send_and_receive(connection: Connection, call: Call) -> tuple[Response, boo
         raise LineError("unreadable", f"{host} answered with the interim status {response.status} only")
     headers: dict[str, str] = {}
     for name, value in response.getheaders():
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+        key, said = name.lower(), value.replace("\x00", NO_CHARACTER)
+        headers[key] = f"{headers[key]}, {said}" if key in headers else said
     answer = Response(
         status=response.status,
         headers=headers,

@@ -202,6 +202,11 @@ def test_compressed_answer_is_read_though_not_asked_for() -> None:
         assert Http(server.url).get("/x").json() == {"a": 1}
 
 
+def test_header_holds_nothing_that_no_database_keeps() -> None:
+    with raw_server(says(answer("{}", location="a\x00b"))) as server:
+        assert Http(server.url).get("/x").headers["location"] == "a\ufffdb"
+
+
 def test_chunked_answer_is_read() -> None:
     said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n[1,2\r\n1\r\n]\r\n0\r\n\r\n"
     with raw_server(says(said)) as server:

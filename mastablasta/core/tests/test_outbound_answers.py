@@ -66,7 +66,7 @@ def test_the_request_id_is_that_of_the_last_call_and_of_none_that_had_no_answer(
         (b'{"id": "1", "n": 18446744073709551615}', {"id": "1", "n": 2**64 - 1}),
         (b'\xef\xbb\xbf{"id": "1"}', {"id": "1"}),
         ('{"id": "ü"}'.encode("utf-16"), {"id": "ü"}),
-        (b'{"text": "\\ud83d"}', {"text": "\ud83d"}),
+        (b'{"text": "\\ud83d\\ude00"}', {"text": "\U0001f600"}),
         (b'{"n": 1e400}', {"n": float("inf")}),
     ],
 )
@@ -74,3 +74,27 @@ def test_json_is_read_as_python_reads_it_also_where_it_is_not_quite_the_standard
     answer = Response(200, {}, body, "https://example.com/x", visible=False, received_at=NOW)
 
     assert (answer.json(), answer.fields()) == (read, read)
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (b'{"text": "a\\u0000b"}', {"text": "a\ufffdb"}),
+        (
+            b'{"text": "a\\ud83db", "\\udc00": [{"x": ["\\ud800"]}]}',
+            {"text": "a\ufffdb", "\ufffd": [{"x": ["\ufffd"]}]},
+        ),
+        (b'{"text": "\\\\u0000 \\u0000"}', {"text": "\\u0000 \ufffd"}),
+        ('{"text": "\x7f\\u0000"}'.encode("utf-16"), {"text": "\x7f\ufffd"}),
+        (b'{"text": "\xed\xa0\x80"}', {"text": "\ufffd"}),
+    ],
+)
+def test_json_holds_nothing_that_no_database_keeps(body: bytes, read: object) -> None:
+    answer = Response(200, {}, body, "https://example.com/x", visible=False, received_at=NOW)
+
+    assert (answer.json(), answer.fields()) == (read, read)
+
+
+@pytest.mark.parametrize(("body", "read"), [(b"a\x00b\xed\xa0\x80", "a\ufffdb\ufffd\ufffd\ufffd"), (b"\xff", "\ufffd")])
+def test_text_holds_nothing_that_no_database_keeps(body: bytes, read: str) -> None:
+    assert Response(200, {}, body, "https://example.com/x", visible=False, received_at=NOW).text == read
