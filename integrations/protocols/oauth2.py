@@ -167,15 +167,23 @@ def _description(answer: Response) -> str:
 
 
 def tokens_of(token: Mapping[str, Any]) -> Tokens:
-    """Return what a session's `fetch_token` or `refresh_token` gave."""
-    expires_at = token.get("expires_at")
-    scope = token.get("scope") or ()
+    """Return what a session's `fetch_token` or `refresh_token` gave; without what is odd about it."""
+    scope = token.get("scope")
+    scopes = scope.split() if isinstance(scope, str) else scope if isinstance(scope, list) else []
     return Tokens(
         access_token=str(token["access_token"]),
-        refresh_token=str(token.get("refresh_token") or ""),
-        expires_at=datetime.fromtimestamp(expires_at, UTC) if isinstance(expires_at, int | float) else None,
-        scopes=tuple(scope.split() if isinstance(scope, str) else scope),
+        refresh_token=text_in(token, "refresh_token"),
+        expires_at=_moment(token.get("expires_at")),
+        scopes=tuple(one for one in scopes if isinstance(one, str)),
     )
+
+
+def _moment(timestamp: Any) -> datetime | None:
+    """None for a time that no calendar has: when such a token has ended, the platform says so."""
+    try:
+        return datetime.fromtimestamp(timestamp, UTC) if isinstance(timestamp, int | float) else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def for_tokens(failure: CallFailed) -> CallFailed:

@@ -18,7 +18,7 @@ from requests_oauthlib import OAuth2Session
 from mastablasta.core.outbound.addresses import Purpose
 from mastablasta.core.outbound.errors import CallFailed, Unavailable
 from mastablasta.core.outbound.http import call_of
-from mastablasta.core.outbound.responses import Response
+from mastablasta.core.outbound.responses import Response, keepable
 from mastablasta.core.outbound.transport import exchange
 
 # Both write tokens and bodies to their logs at DEBUG.
@@ -63,12 +63,18 @@ class OAuthSession(OAuth2Session):  # type: ignore[misc]  # untyped
 
     def _readable(self, ask: Callable[..., dict[str, Any]], *args: Any, **kwargs: Any) -> dict[str, Any]:
         try:
-            token = ask(*args, **kwargs)
-        except (OAuth2Error, ValueError, TypeError, AttributeError):  # what oauthlib makes of odd answers
+            token = keepable(dict(ask(*args, **kwargs)))
+        except (
+            OAuth2Error,
+            ValueError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+        ):  # what oauthlib makes of odd answers
             token = {}
         if not isinstance(token.get("access_token"), str) or not token["access_token"]:
             raise Unavailable("the answer holds no access token", code="unreadable")
-        return token
+        return token  # type: ignore[no-any-return]
 
 
 class _DoorAdapter(BaseAdapter):

@@ -101,17 +101,18 @@ def _read(body: bytes) -> Any:
     try:
         read = orjson.loads(body)
     except orjson.JSONDecodeError:  # for halves of surrogate pairs, too
-        return _keepable(json.loads(body))
-    return _keepable(read) if _ESCAPED_NUL in body else read
+        return keepable(json.loads(body))
+    return keepable(read) if _ESCAPED_NUL in body else read
 
 
-def _keepable(value: Any) -> Any:
+def keepable(value: Any) -> Any:
+    """What JSON was read as, with U+FFFD for what its texts can hold and no database keeps."""
     if isinstance(value, str):
         return _NOT_KEEPABLE.sub(NO_CHARACTER, value)
     if isinstance(value, list):
-        return [_keepable(item) for item in value]
+        return [keepable(item) for item in value]
     if isinstance(value, dict):
-        return {_keepable(name): _keepable(item) for name, item in value.items()}
+        return {keepable(name): keepable(item) for name, item in value.items()}
     return value
 
 
