@@ -1,4 +1,4 @@
-"""Forty-nine ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Fifty-two ways to break it: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -70,6 +70,23 @@ MUTATIONS = (
         "Q(due_at__lte=due_until) | Q(state=S.SENDING)",
         "Q(state=S.SENDING)",
         ("mastablasta/tests/test_backup.py::test_old_backup_brings_everything_back_and_publishes_nothing_again",),
+    ),
+    Mutation(
+        "pass on what no database keeps of a platform's answer",
+        "mastablasta/core/outbound/responses.py",
+        "return keepable(json.loads(body))",
+        "return json.loads(body)",
+        ("posts/tests/test_refused_results.py::test_texts_that_no_database_keeps_come_out_of_an_answer_readable",),
+    ),
+    Mutation(
+        "forget the results that wait when the database goes",
+        "posts/engine/publisher.py",
+        "self.done = [one for done, _ in waiting for one in done]",
+        "self.done = []",
+        (
+            "posts/tests/test_refused_results.py::"
+            "test_database_that_goes_while_the_refused_one_is_looked_for_loses_no_result",
+        ),
     ),
     Mutation(
         "show staff the rows of every workspace",
