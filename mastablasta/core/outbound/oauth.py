@@ -64,13 +64,7 @@ class OAuthSession(OAuth2Session):  # type: ignore[misc]  # untyped
     def _readable(self, ask: Callable[..., dict[str, Any]], *args: Any, **kwargs: Any) -> dict[str, Any]:
         try:
             token = keepable(dict(ask(*args, **kwargs)))
-        except (
-            OAuth2Error,
-            ValueError,
-            TypeError,
-            AttributeError,
-            OverflowError,
-        ):  # what oauthlib makes of odd answers
+        except (OAuth2Error, ValueError, TypeError, AttributeError, OverflowError):  # oauthlib's, for odd answers
             token = {}
         if not isinstance(token.get("access_token"), str) or not token["access_token"]:
             raise Unavailable("the answer holds no access token", code="unreadable")
