@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from integrations.platforms.linkedin.text import comparable, has_mention, length_of, little_text, plain_text
 from sandbox.platforms.linkedin.little_text import hashtags, mentions, shown
@@ -32,6 +34,24 @@ def test_text_is_escaped_and_read_back(text: str, sent: str) -> None:
     assert little_text(text) == sent
     assert plain_text(sent) == text
     assert shown(sent) == text.replace(ACME, "Acme (Inc.)").replace("@[Ann](urn:li:person:aB_-1)", "Ann")
+
+
+PIECES = st.one_of(
+    st.sampled_from([*r"\|{}@[]()<>#*_~", "\n", " ", "#tea", "#1", "https://example.org/x_(y)#z", ACME, "é", "👩‍💻"]),
+    st.text(max_size=5),
+)
+
+
+@given(st.lists(PIECES, max_size=12).map("".join))
+@example("#tea#coffee")
+@example("@[a](urn:li:person:1")
+def test_any_text_is_shown_and_found_again_as_it_was_written(text: str) -> None:
+    """Nothing of it is cut, and what LinkedIn keeps is recognised when a lost answer makes us look for it."""
+    sent = little_text(text)
+
+    assert plain_text(sent) == text
+    assert comparable(shown(sent)) == comparable(text)
+    assert length_of(text) == len(shown(sent).encode("utf-16-le")) // 2
 
 
 def test_linkedin_finds_mentions_and_hashtags_in_what_is_sent() -> None:
