@@ -45,6 +45,7 @@ PIECES = st.one_of(
 @given(st.lists(PIECES, max_size=12).map("".join))
 @example("#tea#coffee")
 @example("@[a](urn:li:person:1")
+@example(f"https://example.org/{ACME}")
 def test_any_text_is_shown_and_found_again_as_it_was_written(text: str) -> None:
     """Nothing of it is cut, and what LinkedIn keeps is recognised when a lost answer makes us look for it."""
     sent = little_text(text)
@@ -72,3 +73,4 @@ def test_length_counts_utf16_and_mentions_by_their_names() -> None:
 def test_texts_are_compared_without_blanks_and_addresses_of_mentions() -> None:
     assert comparable(f"a \n b {ACME}") == comparable("a b Acme (Inc.)")
     assert (has_mention(ACME), has_mention("@[Acme](x)"), has_mention("a@b.c")) == (True, False, False)
+    assert not has_mention(f"https://example.org/{ACME}")

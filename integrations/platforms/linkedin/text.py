@@ -56,11 +56,12 @@ def length_of(text: str) -> int:
 
 
 def has_mention(text: str) -> bool:
-    return re.search(_MENTION, text) is not None
+    return any(found["urn"] for found in _OURS.finditer(text))
 
 
 def _shown(text: str) -> str:
-    return re.sub(_MENTION, lambda found: found["name"], text)
+    """With mentions by their names. What is written like one within an address is a part of that."""
+    return _OURS.sub(lambda found: found["name"] or found[0], text)
 
 
 def _template(found: re.Match[str]) -> str:
