@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -16,32 +15,15 @@ from pytest_django.fixtures import Settings
 from integrations.models import SocialAccount
 from integrations.tests.factories import make_account, make_host
 from mastablasta.core.outbound import connections
-from posts.engine.publisher import drain
 from posts.models import Attempt, Delivery, Lane
 from posts.queue import claims, types
 from posts.tests.conftest import Connect
-from posts.tests.factories import make_delivery
+from posts.tests.test_publishing import publish, run_until_settled, settled
 from tests.kit.raw_server import RawServer, answer, raw_server, says
 from tests.world import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOT_TEXT = "no \x00 and no \ud800 half"
-
-
-def publish(account: SocialAccount, content: str) -> Delivery:
-    return make_delivery(account, due_at=timezone.now(), content=content)
-
-
-def run_until(is_over: Callable[[], bool], seconds: float = 30.0) -> None:
-    ends_at = time.monotonic() + seconds
-    while not is_over() and time.monotonic() < ends_at:
-        claims.unpark_lanes()
-        drain(worker="test", should_stop=lambda: is_over() or time.monotonic() > ends_at, threads=4)
-
-
-def has_settled(*deliveries: Delivery) -> bool:
-    under_way = ["queued", "sending", "unknown", "processing"]
-    return not Delivery.objects.filter(id__in=[d.id for d in deliveries], state__in=under_way).exists()
 
 
 def account_at(server: RawServer) -> SocialAccount:
@@ -58,7 +40,7 @@ def test_texts_that_no_database_keeps_come_out_of_an_answer_readable(status: int
         told = {"id": "7", "url": f"https://mastodon.test/{NOT_TEXT}", "account": {"id": "1"}, "content": NOT_TEXT}
     with raw_server(says(answer(json.dumps(told), status))) as server:
         delivery = publish(account_at(server), "Hello")
-        run_until(lambda: has_settled(delivery), seconds=10)
+        run_until_settled(delivery, seconds=10)
         sent = [request for request in server.requests if request.startswith(b"POST")]
 
     delivery.refresh_from_db()
@@ -77,7 +59,8 @@ def test_result_that_is_refused_holds_up_no_other_and_is_looked_up(
     sandbox.limits(idempotency=False)
     bad = publish(connected("anna"), "bad")
     good = [publish(connected(name), f"good {name}") for name in ("berta", "clara")]
-    finish, refused = claims.finish, []
+    finish = claims.finish
+    refused: list[int] = []
 
     def picky(results: list[types.Result], **more: Any) -> Any:
         if any(one.delivery_id == bad.id and one.state == "published" for one in results) and len(refused) < 3:
@@ -86,15 +69,15 @@ def test_result_that_is_refused_holds_up_no_other_and_is_looked_up(
         return finish(results, **more)
 
     monkeypatch.setattr(claims, "finish", picky)
-    run_until(lambda: has_settled(*good))
-    held_up = has_settled(bad)
+    run_until_settled(*good)
+    ended_with_the_others = settled(bad)
     for leased in (Lane, Delivery):
         leased.objects.exclude(lease_token=None).update(lease_expires_at=timezone.now())
-    run_until(lambda: has_settled(bad))
+    run_until_settled(bad)
 
     for delivery in (bad, *good):
         delivery.refresh_from_db()
-    assert held_up is False
+    assert not ended_with_the_others
     assert {delivery.state for delivery in (bad, *good)} == {"published"}
     assert sorted(post["text"] for post in sandbox.posts()) == ["bad", "good berta", "good clara"]
 
@@ -103,7 +86,8 @@ def test_database_that_goes_while_the_refused_one_is_looked_for_loses_no_result(
     sandbox: Sandbox, connected: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliveries = [publish(connected(name), name) for name in ("anna", "berta", "clara")]
-    finish, calls = claims.finish, []
+    finish = claims.finish
+    calls: list[int] = []
 
     def gone(results: list[types.Result], **more: Any) -> Any:
         if results and len(calls) < 2:
@@ -112,7 +96,7 @@ def test_database_that_goes_while_the_refused_one_is_looked_for_loses_no_result(
         return finish(results, **more)
 
     monkeypatch.setattr(claims, "finish", gone)
-    run_until(lambda: has_settled(*deliveries))
+    run_until_settled(*deliveries)
 
     assert sorted(post["text"] for post in sandbox.posts()) == ["anna", "berta", "clara"]
     assert list(Attempt.objects.order_by("id").values_list("kind", "outcome")) == [("send", "published")] * 3
@@ -131,7 +115,7 @@ def test_database_that_refuses_every_claim_is_not_asked_without_pause(
         return claim(**more)
 
     monkeypatch.setattr(claims, "claim", refuses)
-    run_until(lambda: has_settled(delivery))
+    run_until_settled(delivery)
 
     assert len(sandbox.posts()) == 1
     assert min(after - before for before, after in pairwise(asked[:4])) > 0.1
