@@ -45,13 +45,13 @@ def send(message: Message) -> Attempted:
         response = Http(message.url, purpose="webhook").post(
             message.url, data=message.body, headers=headers, timeout_s=TIMEOUT_S, cut_at=KEPT_BYTES, may_repeat=True
         )
+        return replace(begun, ended_at=timezone.now(), **_meaning(response))
     except CallFailed as failure:
         return replace(begun, ended_at=timezone.now(), code=failure.code, message=failure.message)
     except Exception:
         log.exception("webhook_not_sent", event_id=str(message.event_id))
-        sentence = "Something went wrong here before it was sent."
+        sentence = "Something went wrong here while it was being sent."
         return replace(begun, ended_at=timezone.now(), code="internal_error", message=sentence)
-    return replace(begun, ended_at=timezone.now(), **_meaning(response))
 
 
 def _meaning(response: Response) -> dict[str, Any]:

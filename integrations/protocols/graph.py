@@ -15,7 +15,7 @@ from typing import Any
 
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, OutcomeUnknown, RateLimited, Rejected
 from integrations.protocols.error_rules import ErrorRule, ErrorTable
-from integrations.protocols.rate_headers import DEFAULT_BLOCK, Whose, retry_at
+from integrations.protocols.rate_headers import DEFAULT_BLOCK, LONGEST_BLOCK, Whose, retry_at
 from integrations.protocols.values import object_in, objects_in, text_in
 from integrations.sign_in import ClientApp
 from mastablasta.core.outbound import Auth, Response
@@ -35,6 +35,7 @@ TOKEN_EXPIRED = "token_expired"  # noqa: S105  a word
 TOO_MUCH_PERCENT = 95
 LIMITED_WITHOUT_A_TIME = timedelta(minutes=15)
 BLOCKED_FOR_POLICY = timedelta(hours=24)
+_LONGEST_MIN = LONGEST_BLOCK // timedelta(minutes=1)  # nobody waits for longer than that without asking
 _APP_LIMITS = frozenset({4, 341})
 
 
@@ -198,7 +199,7 @@ def regained_at(answer: Response) -> datetime | None:
     """When Meta says that it takes calls again; None where it does not."""
     minutes = [_whole_in(usage, "estimated_time_to_regain_access") for usage in _usages(answer)]
     longest = max(minutes, default=0)
-    return answer.received_at + timedelta(minutes=longest) if longest > 0 else None
+    return answer.received_at + timedelta(minutes=min(longest, _LONGEST_MIN)) if longest > 0 else None
 
 
 def rests_until(answer: Response) -> datetime | None:
@@ -220,6 +221,6 @@ def _usages(answer: Response) -> Iterator[Mapping[str, Any]]:
 def _json_header(answer: Response, name: str) -> Mapping[str, Any]:
     try:
         read = json.loads(answer.headers.get(name, "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, Mapping) else {}

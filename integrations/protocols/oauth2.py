@@ -22,6 +22,7 @@ from mastablasta.core.outbound import OAuthSession, Response
 
 # Our app's own fault, to the token endpoint: https://www.rfc-editor.org/rfc/rfc6749#section-5.2 (read 2026-11-23)
 APP_REFUSED = frozenset({"invalid_client", "unauthorized_client"})
+LAST_S = 2**33  # since 1970: in the year 2242, after which no token ends
 
 
 class OAuth2Flow(OAuthFlow):
@@ -179,11 +180,9 @@ def tokens_of(token: Mapping[str, Any]) -> Tokens:
 
 
 def _moment(timestamp: Any) -> datetime | None:
-    """None for a time that no calendar has: when such a token has ended, the platform says so."""
-    try:
-        return datetime.fromtimestamp(timestamp, UTC) if isinstance(timestamp, int | float) else None
-    except (ValueError, OverflowError, OSError):
-        return None
+    """None for a time that is no token's: when such a token has ended, the platform says so."""
+    is_time = isinstance(timestamp, int | float) and 0 <= timestamp < LAST_S
+    return datetime.fromtimestamp(timestamp, UTC) if is_time else None
 
 
 def for_tokens(failure: CallFailed) -> CallFailed:

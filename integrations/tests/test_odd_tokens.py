@@ -33,6 +33,7 @@ def tokens_from(body: str) -> Tokens:
         '{"access_token": "a", "expires_in": [1]}',
         '{"access_token": "a", "scope": 7}',
         '{"access_token": "a", "scope": {"read": true}}',
+        pytest.param('{"access_token": "a", "scope": ' + "[" * 100_000, id="nested too deeply"),
     ],
 )
 def test_what_holds_no_token_is_unreadable(body: str) -> None:
@@ -59,7 +60,15 @@ def test_of_what_is_odd_the_rest_is_taken(body: str, access: str, refresh: str, 
 
 @pytest.mark.parametrize(
     ("expires_in", "lives"),
-    [("3600", timedelta(hours=1)), ("0", None), ("1e15", None), ("-1e15", None), ("null", None)],
+    [
+        ("3600", timedelta(hours=1)),
+        ("0", None),
+        ("1e15", None),
+        ("-1e15", None),
+        ("null", None),
+        ("251000000000", None),
+        ("-63000000000", None),
+    ],
 )
 def test_end_that_no_calendar_has_is_none(expires_in: str, lives: timedelta | None) -> None:
     """The platform says so when the token has ended."""

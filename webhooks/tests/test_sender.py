@@ -84,6 +84,30 @@ def test_what_failed_is_sent_again_with_the_same_id_and_a_new_signature(receiver
     assert len(attempts[0].answer) == 1024
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Retry-After": "²"},
+        {"Retry-After": "9" * 5000},
+        {"Retry-After": "Mon, 23 Nov 99999999999999999999 12:05:00 GMT"},
+        {"Retry-After": "Fri, 31 Dec 9999 23:59:59 -1200"},
+        {"Retry-After": "1", "Keep-Alive": "timeout=²"},
+    ],
+)
+def test_whatever_a_failing_receiver_says_beside_it_is_a_failure_and_waits(
+    receiver: Receiver, headers: dict[str, str]
+) -> None:
+    make_delivery(make_endpoint(receiver.url))
+    receiver.reply = lambda _: Reply(503, headers=headers)
+
+    report = drain(at_most_s=0.5)
+
+    assert (report.sent, report.states, len(receiver.received)) == (1, {"pending": 1}, 1)
+    delivery = EndpointDelivery.objects.get()
+    assert (delivery.http_status, delivery.error_code, delivery.attempt_count) == (503, "bad_status", 1)
+    assert timezone.now() < delivery.next_attempt_at < timezone.now() + timedelta(days=1)
+
+
 def test_one_that_fails_or_hangs_keeps_nobody_else_waiting(receiver: Receiver) -> None:
     workspace = make_workspace()
     for path in ("hangs", "fails", "well"):

@@ -6,7 +6,7 @@ import re
 
 API = "https://api.x.com"
 PAGES = "https://x.com"
-_POST_ID = re.compile(r"[0-9]{1,19}")
+POST_ID = re.compile(r"[0-9]{1,19}")
 _POST_URL = re.compile(r"/[^/?#]+(?:/web)?/status/(?P<id>[0-9]{1,19})(?![0-9])")
 _HOST = re.compile(r"https?://(?:www\.|mobile\.)?(?:x|twitter)\.com(?=/)", re.IGNORECASE)
 
@@ -31,7 +31,7 @@ def post_id_of(given: str, base_url: str = API) -> str:
     `base_url`: where the account's API is; addresses below its pages count beside those at X.
     """
     named = given.strip()
-    if _POST_ID.fullmatch(named):
+    if POST_ID.fullmatch(named):
         return named
     pages = pages_of(base_url)
     host = len(pages) if named.startswith(f"{pages}/") else (found.end() if (found := _HOST.match(named)) else 0)

@@ -6,7 +6,6 @@ https://docs.x.com/x-api/getting-started/pricing (read 2026-11-23).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from integrations.contract import AccountMetrics, Metrics
+from integrations.platforms.twitter.addresses import POST_ID
 from integrations.platforms.twitter.errors import error_from, error_in, problems_in
 from integrations.platforms.twitter.reading import made_at
 from integrations.protocols.values import count_in, numbers_in, object_in, objects_in, sum_of, text_in
@@ -24,7 +24,6 @@ _PRIVATE = ",non_public_metrics"
 # By the old names first, and by the new ones of a server that refuses those.
 _FIELDS = ("tweet.fields", "post.fields")
 _MEDIA = {"expansions": "attachments.media_keys", "media.fields": "public_metrics"}
-_ID = re.compile(r"[0-9]{1,19}")
 _EXTRA = (("quote_count", "quotes"), ("bookmark_count", "bookmarks"))
 _PRIVATE_EXTRA = (("user_profile_clicks", "profile_clicks"), ("engagements", "engagements"))
 _HIDDEN = "not-authorized-for-field"
@@ -34,7 +33,7 @@ def fetch(http: Http, ids: Sequence[str]) -> dict[str, Metrics]:
     """The figures of these posts, by id, in one call, and in a second one for those that X leaves out whole where it
     refuses their private figures: those it tells to their owner for 30 days.
     """
-    asked = [one for one in dict.fromkeys(ids) if _ID.fullmatch(one)]
+    asked = [one for one in dict.fromkeys(ids) if POST_ID.fullmatch(one)]
     if not asked:
         return {}
     answer = _posts(http, asked, private=True)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from integrations.contract import Part, Step
+from integrations.platforms.twitter.addresses import POST_ID
 from integrations.platforms.twitter.text import comparable, comparable_shown
 from integrations.platforms.twitter.uploads import type_of
 from integrations.protocols.lookback import OwnPost
@@ -53,7 +54,7 @@ def own_post(post: Any, *, types: Mapping[str, str], url: str) -> OwnPost | None
     `types`: what each of the media is, by its key. `url`: of a post, without its id.
     """
     remote_id = text_in(post, "id")
-    if not (remote_id.isascii() and remote_id.isdigit()) or not isinstance(post.get("text"), str):
+    if not POST_ID.fullmatch(remote_id) or not isinstance(post.get("text"), str):
         return None
     return OwnPost(
         remote_id,

@@ -30,6 +30,9 @@ if settings.IS_DEVELOPMENT:
 # A server may name what it granted otherwise than we asked for it; that is not a fault.
 os.environ.setdefault("OAUTHLIB_RELAX_TOKEN_SCOPE", "1")
 
+# What oauthlib raises for answers that are no tokens, one that is nested too deeply among them.
+_ODD_ANSWER = (OAuth2Error, ValueError, TypeError, AttributeError, OverflowError, RecursionError)
+
 Check = Callable[[Response], None]
 
 
@@ -64,7 +67,7 @@ class OAuthSession(OAuth2Session):  # type: ignore[misc]  # untyped
     def _readable(self, ask: Callable[..., dict[str, Any]], *args: Any, **kwargs: Any) -> dict[str, Any]:
         try:
             token = keepable(dict(ask(*args, **kwargs)))
-        except (OAuth2Error, ValueError, TypeError, AttributeError, OverflowError):  # oauthlib's, for odd answers
+        except _ODD_ANSWER:
             token = {}
         if not isinstance(token.get("access_token"), str) or not token["access_token"]:
             raise Unavailable("the answer holds no access token", code="unreadable")

@@ -82,15 +82,22 @@ class Response:
         Source: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3 (read 2026-11-23).
         """
         value = self.headers.get("retry-after", "").strip()
-        if value.isdigit():
-            return self.received_at + timedelta(seconds=min(int(value), 10**7))
+        seconds = number_of(value, most=10**7)
+        if seconds is not None:
+            return self.received_at + timedelta(seconds=seconds)
         moment = _http_date(value)
         return None if moment is None else self.on_our_clock(moment)
 
-    def on_our_clock(self, moment: datetime) -> datetime:
-        """Return a moment of the server's clock on ours: the two differ by what its `Date` header shows."""
+    def on_our_clock(self, moment: datetime) -> datetime | None:
+        """Return a moment of the server's clock on ours: the two differ by what its `Date` header shows.
+
+        None for one at the very ends of the calendar.
+        """
         said = _http_date(self.headers.get("date", ""))
-        return moment if said is None else moment + (self.received_at - said)
+        try:
+            return moment if said is None else moment + (self.received_at - said)
+        except OverflowError:
+            return None
 
 
 def _read(body: bytes) -> Any:
@@ -116,9 +123,17 @@ def keepable(value: Any) -> Any:
     return value
 
 
+def number_of(value: str, *, most: int) -> int | None:
+    """The whole number that a header's digits say, `most` where it is more; None for anything else."""
+    if not (value.isascii() and value.isdecimal()):
+        return None
+    digits = value.lstrip("0")[: len(str(most)) + 1]
+    return min(int(digits or "0"), most)
+
+
 def _http_date(value: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

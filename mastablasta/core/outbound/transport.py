@@ -19,7 +19,7 @@ from mastablasta.core.outbound.addresses import Origin, Purpose
 from mastablasta.core.outbound.connections import Connection, TimedSocket
 from mastablasta.core.outbound.errors import CallFailed, LineError, OutcomeUnknown, Unavailable
 from mastablasta.core.outbound.request_ids import note_request_id
-from mastablasta.core.outbound.responses import NO_CHARACTER, Response
+from mastablasta.core.outbound.responses import NO_CHARACTER, Response, number_of
 
 REPEATABLE = frozenset({"GET", "HEAD", "DELETE"})
 MAX_BYTES = 2 * 1024 * 1024
@@ -222,6 +222,6 @@ def _keep_alive_s(headers: Mapping[str, str]) -> float:
     """How long the server keeps the idle session (`Keep-Alive: timeout=5`), less a second for the way."""
     for item in headers.get("keep-alive", "").split(","):
         name, _, value = item.strip().partition("=")
-        if name.lower() == "timeout" and value.isdigit():
-            return max(0.0, int(value) - 1.0)
+        if name.lower() == "timeout" and (seconds := number_of(value, most=int(connections.OLD_S) + 1)) is not None:
+            return max(0.0, seconds - 1.0)
     return connections.OLD_S

@@ -26,13 +26,28 @@ def an_answer(**headers: str) -> Response:
         ("Mon, 23 Nov 2026 12:05:00 GMT", 300),
         ("Monday, 23-Nov-26 12:05:00 GMT", 300),
         ("99999999999999999999", 10**7),
+        ("9" * 5000, 10**7),
+        ("0" * 5000 + "7", 7),
     ],
 )
 def test_retry_after_is_read(value: str, seconds: int) -> None:
     assert an_answer(retry_after=value).retry_after() == NOW + timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-5", "1.5", "Mon, 99 Nov 2026 12:05:00 GMT"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "soon",
+        "-5",
+        "1.5",
+        "²",
+        "٣",
+        "Mon, 99 Nov 2026 12:05:00 GMT",
+        "Mon, 23 Nov 99999999999999999999 12:05:00 GMT",
+        "Mon, 23 Nov 2026 12:05:00 +99999999999999999999",
+    ],
+)
 def test_retry_after_that_says_nothing_is_none(value: str) -> None:
     assert an_answer(retry_after=value).retry_after() is None
 
@@ -41,6 +56,23 @@ def test_times_of_a_server_whose_clock_is_wrong_are_moved_to_ours() -> None:
     ahead = an_answer(retry_after="Mon, 23 Nov 2026 13:05:00 GMT", date="Mon, 23 Nov 2026 13:00:00 GMT")
 
     assert ahead.retry_after() == NOW + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("said", "date"),
+    [
+        ("Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 23 Nov 2026 11:00:00 GMT"),
+        ("Fri, 31 Dec 9999 23:59:59 -1200", "Mon, 23 Nov 2026 13:00:00 GMT"),
+    ],
+)
+def test_time_at_the_end_of_the_calendar_is_none(said: str, date: str) -> None:
+    assert an_answer(retry_after=said, date=date).retry_after() is None
+
+
+def test_time_of_a_server_whose_own_is_unreadable_is_taken_as_it_is() -> None:
+    answer = an_answer(retry_after="Mon, 23 Nov 2026 12:05:00 GMT", date="Mon, 23 Nov 99999999999999999999 12:05:00 GMT")
+
+    assert answer.retry_after() == NOW + timedelta(minutes=5)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'"text"', b"\xff\xfe", b"[" * 100_000])

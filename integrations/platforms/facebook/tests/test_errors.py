@@ -143,6 +143,7 @@ def test_limit_ends_when_facebook_says_so(code: int, header: dict[str, Any], min
         ({"x_app_usage": {"call_count": 94, "total_time": 12}}, None),
         ({"x_app_usage": {"call_count": 28, "total_cputime": 95}}, 5),
         ({"x_business_use_case_usage": {"1": [{"call_count": 96, "estimated_time_to_regain_access": 9}]}}, 9),
+        ({"x_business_use_case_usage": {"1": [{"call_count": 96, "estimated_time_to_regain_access": 10**15}]}}, 1440),
         ({"x_business_use_case_usage": [1], "x_app_usage": "odd"}, None),
         ({}, None),
     ],
@@ -151,3 +152,9 @@ def test_account_rests_when_a_limit_is_all_but_used_up(headers: dict[str, Any], 
     rests = rests_until(answer({}, 200, **headers))
 
     assert rests == (None if minutes is None else NOON + timedelta(minutes=minutes))
+
+
+def test_limit_that_is_told_nested_too_deeply_is_none() -> None:
+    headers = {"x-app-usage": '{"call_count":' + "[" * 60_000, "x-business-use-case-usage": "{"}
+
+    assert rests_until(Response(200, headers, b"{}", "https://graph.facebook.com/v26.0/1/feed", True, NOON)) is None

@@ -387,6 +387,14 @@ def test_account_is_asked_by_the_new_names_where_the_old_ones_are_refused() -> N
     assert isinstance(found, Found)
 
 
+@pytest.mark.parametrize("odd", ["9" * 20, "9" * 5000, "²", "", "1e3", 7.5, None])
+def test_list_with_something_without_an_id_of_a_post_is_not_believed(odd: object) -> None:
+    with pytest.raises(Unavailable) as caught:
+        reconcile(says(listed({**post(5), "id": odd}, post(6))))
+
+    assert caught.value.code == "unreadable"
+
+
 def test_ids_count_milliseconds() -> None:
     """The post in X's own examples: https://docs.x.com/x-api/posts/get-post-by-id (read 2026-11-23)."""
     example, made_at = 1346889436626259968, datetime(2021, 1, 6, 18, 40, 40, tzinfo=UTC)
