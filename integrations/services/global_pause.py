@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from integrations.models import GlobalPause, PlatformHost
@@ -20,17 +21,18 @@ def pause_everything(*, reason: str, by: User, at: datetime) -> bool:
 
     Workers notice within seconds; a call that has begun ends by itself. What is due waits. Hosts that are paused for
     another reason stay so. Outside a transaction: whoever adds a host looks for the pause after that, and this looks
-    for hosts after the pause is there, so that none slips through.
+    for hosts once more after the pause is there, so that none slips through.
     """
     told = {"reason": reason[:500], "paused_by": by, "paused_at": at}
-    with transaction.atomic():
+    with transaction.atomic():  # nothing is said to be paused that goes on
         pause, is_new = GlobalPause.objects.get_or_create(number=1, defaults=told)
-        if not is_new:
-            return False
-        record("paused", [subject_of(pause, name="everything", changes={"reason": (None, reason)})], at=at)
-    _pause(reason, at=at)
-    log.warning("everything_paused", reason=reason[:500], by=str(by.pk))
-    return True
+        if is_new:
+            record("paused", [subject_of(pause, name="everything", changes={"reason": (None, reason)})], at=at)
+            _pause(PlatformHost.objects.all())
+    _pause(PlatformHost.objects.all())
+    if is_new:
+        log.warning("everything_paused", reason=pause.reason, by=str(by.pk))
+    return is_new
 
 
 def resume_everything(*, at: datetime) -> bool:
@@ -40,9 +42,8 @@ def resume_everything(*, at: datetime) -> bool:
         ending = [subject_of(pause, name="everything", changes={"reason": (pause.reason, None)}) for pause in rows]
         ended, _ = rows.delete()
         record("resumed", ending if ended else [], at=at)
-        PlatformHost.objects.filter(is_paused_globally=True).update(
-            paused_at=None, paused_reason="", is_paused_globally=False, updated_at=at
-        )
+        paused = _locked(PlatformHost.objects.filter(is_paused_globally=True))
+        paused.update(paused_at=None, paused_reason="", is_paused_globally=False, updated_at=at)
     if ended:
         log.warning("everything_resumed")
     return bool(ended)
@@ -55,13 +56,21 @@ def global_pause() -> GlobalPause | None:
 
 def pause_new_host(host_id: UUID) -> None:
     """Pause a host that was just added, if everything is paused."""
-    pause = global_pause()
-    if pause is not None:
-        _pause(pause.reason, at=pause.paused_at, host_id=host_id)
+    _pause(PlatformHost.objects.filter(id=host_id))
 
 
-def _pause(reason: str, *, at: datetime, host_id: UUID | None = None) -> None:
-    hosts = PlatformHost.objects.filter(paused_at=None)
-    hosts = hosts if host_id is None else hosts.filter(id=host_id)
-    sentence = f"Everything is paused: {reason}"
-    hosts.update(paused_at=at, paused_reason=sentence[:500], is_paused_globally=True, updated_at=at)
+def _pause(hosts: QuerySet[PlatformHost]) -> None:
+    """Pause these, if everything is paused and as long as nobody lets it go on."""
+    with transaction.atomic():
+        pause = GlobalPause.objects.select_for_update().first()
+        if pause is not None:
+            sentence = f"Everything is paused: {pause.reason}"[:500]
+            _locked(hosts.filter(paused_at=None)).update(
+                paused_at=pause.paused_at, paused_reason=sentence, is_paused_globally=True, updated_at=pause.paused_at
+            )
+
+
+def _locked(hosts: QuerySet[PlatformHost]) -> QuerySet[PlatformHost]:
+    """These hosts, whose rows are locked in the order in which drains lock what they write of several."""
+    ids = list(hosts.order_by("id").select_for_update(no_key=True).values_list("id", flat=True))
+    return PlatformHost.objects.filter(id__in=ids)

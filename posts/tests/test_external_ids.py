@@ -15,6 +15,7 @@ from accounts.models import Workspace
 from posts.models import Post
 from posts.services import external_ids
 from posts.tests.factories import make_post
+from tests.kit.locks import somebody_waits
 
 pytestmark = pytest.mark.django_db
 POSTS = "/api/v2/posts"
@@ -128,7 +129,7 @@ def test_requests_with_the_same_ids_in_another_order_do_not_hang_each_other(
         make_post(workspace=workspace, external_id="a")
         other = threading.Thread(target=create)
         other.start()
-        while not _somebody_waits():
+        while not somebody_waits():
             assert other.is_alive()
             time.sleep(0.01)
         make_post(workspace=workspace, external_id="b")
@@ -142,12 +143,6 @@ def test_requests_with_the_same_ids_in_another_order_do_not_hang_each_other(
         ("Hello", "a"),
         ("Hello", "b"),
     }
-
-
-def _somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
-        return cursor.fetchone() is not None
 
 
 def test_posts_of_a_bulk_keep_their_order_whatever_their_ids(client: APIClient) -> None:

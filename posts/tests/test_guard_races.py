@@ -18,6 +18,7 @@ from accounts.tests.test_races import at_once
 from integrations.tests.factories import make_account
 from posts.models import Post
 from posts.tests.factories import make_post
+from tests.kit.locks import somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -109,16 +110,9 @@ def overlapping(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[An
     assert has_worked.wait(10)
     threads[1].start()
     deadline = time.monotonic() + 10
-    while threads[1].is_alive() and not somebody_waits_for_a_lock() and time.monotonic() < deadline:
+    while threads[1].is_alive() and not somebody_waits() and time.monotonic() < deadline:
         time.sleep(0.01)
     may_commit.set()
     for thread in threads:
         thread.join()
     return answers[0], answers[1]
-
-
-def somebody_waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        ours = "datname = current_database() AND wait_event_type = 'Lock'"
-        cursor.execute(f"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE {ours})")
-        return bool(cursor.fetchone()[0])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
 from accounts.roles import Role
 from accounts.tests.factories import BACKEND, make_membership, make_user
 from integrations.models import GlobalPause, PlatformHost, SocialAccount
-from integrations.services import oauth_connect
+from integrations.services import circuits, oauth_connect
 from integrations.services.signing_out import needs_reauth
 from integrations.tests.factories import connect, make_account, make_host
 from posts.engine import publisher
@@ -22,6 +26,7 @@ from posts.tests.conftest import Connect
 from posts.tests.factories import make_delivery
 from posts.tests.test_triage import CANARY, OVERVIEW, client_of, stuck, text_of
 from tests.kit.connector_contract import consent
+from tests.kit.locks import somebody_waits
 from tests.world import Sandbox
 
 BLOCKED: dict[str, Any] = {"state": "blocked", "error_code": "account_waits", "error_message": "It waits."}
@@ -106,6 +111,51 @@ def test_hosts_and_everything_are_switched_by_site_admins_alone() -> None:
     client.post(f"{all_}/resume/")
 
     assert _paused() == {broken.id: ""}  # which is paused for a reason of its own
+
+
+@pytest.mark.django_db
+def test_pressed_again_it_pauses_what_goes_on() -> None:
+    client = client_of()
+    client.post("/admin/triage/everything/pause/", {"reason": "Fire"})
+    host, broken = make_host(), make_host(host="broken.test", paused_at=timezone.now(), paused_reason="Repairs")
+
+    again = client.post("/admin/triage/everything/pause/", {"reason": "Again"}, follow=True)
+
+    assert "Everything is paused already." in text_of(again)
+    assert _paused() == {host.id: "Everything is paused: Fire", broken.id: "Repairs"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time, who waits for nobody")
+@pytest.mark.parametrize("switch", ["pause", "resume"])
+def test_everything_is_switched_beside_a_drain_that_writes_of_several_hosts(switch: str) -> None:
+    """The drain has the first of them when the switch wants both, and wants the other one then."""
+    second, first = (make_host(id=UUID(int=number), host=f"{number}.test") for number in (2, 1))
+    client, all_ = client_of(), "/admin/triage/everything"
+    if switch == "resume":
+        client.post(f"{all_}/pause/", {"reason": "Fire"})
+    answers: list[Any] = []
+
+    def press() -> None:
+        try:
+            answers.append(client.post(f"{all_}/{switch}/", {"reason": "Fire"}))
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        circuits.note_silence(first.id, calls=1, sends=0, accounts=[], at=timezone.now())
+        presses = threading.Thread(target=press)
+        presses.start()
+        while not somebody_waits():
+            assert presses.is_alive()
+            time.sleep(0.01)
+        circuits.note_silence(second.id, calls=1, sends=0, accounts=[], at=timezone.now())
+    presses.join()
+
+    assert [answer.status_code for answer in answers] == [302]
+    assert set(_paused()) == ({first.id, second.id} if switch == "pause" else set())
+    assert GlobalPause.objects.exists() == (switch == "pause")
+    assert list(PlatformHost.objects.values_list("failures", flat=True)) == [1, 1]
 
 
 def _paused() -> dict[Any, str]:
