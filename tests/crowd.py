@@ -94,12 +94,11 @@ class Crowd:
 
     def move(self, posts: list[str], *, to: datetime) -> None:
         """Let posts that wait be due at that moment, all at once: however slow the machine stores them, they meet."""
+        theirs = "account_id IN (SELECT account_id FROM posts_delivery WHERE post_id = ANY(%s::uuid[]))"
         with psycopg.connect(self.instance.database_url) as connection:
-            connection.execute(
-                "UPDATE posts_lane SET ready_at = %s WHERE account_id IN"
-                " (SELECT account_id FROM posts_delivery WHERE post_id = ANY(%s::uuid[]))",
-                [to, posts],
-            )
+            # Lanes first and by account, as everybody locks them: some may be at work on other posts.
+            connection.execute(f"SELECT FROM posts_lane WHERE {theirs} ORDER BY account_id FOR UPDATE", [posts])
+            connection.execute(f"UPDATE posts_lane SET ready_at = %s WHERE {theirs}", [to, posts])
             connection.execute(
                 "UPDATE posts_delivery SET due_at = %s, next_attempt_at = %s WHERE post_id = ANY(%s::uuid[])",
                 [to, to, posts],
