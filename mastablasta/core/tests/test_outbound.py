@@ -451,7 +451,9 @@ def test_connection_is_not_kept_longer_than_the_server_says() -> None:
     assert server.connections == 2
 
 
-@pytest.mark.parametrize("said", [b"timeout=\xb2", b"timeout=" + b"9" * 5000, b"timeout=-1", b"timeout", b"=,=", b"\xff"])
+@pytest.mark.parametrize(
+    "said", [b"timeout=\xb2", b"timeout=" + b"9" * 5000, b"timeout=-1", b"timeout", b"=,=", b"\xff"]
+)
 def test_answer_counts_whatever_is_said_of_its_connection(said: bytes) -> None:
     with raw_server(says(answer('{"id": "7"}').replace(b"\r\n", b"\r\nkeep-alive: " + said + b"\r\n", 1))) as server:
         assert visible(server.url).json() == {"id": "7"}

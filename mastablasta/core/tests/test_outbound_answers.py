@@ -70,7 +70,9 @@ def test_time_at_the_end_of_the_calendar_is_none(said: str, date: str) -> None:
 
 
 def test_time_of_a_server_whose_own_is_unreadable_is_taken_as_it_is() -> None:
-    answer = an_answer(retry_after="Mon, 23 Nov 2026 12:05:00 GMT", date="Mon, 23 Nov 99999999999999999999 12:05:00 GMT")
+    answer = an_answer(
+        retry_after="Mon, 23 Nov 2026 12:05:00 GMT", date="Mon, 23 Nov 99999999999999999999 12:05:00 GMT"
+    )
 
     assert answer.retry_after() == NOW + timedelta(minutes=5)
 
