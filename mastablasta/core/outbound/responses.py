@@ -49,7 +49,7 @@ class Response:
         return self.body.decode("utf-8", errors="replace").replace("\x00", NO_CHARACTER)
 
     def json(self) -> Any:
-        """Return the body, read as JSON, with U+FFFD for what texts of JSON can hold and no database keeps.
+        """Return the body, read as JSON, with what no database keeps replaced (`keepable`).
 
         Raises OutcomeUnknown for an unreadable 2xx of a visible call, Unavailable for any other unreadable one.
         """
@@ -101,10 +101,7 @@ class Response:
 
 
 def _read(body: bytes) -> Any:
-    """In a third of the time that Python takes, which is the judge of what orjson refuses, as a BOM.
-
-    A whole number of more than 64 bits is a float.
-    """
+    """In a third of the time that Python takes, which is the judge of what orjson refuses, as a BOM."""
     try:
         read = orjson.loads(body)
     except orjson.JSONDecodeError:  # for halves of surrogate pairs, too
@@ -113,9 +110,11 @@ def _read(body: bytes) -> Any:
 
 
 def keepable(value: Any) -> Any:
-    """What JSON was read as, with U+FFFD for what its texts can hold and no database keeps."""
+    """What JSON was read as, with U+FFFD for what its texts can hold, and None for numbers, that no database keeps."""
     if isinstance(value, str):
         return _NOT_KEEPABLE.sub(NO_CHARACTER, value)
+    if isinstance(value, int | float):
+        return _number(value)
     if isinstance(value, list):
         return [keepable(item) for item in value]
     if isinstance(value, dict):
@@ -129,6 +128,13 @@ def number_of(value: str, *, most: int) -> int | None:
         return None
     digits = value.lstrip("0")[: len(str(most)) + 1]
     return min(int(digits or "0"), most)
+
+
+def _number(value: float) -> float | None:
+    """A whole number of more than 64 bits as a float, as orjson reads it; None for one beyond a float, and for NaN."""
+    if isinstance(value, int) and -(2**63) <= value < 2**64:
+        return value
+    return float(value) if abs(value) < 2**1023 else None
 
 
 def _http_date(value: str) -> datetime | None:

@@ -101,18 +101,22 @@ def test_the_request_id_is_that_of_the_last_call_and_of_none_that_had_no_answer(
         (b'\xef\xbb\xbf{"id": "1"}', {"id": "1"}),
         ('{"id": "ü"}'.encode("utf-16"), {"id": "ü"}),
         (b'{"text": "\\ud83d\\ude00"}', {"text": "\U0001f600"}),
-        (b'{"n": 1e400}', {"n": float("inf")}),
+        (b"\xef\xbb\xbf[18446744073709551615, -9223372036854775808, 1.5, true]", [2**64 - 1, -(2**63), 1.5, True]),
+        (b"[18446744073709551616, -9223372036854775809]", [2.0**64, -(2.0**63)]),
+        (b"\xef\xbb\xbf[18446744073709551616, -9223372036854775809]", [2.0**64, -(2.0**63)]),
     ],
 )
 def test_json_is_read_as_python_reads_it_also_where_it_is_not_quite_the_standards(body: bytes, read: object) -> None:
     answer = Response(200, {}, body, "https://example.com/x", visible=False, received_at=NOW)
 
-    assert (answer.json(), answer.fields()) == (read, read)
+    assert repr(answer.json()) == repr(read)
+    assert answer.fields() == (read if isinstance(read, dict) else {})
 
 
 @pytest.mark.parametrize(
     ("body", "read"),
     [
+        (b'{"n": [1e400, -1e400, NaN, Infinity, -Infinity, ' + b"9" * 400 + b", 7]}", {"n": [None] * 6 + [7]}),
         (b'{"text": "a\\u0000b"}', {"text": "a\ufffdb"}),
         (
             b'{"text": "a\\ud83db", "\\udc00": [{"x": ["\\ud800"]}]}',
