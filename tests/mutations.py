@@ -464,10 +464,24 @@ MUTATIONS = (
     ),
     Mutation(
         "a pause of everything that hosts slip through which are added meanwhile",
-        "integrations/services/global_pause.py",
-        "    if pause is not None:",
-        "    if pause is None:",
+        "integrations/services/hosts.py",
+        "    if is_new:\n        global_pause.",
+        "    if not is_new:\n        global_pause.",
         ("posts/tests/test_switches.py::test_while_everything_is_paused_nothing_goes_out_also_where_a_host_is_added",),
+    ),
+    Mutation(
+        "a pause of everything that leaves alone what goes on when somebody asks for it again",
+        "integrations/services/global_pause.py",
+        "            _pause(PlatformHost.objects.all())\n    _pause(PlatformHost.objects.all())",
+        "            _pause(PlatformHost.objects.all())",
+        ("posts/tests/test_switches.py::test_pressed_again_it_pauses_what_goes_on",),
+    ),
+    Mutation(
+        "a header of a receiver's that takes what came of a request with it",
+        "mastablasta/core/outbound/responses.py",
+        "    if not (value.isascii() and value.isdecimal()):",
+        "    if not value.isdigit():",
+        ("webhooks/tests/test_sender.py::test_whatever_a_failing_receiver_says_beside_it_is_a_failure_and_waits",),
     ),
 )
 BROKEN_DATABASE = "postgres://nobody:nothing@127.0.0.1:1/nowhere"

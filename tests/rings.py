@@ -61,6 +61,11 @@ SQL_OF_OUR_OWN: dict[str, tuple[str, ...]] = {
     "integrations/services/authorisations.py": ("integrations/tests/test_oauth_connect.py",),
     "integrations/services/budgets.py": ("posts/tests/test_pace.py",),
     "integrations/services/disconnection.py": ("integrations/tests/test_disconnection.py",),
+    "integrations/services/global_pause.py": (
+        "posts/tests/test_switches.py::test_hosts_and_everything_are_switched_by_site_admins_alone",
+        "posts/tests/test_switches.py::test_pressed_again_it_pauses_what_goes_on",
+        "posts/tests/test_switches.py::test_everything_is_switched_beside_a_drain_that_writes_of_several_hosts",
+    ),
     "integrations/services/withdrawals.py": (
         "integrations/tests/test_withdrawals.py::test_deletion_leaves_neither_tokens_nor_names_and_says_so",
     ),
