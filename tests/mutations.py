@@ -1,4 +1,4 @@
-"""Fifty-two ways to break it: `python -m tests.mutations` proves that the suite notices every one.
+"""Ways to break it, one by one: `python -m tests.mutations` proves that the suite notices every one.
 
 Each is made in a copy of the tree, where only the tests that are to catch it run, two mutations at a time; the last
 one names a database that is not there. Before the first, all these tests run without any: what is red then would prove
@@ -326,12 +326,17 @@ MUTATIONS = (
         "a secret stored in clear",
         "mastablasta/core/fields.py",
         """            value = crypto.encrypt(value) if value else b""
+        elif isinstance(value, crypto.Unreadable):
+            value = value.stored
         return super().get_db_prep_value(value, connection, prepared)
 
-    def from_db_value(self, value: Any, *_: Any) -> str | None:
-        if value is None:
-            return None
-        return crypto.decrypt(bytes(value)) if value else ""
+    def from_db_value(self, value: Any, *_: Any) -> str | crypto.Unreadable | None:
+        if not value:
+            return None if value is None else ""
+        try:
+            return crypto.decrypt(bytes(value))
+        except crypto.Undecryptable:
+            return crypto.Unreadable(bytes(value))
 """,
         """            value = value.encode()
         return super().get_db_prep_value(value, connection, prepared)
@@ -340,6 +345,13 @@ MUTATIONS = (
         return None if value is None else bytes(value).decode()
 """,
         ("integrations/tests/test_secrets_at_rest.py::test_database_holds_only_ciphertext",),
+    ),
+    Mutation(
+        "let one secret whose key is lost hold up everybody's posts",
+        "mastablasta/core/fields.py",
+        "return crypto.Unreadable(bytes(value))",
+        "raise",
+        ("posts/tests/test_lost_keys.py::test_account_whose_token_cannot_be_read_holds_up_no_other",),
     ),
     # --- platforms ---
     Mutation(

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -24,6 +25,7 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, Operational
 from django.utils import timezone
 
 from mastablasta.core import holds
+from mastablasta.core.crypto import Undecryptable
 from mastablasta.core.models import Counted, Heartbeat, Tally
 from mastablasta.core.time_scale import scaled
 from mastablasta.core.turns import Turns
@@ -260,7 +262,9 @@ class _Drain:
 
 def messages_of(lane: ClaimedLane) -> list[Message]:
     """What is to be sent, as plain values for a thread without a database."""
-    secrets = signing_secrets(lane.endpoint, at=timezone.now())
+    secrets: list[str] = []
+    with suppress(Undecryptable):  # `send` says so
+        secrets = signing_secrets(lane.endpoint, at=timezone.now())
     return [
         Message(delivery.event_id, delivery.body.encode(), lane.endpoint.url, secrets) for delivery in lane.deliveries
     ]

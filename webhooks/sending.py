@@ -19,11 +19,15 @@ log = structlog.get_logger(__name__)
 
 TIMEOUT_S = scaled(10)
 KEPT_BYTES = 1024  # of an answer's body
+UNREADABLE = (
+    "The secret that signs this was encrypted with a key that ENCRYPTION_KEY does not hold any more: whoever runs this "
+    "server can put that key back; else give the endpoint another secret."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent where. `secrets`: those that sign it, the newest first."""
+    """What is sent where. `secrets`: those that sign it, the newest first; none = they cannot be read."""
 
     event_id: UUID
     body: bytes = field(repr=False)
@@ -38,6 +42,8 @@ def send(message: Message) -> Attempted:
     owner did not name it.
     """
     started_at = timezone.now()
+    if not message.secrets:
+        return Attempted(started_at, started_at, message.url, {}, code="secret_unreadable", message=UNREADABLE)
     headers = signed_headers(message.body, message_id=str(message.event_id), at=started_at, secrets=message.secrets)
     headers["Content-Type"] = "application/json"
     begun = Attempted(started_at, started_at, message.url, headers)

@@ -16,6 +16,7 @@ from django.db import transaction
 from accounts.models import SecondFactor, User
 from accounts.services.api_keys import digest
 from mastablasta.core.audit.recording import record, subject_of
+from mastablasta.core.crypto import Unreadable
 from mastablasta.core.errors import Conflict, Invalid, TooOften
 from mastablasta.core.models import RequestCount
 
@@ -52,8 +53,8 @@ def begin(user: User, *, at: datetime) -> None:
 
 
 def enrolment(factor: SecondFactor) -> Enrolment | None:
-    """What to tell the app; None once it is confirmed, when nobody is shown it any more."""
-    if factor.confirmed_at is not None:
+    """What to tell the app; None once it is confirmed, when nobody is shown it any more, or where the key is lost."""
+    if factor.confirmed_at is not None or isinstance(factor.secret_enc, Unreadable):
         return None
     secret = str(factor.secret_enc)
     issuer = f"MastaBlasta ({settings.PUBLIC_HOST})"

@@ -271,6 +271,28 @@ def test_secret_and_codes_are_encrypted_or_hashed_and_another_key_takes_them_ove
     assert crypto.decrypt(crypto.encrypt("x")) == "x"
 
 
+def test_one_whose_key_is_lost_is_begun_anew_or_got_past_with_a_recovery_code(ada, clock):
+    lost = crypto.Unreadable(b"gAAAAABlost")
+    browser = browser_of(ada)
+    second_factor.begin(ada, at=NOON)
+    SecondFactor.objects.update(secret_enc=lost)
+
+    offered = browser.get(OWN)
+    browser.post(OWN, {"do": "begin", "password": PASSWORD})
+    SecondFactor.objects.get().delete()
+    codes = set_up(ada)
+    code = code_of(ada)
+    SecondFactor.objects.update(secret_enc=lost)
+    browser = browser_of(ada)
+    refused = browser.post(ASK, {"code": code})
+    by_recovery_code = browser.post(ASK, {"code": codes[0]})
+
+    assert (offered.status_code, offered.context["waiting"]) == (200, None)
+    assert (refused.status_code, "ENCRYPTION_KEY" in refused.content.decode()) == (200, True)
+    assert by_recovery_code.status_code == 302
+    assert browser.get("/admin/").status_code == 200
+
+
 def test_a_second_one_is_refused_while_there_is_one(ada, clock):
     set_up(ada)
 

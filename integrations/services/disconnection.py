@@ -21,6 +21,7 @@ from integrations.services.revocation import is_token_in_use
 from integrations.sign_in import ClientApp
 from integrations.states import ACCOUNT_MOVES, AccountState, CredentialState
 from mastablasta.core.audit.recording import record, subject_of
+from mastablasta.core.crypto import Unreadable
 from mastablasta.core.errors import Conflict, FieldProblem
 
 log = structlog.get_logger(__name__)
@@ -73,13 +74,15 @@ def disconnect_deleted(*, at: datetime, most: int = MOST_AT_ONCE) -> int:
     """Disconnect accounts of deleted workspaces, at most so many; return how many. The rest has another turn."""
     of_deleted = SocialAccount.objects.connected().filter(workspace__deleted_at__isnull=False)
     ended = 0
-    for account in of_deleted.order_by("workspace__deleted_at", "id")[:most]:
+    for account in of_deleted.order_by("workspace__deleted_at", "id"):
         try:
             disconnect(account, at=at, force=True)
-        except Conflict as conflict:  # sent just before the workspace went; it settles
+        except Conflict as conflict:  # sent just before the workspace went; it settles, and others do not wait for it
             log.info("account_not_disconnected", account=str(account.id), code=conflict.code)
-        else:
-            ended += 1
+            continue
+        ended += 1
+        if ended == most:
+            break
     return ended
 
 
@@ -154,7 +157,9 @@ def _end(grant: Credential) -> Ended | None:
         return None
     host = grant.platform_host
     # The refresh token first: with it, an access token could be had again.
-    tokens = tuple(str(token) for token in (grant.refresh_enc, grant.access_enc) if token)
+    # One that cannot be read ends by itself at the platform, or when the person takes it back there.
+    stored = (token for token in (grant.refresh_enc, grant.access_enc) if not isinstance(token, Unreadable))
+    tokens = tuple(str(token) for token in stored if token)
     grant.delete()
     return Ended(host.platform, host, grant.subject, app_of(host), tokens)
 

@@ -21,6 +21,7 @@ from integrations.services.connectors import sign_in_for
 from integrations.services.operator_apps import operators_app
 from integrations.sign_in import ClientApp, OAuthFlow, SignIn
 from mastablasta.core.audit.recording import record, subject_of
+from mastablasta.core.crypto import Unreadable
 from mastablasta.core.errors import DomainError, Invalid, NotThere, Unreachable
 from mastablasta.core.outbound import Refused
 from mastablasta.core.pasting import pasted
@@ -170,8 +171,10 @@ def learn(host: PlatformHost, flow: OAuthFlow, refusal_code: str, *, at: datetim
 
 
 def app_of(host: PlatformHost) -> ClientApp:
-    """Our registration at the host, as it is now; empty = we have none."""
-    return operators_app(host.platform, host.sign_in) or ClientApp(host.client_id, str(host.client_secret_enc or ""))
+    """Our registration at the host, as it is now; empty = we have none. Without its secret where that is lost."""
+    secret = host.client_secret_enc
+    own = "" if isinstance(secret, Unreadable) else str(secret or "")
+    return operators_app(host.platform, host.sign_in) or ClientApp(host.client_id, own)
 
 
 def forget_app(host_id: UUID, *, client_id: str, at: datetime) -> None:
@@ -192,6 +195,10 @@ def refresh_host_info(*, at: datetime, most: int = 20) -> int:
             info = sign_in_for(host.platform, host.base_url, host.info, name=host.sign_in).host_info()
         except CallFailed:
             # Tried: the next is a day later, so that a dead host does not stand before the others for ever.
+            PlatformHost.objects.filter(id=host.id).update(info_at=at)
+            continue
+        except Exception:  # nor may what is wrong with one keep the others from being asked
+            log.exception("host_not_understood", platform=host.platform, host=host.host)
             PlatformHost.objects.filter(id=host.id).update(info_at=at)
             continue
         PlatformHost.objects.filter(id=host.id).update(info=_with_learned(info, host), info_at=at, updated_at=at)
@@ -272,4 +279,5 @@ def _is_known(host: PlatformHost, flow: OAuthFlow) -> bool:
 
 
 def _is_registered(host: PlatformHost, redirect_uri: str, scopes: str) -> bool:
-    return bool(host.client_id) and (host.client_redirect_uri, host.client_scopes) == (redirect_uri, scopes)
+    is_whole = bool(host.client_id) and not isinstance(host.client_secret_enc, Unreadable)
+    return is_whole and (host.client_redirect_uri, host.client_scopes) == (redirect_uri, scopes)

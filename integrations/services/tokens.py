@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -26,9 +27,12 @@ from integrations.services.signing_out import DEAD, disconnected_sentence, needs
 from integrations.sign_in import ClientApp, Tokens
 from integrations.states import AccountState, CredentialState
 from mastablasta.core import holds
+from mastablasta.core.crypto import Undecryptable
 from mastablasta.core.errors import Conflict, Unreachable
 from mastablasta.core.ids import new_id
 from mastablasta.core.models import Tally
+
+log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=30)  # longer than the longest call
 AHEAD = timedelta(seconds=60)
@@ -40,6 +44,7 @@ SHARE = 6
 SOON = timedelta(minutes=15)
 LONGEST_AHEAD = timedelta(days=7)
 RETRY_AFTER = timedelta(minutes=5)
+WENT_WRONG = "Something went wrong here."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,8 @@ class RefreshTurn:
 def begin_refresh(credential_id: UUID, *, version: int, at: datetime) -> RefreshTurn | None:
     """Take the turn to refresh this grant; None = somebody else has it, or the grant is newer than `version`, or dead.
 
-    A turn that is neither stored nor failed within 30 s (its holder died) can be taken by another.
+    A turn that is neither stored nor failed within 30 s (its holder died) can be taken by another. Raises
+    Undecryptable, which counts as a refresh that failed.
     """
     lease = new_id()
     taken = (
@@ -72,6 +78,13 @@ def begin_refresh(credential_id: UUID, *, version: int, at: datetime) -> Refresh
         return None
     credential = Credential.objects.select_related("platform_host").get(id=credential_id)
     host = credential.platform_host
+    try:
+        refresh_token = str(credential.refresh_enc or "")
+        str(host.client_secret_enc or "")  # without it the host may say of a good grant that it is none
+    except Undecryptable as secret:
+        mine = Credential.objects.filter(id=credential_id, refresh_lease=lease)
+        mine.update(**_NO_LEASE, error=secret.detail, updated_at=at)
+        raise
     return RefreshTurn(
         credential_id=credential_id,
         lease=lease,
@@ -81,7 +94,7 @@ def begin_refresh(credential_id: UUID, *, version: int, at: datetime) -> Refresh
         info=host.info,
         sign_in=host.sign_in,
         app=app_of(host),
-        refresh_token=str(credential.refresh_enc or ""),
+        refresh_token=refresh_token,
     )
 
 
@@ -222,17 +235,24 @@ def refresh_each(credentials: Iterable[UUID], *, for_s: float = math.inf) -> Ite
         if host in silent:
             yield Refreshed(credential_id, "not_asked", silent[host])
             continue
-        turn = begin_refresh(credential_id, version=version, at=timezone.now()) if found else None
-        if turn is None:
-            yield Refreshed(credential_id, "under_way", "Somebody else renews it, or has ended it.")
-            continue
         try:
+            turn = begin_refresh(credential_id, version=version, at=timezone.now()) if found else None
+            if turn is None:
+                yield Refreshed(credential_id, "under_way", "Somebody else renews it, or has ended it.")
+                continue
             stored = _take_turn(turn)
         except NeedsReconnect as refusal:
             yield Refreshed(credential_id, "refused", refusal.message)
         except CallFailed as failure:
             silent[host] = failure.message
             yield Refreshed(credential_id, "failed", failure.message)
+        except Undecryptable as secret:
+            yield Refreshed(credential_id, "failed", secret.detail)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:  # what is wrong with one grant must not end the others
+            log.exception("grant_not_renewed", credential=str(credential_id))
+            yield Refreshed(credential_id, "failed", WENT_WRONG)
         else:
             yield Refreshed(credential_id, "renewed" if stored else "under_way")
 
@@ -312,6 +332,9 @@ def _take_turn(turn: RefreshTurn, *, at: datetime | None = None) -> bool:
         tokens = perform_refresh(turn)
     except CallFailed as failure:
         fail_refresh(turn, failure, at=at or timezone.now())
+        raise
+    except Exception:
+        _mine(turn).update(**_NO_LEASE, error=WENT_WRONG, updated_at=at or timezone.now())
         raise
     except BaseException:
         _mine(turn).update(**_NO_LEASE)

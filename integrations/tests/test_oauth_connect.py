@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +18,7 @@ from accounts.roles import Role
 from accounts.tests.factories import make_member
 from integrations import registry
 from integrations.models import Credential, OAuthState, PlatformHost, SocialAccount
+from integrations.platforms.mastodon.oauth import MastodonOAuth
 from integrations.services import hosts, oauth_connect, signing_out
 from integrations.services.account_check import check_account
 from integrations.services.revocation import give_back
@@ -24,6 +26,7 @@ from integrations.sign_in import ClientApp, Tokens
 from integrations.states import AccountState, CredentialState
 from integrations.tests.conftest import at_once
 from integrations.tests.factories import connect, make_account, make_host, make_oauth_state
+from mastablasta.core.crypto import Unreadable
 from mastablasta.core.errors import Invalid, NotThere, Unreachable
 from mastablasta.core.outbound import connections
 from tests.kit.connector_contract import consent
@@ -433,6 +436,16 @@ def test_app_whose_secret_the_host_no_longer_takes_is_registered_again(
     assert connect(sandbox, "anna", workspace=workspace, user=owner).state == "active"
 
 
+def test_app_whose_secret_is_lost_is_registered_again_also_where_the_host_does_not_tell_whether_it_knows_one(
+    sandbox: Sandbox, workspace: Workspace, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MastodonOAuth, "knows_app", lambda *_: True)
+    start(workspace, owner)
+    PlatformHost.objects.update(client_secret_enc=Unreadable(b"gAAAAABlost"))
+
+    assert connect(sandbox, "anna", workspace=workspace, user=owner).state == "active"
+
+
 def test_app_is_forgotten_while_a_person_is_away(sandbox: Sandbox, workspace: Workspace, owner: User) -> None:
     query = consent(start(workspace, owner).url, "anna")
     sandbox.fault("mastodon", "any", "forget_apps")
@@ -760,6 +773,28 @@ def test_limits_stay_when_the_host_does_not_answer(sandbox: Sandbox) -> None:
     assert hosts.refresh_host_info(at=timezone.now() + timedelta(hours=25)) == 0
 
     assert PlatformHost.objects.get().info["limits"]["max_characters"] == 500
+
+
+def test_host_that_is_not_understood_keeps_no_other_from_being_asked(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = timezone.now() + timedelta(hours=25)
+    connect(sandbox, "anna")
+    odd = make_host(host="odd.test", info_at=None)
+    make_account(platform_host=odd)
+    host_info = MastodonOAuth.host_info
+
+    def meets_a_bug(self: MastodonOAuth) -> Mapping[str, Any]:
+        if "odd.test" in self.http.base_url:
+            raise KeyError("a bug")
+        return host_info(self)
+
+    monkeypatch.setattr(MastodonOAuth, "host_info", meets_a_bug)
+    PlatformHost.objects.filter(id=odd.id).update(base_url="https://odd.test")
+
+    assert hosts.refresh_host_info(at=at) == 1
+
+    assert set(PlatformHost.objects.values_list("info_at", flat=True)) == {at}
 
 
 def test_host_is_paused_and_resumed(workspace: Workspace) -> None:

@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NoReturn
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
+from mastablasta.core.errors import DomainError
 
-class Undecryptable(Exception):
+
+class Undecryptable(DomainError):
     """The bytes were not written with any of the configured keys, or were altered."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "secret_unreadable",
+            "A secret that is needed for this was encrypted with a key that ENCRYPTION_KEY does not hold any more; "
+            "whoever runs this server can put that key back.",
+        )
+
+
+class Unreadable:
+    """Stands for a stored secret that no configured key decrypts: there, but whoever reads it raises Undecryptable.
+
+    So a row can be loaded, shown and changed whose secret is lost, and saved with it as it was.
+    """
+
+    __slots__ = ("stored",)
+
+    def __init__(self, stored: bytes) -> None:
+        self.stored = stored
+
+    def __str__(self) -> NoReturn:
+        raise Undecryptable
+
+    def __repr__(self) -> str:
+        return "<unreadable>"
 
 
 @lru_cache(maxsize=4)
@@ -26,7 +54,7 @@ def decrypt(data: bytes) -> str:
     try:
         return _fernet(tuple(settings.ENCRYPTION_KEYS)).decrypt(bytes(data)).decode()
     except InvalidToken as error:
-        raise Undecryptable("no configured ENCRYPTION_KEY decrypts this") from error
+        raise Undecryptable from error
 
 
 def rotate(data: bytes) -> bytes:
@@ -34,7 +62,7 @@ def rotate(data: bytes) -> bytes:
     try:
         return _fernet(tuple(settings.ENCRYPTION_KEYS)).rotate(bytes(data))
     except InvalidToken as error:
-        raise Undecryptable("no configured ENCRYPTION_KEY decrypts this") from error
+        raise Undecryptable from error
 
 
 def is_current(data: bytes) -> bool:

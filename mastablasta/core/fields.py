@@ -10,7 +10,10 @@ from mastablasta.core import crypto
 
 
 class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]  # generic in the stubs only
-    """Text, stored as Fernet bytes. "" and None are stored as they are; it cannot be searched or shown in forms."""
+    """Text, stored as Fernet bytes. "" and None are stored as they are; it cannot be searched or shown in forms.
+
+    What cannot be decrypted is a crypto.Unreadable, which raises when it is read as a text.
+    """
 
     description = "Encrypted text"
 
@@ -21,12 +24,17 @@ class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]  # gener
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         if isinstance(value, str):
             value = crypto.encrypt(value) if value else b""
+        elif isinstance(value, crypto.Unreadable):
+            value = value.stored
         return super().get_db_prep_value(value, connection, prepared)
 
-    def from_db_value(self, value: Any, *_: Any) -> str | None:
-        if value is None:
-            return None
-        return crypto.decrypt(bytes(value)) if value else ""
+    def from_db_value(self, value: Any, *_: Any) -> str | crypto.Unreadable | None:
+        if not value:
+            return None if value is None else ""
+        try:
+            return crypto.decrypt(bytes(value))
+        except crypto.Undecryptable:
+            return crypto.Unreadable(bytes(value))
 
     def to_python(self, value: Any) -> Any:
         return value

@@ -201,7 +201,7 @@ def oauth() -> Finding:
     if crypto.decrypt(crypto.encrypt(secret)) != secret:
         return Finding(False, "Encryption does not give back what it got.")
     OAuthState.objects.exists()
-    Credential.objects.filter(state="live").order_by("-id").values_list("access_enc", flat=True).first()
+    str(Credential.objects.filter(state="live").order_by("-id").values_list("access_enc", flat=True).first())
     return Finding(True, "Tokens can be kept and read.")
 
 

@@ -14,9 +14,11 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts.models import Workspace
+from mastablasta.core.time_scale import scaled
 
 # What the policy "hold" still sends: a restart or a deploy takes less and is nobody's idea of down-time.
 HOLD_GRACE = timedelta(minutes=5)
+LOOKS_FOR_KEY_AGAIN = timedelta(seconds=scaled(60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,22 @@ class Blocker:
     """`account`: it cannot be used. `held`: too late, a person decides. `host`: its circuit is open.
 
     `window`: the platform takes no call of our app before `until`. `slow`: it has enough of our calls in hand.
-    `media`: its files are not yet in the form that is needed. `unfit`: they cannot be brought into it.
+    `media`: its files are not yet in the form that is needed. `unfit`: they cannot be brought into it. `secret`: what
+    is stored of the access cannot be read before somebody helps; it is looked at again at `until`.
     """
 
-    kind: Literal["account", "held", "host", "window", "slow", "media", "unfit"]
+    kind: Literal["account", "held", "host", "window", "slow", "media", "unfit", "secret"]
     message: str
     until: datetime | None = None
+
+
+def unreadable_grant(*, at: datetime) -> Blocker:
+    """The key is lost that what is stored of the access was encrypted with: nothing is given up, it may come back."""
+    sentence = (
+        "What is stored of the access to this account was encrypted with a key that ENCRYPTION_KEY does not hold any "
+        "more: whoever runs this server can put that key back; else connect the account again."
+    )
+    return Blocker("secret", sentence, at + LOOKS_FOR_KEY_AGAIN)
 
 
 # --- the missed-post rule ---

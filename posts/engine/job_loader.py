@@ -19,8 +19,9 @@ from integrations.services import budgets, circuits
 from integrations.services.hosts import app_of
 from integrations.services.tokens import may_refresh
 from mastablasta.core.compiled_queries import CompiledQuery, IsOneOf
+from mastablasta.core.crypto import Unreadable
 from posts.engine import attachments, rate_windows
-from posts.engine.blockers import Blocker, missed_rules_of
+from posts.engine.blockers import Blocker, missed_rules_of, unreadable_grant
 from posts.engine.outcomes import may_arrive_late
 from posts.engine.send_jobs import Grant, SendJob
 from posts.models import Attempt, Delivery
@@ -175,6 +176,8 @@ def _blocker_of_account(
             return Blocker("host", f"{host.host} does not answer; this goes on when it does.")
         if ATTEMPT_KIND[claimed.state] != AttemptKind.RECONCILE:
             return Blocker("host", f"{host.host} takes no posts at the moment; this goes out when it does.")
+    if isinstance(row["account__target_token_enc"] or row["account__credential__access_enc"], Unreadable):
+        return unreadable_grant(at=at)
     if host.limited_until is not None and host.limited_until > at:
         return Blocker("window", f"{host.host} takes no more calls of this server for now.", host.limited_until)
     return None
@@ -233,7 +236,7 @@ def _send_job(
         ),
         grant=grant,
         app=app_of(host),
-        target_token=str(row["account__target_token_enc"] or ""),
+        target_token=row["account__target_token_enc"] or "",
         generation=row["generation"],
         tries=row["tries"],
         visible_calls=row["visible_calls"],

@@ -15,11 +15,12 @@ from integrations.contract import Absent, CannotTell, Connector, Found, LeaseLos
 from integrations.errors import CallFailed, NeedsReconnect, OperatorProblem, OutcomeUnknown, Rejected, Unavailable
 from integrations.services import tokens
 from integrations.services.connectors import connector_for
+from mastablasta.core.crypto import Undecryptable
 from mastablasta.core.outbound import noting_request_ids
 from mastablasta.core.time_scale import scaled
 from posts.engine import outcomes
 from posts.engine.attachments import localised
-from posts.engine.blockers import Blocker
+from posts.engine.blockers import Blocker, unreadable_grant
 from posts.engine.job_loader import current_grant
 from posts.engine.mailbox import JobDone, Mailbox
 from posts.engine.progress import DeliveryProgress
@@ -45,7 +46,10 @@ CODES = {
     "window": "rate_limited",
     "slow": "host_slow",
     "media": "media_in_work",
+    "secret": "secret_unreadable",
 }
+# What is said of those that keep a send from going out; of others that it is unavailable.
+KINDS = {"window": "rate_limited", "secret": "operator_problem"}
 
 
 def work_on(job: SendJob, mailbox: Mailbox, *, premarked_until: float) -> None:
@@ -83,6 +87,9 @@ def _done(job: SendJob, mailbox: Mailbox, progress: DeliveryProgress) -> JobDone
         return JobDone(job, job.handed_back(at=at, again_at=at + REFRESH_BUSY, code="refreshing", message=message))
     except CallFailed as failure:
         return JobDone(job, _after(job, failure, progress), failure, progress.grant_version)
+    except Undecryptable:
+        at, job = timezone.now(), replace(job, progress=progress.stored, parts=progress.parts)
+        return JobDone(job, blocked_result(job, unreadable_grant(at=at), at=at))
     except Exception:
         log.exception("work_failed", delivery=str(job.claimed.delivery_id), platform=job.platform)
         bug: CallFailed = Unavailable("Something went wrong here before anything was sent.", code="internal_error")
@@ -118,7 +125,7 @@ def blocked_result(job: SendJob, blocker: Blocker, *, at: datetime) -> Result:
     waits = replace(back, park=blocker.until is None, blocked_until=blocker.until, retry_at=blocker.until)
     if not is_send or blocker.kind == "slow":
         return waits
-    kind = "rate_limited" if blocker.kind == "window" else "unavailable"
+    kind = KINDS.get(blocker.kind, "unavailable")
     return replace(waits, error_code=code, error_kind=kind, error_message=blocker.message)
 
 
@@ -208,7 +215,11 @@ def _with_fresh_token(job: SendJob, mailbox: Mailbox, progress: DeliveryProgress
 def _connector(job: SendJob, grant: Grant, progress: DeliveryProgress) -> Connector:
     progress.grant_version = grant.version
     return connector_for(
-        job.platform, job.target, token=job.target_token or grant.access_token, app=job.app, on_visible=progress.mark
+        job.platform,
+        job.target,
+        token=str(job.target_token or grant.access_token),
+        app=job.app,
+        on_visible=progress.mark,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from accounts.tests.factories import (
     with_key,
 )
 from integrations.models import Credential, SocialAccount
+from integrations.services import disconnection
 from integrations.states import AccountState
 from integrations.tasks import disconnect_deleted
 from integrations.tests.factories import connect, make_account
@@ -125,6 +127,19 @@ def test_its_accounts_are_disconnected_and_the_platform_told(
     assert SocialAccount.objects.get(pk=kept.pk).state == AccountState.ACTIVE
     assert set(Credential.objects.all()) == {kept.credential}
     assert [call["status"] for call in sandbox.requests("mastodon") if call["path"].endswith("/oauth/revoke")] == [200]
+
+
+def test_account_that_cannot_be_ended_yet_keeps_no_other_connected(workspace: Workspace) -> None:
+    """Nobody settles any more what is unconfirmed in a deleted workspace."""
+    account, waiting = make_account(), make_account(workspace=workspace)
+    make_delivery(waiting, state="unconfirmed", sent_at=timezone.now(), doubted_at=timezone.now())
+    for hours, one in enumerate((account, waiting)):  # the one that waits went first
+        Workspace.objects.filter(id=one.workspace_id).update(deleted_at=timezone.now() - timedelta(hours=hours))
+
+    assert disconnection.disconnect_deleted(at=timezone.now(), most=1) == 1
+
+    states = [SocialAccount.objects.get(pk=one.pk).state for one in (account, waiting)]
+    assert states == [AccountState.DISCONNECTED, AccountState.ACTIVE]
 
 
 def test_force_is_true_or_false(workspace: Workspace, owner: User) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User, Workspace
 from mastablasta.core.audit.recording import Subject, difference, record, subject_of
+from mastablasta.core.crypto import Unreadable
 from mastablasta.core.errors import Conflict, Invalid, NotThere
 from mastablasta.core.logs import clean_text
 from mastablasta.core.outbound import Unavailable, check_url
@@ -131,10 +132,11 @@ def rotate_secret(endpoint: Endpoint, *, secret: str = "", overlap: timedelta = 
 
 
 def signing_secrets(endpoint: Endpoint, *, at: datetime) -> list[str]:
-    """The secrets that sign a request of `at`, the newest first."""
-    secrets = [str(endpoint.secret_enc)]
-    if endpoint.old_secret_enc and endpoint.old_secret_until is not None and endpoint.old_secret_until > at:
-        secrets.append(str(endpoint.old_secret_enc))
+    """The secrets that sign a request of `at`, the newest first. Raises Undecryptable."""
+    secrets, old = [str(endpoint.secret_enc)], endpoint.old_secret_enc
+    is_valid = endpoint.old_secret_until is not None and endpoint.old_secret_until > at
+    if old and is_valid and not isinstance(old, Unreadable):
+        secrets.append(str(old))
     return secrets
 
 

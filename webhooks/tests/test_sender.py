@@ -15,12 +15,14 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.tests.factories import make_user, make_workspace
+from mastablasta.core.crypto import Unreadable
 from mastablasta.core.models import Heartbeat, Mail, Tally
 from tests.kit.receiver import Received, Receiver, Reply
 from webhooks import queue, sender
 from webhooks.models import Endpoint, EndpointAttempt, EndpointDelivery, EndpointLane, Event
 from webhooks.outcomes import Attempted, LaneHealth, judge
 from webhooks.sender import DrainReport
+from webhooks.services.endpoints import rotate_secret
 from webhooks.services.pruning import prune_events
 from webhooks.tests.factories import make_delivery, make_endpoint, make_events
 from webhooks.tests.test_signing import is_accepted
@@ -100,12 +102,31 @@ def test_whatever_a_failing_receiver_says_beside_it_is_a_failure_and_waits(
     make_delivery(make_endpoint(receiver.url))
     receiver.reply = lambda _: Reply(503, headers=headers)
 
-    report = drain(at_most_s=0.5)
+    report = drain(at_most_s=5)
 
     assert (report.sent, report.states, len(receiver.received)) == (1, {"pending": 1}, 1)
     delivery = EndpointDelivery.objects.get()
     assert (delivery.http_status, delivery.error_code, delivery.attempt_count) == (503, "bad_status", 1)
     assert timezone.now() < delivery.next_attempt_at < timezone.now() + timedelta(days=1)
+
+
+def test_one_whose_secret_cannot_be_read_says_so_and_keeps_nobody_else_waiting(receiver: Receiver) -> None:
+    lost, well = (make_endpoint(f"{receiver.url}/{path}") for path in ("lost", "well"))
+    for endpoint in (lost, well):
+        make_delivery(endpoint)
+    Endpoint.objects.filter(id=lost.id).update(secret_enc=Unreadable(b"gAAAAABlost"))
+
+    report = drain(at_most_s=5)
+    waiting = EndpointDelivery.objects.get(endpoint=lost)
+    rotate_secret(lost, at=timezone.now())
+    let_it_be_due()
+    drain()
+
+    assert report.states == {"pending": 1, "delivered": 1}
+    assert (waiting.error_code, waiting.http_status) == ("secret_unreadable", None)
+    assert "ENCRYPTION_KEY" in waiting.error_message
+    assert Counter(one.path for one in receiver.received) == {"/well": 1, "/lost": 1}
+    assert set(EndpointDelivery.objects.values_list("state", flat=True)) == {"delivered"}
 
 
 def test_one_that_fails_or_hangs_keeps_nobody_else_waiting(receiver: Receiver) -> None:

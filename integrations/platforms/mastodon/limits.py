@@ -37,7 +37,7 @@ PICTURES = ("image/jpeg", "image/png", "image/webp")
 GIF, MP4 = "image/gif", "video/mp4"
 LARGEST = 10**11
 MOST_TYPES = 50
-_MASTODON = re.compile(r"(?P<major>[2-9])\.(?P<minor>[0-9]+)\.(?P<patch>[0-9]+)(?![^(]*\(compatible)")
+_MASTODON = re.compile(r"(?P<major>[2-9])\.(?P<minor>[0-9]{1,4})\.(?P<patch>[0-9]{1,4})(?![^(]*\(compatible)")
 
 
 def limits_of(instance: Mapping[str, Any]) -> dict[str, Any]:

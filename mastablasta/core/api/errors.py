@@ -18,6 +18,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 
 from mastablasta.core.api.problems import MEDIA_TYPE, SENTENCES, problem
+from mastablasta.core.crypto import Undecryptable
 from mastablasta.core.errors import (
     Conflict,
     DomainError,
@@ -49,6 +50,7 @@ STATUS: dict[type[DomainError], int] = {
     WrongType: status.HTTP_415_UNSUPPORTED_MEDIA_TYPE,
     TooOften: status.HTTP_429_TOO_MANY_REQUESTS,
     Unreachable: status.HTTP_502_BAD_GATEWAY,
+    Undecryptable: status.HTTP_503_SERVICE_UNAVAILABLE,
     NoRoom: status.HTTP_507_INSUFFICIENT_STORAGE,
 }
 

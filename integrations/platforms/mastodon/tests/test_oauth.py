@@ -156,6 +156,7 @@ def test_server_whose_v2_document_is_broken_is_known_by_its_v1(broken: bytes) ->
         ("takahe/0.11.0", None, ("read", "write")),
         ("2.7.2 (compatible; Pleroma 2.6.0)", None, ("read", "write")),
         ("", None, ("read", "write")),
+        pytest.param(f"4.{'9' * 5000}.0", None, ("read", "write"), id="more than a number"),
         ("4.5.1", ["read", "write", "follow"], ("read", "write")),
         ("0.19.0", ["profile", "read", "write", *SCOPES], ("profile", *SCOPES)),
     ],
