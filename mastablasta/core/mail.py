@@ -90,13 +90,18 @@ def _try(mail: Mail, server: Any) -> bool:
         server.open()
         message.send()
     except Undecryptable as error:
-        _give_up(mail, error)
+        _give_up(mail, str(error))
     except smtplib.SMTPRecipientsRefused as error:
         is_for_good = all(code >= FOR_GOOD for code, _ in error.recipients.values())
-        (_give_up if is_for_good else _put_off)(mail, error)
-    except OSError as error:  # of which smtplib's own are kinds
+        if is_for_good:
+            _give_up(mail, str(error))
+        else:
+            _put_off(mail, error)
+    except OSError as error:  # of which smtplib's own are kinds, and a certificate that is not believed
         _put_off(mail, error)
         return False
+    except ValueError as error:  # as of a domain that IDNA cannot write
+        _give_up(mail, f"No mail can be written to this address ({error}).")
     else:
         _end(mail, sent_at=timezone.now(), error="")
     return True
@@ -109,9 +114,9 @@ def _end(mail: Mail, *, sent_at: datetime | None, error: str) -> None:
     Mail.objects.filter(pk=mail.pk).update(next_try_at=None, text_enc=None, sent_at=sent_at, error=error[:300])
 
 
-def _give_up(mail: Mail, error: Exception) -> None:
-    log.warning("mail_given_up", mail=str(mail.pk), error=str(error))
-    _end(mail, sent_at=None, error=str(error))
+def _give_up(mail: Mail, error: str) -> None:
+    log.warning("mail_given_up", mail=str(mail.pk), error=error)
+    _end(mail, sent_at=None, error=error)
 
 
 def _put_off(mail: Mail, error: Exception) -> None:

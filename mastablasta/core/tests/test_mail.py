@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import smtplib
+import ssl
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,13 @@ from mastablasta.environment import fernet_key
 from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db
+
+
+class Unbelieved(EmailBackend):
+    """A server whose certificate has run out; Python's error is an OSError and a ValueError."""
+
+    def open(self) -> bool:
+        raise ssl.SSLCertVerificationError("certificate has expired")
 
 
 class Refusing(EmailBackend):
@@ -82,6 +90,17 @@ def test_dead_server_is_tried_again_with_growing_waits_until_it_is_no_use(dead_s
     assert written.error.startswith("ConnectionRefusedError")
 
 
+def test_server_whose_certificate_is_not_believed_is_tried_again(settings):
+    settings.EMAIL_BACKEND = f"{__name__}.Unbelieved"
+    written = write()
+
+    mail.send_due()
+
+    written.refresh_from_db()
+    assert "certificate has expired" in written.error
+    assert written.next_try_at > timezone.now()
+
+
 def test_one_address_that_is_refused_holds_nobody_up(settings):
     settings.EMAIL_BACKEND = f"{__name__}.Refusing"
     refused, sent = write("nobody@example.test"), write()
@@ -101,9 +120,21 @@ def test_mail_whose_key_is_lost_holds_nobody_up(settings):
 
     mail.send_due()
 
-    lost = Mail.objects.defer("text_enc").get(pk=lost.pk)
-    assert (lost.next_try_at, lost.error) == (None, "no configured ENCRYPTION_KEY decrypts this")
+    lost.refresh_from_db()
+    assert (lost.next_try_at, "ENCRYPTION_KEY does not hold" in lost.error) == (None, True)
     assert [sent.to for sent in outbox.outbox] == [["bob@example.test"]]
+
+
+def test_address_that_no_mail_can_be_written_to_holds_nobody_up():
+    """A name that EmailField takes, but that is too long as IDNA writes it."""
+    unwritable, sent = write(f"ada@{'ä' * 60}.example"), write()
+
+    mail.send_due()
+
+    unwritable.refresh_from_db()
+    assert (unwritable.sent_at, unwritable.next_try_at, "idna" in unwritable.error) == (None, None, True)
+    assert unwritable.error.startswith("No mail can be written to this address")
+    assert [one.to for one in outbox.outbox] == [[sent.recipient]]
 
 
 def test_mail_that_another_worker_has_is_left_alone():
