@@ -117,7 +117,7 @@ def _refused_sign_in(answer: Response) -> Exception:
     if isinstance(failure, NeedsReconnect):
         return ExchangeRefused(failure.message.rstrip("."), code=failure.code, http_status=answer.status)
     if isinstance(failure, RateLimited):
-        sentence = f"The service takes no more sign-ins of this account until {failure.until:%H:%M} UTC"
+        sentence = f"The service takes no more sign-ins of this account until {failure.until:%Y-%m-%d %H:%M} UTC"
         return ExchangeRefused(sentence, code="rate_limited", http_status=answer.status)
     return for_tokens(failure)
 

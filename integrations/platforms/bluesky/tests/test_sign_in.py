@@ -61,7 +61,8 @@ def test_too_many_sign_ins_say_until_when() -> None:
         sign_in_at(server).sign_in(identifier="anna.bsky.social", password=SECRET)
 
     assert (caught.value.code, caught.value.http_status) == ("rate_limited", 429)
-    assert caught.value.message == f"The service takes no more sign-ins of this account until {until:%H:%M} UTC"
+    moment = f"{until:%Y-%m-%d %H:%M} UTC"
+    assert caught.value.message == f"The service takes no more sign-ins of this account until {moment}"
 
 
 @pytest.mark.parametrize(
