@@ -30,6 +30,7 @@ from analytics.querysets import (
     MetricSampleQuerySet,
     RollupQuerySet,
 )
+from integrations import registry
 from integrations.models import SocialAccount
 from mastablasta.core.models import Row
 from posts.models import Delivery
@@ -255,7 +256,7 @@ class MetricAlert(Row):
     )
     figure = models.CharField(max_length=10, choices=[(name, WORDS[name]) for name in FIGURES])
     threshold = models.BigIntegerField()
-    platform = models.CharField(max_length=20, blank=True)
+    platform = models.CharField(max_length=20, choices=registry.choices, blank=True)
     account = models.ForeignKey(SocialAccount, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
 
     objects = WorkspaceScopedQuerySet["MetricAlert"].as_manager()

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
+from integrations import registry
 from integrations.querysets import SocialAccountQuerySet
 from integrations.states import AccountState, CredentialState
 from mastablasta.core.fields import EncryptedTextField
@@ -27,7 +28,7 @@ class PlatformHost(Row):
     takes no call of our app, whosever account. `is_paused_globally`: it is paused because everything is (GlobalPause).
     """
 
-    platform = models.CharField(max_length=20)
+    platform = models.CharField(max_length=20, choices=registry.choices)
     sign_in = models.CharField(max_length=40, blank=True, default="", db_default="")
     host = models.CharField(max_length=255)
     base_url = models.CharField(max_length=300)
@@ -57,7 +58,7 @@ class PlatformHost(Row):
         ]
 
     def __str__(self) -> str:
-        return f"{self.platform} at {self.host}"
+        return f"{self.get_platform_display()} at {self.host}"
 
 
 class GlobalPause(models.Model):
@@ -152,7 +153,7 @@ class SocialAccount(Row):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="social_accounts")
     credential = models.ForeignKey(Credential, null=True, on_delete=models.SET_NULL, related_name="accounts")
     platform_host = models.ForeignKey(PlatformHost, on_delete=models.PROTECT, related_name="accounts")
-    platform = models.CharField(max_length=20)
+    platform = models.CharField(max_length=20, choices=registry.choices)
     kind = models.CharField(max_length=15, choices=Kind.choices, default=Kind.PERSON)
     remote_id = models.CharField(max_length=255)
     handle = models.CharField(max_length=255)
@@ -186,7 +187,7 @@ class SocialAccount(Row):
         indexes = [models.Index(fields=["workspace", "state"], name="social_account_state")]
 
     def __str__(self) -> str:
-        return f"{self.handle} on {self.platform}"
+        return f"{self.handle} on {self.get_platform_display()}"
 
 
 class OAuthState(Row):

@@ -118,6 +118,16 @@ def is_platform(slug: str) -> bool:
     return slug in PLATFORMS
 
 
+def choices() -> list[tuple[str, str]]:
+    """Each slug with the platform's name for people, as Django's choices."""
+    return [(slug, entry.label) for slug, entry in PLATFORMS.items()]
+
+
+def label_of(slug: str) -> str:
+    """The platform's name for people; the slug where this version does not know it."""
+    return PLATFORMS[slug].label if slug in PLATFORMS else slug
+
+
 def is_built(slug: str) -> bool:
     return slug in PLATFORMS and bool(PLATFORMS[slug].connector)
 

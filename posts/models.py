@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
+from integrations import registry
 from integrations.models import SocialAccount
 from mastablasta.core.indexes import BlockRangeIndex
 from mastablasta.core.models import Row
@@ -174,7 +175,7 @@ class Delivery(Row):
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="deliveries")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
     account = models.ForeignKey(SocialAccount, on_delete=models.PROTECT, related_name="deliveries")
-    platform = models.CharField(max_length=20)
+    platform = models.CharField(max_length=20, choices=registry.choices)
     state = models.CharField(max_length=15, choices=DeliveryState.choices, default=DeliveryState.DRAFT)
     due_at = models.DateTimeField(null=True, blank=True)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
@@ -277,7 +278,7 @@ class Delivery(Row):
         ]
 
     def __str__(self) -> str:
-        return f"{self.platform} delivery {self.id} ({self.state})"
+        return f"{self.get_platform_display()} delivery {self.id} ({self.state})"
 
 
 class Lane(models.Model):

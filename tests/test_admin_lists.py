@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from django.urls import reverse
 from accounts.models import Workspace
 from accounts.roles import SiteRole
 from accounts.tests.factories import browser_of, make_workspace
+from integrations.tests.factories import make_account, make_host
 from mastablasta.core import admin_lists
 from mastablasta.core.admin_lists import _periods_in
 from mastablasta.core.ids import first_id_at, new_id
@@ -121,6 +123,23 @@ def test_filters_offer_what_the_rows_have(operator: Client, workspace: Workspace
     assert author.email in offered["author"]
     assert offered["post type"] == ["All", "reel", "standard"]
     assert listed(operator, POSTS, author=str(author.pk), post_type="reel") == ["post 1"]
+
+
+def test_platforms_are_called_by_their_names(operator: Client) -> None:
+    account = make_account(platform="twitter", platform_host=make_host(platform="twitter"))
+    delivery = make_delivery(account)
+
+    for of in ("integrations/platformhost", "integrations/socialaccount", "posts/delivery"):
+        shown = operator.get(f"/admin/{of}/", {"platform__exact": "twitter"})
+        cells = re.findall(r'class="field-platform[^>]*>([^<]*)', shown.content.decode())
+        filters = {str(spec.title): spec for spec in shown.context["cl"].filter_specs}
+        offered = [one["display"] for one in filters["platform"].choices(shown.context["cl"])]
+        assert (of, cells, {"X", "LinkedIn"} <= {*offered}) == (of, ["X"], True)
+    row = re.search(
+        r'field-platform">\s*<p>([^<]*)', operator.get(f"{POSTS}{delivery.post_id}/change/").content.decode()
+    )
+    assert row is not None
+    assert row[1] == "X"
 
 
 def test_periods_are_those_of_the_calendar_between_the_first_and_the_last_row() -> None:

@@ -34,6 +34,7 @@ class AccountSerializer(StrictModelSerializer):
 
     example: ClassVar[Any] = ACCOUNT
 
+    platform = serializers.CharField(read_only=True)  # there will be more of them
     name = serializers.CharField(source="display_name", read_only=True)
     status = serializers.ChoiceField(AccountState.choices, source="state", read_only=True)
     scopes = serializers.ListField(

@@ -202,7 +202,7 @@ class Filters:
         if self.workspace is not None:
             accounts = accounts.filter(workspace=self.workspace)
         self.accounts = list(accounts.order_by("platform", "handle", "pk")[: 4 * MOST_CHOICES])
-        self.platforms = {slug: registry.PLATFORMS[slug].label for slug in registry.PLATFORM_SLUGS}
+        self.platforms = dict(registry.choices())
         self.statuses = [(one.value, one.label) for one in PostStatus if one != PostStatus.DRAFT]
         self.request = request
 
@@ -329,12 +329,8 @@ def _entry(
 
 def _targets_of(targets: Collection[tuple[str, str]], wanted: Collection[str]) -> str:
     """Where it goes, in words: "Mastodon @ada@example.social, YouTube"."""
-    named = [f"{_label(platform)} {handle}".strip() for platform, handle in targets]
-    return ", ".join([*named, *(_label(slug) for slug in wanted)])
-
-
-def _label(slug: str) -> str:
-    return registry.PLATFORMS[slug].label if registry.is_platform(slug) else slug
+    named = [f"{registry.label_of(platform)} {handle}".strip() for platform, handle in targets]
+    return ", ".join([*named, *(registry.label_of(slug) for slug in wanted)])
 
 
 def _offsets(day: date, tz: zoneinfo.ZoneInfo) -> str:

@@ -22,7 +22,7 @@ class PlatformFilter(admin.SimpleListFilter):
     parameter_name = "platform"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(slug, entry.label) for slug, entry in registry.PLATFORMS.items()]
+        return registry.choices()
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         slug = self.value()

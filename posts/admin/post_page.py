@@ -51,7 +51,7 @@ class ShownPreview:
 def platforms_of(post: Post) -> str:
     """Where it goes, in words."""
     slugs = sorted({*post.wanted_platforms, *(delivery.platform for delivery in post.deliveries.all())})
-    return ", ".join(registry.PLATFORMS[slug].label if registry.is_platform(slug) else slug for slug in slugs)
+    return ", ".join(registry.label_of(slug) for slug in slugs)
 
 
 def outcome_of(post: Post) -> str:

@@ -181,7 +181,8 @@ def choose_accounts(
             problems.append(choice.nobody(platform))
     for account in wanted:
         if account.state in {AccountState.PENDING, AccountState.PAUSED}:
-            message = f"The {account.platform} account {account.handle} is {account.state}; activate it first."
+            whose = f"The {account.get_platform_display()} account {account.handle}"
+            message = f"{whose} is {account.state}; activate it first."
             if account.id not in set(accounts) and (handles := choice.active(account.platform)):
                 which = "is active: name it" if len(handles) == 1 else "are active: name one"
                 message += f" {_listed(handles)} {which} in `accounts` instead."
@@ -194,13 +195,12 @@ def _nobody(platform: str, connected: QuerySet[SocialAccount]) -> FieldProblem:
 
     Those that are active are named, and others only where there is none.
     """
-    params = {"platform": platform}
+    params, label = {"platform": platform}, registry.PLATFORMS[platform].label
     others = list(connected.filter(platform=platform).order_by("handle", "id"))
     if not others:
-        message = f"No {platform} account is connected in this workspace; connect one first."
+        message = f"No {label} account is connected in this workspace; connect one first."
         return FieldProblem("platforms", "no_account", message, params)
     active = [account for account in others if account.state == AccountState.ACTIVE]
-    label = registry.PLATFORMS[platform].label
     handles = [account.handle for account in active or others]
     message = (
         f"The {label} account {handles[0]} is not the default; name it in `accounts`, or make it the default."

@@ -55,7 +55,7 @@ def retract_post(post: Post, *, at: datetime) -> None:
 
 def _problem(delivery: Delivery, code: str, sentence: str) -> FieldProblem:
     params = {"account_id": str(delivery.account_id), "delivery_id": str(delivery.id)}
-    where = f"{delivery.account.handle} on {delivery.platform}"
+    where = f"{delivery.account.handle} on {delivery.get_platform_display()}"
     return FieldProblem("deliveries", code, f"{where}: {sentence}", params)
 
 

@@ -141,7 +141,7 @@ def test_default_that_is_paused_names_the_active_ones(client: APIClient, workspa
 
     assert (fault["code"], fault["message"]) == (
         "account_not_active",
-        "The mastodon account @anna is paused; activate it first. @bert is active: name it in `accounts` instead.",
+        "The Mastodon account @anna is paused; activate it first. @bert is active: name it in `accounts` instead.",
     )
 
 
