@@ -18,6 +18,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import F
 from django.utils import timezone
 
 from analytics.collection import queue as collection
@@ -36,6 +37,10 @@ LATE = timedelta(seconds=scaled(15))  # work this long overdue does not move; a 
 LATE_FIGURES = timedelta(minutes=5)  # they give way to posts
 STATUS_KEEP_S = scaled(10)  # what /status says is this old at most
 STORAGE_S = 3.0  # for a look at the storage; a slower one is of no use to who waits for a page
+LOST_KEY = (
+    "The access to an account was encrypted with a key that ENCRYPTION_KEY does not hold any more: put that key back, "
+    "or connect the account again. Its posts wait."
+)
 STUCK_S = 20.0  # a probe that has not come back for so long has failed
 
 
@@ -201,7 +206,12 @@ def oauth() -> Finding:
     if crypto.decrypt(crypto.encrypt(secret)) != secret:
         return Finding(False, "Encryption does not give back what it got.")
     OAuthState.objects.exists()
-    str(Credential.objects.filter(state="live").order_by("-id").values_list("access_enc", flat=True).first())
+    tokens = Credential.objects.filter(state="live").values_list("access_enc", flat=True)
+    try:  # the newest, and the one that was encrypted longest ago: its key may have been taken away since
+        str(tokens.order_by("-id").first())
+        str(tokens.order_by(F("refreshed_at").asc(nulls_first=True), "id").first())
+    except crypto.Undecryptable:
+        return Finding(False, LOST_KEY)
     return Finding(True, "Tokens can be kept and read.")
 
 

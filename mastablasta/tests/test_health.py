@@ -16,8 +16,11 @@ from pytest_django.fixtures import Settings
 from analytics.collection import queue as collection
 from analytics.models import CollectionLane
 from analytics.tests.factories import make_published
+from integrations.models import Credential
+from integrations.tests.factories import make_account, make_credential
 from mastablasta.core import jobs
 from mastablasta.core.models import PROGRESS, Heartbeat
+from mastablasta.environment import fernet_key
 from mastablasta.ops import health
 from mastablasta.ops.health import Finding, Probe
 from media_library.tests.factories import make_asset
@@ -254,13 +257,27 @@ def test_media_is_false_when_files_cannot_be_kept(client: Client, monkeypatch: p
 
 
 def test_oauth_is_false_when_stored_tokens_cannot_be_read(client: Client, settings: pytest.FixtureRequest) -> None:
-    from integrations.tests.factories import make_account
-    from mastablasta.environment import fernet_key
-
     make_account()
     settings.ENCRYPTION_KEYS = [fernet_key()]  # type: ignore[attr-defined]
 
     assert client.get("/api/v2/status").json()["oauth"] is False
+
+
+def test_oauth_is_false_when_older_tokens_are_of_a_key_that_was_taken_away(settings: Settings) -> None:
+    first, second = [make_account(credential=make_credential()).credential for _ in "12"]
+    keys = [fernet_key(), *settings.ENCRYPTION_KEYS]
+    settings.ENCRYPTION_KEYS = keys[:1]
+    make_account()  # of the new key
+    Credential.objects.filter(id=first.id).update(access_enc="of the new key, too", refreshed_at=timezone.now())
+
+    taken_away = health.oauth()
+    settings.ENCRYPTION_KEYS = keys
+    put_back = health.oauth()
+
+    assert not taken_away.ok
+    assert "put that key back" in taken_away.detail
+    assert Credential.objects.get(id=second.id).refreshed_at is None
+    assert put_back.ok
 
 
 # --- probes ---
